@@ -1,0 +1,42 @@
+"""What every test may rely on: shipped media, and GPU tests that say why they are skipped."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the working tree that the tests lie in."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """Return the folder of shipped photos and recordings (see its NOTICE.md)."""
+    return ROOT / "examples" / "media"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    reason = _why_no_gpu() if marked else None
+    if reason:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _why_no_gpu() -> str | None:
+    if importlib.util.find_spec("cupy") is None:
+        return "needs a GPU: CuPy is not installed"
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return "needs a GPU: no NVIDIA driver on this machine"
+    asked = subprocess.run([program, "-L"], capture_output=True, text=True, check=False)
+    return None if "GPU" in asked.stdout else "needs a GPU: nvidia-smi lists none"
