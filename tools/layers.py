@@ -128,9 +128,9 @@ def _judge(one: Import, package: str, declared: frozenset[str]) -> Iterator[str]
     elif top not in sys.stdlib_module_names:
         if package == "weft" and top in BACKEND_ONLY and _second(one.importer) != "_backend":
             yield f"{one}: only weft._backend imports {top}"
-        name = DISTRIBUTION_OF.get(top, top).lower().replace("-", "_")
-        if not any(name == known or known.startswith(f"{name}_") for known in declared):
-            yield f"{one}: {package}'s pyproject.toml does not declare {DISTRIBUTION_OF.get(top, top)}"
+        name = DISTRIBUTION_OF.get(top, top)
+        if not any(known == name.lower() or known.startswith(f"{name}_") for known in declared):
+            yield f"{one}: {package}'s pyproject.toml does not declare {name}"
 
 
 def _judge_layers(one: Import) -> Iterator[str]:
