@@ -1,0 +1,94 @@
+"""Build a model from verified files: installed code makes the module, the file only fills it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weft_hub._plugins import model_factory, task_of
+from weft_hub.card import Card, File
+from weft_hub.errors import BuildError, UnsafeWeightsError, WeightsError
+
+
+def build(card: Card, weights: Path) -> Any:
+    """Return the `weft.nn.Module` of `card`, in eval mode, filled from the file `weights`.
+
+    It carries `.card`, `.preprocess` (from a source to the model's input) and `.labels`.
+
+    Raises:
+        MissingPackageError: the package that builds it, or knows its task, is not installed.
+        BuildError: that package cannot build it, or does not know its settings.
+        WeightsError: the file does not hold exactly the model's parameters and buffers.
+        UnsafeWeightsError: the file asks for more than tensors.
+    """
+    factory = model_factory(card)
+    task = task_of(card)
+    try:
+        preprocess = task.preprocess(card.preprocess)
+        labels = task.labels(card.labels) if isinstance(card.labels, str) else card.labels
+        model = factory(**card.build.settings)
+    except (TypeError, ValueError) as error:
+        raise BuildError(
+            f"{card.name} {card.version} cannot be built by {card.build.package}: "
+            f"{_one_line(error)}; install the version that goes with this weft-hub"
+        ) from error
+    state = read_state(card, card.weights, weights)
+    try:
+        model.load_state_dict(state, strict=True)
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise WeightsError(
+            f"{card.name}: {card.weights.name} does not fit the model that {card.build.package} "
+            f"builds: {_one_line(error)}"
+        ) from error
+    model.eval()
+    model.card = card
+    model.preprocess = preprocess
+    model.labels = tuple(labels)
+    return model
+
+
+def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
+    """Read the tensors of a verified weight file by their names.
+
+    Raises:
+        WeightsError: it is not in the format that the index states, or holds other things.
+        UnsafeWeightsError: it was refused by the allow-list or by the archive rules.
+    """
+    import weft
+    from weft import io
+
+    try:
+        if file.format == "safetensors":
+            state: object = io.load_safetensors(path)
+        else:
+            state = io.load_pytorch(path)
+    except io.UnsafeCheckpointError as error:
+        raise UnsafeWeightsError(
+            f"{card.name}: {file.name} is refused: {_one_line(error)}"
+        ) from error
+    except io.FormatError as error:
+        raise WeightsError(
+            f"{card.name}: {file.name} is not a readable {file.format} file: {_one_line(error)}"
+        ) from error
+    if not isinstance(state, Mapping):
+        raise WeightsError(
+            f"{card.name}: {file.name} must hold tensors by name, but holds a "
+            f"{type(state).__name__}"
+        )
+    for name, value in state.items():
+        if not isinstance(name, str) or not isinstance(value, weft.Tensor):
+            raise WeightsError(
+                f"{card.name}: {file.name} must hold tensors by name, but has "
+                f"{type(value).__name__} at {name!r}"
+            )
+    return dict(state)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    with contextlib.suppress(IndexError):
+        if isinstance(error, KeyError):
+            text = f"missing {error.args[0]!r}"
+    return text if len(text) <= 600 else text[:599] + "…"

@@ -1,0 +1,193 @@
+"""What each command of `weft-hub` does, once its arguments are parsed."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from weft_hub._plugins import task_of
+from weft_hub.card import Card
+from weft_hub.errors import HubError
+from weft_hub.hub import Hub
+
+
+class CommandError(HubError):
+    """A command cannot do what its arguments ask for."""
+
+
+def version() -> int:
+    """Print the version."""
+    try:
+        print("weft-hub", metadata.version("weft-hub"))
+    except metadata.PackageNotFoundError:
+        print("weft-hub (run from its source folder)")
+    return 0
+
+
+def list_models(options: argparse.Namespace) -> int:
+    """Print one line for each model."""
+    hub = Hub()
+    cards = [hub.info(name) for name in hub.list(task=options.task)]
+    if options.json:
+        _print_json([_brief(card) for card in cards])
+        return 0
+    rows = [("NAME", "TASK", "SIZE", "LICENCE", "SUMMARY")]
+    rows += [(c.name, c.task, _bytes(c.size), c.license, c.summary) for c in cards]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join((*cells, row[4])).rstrip())
+    return 0
+
+
+def info(options: argparse.Namespace) -> int:
+    """Print the entry of one model."""
+    card = Hub().info(options.name)
+    if options.json:
+        _print_json(card.as_data())
+        return 0
+    print(f"{card.name} {card.version}: {card.summary}")
+    rows = [
+        ("task", card.task),
+        ("licence", card.license),
+        ("authors", ", ".join(card.authors)),
+        ("provenance", card.provenance),
+        ("paper", card.paper or "none"),
+        ("built by", f"{card.build.package} ({card.build.factory})"),
+        ("labels", card.labels if isinstance(card.labels, str) else ", ".join(card.labels)),
+    ]
+    rows += [("preprocess", f"{key} = {value}") for key, value in card.preprocess.items()]
+    for file in card.files:
+        rows.append((file.role, f"{file.name}, {file.format}, {_bytes(file.size)}"))
+        rows.append(("", f"SHA-256 {file.sha256}"))
+        rows += [("", source) for source in file.sources]
+    for metric in card.metrics:
+        rows.append(("metric", f"{metric.name} = {metric.value:g} on {metric.data}"))
+        rows.append(("", f"measured by: {metric.command}"))
+    for label, value in rows:
+        print(f"  {label:<11} {value}")
+    print(f"\n{card.text.strip()}")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a model on each path by its task; a path that fails does not stop the others."""
+    hub = Hub(offline=options.offline)
+    card = hub.info(options.name)
+    paths = [Path(path) for path in options.paths]
+    for path in paths:  # before anything is downloaded
+        _require_file(path)
+    task = task_of(card)
+    settings: dict[str, Any] = {}
+    if options.top is not None:
+        if "top" not in inspect.signature(task.run).parameters:
+            raise CommandError(f"{card.name}: the task {card.task} has no --top")
+        settings["top"] = options.top
+    model = hub.load(card.name, progress=False if options.quiet else None)
+    failed = 0
+    for path in paths:
+        try:
+            result = task.run(model, path, **settings)
+        except (ValueError, OSError) as error:
+            text = " ".join(str(error).split())
+            named = text if str(path) in text else f"{path}: {text}"
+            print(f"weft-hub: {card.name}: {named}", file=sys.stderr)
+            failed = 1
+            continue
+        if options.json:
+            print(json.dumps({"model": card.name, "path": str(path), "result": result}))
+        else:
+            if len(paths) > 1:
+                print(f"{path}:")
+            print(task.text(result))
+    return failed
+
+
+def download(options: argparse.Namespace) -> int:
+    """Fetch and verify a model, and print the folder of its files."""
+    hub = Hub(offline=options.offline)
+    snapshot = hub.download(options.name, progress=False if options.quiet else None)
+    if options.json:
+        files = {name: str(path) for name, path in snapshot.files.items()}
+        _print_json({"folder": str(snapshot.folder), "files": files})
+    else:
+        print(snapshot.folder)
+    return 0
+
+
+def cache_list(options: argparse.Namespace) -> int:
+    """Print one line for each file in the cache."""
+    hub = Hub()
+    used = _used(hub)
+    rows = [
+        {"sha256": sha256, "size": size, "files": used.get(sha256, [])}
+        for sha256, size in hub.cache.entries()
+    ]
+    if options.json:
+        _print_json({"cache": str(hub.cache.root), "blobs": rows})
+        return 0
+    print(hub.cache.root)
+    for sha256, size in hub.cache.entries():
+        of = ", ".join(used.get(sha256, ["no entry of the index"]))
+        print(f"  {sha256}  {_bytes(size):>9}  {of}")
+    print(f"  {len(rows)} files, {_bytes(sum(size for _, size in hub.cache.entries()))}")
+    return 0
+
+
+def cache_verify(options: argparse.Namespace) -> int:
+    """Compute the digest of each cached file again; damaged ones are set aside."""
+    hub = Hub()
+    damaged = 0
+    entries = hub.cache.entries()
+    for sha256, _ in entries:
+        got = hub.cache.verify(sha256)
+        if got is not None:
+            damaged += 1
+            hub.cache.set_aside(sha256)
+            print(
+                f"weft-hub: {hub.cache.blob(sha256)} is damaged: it has SHA-256 {got}; it was set "
+                "aside and will be fetched again when it is needed",
+                file=sys.stderr,
+            )
+    print(f"{len(entries) - damaged} of {len(entries)} files in {hub.cache.root} are whole")
+    return 1 if damaged else 0
+
+
+def _used(hub: Hub) -> dict[str, list[str]]:
+    """Return which files of which entries have each digest."""
+    used: dict[str, list[str]] = {}
+    for name in hub.list():
+        for file in hub.info(name).files:
+            used.setdefault(file.sha256, []).append(f"{name}/{file.name}")
+    return used
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder; a file is required")
+    if not path.exists():
+        raise CommandError(f"there is no file {path}")
+
+
+def _brief(card: Card) -> dict[str, Any]:
+    keys = ("name", "version", "task", "summary", "license")
+    return {**{key: getattr(card, key) for key in keys}, "size": card.size}
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def _print_json(data: Any) -> None:
+    json.dump(data, sys.stdout, indent=2)
+    print()

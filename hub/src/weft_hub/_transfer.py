@@ -1,0 +1,135 @@
+"""Get one file of an entry: from the cache, or from the first source that delivers it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from weft_hub.cache import Cache
+from weft_hub.card import Card, File
+from weft_hub.errors import (
+    CacheError,
+    DamagedBlobError,
+    HubError,
+    OfflineError,
+    SourceError,
+    UnsupportedSourceError,
+)
+from weft_hub.progress import Progress, Step
+from weft_hub.sources import FUTURE_SCHEMES, SOURCES, Fetch, Source, scheme_of
+
+_log = logging.getLogger("weft_hub")
+
+
+def obtain(
+    card: Card,
+    file: File,
+    cache: Cache,
+    *,
+    offline: bool,
+    progress: Progress,
+    sources: Mapping[str, Source] | None = None,
+) -> Path:
+    """Return the path of the verified blob of `file`, fetching it when the cache has none.
+
+    Raises:
+        OfflineError: it is not cached, and only sources that need the network are left.
+        DamagedBlobError: the cached copy is damaged and cannot be fetched again.
+        SourceError: no source could deliver it; every source's failure is in the message.
+        SizeMismatchError, DigestMismatchError: the only source delivered something else.
+        CacheError: the cache cannot be written.
+    """
+    damage: DamagedBlobError | None = None
+    try:
+        found = cache.find(file)
+    except DamagedBlobError as error:
+        damage = error
+    else:
+        if found is not None:
+            progress(Step("cached", file.name, file.size, file.size))
+            return found
+    usable = [
+        uri for uri in file.sources if not (offline and _needs_network(uri, sources or SOURCES))
+    ]
+    if not usable:
+        raise _offline(card, file, damage) from damage
+    try:
+        with cache.lock(file, progress):
+            found = _look_again(file, cache)
+            if found is not None:
+                progress(Step("cached", file.name, file.size, file.size))
+                return found
+            return _fetch(card, file, cache, usable, progress, sources or SOURCES)
+    except CacheError as error:
+        if damage is None:
+            raise
+        raise DamagedBlobError(f"{damage}; and it cannot be replaced: {error}") from error
+
+
+def _look_again(file: File, cache: Cache) -> Path | None:
+    """Look once more under the lock: another process may have stored it while this one waited."""
+    try:
+        return cache.find(file)
+    except DamagedBlobError as error:
+        _log.warning("%s; it is set aside and fetched again", error)
+        cache.set_aside(file.sha256)
+        return None
+
+
+def _fetch(
+    card: Card,
+    file: File,
+    cache: Cache,
+    uris: list[str],
+    progress: Progress,
+    sources: Mapping[str, Source],
+) -> Path:
+    failures: list[HubError] = []
+    for uri in uris:
+        source = sources.get(scheme_of(uri))
+        if source is None:
+            failures.append(
+                UnsupportedSourceError(
+                    f"{uri}: this version of weft-hub cannot fetch from {scheme_of(uri)}: sources"
+                )
+            )
+            continue
+        try:
+            with cache.workspace(file) as work:
+                fetch = Fetch(file=file, folder=card.folder, work=work, progress=progress)
+                with source.open(uri, fetch) as stream:
+                    path = cache.store(file, stream, work, source=uri, progress=progress)
+        except CacheError:
+            raise  # no other source can help
+        except HubError as error:
+            progress(Step("failed", file.name, 0, file.size, uri))
+            failures.append(error)
+        else:
+            progress(Step("stored", file.name, file.size, file.size, uri))
+            return path
+    if len(failures) == 1:
+        raise failures[0]
+    reasons = "; ".join(f"({n}) {failure}" for n, failure in enumerate(failures, 1))
+    raise SourceError(
+        f"{card.name}: none of the {len(failures)} sources of {file.name} could give it: {reasons}",
+        failures,
+    )
+
+
+def _needs_network(uri: str, sources: Mapping[str, Source]) -> bool:
+    scheme = scheme_of(uri)
+    return scheme in FUTURE_SCHEMES or (scheme in sources and sources[scheme].needs_network)
+
+
+def _offline(card: Card, file: File, damage: DamagedBlobError | None) -> HubError:
+    advice = (
+        "connect once and run `weft-hub download "
+        f"{card.name}` without WEFT_HUB_OFFLINE, or copy the cache of a machine that has it"
+    )
+    if damage is not None:
+        return DamagedBlobError(f"{damage}; it cannot be fetched again offline: {advice}")
+    return OfflineError(
+        f"{card.name}: {file.name} ({file.size} bytes) is not in the cache, and the hub is "
+        f"offline: {advice}"
+    )

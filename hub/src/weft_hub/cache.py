@@ -1,0 +1,304 @@
+"""The content-addressed cache: what is in it was verified, and nothing else ever gets in.
+
+    blobs/<sha256>                          a verified file, named by its digest, never changed
+    snapshots/<ns>/<name>/<version>-<id>/   the files of one entry by their own names (links)
+    refs/<ns>/<name>                        the snapshot that was used last, one line
+    locks/<sha256>.lock                     held while a process fetches that blob
+    tmp/<sha256>-<random>/                  work of one fetch, removed when it ends
+    damaged/<sha256>                        a blob that failed its check, set aside
+
+A blob appears by one atomic rename, after its size and digest were checked on the way in and its
+bytes were flushed to the disk. Whatever kills a process before the rename leaves only `tmp/`,
+which the next fetch of the same blob removes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from filelock import FileLock, Timeout
+
+from weft_hub._digest import CHUNK_BYTES, sha256_of
+from weft_hub.card import Card, File
+from weft_hub.errors import (
+    CacheError,
+    DamagedBlobError,
+    DigestMismatchError,
+    SizeMismatchError,
+    SourceError,
+)
+from weft_hub.progress import Progress, Step, quiet
+
+_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder is the cache of weft-hub; backups may leave it out, and it may be deleted.\n"
+)
+
+
+class Bytes(Protocol):
+    """Anything that bytes can be read from."""
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Return up to `count` bytes, or none at the end."""
+
+
+class Cache:
+    """The cache in the folder `root`, which is made when something is first stored."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.blobs = root / "blobs"
+
+    # ---- reading: takes no lock and writes nothing, so a read-only cache serves what it has
+
+    def blob(self, sha256: str) -> Path:
+        """Return where the blob with this digest is or would be."""
+        return self.blobs / sha256
+
+    def find(self, file: File) -> Path | None:
+        """Return the path of a whole, undamaged blob of `file`, or None when there is none.
+
+        The size and the whole digest are checked each time: hashing runs at the speed of the
+        disk, and a model is loaded rarely.
+
+        Raises:
+            DamagedBlobError: the blob is there, but is not what was verified.
+        """
+        path = self.blob(file.sha256)
+        try:
+            status = path.lstat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedBlobError(f"{file.name}: {path} in the cache is not a regular file")
+        if status.st_size != file.size:
+            raise DamagedBlobError(
+                f"{file.name}: its cached copy {path} is damaged: {file.size} bytes are required, "
+                f"but it has {status.st_size}"
+            )
+        try:
+            got = sha256_of(path)
+        except OSError as error:
+            raise CacheError(f"cannot read {path}: {error.strerror or error}") from error
+        if got != file.sha256:
+            raise DamagedBlobError(
+                f"{file.name}: its cached copy {path} is damaged: SHA-256 {file.sha256} is "
+                f"required, but it has {got}"
+            )
+        return path
+
+    # ---- writing
+
+    @contextlib.contextmanager
+    def lock(self, file: File, progress: Progress = quiet) -> Iterator[None]:
+        """Hold the lock of one blob; says so through `progress` when it has to wait."""
+        folder = self._folder("locks")
+        lock = FileLock(folder / f"{file.sha256}.lock")
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                progress(Step("wait", file.name, 0, file.size))
+                lock.acquire()
+        except OSError as error:
+            raise self._unusable(f"lock {lock.lock_file}", error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def workspace(self, file: File) -> Iterator[Path]:
+        """Make an empty folder for one fetch, under the blob's lock, and remove it afterwards.
+
+        The lock is held, so any other folder for the same blob was left by a process that was
+        killed: it is removed first.
+        """
+        parent = self._folder("tmp")
+        for left in parent.glob(f"{file.sha256}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            work = Path(tempfile.mkdtemp(prefix=f"{file.sha256}-", dir=parent))
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def store(
+        self, file: File, stream: Bytes, work: Path, *, source: str = "", progress: Progress = quiet
+    ) -> Path:
+        """Copy `stream` into the cache as the blob of `file`, verifying it on the way.
+
+        Raises:
+            SizeMismatchError: fewer or more bytes came; no more than one too many is read.
+            DigestMismatchError: other bytes came.
+            CacheError: the cache cannot be written.
+        """
+        blobs = self._folder("blobs")
+        partial = work / "partial"
+        what = f"{file.name} from {source}" if source else file.name
+        try:
+            with partial.open("xb") as out:
+                self._copy(file, stream, out, what=what, source=source, progress=progress)
+                out.flush()
+                os.fsync(out.fileno())
+            if os.name == "posix":
+                partial.chmod(0o444)  # a blob is never changed, also not through a snapshot's link
+            path = blobs / file.sha256
+            os.replace(partial, path)
+            _sync_folder(blobs)
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return path
+
+    def _copy(
+        self,
+        file: File,
+        stream: Bytes,
+        out: IO[bytes],
+        *,
+        what: str,
+        source: str,
+        progress: Progress,
+    ) -> None:
+        digest = hashlib.sha256()
+        done = 0
+        while chunk := _read(stream, min(CHUNK_BYTES, file.size - done + 1), what):
+            done += len(chunk)
+            if done > file.size:
+                raise SizeMismatchError(what, expected=file.size, got=done, at_least=True)
+            digest.update(chunk)
+            out.write(chunk)
+            progress(Step("verify", file.name, done, file.size, source))
+        if done != file.size:
+            raise SizeMismatchError(what, expected=file.size, got=done)
+        if digest.hexdigest() != file.sha256:
+            raise DigestMismatchError(what, expected=file.sha256, got=digest.hexdigest())
+
+    def set_aside(self, sha256: str) -> None:
+        """Move a damaged blob out of the way; it is kept under `damaged/` for whoever asks why."""
+        folder = self._folder("damaged")
+        try:
+            os.replace(self.blob(sha256), folder / sha256)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unusable("move a damaged file", error) from error
+
+    def link(self, card: Card) -> Path:
+        """Make the snapshot of `card`, whose blobs are all there, and let its ref name it."""
+        names = "\n".join(sorted(f"{file.sha256} {file.name}" for file in card.files))
+        label = f"{card.version}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+        folder = self._folder("snapshots", *card.name.split("/"), label)
+        try:
+            for file in card.files:
+                if not _same_size(folder / file.name, file.size):
+                    self._link_one(self.blob(file.sha256), folder / file.name)
+            ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
+            if not ref.is_file() or ref.read_text("utf-8").strip() != label:
+                _write_whole(ref, f"{label}\n")
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return folder
+
+    def _link_one(self, blob: Path, path: Path) -> None:
+        """Make `path` name the bytes of `blob`: a relative link, a second name, or a copy."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        try:
+            temporary.symlink_to(os.path.relpath(blob, path.parent))
+        except OSError:  # a disk or a user without links
+            try:
+                os.link(blob, temporary)
+            except OSError:
+                shutil.copyfile(blob, temporary)
+        os.replace(temporary, path)
+
+    def _folder(self, *parts: str) -> Path:
+        folder = self.root.joinpath(*parts)
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                tag = self.root / "CACHEDIR.TAG"
+                if not tag.exists():
+                    _write_whole(tag, _TAG)
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return folder
+
+    def _unusable(self, verb: str, error: OSError) -> CacheError:
+        return CacheError(
+            f"cannot {verb} in the cache {self.root}: {error.strerror or error}; "
+            "make it writable, make room, or set WEFT_HUB_CACHE to another folder"
+        )
+
+    # ---- looking after it
+
+    def entries(self) -> list[tuple[str, int]]:
+        """Return the digest and size of each blob, by digest."""
+        try:
+            paths = sorted(path for path in self.blobs.iterdir() if path.is_file())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise CacheError(f"cannot read {self.blobs}: {error.strerror or error}") from error
+        return [(path.name, path.stat().st_size) for path in paths]
+
+    def verify(self, sha256: str) -> str | None:
+        """Return the digest that the blob really has if it is not `sha256`, else None."""
+        try:
+            got = sha256_of(self.blob(sha256))
+        except OSError as error:
+            raise CacheError(
+                f"cannot read {self.blob(sha256)}: {error.strerror or error}"
+            ) from error
+        return None if got == sha256 else got
+
+
+def _read(stream: Bytes, count: int, what: str) -> bytes:
+    try:
+        return stream.read(count)
+    except OSError as error:  # the source's disk, not the cache's
+        raise SourceError(f"{what}: cannot read on: {error.strerror or error}") from error
+
+
+def _same_size(path: Path, size: int) -> bool:
+    try:
+        return path.stat().st_size == size
+    except OSError:
+        return False
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old text or the new text, never a part."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

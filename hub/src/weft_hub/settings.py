@@ -1,0 +1,59 @@
+"""Where the hub keeps things and whether it may use the network: the environment, read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft_hub.errors import SettingError
+
+_TRUE = ("1", "true", "yes", "on")
+_FALSE = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The hub's settings.
+
+    Attributes:
+        cache: the folder of the cache.
+        indexes: folders of indexes that are used instead of the one inside the package; empty for
+            the one inside the package.
+        offline: whether every connection is forbidden.
+    """
+
+    cache: Path
+    indexes: tuple[Path, ...] = ()
+    offline: bool = False
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read `WEFT_HUB_CACHE`, `WEFT_HUB_INDEX` and `WEFT_HUB_OFFLINE`.
+
+        Raises:
+            SettingError: a value that is neither true nor false for `WEFT_HUB_OFFLINE`.
+        """
+        env = os.environ if environment is None else environment
+        offline = env.get("WEFT_HUB_OFFLINE", "").strip().lower()
+        if offline not in _TRUE + _FALSE:
+            raise SettingError(
+                f"WEFT_HUB_OFFLINE must be one of {', '.join(_TRUE + _FALSE[1:])}, "
+                f"but is {env['WEFT_HUB_OFFLINE']!r}"
+            )
+        folders = env.get("WEFT_HUB_INDEX", "").split(os.pathsep)
+        return cls(
+            cache=_cache_folder(env),
+            indexes=tuple(Path(folder).expanduser() for folder in folders if folder),
+            offline=offline in _TRUE,
+        )
+
+
+def _cache_folder(env: Mapping[str, str]) -> Path:
+    given = env.get("WEFT_HUB_CACHE")
+    if given:
+        return Path(given).expanduser().absolute()
+    import platformdirs  # not needed when the folder is given
+
+    return platformdirs.user_cache_path("weft") / "hub"

@@ -1,0 +1,36 @@
+"""Where files come from: one small protocol, one file for each scheme.
+
+`SOURCES` maps a scheme to its source. A scheme that an index entry may name but that this version
+cannot fetch is in `FUTURE_SCHEMES`.
+"""
+
+from __future__ import annotations
+
+from weft_hub.sources.base import FUTURE_SCHEMES, Fetch, Source, scheme_of
+from weft_hub.sources.file import FileSource
+from weft_hub.sources.pip import PipSource
+
+SOURCES: dict[str, Source] = {source.scheme: source for source in (PipSource(), FileSource())}
+
+__all__ = [
+    "FUTURE_SCHEMES",
+    "SOURCES",
+    "Fetch",
+    "FileSource",
+    "PipSource",
+    "Source",
+    "check_uri",
+    "scheme_of",
+]
+
+
+def check_uri(uri: str) -> str | None:
+    """Return why `uri` is not a source that an entry may name, or None when it is one."""
+    scheme = scheme_of(uri)
+    if scheme in FUTURE_SCHEMES:
+        return None
+    source = SOURCES.get(scheme)
+    if source is None:
+        allowed = ", ".join(f"{name}:" for name in (*SOURCES, *FUTURE_SCHEMES))
+        return f"{uri!r} has no known scheme; a source starts with one of {allowed}"
+    return source.check(uri)

@@ -1,0 +1,66 @@
+"""The protocol that every source of files keeps."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from weft_hub.card import File
+from weft_hub.progress import Progress
+
+FUTURE_SCHEMES = ("https", "hf", "npm")
+"""Schemes that an entry may name already; this version fetches from the entry's other sources."""
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """What a source is told about one fetch.
+
+    Attributes:
+        file: the file that is wanted, with its size and digest.
+        folder: the folder of the index entry; relative `file:` sources start there.
+        work: an empty folder inside the cache that is removed when the fetch ends.
+        progress: called with each step.
+    """
+
+    file: File
+    folder: Path
+    work: Path
+    progress: Progress
+
+
+class Readable(Protocol):
+    """A stream of bytes."""
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Return up to `count` bytes, or none at the end."""
+
+
+class Source(Protocol):
+    """One way to get a file. A source only delivers bytes; the cache judges them."""
+
+    @property
+    def scheme(self) -> str:
+        """The text before the first colon of the URIs that this source takes."""
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether fetching may open a socket; such a source is never asked when offline."""
+
+    def check(self, uri: str) -> str | None:
+        """Return what is wrong with the spelling of `uri`, or None. Touches nothing."""
+
+    def open(self, uri: str, fetch: Fetch) -> AbstractContextManager[Readable]:
+        """Open the bytes of `fetch.file`.
+
+        Raises:
+            weft_hub.HubError: when the source cannot give the file.
+        """
+
+
+def scheme_of(uri: str) -> str:
+    """Return the scheme of `uri`, lower case, or an empty string."""
+    head, colon, _ = uri.partition(":")
+    return head.lower() if colon else ""
