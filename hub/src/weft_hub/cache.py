@@ -202,7 +202,7 @@ class Cache:
         folder = self._folder("snapshots", *card.name.split("/"), label)
         try:
             for file in card.files:
-                if not _same_size(folder / file.name, file.size):
+                if not _holds(folder / file.name, self.blob(file.sha256), file.sha256):
                     self._link_one(self.blob(file.sha256), folder / file.name)
             ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
             if not ref.is_file() or ref.read_text("utf-8").strip() != label:
@@ -273,9 +273,10 @@ def _read(stream: Bytes, count: int, what: str) -> bytes:
         raise SourceError(f"{what}: cannot read on: {error.strerror or error}") from error
 
 
-def _same_size(path: Path, size: int) -> bool:
+def _holds(path: Path, blob: Path, sha256: str) -> bool:
+    """Whether `path` is another name of `blob`, or else an undamaged copy of it."""
     try:
-        return path.stat().st_size == size
+        return path.samefile(blob) or sha256_of(path) == sha256
     except OSError:
         return False
 

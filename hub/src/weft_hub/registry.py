@@ -164,8 +164,8 @@ def _spdx(text: str) -> str | None:
 
     try:
         right = canonicalize_license_expression(text)
-    except InvalidLicenseExpression as error:
-        return f"must be an SPDX licence expression, but is {text!r}: {error}"
+    except InvalidLicenseExpression:
+        return f"must be an SPDX licence expression, such as MIT or Apache-2.0, but is {text!r}"
     return None if right == text else f"must be spelled {right!r}, but is {text!r}"
 
 

@@ -61,7 +61,8 @@ def parse(uri: str) -> WheelMember:
     if match is None:
         raise ValueError(f"{uri!r} is not {_SPELLING}")
     member = match["member"]
-    if PurePosixPath(member).as_posix() != member or ".." in member.split("/"):
+    pure = PurePosixPath(member)
+    if pure.as_posix() != member or pure.is_absolute() or ".." in pure.parts:
         raise ValueError(f"{uri!r}: {member!r} is not a plain path inside a wheel")
     return WheelMember(match["name"], match["version"], member, match["sha256"], int(match["size"]))
 

@@ -1,0 +1,272 @@
+"""A stage for attacks and tests: an index, wheels and a model package of our own, in one folder.
+
+Everything goes through the front door: real `model.toml` files, real wheels that the real pip
+fetches from a folder, and a real installed distribution that registers a model and a task.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import importlib
+import io
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import weft_hub
+
+PACKAGE = "hub-stage-models"
+MODULE = "hub_stage_models"
+
+_MODULE_TEXT = '''\
+"""A model and a task for the stage."""
+
+import json
+import pathlib
+
+from weft import nn
+
+
+def line(*, inputs=2):
+    """Return a linear model."""
+    return nn.Linear(inputs, 1).eval()
+
+
+class Sums:
+    """A task: the model applied to the numbers in a JSON file."""
+
+    def labels(self, name):
+        if name != "sums":
+            raise ValueError(f"no label set is named {name!r}; did you mean 'sums'?")
+        return ("sum",)
+
+    def preprocess(self, settings):
+        unknown = set(settings) - {"scale"}
+        if unknown:
+            raise ValueError(f"unknown settings {sorted(unknown)}")
+        scale = settings.get("scale", 1.0)
+
+        def prepare(source):
+            import weft
+
+            numbers = json.loads(pathlib.Path(source).read_text("utf-8"))
+            return weft.tensor([scale * number for number in numbers])
+
+        return prepare
+
+    def run(self, model, source, *, top=1):
+        return {"sum": round(model(model.preprocess(source)).item(), 3), "top": top}
+
+    def text(self, result):
+        return f"sum {result['sum']}"
+
+
+sums = Sums()
+'''
+
+
+class Stage:
+    """An index, a cache and wheels under `root`, which must exist."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.index = root / "index"
+        self.cache = root / "cache"
+        self.wheels = root / "wheels"
+        self.site = root / "site"
+        for folder in (self.index, self.wheels, self.site):
+            folder.mkdir()
+
+    def hub(self, *, offline: bool = False) -> weft_hub.Hub:
+        """Return a hub that sees only this stage."""
+        return weft_hub.Hub(cache=self.cache, index=self.index, offline=offline)
+
+    def environment(self) -> dict[str, str]:
+        """Return an environment for a process of its own: this stage and no index of packages."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+        return {
+            **kept,
+            **self.pip_settings(),
+            "WEFT_HUB_CACHE": str(self.cache),
+            "WEFT_HUB_INDEX": str(self.index),
+            "WEFT_HUB_OFFLINE": "0",
+            "PYTHONPATH": os.pathsep.join([str(self.site), *filter(None, sys.path)]),
+        }
+
+    def pip_settings(self) -> dict[str, str]:
+        """Return settings that let pip see the wheels of the stage and nothing else."""
+        return {
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(self.wheels),
+        }
+
+    # ---- entries
+
+    def entry(self, name: str, content: bytes, **changes: Any) -> Path:
+        """Write an entry with one weight file that holds `content`, from a `file:` source.
+
+        Args:
+            name: the name of the model.
+            content: the bytes of the weight file.
+            changes: keys of `model.toml` or of its file to set otherwise; `card` is the card.
+
+        Returns:
+            The folder of the entry.
+        """
+        folder = self.index / name
+        folder.mkdir(parents=True)
+        form = changes.pop("format", "safetensors")
+        file = {
+            "name": "weights.safetensors" if form == "safetensors" else "weights.pth",
+            "role": "weights",
+            "format": form,
+            "size": max(1, len(content)),
+            "sha256": sha256(content),
+            "sources": [f"file:weights{'.safetensors' if form == 'safetensors' else '.pth'}"],
+        }
+        (folder / str(file["name"])).write_bytes(content)
+        data: dict[str, Any] = {
+            "schema": 1,
+            "name": name,
+            "version": "1.0.0",
+            "task": "sums",
+            "summary": "A linear model of the stage",
+            "license": "BSD-3-Clause",
+            "authors": ["the stage"],
+            "provenance": "Made by hub/attacks/stage.py for this run.",
+            "labels": "sums",
+            "build": {"kind": "factory", "package": PACKAGE, "factory": "line"},
+            "preprocess": {"scale": 1.0},
+        }
+        (folder / "card.md").write_text(changes.pop("card", "# A model\n"), "utf-8")
+        for key, value in changes.items():
+            (file if key in file and key != "name" else data)[key] = value
+        data["files"] = data.get("files", [file])
+        (folder / "model.toml").write_text(toml(data), "utf-8")
+        return folder
+
+    def wheel(self, name: str, version: str, members: Mapping[str, bytes]) -> Path:
+        """Write a valid wheel with the files `members` into the folder that pip looks into."""
+        plain = name.replace("-", "_")
+        info = f"{plain}-{version}.dist-info"
+        files = {
+            **members,
+            f"{info}/METADATA": _metadata(name, version).encode(),
+            f"{info}/WHEEL": (
+                b"Wheel-Version: 1.0\nGenerator: stage\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            ),
+        }
+        record = "".join(f"{path},{_record(data)},{len(data)}\n" for path, data in files.items())
+        files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
+        path = self.wheels / f"{plain}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for member, data in files.items():
+                archive.writestr(member, data)
+        return path
+
+    def pip_uri(self, wheel: Path, member: str) -> str:
+        """Return the `pip:` source of a file in `wheel`."""
+        name, version = wheel.name.split("-")[:2]
+        data = wheel.read_bytes()
+        return (
+            f"pip:{name.replace('_', '-')}=={version}/{member}"
+            f"?sha256={sha256(data)}&size={len(data)}"
+        )
+
+    # ---- the installed package
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Install the stage's model package for the time of the block."""
+        self.write_package()
+        sys.path.insert(0, str(self.site))
+        importlib.invalidate_caches()
+        try:
+            yield
+        finally:
+            sys.path.remove(str(self.site))
+            sys.modules.pop(MODULE, None)
+            importlib.invalidate_caches()
+
+    def write_package(
+        self, *, name: str = PACKAGE, version: str = "1.0", points: str | None = None
+    ) -> None:
+        """Write a distribution into the stage's site folder."""
+        if points is None:
+            points = f"[weft.models]\nline = {MODULE}:line\n\n[weft.tasks]\nsums = {MODULE}:sums\n"
+            (self.site / f"{MODULE}.py").write_text(_MODULE_TEXT, "utf-8")
+        info = self.site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir(exist_ok=True)
+        (info / "METADATA").write_text(_metadata(name, version), "utf-8")
+        (info / "entry_points.txt").write_text(points, "utf-8")
+
+
+def line_weights(weight: tuple[float, float] = (1.0, 1.0), bias: float = 0.0) -> bytes:
+    """Return the state dict of the stage's linear model as a safetensors file."""
+    import struct
+
+    header = json.dumps(
+        {
+            "weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]},
+            "bias": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]},
+        }
+    ).encode()
+    header += b" " * (-len(header) % 8)
+    return struct.pack("<Q", len(header)) + header + struct.pack("<3f", *weight, bias)
+
+
+def checkpoint(pickled: bytes, extra: Mapping[str, bytes] | None = None) -> bytes:
+    """Return a zip checkpoint as PyTorch writes it, with `pickled` as its `data.pkl`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        archive.writestr("archive/byteorder", b"little")
+        archive.writestr("archive/version", b"3\n")
+        for name, data in (extra or {}).items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data` in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def toml(data: Mapping[str, Any]) -> str:
+    """Write `data` as TOML: tables one level deep, arrays of tables, and plain values."""
+    plain, tables = [], []
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            tables.append(f"\n[{key}]\n" + _pairs(value))
+        elif isinstance(value, list) and value and all(isinstance(v, Mapping) for v in value):
+            tables.extend(f"\n[[{key}]]\n" + _pairs(table) for table in value)
+        else:
+            plain.append(f"{key} = {_value(value)}\n")
+    return "".join(plain + tables)
+
+
+def _pairs(table: Mapping[str, Any]) -> str:
+    return "".join(f"{key} = {_value(value)}\n" for key, value in table.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_value(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(item) for item in value) + "]"
+    return json.dumps(value)  # its strings, numbers and booleans are TOML's
+
+
+def _metadata(name: str, version: str) -> str:
+    return f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+
+
+def _record(data: bytes) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
