@@ -1,0 +1,323 @@
+"""A pickle interpreter of our own: it builds plain data, and calls nothing that a file names.
+
+Python's pickle is a language whose programs may call any function. This machine knows the words of
+that language which write numbers, text, lists, tuples, dicts and sets. A name in the file is never
+imported: it is looked up in a fixed table (the `Vocabulary`), and what the table gives are our own
+functions, which check every argument. Work and memory are bounded by the limits below.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ._pickle_opcodes import Opcode, opcodes
+from ._pickle_result import NotAValue, require_plain_tree
+from .errors import FormatError, UnsafeCheckpointError, shown
+
+__all__ = ["Budget", "Constructor", "Machine", "Vocabulary"]
+
+MAX_MEMO = 1_500_000  # a tensor takes about 10 places
+# What may be built: a container is 1, each element copied by a constructor 1, a tensor 4 more.
+# A checkpoint spends about 10 for each tensor, so these are 200,000 tensors, and half a gigabyte of
+# memory at the very worst.
+MAX_UNITS = 2_000_000
+# Wider numbers share hashes by the million (Python takes them modulo 2**61 - 1), and a dict of such
+# keys needs time that grows with the square of its size.
+MAX_KEY = 2**60
+
+
+class Budget:
+    """Counts what a pickle has had built, and ends it at a limit."""
+
+    def __init__(self, units: int = MAX_UNITS) -> None:
+        self._left = self._all = units
+
+    def spend(self, units: int, where: str) -> None:
+        """Take `units` off.
+
+        Raises:
+            UnsafeCheckpointError: not so many are left.
+        """
+        self._left -= units
+        if self._left < 0:
+            raise UnsafeCheckpointError(
+                f"{where}: the pickle builds more than {self._all} containers and elements, enough "
+                "for 200,000 tensors; nothing was executed"
+            )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Constructor(NotAValue):
+    """A name that a pickle may call. What runs is `build`, ours, on arguments it checks itself."""
+
+    name: str
+    build: Callable[[tuple[object, ...], str], object]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Vocabulary(Protocol):
+    """What the names and the persistent ids of a pickle stand for."""
+
+    def named(self, module: str, name: str, where: str) -> object:
+        """Return a value or a Constructor for a name, or raise UnsafeCheckpointError."""
+
+    def persistent(self, key: object, where: str) -> object:
+        """Return what a persistent id stands for, or raise."""
+
+
+class Machine:
+    """Interprets one pickle."""
+
+    def __init__(self, vocabulary: Vocabulary, budget: Budget, origin: str) -> None:
+        self._vocabulary = vocabulary
+        self._budget = budget
+        self._origin = origin
+        self._stack: list[object] = []
+        self._marks: list[int] = []
+        self._memo: dict[int, object] = {}
+        self._position = 0
+
+    @property
+    def _where(self) -> str:
+        """The origin and the place in it, for messages."""
+        return f"{self._origin}, byte {self._position}"
+
+    def run(self, data: memoryview) -> tuple[object, int]:
+        """Interpret the pickle at the beginning of `data`; return its value and its length.
+
+        Raises:
+            UnsafeCheckpointError: it names something outside the vocabulary, or is a bomb.
+            FormatError: it is cut short or malformed.
+        """
+        end = 0
+        for opcode in opcodes(data, self._origin):
+            self._position = opcode.position
+            _STEPS[opcode.name](self, opcode)
+            end = opcode.position + 1
+        value = self._pop()
+        if self._stack or self._marks:
+            raise FormatError(f"{self._where}: STOP with {len(self._stack)} values left over")
+        require_plain_tree(value, self._origin)
+        return value, end
+
+    # The stack. A value under the newest mark is out of reach until the mark is taken.
+
+    def _push(self, value: object) -> None:
+        self._stack.append(value)
+
+    def _floor(self) -> int:
+        return self._marks[-1] if self._marks else 0
+
+    def _pop(self) -> object:
+        if len(self._stack) <= self._floor():
+            raise FormatError(f"{self._where}: a value was required, but the stack is empty")
+        return self._stack.pop()
+
+    def _top(self) -> object:
+        if len(self._stack) <= self._floor():
+            raise FormatError(f"{self._where}: a value was required, but the stack is empty")
+        return self._stack[-1]
+
+    def _pop_to_mark(self) -> list[object]:
+        if not self._marks:
+            raise FormatError(f"{self._where}: a mark was required, but there is none")
+        height = self._marks.pop()
+        values = self._stack[height:]
+        del self._stack[height:]
+        return values
+
+    # One method for each group of opcodes.
+
+    def _protocol(self, opcode: Opcode) -> None:
+        if opcode.argument not in (2, 3, 4, 5):
+            raise FormatError(
+                f"{self._where}: pickle protocol {opcode.argument}; 2 to 5 are read, and "
+                "torch.save writes 2 by default"
+            )
+
+    def _nothing(self, opcode: Opcode) -> None:
+        """STOP ends the loop; FRAME only helps a reader of streams."""
+
+    def _argument(self, opcode: Opcode) -> None:
+        self._push(opcode.argument)
+
+    def _mark(self, opcode: Opcode) -> None:
+        self._marks.append(len(self._stack))
+
+    def _drop(self, opcode: Opcode) -> None:
+        self._pop()
+
+    def _drop_to_mark(self, opcode: Opcode) -> None:
+        self._pop_to_mark()
+
+    def _constant(self, opcode: Opcode) -> None:
+        self._push(_CONSTANTS[opcode.name])
+
+    def _new(self, opcode: Opcode) -> None:
+        self._budget.spend(1, self._where)
+        self._push(_EMPTY[opcode.name]())
+
+    def _bytearray(self, opcode: Opcode) -> None:
+        assert isinstance(opcode.argument, bytes)
+        self._push(bytearray(opcode.argument))
+
+    def _tuple(self, opcode: Opcode) -> None:
+        self._budget.spend(1, self._where)
+        self._push(tuple(self._pop_to_mark()))
+
+    def _short_tuple(self, opcode: Opcode) -> None:
+        self._budget.spend(1, self._where)
+        values = [self._pop() for _ in range(int(opcode.name[-1]))]
+        self._push(tuple(reversed(values)))
+
+    def _append(self, opcode: Opcode) -> None:
+        values = self._pop_to_mark() if opcode.name == "APPENDS" else [self._pop()]
+        target = self._top()
+        if type(target) is not list:
+            raise self._not_a("list", target, opcode)
+        target.extend(values)
+
+    def _set_items(self, opcode: Opcode) -> None:
+        if opcode.name == "SETITEMS":
+            values = self._pop_to_mark()
+        else:
+            values = [self._pop(), self._pop()][::-1]
+        target = self._top()
+        if type(target) is not dict and type(target) is not OrderedDict:
+            raise self._not_a("dict", target, opcode)
+        if len(values) % 2:
+            raise FormatError(f"{self._where}: a key without its value")
+        for key, value in zip(values[::2], values[1::2], strict=True):
+            require_key(key, self._where)
+            target[key] = value
+
+    def _add_items(self, opcode: Opcode) -> None:
+        values = self._pop_to_mark()
+        target = self._top()
+        if type(target) is not set:
+            raise self._not_a("set", target, opcode)
+        for value in values:
+            require_key(value, self._where)
+            target.add(value)
+
+    def _get(self, opcode: Opcode) -> None:
+        assert isinstance(opcode.argument, int)
+        if opcode.argument not in self._memo:
+            raise FormatError(f"{self._where}: memo place {opcode.argument} is read but not set")
+        self._push(self._memo[opcode.argument])
+
+    def _put(self, opcode: Opcode) -> None:
+        place = len(self._memo) if opcode.argument is None else opcode.argument
+        assert isinstance(place, int)
+        self._memo[place] = self._top()
+        if len(self._memo) > MAX_MEMO:
+            raise UnsafeCheckpointError(
+                f"{self._where}: the pickle remembers more than {MAX_MEMO} values; "
+                "nothing was executed"
+            )
+
+    def _global(self, opcode: Opcode) -> None:
+        if opcode.name == "STACK_GLOBAL":
+            name, module = self._pop(), self._pop()
+        else:
+            assert isinstance(opcode.argument, tuple)
+            module, name = opcode.argument
+        if type(module) is not str or type(name) is not str:
+            raise UnsafeCheckpointError(
+                f"{self._where}: a name is made of two strings, but here of {shown(module)} and "
+                f"{shown(name)}; nothing was executed"
+            )
+        self._push(self._vocabulary.named(module, name, self._where))
+
+    def _reduce(self, opcode: Opcode) -> None:
+        arguments, function = self._pop(), self._pop()
+        if not isinstance(function, Constructor):
+            raise UnsafeCheckpointError(
+                f"{self._where}: the checkpoint calls {shown(function)}, which is nothing that "
+                "may be called; nothing was executed"
+            )
+        if type(arguments) is not tuple:
+            raise self._not_a("tuple of arguments", arguments, opcode)
+        self._push(function.build(arguments, f"{self._where}: {function.name}"))
+
+    def _build(self, opcode: Opcode) -> None:
+        """Set an object's state: of all that we build, a state dict's version notes alone."""
+        state, target = self._pop(), self._top()
+        if type(target) is not OrderedDict:
+            raise UnsafeCheckpointError(
+                f"{self._where}: the checkpoint sets attributes of a "
+                f"{type(target).__name__}; nothing was executed"
+            )
+        notes = state.get("_metadata") if type(state) is dict and len(state) == 1 else None
+        if type(notes) is not dict and type(notes) is not OrderedDict:
+            raise UnsafeCheckpointError(
+                f"{self._where}: the checkpoint sets attributes of an OrderedDict other than the "
+                f"_metadata of a state dict: {shown(state)}; nothing was executed"
+            )
+        vars(target)["_metadata"] = notes
+
+    def _persistent(self, opcode: Opcode) -> None:
+        self._push(self._vocabulary.persistent(self._pop(), self._where))
+
+    def _not_a(self, wanted: str, found: object, opcode: Opcode) -> FormatError:
+        return FormatError(
+            f"{self._where}: {opcode.name} needs a {wanted}, but found {type(found).__name__}"
+        )
+
+
+def require_key(key: object, where: str) -> None:
+    """Refuse a dict key or set element that is not plain.
+
+    Tuples are out with the rest: their hashes can be made to collide, which turns a dict of them
+    into hours of work, and no state dict has them.
+    """
+    kind = type(key)
+    if kind is str or key is None or kind is bool or kind is float or kind is bytes:
+        return
+    if type(key) is int and abs(key) < MAX_KEY:
+        return
+    raise FormatError(
+        f"{where}: a key is text, bytes, a number below 2**60 or None, but here a {kind.__name__}: "
+        f"{shown(key)}"
+    )
+
+
+_CONSTANTS: dict[str, object] = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
+_EMPTY: dict[str, Callable[[], object]] = {
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": set,
+}
+_STEPS: dict[str, Callable[[Machine, Opcode], None]] = {
+    "PROTO": Machine._protocol,
+    "STOP": Machine._nothing,
+    "FRAME": Machine._nothing,
+    "MARK": Machine._mark,
+    "POP": Machine._drop,
+    "POP_MARK": Machine._drop_to_mark,
+    **dict.fromkeys(_CONSTANTS, Machine._constant),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4"), Machine._argument),
+    "BINFLOAT": Machine._argument,
+    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), Machine._argument),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), Machine._argument),
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), Machine._argument),
+    "BYTEARRAY8": Machine._bytearray,
+    **dict.fromkeys(_EMPTY, Machine._new),
+    "TUPLE": Machine._tuple,
+    **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), Machine._short_tuple),
+    **dict.fromkeys(("APPEND", "APPENDS"), Machine._append),
+    **dict.fromkeys(("SETITEM", "SETITEMS"), Machine._set_items),
+    "ADDITEMS": Machine._add_items,
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), Machine._get),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT", "MEMOIZE"), Machine._put),
+    **dict.fromkeys(("GLOBAL", "STACK_GLOBAL"), Machine._global),
+    "REDUCE": Machine._reduce,
+    "BUILD": Machine._build,
+    "BINPERSID": Machine._persistent,
+}
