@@ -1,0 +1,1 @@
+"""Side-by-side measurements: `nox -s bench`, or `python -m benchmarks [NAME ...]`."""

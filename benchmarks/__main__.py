@@ -1,0 +1,85 @@
+"""Run the benchmark modules and write what they measured into benchmarks/results/.
+
+    python -m benchmarks [NAME ...] [--threads N] [--output FOLDER] [--list]
+
+Every module runs in a process of its own, with the same number of threads and the same settings of
+the allocator for all libraries, because either alone can change a ratio by a factor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import machine, tables
+
+FOLDER = Path(__file__).parent
+# What runs a benchmark rather than being one.
+HARNESS = {"__init__", "__main__", "machine", "measure", "tables"}
+
+
+def benchmark_names() -> list[str]:
+    """Return the names of the benchmark modules, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in HARNESS)
+
+
+def main() -> int:
+    """Run what was asked for and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = benchmark_names()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
+    parser.add_argument("--threads", type=int, default=machine.default_threads())
+    parser.add_argument("--output", type=Path, default=FOLDER / "results")
+    parser.add_argument("--list", action="store_true", help="print the names and stop")
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(names))
+        return 0
+    unknown = sorted(set(options.names) - set(names))
+    if unknown:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    failed = [
+        name
+        for name in options.names or names
+        if not run_one(name, threads=options.threads, output=options.output)
+    ]
+    if failed:
+        print(f"benchmarks: failed: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def run_one(name: str, *, threads: int, output: Path) -> bool:
+    """Run one module in its own process, print its table and write its results."""
+    settings = machine.settings(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "rows.json"
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}", str(raw)],
+            env=machine.environment(settings),
+            check=False,
+        )
+        if done.returncode != 0 or not raw.exists():
+            return False
+        rows = json.loads(raw.read_text(encoding="utf-8"))
+    result = {
+        "benchmark": name,
+        "measured": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": machine.describe(),
+        "settings": settings,
+        "rows": rows,
+    }
+    (output / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    text = tables.markdown(result)
+    (output / f"{name}.md").write_text(text, encoding="utf-8")
+    print(text)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Measure: rounds that interleave the rivals, medians, and the rows that a benchmark hands over.
+
+A benchmark is a module with `rows() -> list[Row]` that ends with `main(rows)`:
+
+    def rows():
+        x = weft.randn(1000)
+        y = torch.from_numpy(x.numpy())
+        yield compare("exp, 1000 elements", weft=lambda: x.exp(), torch=lambda: y.exp())
+
+    if __name__ == "__main__":
+        main(rows)
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing measured: for each rival the median in seconds and the middle half's edges."""
+
+    what: str
+    seconds: dict[str, float]
+    quartiles: dict[str, tuple[float, float]]
+    samples: int
+    baseline: str = "torch"
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def compare(
+    what: str,
+    *,
+    baseline: str = "torch",
+    rounds: int = 15,
+    round_s: float = 0.02,
+    **rivals: Callable[[], object],
+) -> Row:
+    """Time rivals in turns within this process and return their medians for one call.
+
+    Args:
+        what: the name of the row.
+        baseline: the rival that the others' ratios are taken to.
+        rounds: how often each rival gets its turn.
+        round_s: about how long one turn lasts; a call is repeated to fill it.
+        rivals: what to call, by the rival's name.
+    """
+    repeats = {name: _repeats_for(call, round_s) for name, call in rivals.items()}
+    samples: dict[str, list[float]] = {name: [] for name in rivals}
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(rounds):
+            # In turns, so that a change of clock or of load meets every rival alike.
+            for name, call in rivals.items():
+                count = repeats[name]
+                start = time.perf_counter()
+                for _ in range(count):
+                    call()
+                samples[name].append((time.perf_counter() - start) / count)
+    finally:
+        if collecting:
+            gc.enable()
+    return row_of(what, samples, baseline=baseline)
+
+
+def compare_processes(what: str, *, baseline: str, rounds: int = 15, **programs: str) -> Row:
+    """Time fresh Python processes, each running one program that prints the seconds it took."""
+    samples: dict[str, list[float]] = {name: [] for name in programs}
+    for turn in range(rounds + 1):
+        for name, program in programs.items():
+            done = subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, check=True
+            )
+            if turn:  # the first turn warms the disk's cache and writes byte code
+                samples[name].append(float(done.stdout))
+    return row_of(what, samples, baseline=baseline)
+
+
+def row_of(what: str, samples: dict[str, list[float]], *, baseline: str) -> Row:
+    """Return the row of medians and quartiles of these samples, in seconds."""
+    edges = {}
+    for name, values in samples.items():
+        low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
+        edges[name] = (low, high)
+    return Row(
+        what=what,
+        seconds={name: statistics.median(values) for name, values in samples.items()},
+        quartiles=edges,
+        samples=min(map(len, samples.values())),
+        baseline=baseline,
+    )
+
+
+def main(rows: Callable[[], Iterable[Row]]) -> None:
+    """Measure and write the rows where the harness asked for them, or print them."""
+    measured = [asdict(row) for row in rows()]
+    text = json.dumps(measured, indent=1)
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    else:
+        print(text)
+
+
+def _repeats_for(call: Callable[[], object], round_s: float) -> int:
+    """Return how many calls fill a turn, after warming up."""
+    call()
+    count = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(count):
+            call()
+        taken = time.perf_counter() - start
+        if taken >= round_s / 4 or count >= 1_000_000:
+            return max(1, round(count * round_s / max(taken, 1e-9)))
+        count *= 4
