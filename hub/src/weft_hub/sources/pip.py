@@ -183,24 +183,31 @@ def explain(said: str, wanted: WheelMember, uri: str, code: int) -> HubError:
         return DigestMismatchError(
             f"wheel of {wanted.requirement}", expected=expected[1], got=got[1]
         )
-    unreached = re.search(r"Could not fetch URL \S+: (.*?)(?: - skipping)?$", said, re.MULTILINE)
-    if "from versions: none" in said and (unreached or "connection broken by" in said):
-        why = f" ({_short(unreached[1], 160)})" if unreached else ""
-        return SourceError(
-            f"{uri}: pip could not reach a package index{why}; check the network, or pip's index "
-            "and proxy settings with `python -m pip config list`"
-        )
     if "No matching distribution found" in said:
-        versions = re.search(r"\(from versions: ([^)]*)\)", said)
-        has = f"; it has {_short(versions[1], 120)}" if versions else ""
-        return SourceError(
-            f"{uri}: the package index that pip uses has no wheel of {wanted.requirement}{has}; "
-            "a mirror may lack it: ask for it to be added, or set another index for pip"
-        )
+        return SourceError(f"{uri}: {_not_found(said, wanted)}")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")] or lines[-1:]
     why = _short(errors[-1].removeprefix("ERROR:").strip(), 300) if errors else "it said nothing"
     return SourceError(f"{uri}: pip failed with exit code {code}: {why}")
+
+
+def _not_found(said: str, wanted: WheelMember) -> str:
+    check = "check the network, and pip's index and proxy settings (`python -m pip config list`)"
+    found = re.search(r"\(from versions: ([^)]*)\)", said)
+    versions = found[1] if found else "none"
+    if versions != "none":
+        return (
+            f"the package index that pip uses has no wheel of {wanted.requirement}, but has "
+            f"{_short(versions, 120)}; a mirror may lack it: ask for it to be added"
+        )
+    if "connection broken by" in said:
+        return f"pip could not reach a package index; {check}"
+    # pip tells an index that cannot be reached from one that lacks the package only by the
+    # warnings of its retries, which a user can have turned off.
+    return (
+        f"pip found no wheel of {wanted.name} at all: it cannot reach a package index, or that "
+        f"index lacks the package; {check}"
+    )
 
 
 def _largest_wheel(folder: Path) -> int:
