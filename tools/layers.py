@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = (
         {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "func"}
         | {"autograd", "testing"}
     ),
-    frozenset({"tensor", "random"}),
+    frozenset({"tensor", "random", "printing"}),
     frozenset({"transforms", "compile"}),
     frozenset({"ops"}),
     frozenset({"_core"}),

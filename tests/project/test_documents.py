@@ -24,7 +24,7 @@ PAGES = sorted(
         *(ROOT / "examples").rglob("*.md"),
     ]
 )
-# Pages whose Python blocks are run. A model's card needs its model, so the hub's tests see to those.
+# Pages whose Python blocks run. A model's card needs its model: the hub's tests see to those.
 RUN = [page for page in PAGES if "registry" not in page.parts]
 SESSIONS = {
     node.name
