@@ -1,0 +1,135 @@
+"""What is done to a photo before a model sees it, as one object made from a model's settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PIL import Image
+
+import weft
+from weft_vision import io
+from weft_vision.transforms import InterpolationMode, functional
+
+__all__ = ["ImageClassification"]
+
+# Whatever a picture may be given as: a file, its bytes, a Pillow image, or a tensor.
+Picture = str | os.PathLike[str] | bytes | Image.Image | weft.Tensor
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageClassification:
+    """Resize, crop the middle, scale to [0, 1], normalise.
+
+    Args:
+        resize: the shorter side after resizing, in pixels.
+        crop: height and width of the crop from the middle, in pixels.
+        interpolation: "nearest", "nearest-exact", "bilinear" or "bicubic".
+        antialias: average all covered pixels when shrinking.
+        mean: what to subtract a channel, of values in [0, 1]; ImageNet's if not given.
+        std: what to divide by a channel; ImageNet's if not given.
+
+    Source: torchvision's preset of the same name; its resizing of tensors, to which a uint8 image
+    here adds that the result equals Pillow's.
+
+    Example:
+        >>> import weft, weft_vision
+        >>> prepare = weft_vision.presets.ImageClassification(resize=256, crop=224)
+        >>> tuple(prepare(weft.zeros(3, 300, 451, dtype=weft.uint8)).shape)
+        (3, 224, 224)
+    """
+
+    resize: int = 256
+    crop: int = 224
+    interpolation: str = "bilinear"
+    antialias: bool = True
+    mean: Sequence[float] = (0.485, 0.456, 0.406)
+    std: Sequence[float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail later.
+
+        Raises:
+            ValueError: a size is no positive integer, `mean` or `std` are not 3 numbers (those of
+                `std` positive), `antialias` is no bool, or the interpolation is unknown.
+        """
+        for name in ("resize", "crop"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"ImageClassification: {name} must be a size >= 1, got {value!r}")
+        if not isinstance(self.antialias, bool):
+            raise ValueError(
+                f"ImageClassification: antialias must be true or false, got {self.antialias!r}"
+            )
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            numbers = isinstance(values, Sequence) and all(
+                isinstance(v, (int, float)) for v in values
+            )
+            if not numbers or len(values) != 3 or (name == "std" and min(values) <= 0):
+                what = "3 positive numbers" if name == "std" else "3 numbers"
+                raise ValueError(f"ImageClassification: {name} must be {what}, got {values!r}")
+        InterpolationMode.parse(self.interpolation)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> ImageClassification:
+        """The preset that a mapping describes, as a hub entry carries it.
+
+        Raises:
+            ValueError: a setting is unknown (the nearest name is suggested) or has a wrong value.
+        """
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in settings:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+                raise ValueError(f"image-classification: no preprocess setting {name!r}; {hint}")
+        return cls(**settings)
+
+    def __call__(self, source: Picture) -> weft.Tensor:
+        """The picture as the model wants it.
+
+        Args:
+            source: a path, the bytes of an image file, a Pillow image, or a tensor
+                (..., channels, height, width), uint8 or floating in [0, 1], with 1 (grey, shown to
+                the model as RGB), 3 or 4 channels (alpha is dropped). Files are turned upright as
+                their EXIF orientation says.
+
+        Returns:
+            float32, (..., 3, crop, crop): no batch axis is added.
+
+        Raises:
+            ImageDecodeError, ImageTooLargeError, FileNotFoundError: see `io.decode_image`.
+            ValueError: a tensor of another shape.
+        """
+        image = _as_rgb(picture_to_tensor(source))
+        image = functional.resize(image, self.resize, self.interpolation, antialias=self.antialias)
+        image = functional.center_crop(image, self.crop)
+        image = functional.to_dtype(image, weft.float32, scale=True)
+        return functional.normalize(image, self.mean, self.std)
+
+
+def picture_to_tensor(source: Picture) -> weft.Tensor:
+    """Any picture as a tensor; a file is read as RGB and turned upright."""
+    if isinstance(source, weft.Tensor):
+        return source
+    if isinstance(source, Image.Image):
+        return io.pil_to_tensor(source, mode="rgb")
+    return io.decode_image(source, mode="rgb", apply_exif_orientation=True)
+
+
+def _as_rgb(image: weft.Tensor) -> weft.Tensor:
+    channels = image.shape[-3] if image.ndim >= 3 else 0
+    if channels == 3:
+        return image
+    if channels == 4:
+        return image[..., :3, :, :]
+    if channels == 1:
+        return weft.cat([image, image, image], dim=-3)
+    raise ValueError(
+        "image-classification: expects a tensor (..., channels, height, width) with 1, 3 or 4 "
+        f"channels, got {tuple(image.shape)}"
+    )
