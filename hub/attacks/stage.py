@@ -1,5 +1,7 @@
 """A stage for attacks and tests: an index, wheels and a model package of our own, in one folder.
 
+`stage.harm` is a path that an attack tries to make a file at.
+
 Everything goes through the front door: real `model.toml` files, real wheels that the real pip
 fetches from a folder, and a real installed distribution that registers a model and a task.
 """
@@ -80,6 +82,7 @@ class Stage:
         self.cache = root / "cache"
         self.wheels = root / "wheels"
         self.site = root / "site"
+        self.harm = root / "harm"
         for folder in (self.index, self.wheels, self.site):
             folder.mkdir()
 
@@ -106,6 +109,20 @@ class Stage:
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(self.wheels),
         }
+
+    @contextlib.contextmanager
+    def pip(self) -> Iterator[None]:
+        """Let pip, started from this process, see the wheels of the stage and nothing else."""
+        before = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+        for name in before:
+            del os.environ[name]
+        os.environ.update(self.pip_settings())
+        try:
+            yield
+        finally:
+            for name in self.pip_settings():
+                del os.environ[name]
+            os.environ.update(before)
 
     # ---- entries
 

@@ -7,22 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from weft_hub._lockstep import check_model_package
 from weft_hub._plugins import model_factory, task_of
 from weft_hub.card import Card, File
 from weft_hub.errors import BuildError, UnsafeWeightsError, WeightsError
 
 
-def build(card: Card, weights: Path) -> Any:
-    """Return the `weft.nn.Module` of `card`, in eval mode, filled from the file `weights`.
+def empty_model(card: Card) -> Any:
+    """Return the `weft.nn.Module` of `card`, in eval mode, before it is filled with weights.
 
     It carries `.card`, `.preprocess` (from a source to the model's input) and `.labels`.
 
     Raises:
         MissingPackageError: the package that builds it, or knows its task, is not installed.
+        VersionMismatchError: that package is one of ours and has another version.
         BuildError: that package cannot build it, or does not know its settings.
-        WeightsError: the file does not hold exactly the model's parameters and buffers.
-        UnsafeWeightsError: the file asks for more than tensors.
     """
+    check_model_package(card.build.package)
     factory = model_factory(card)
     task = task_of(card)
     try:
@@ -34,6 +35,20 @@ def build(card: Card, weights: Path) -> Any:
             f"{card.name} {card.version} cannot be built by {card.build.package}: "
             f"{_one_line(error)}; install the version that goes with this weft-hub"
         ) from error
+    model.eval()
+    model.card = card
+    model.preprocess = preprocess
+    model.labels = tuple(labels)
+    return model
+
+
+def fill(model: Any, card: Card, weights: Path) -> None:
+    """Fill `model` with the tensors in the verified file `weights`.
+
+    Raises:
+        WeightsError: the file does not hold exactly the model's parameters and buffers.
+        UnsafeWeightsError: the file asks for more than tensors.
+    """
     state = read_state(card, card.weights, weights)
     try:
         model.load_state_dict(state, strict=True)
@@ -42,11 +57,6 @@ def build(card: Card, weights: Path) -> Any:
             f"{card.name}: {card.weights.name} does not fit the model that {card.build.package} "
             f"builds: {_one_line(error)}"
         ) from error
-    model.eval()
-    model.card = card
-    model.preprocess = preprocess
-    model.labels = tuple(labels)
-    return model
 
 
 def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
@@ -68,7 +78,7 @@ def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
         raise UnsafeWeightsError(
             f"{card.name}: {file.name} is refused: {_one_line(error)}"
         ) from error
-    except io.FormatError as error:
+    except io.WeightsError as error:
         raise WeightsError(
             f"{card.name}: {file.name} is not a readable {file.format} file: {_one_line(error)}"
         ) from error

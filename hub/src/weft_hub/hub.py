@@ -9,8 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from weft_hub._build import build
-from weft_hub._lockstep import check_model_package
+from weft_hub._build import empty_model, fill
 from weft_hub._transfer import obtain
 from weft_hub.cache import Cache
 from weft_hub.card import Card
@@ -132,7 +131,7 @@ class Hub:
             HubError: a subclass that says what is wrong and what to do.
         """
         card = self.info(name)
-        check_model_package(card.build.package)
+        model = empty_model(card)  # before a download that could not be used
         show = choose(progress)
         weights = None
         for file in card.files:
@@ -142,7 +141,8 @@ class Hub:
         assert weights is not None  # the registry accepts no entry without weights
         with contextlib.suppress(CacheError):  # a read-only cache still serves what it has
             self.cache.link(card)
-        return build(card, weights)
+        fill(model, card, weights)
+        return model
 
     def _offline(self, offline: bool | None) -> bool:
         return self.offline if offline is None else offline

@@ -1,0 +1,222 @@
+"""The command: what it prints, and one line with exit code 1 for every failure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import weft_hub
+from hub.attacks.stage import Stage, line_weights, sha256
+from tests.hub.bans import no_sockets_and_no_processes
+from tests.hub.conftest import Outcome, nothing_taken
+from weft_hub import cli
+
+Command = Callable[..., Outcome]
+
+
+def is_one_line(err: str) -> bool:
+    return err.startswith("weft-hub: ") and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_list_shows_a_line_for_each_model(stage: Stage, command: Command) -> None:
+    stage.entry("a/line", line_weights())
+    stage.entry("a/other", line_weights())
+    code, out, err = command("list")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["NAME", "a/line", "a/other"]
+    assert json.loads(command("list", "--json").out)[0]["name"] == "a/line"
+    assert command("list", "--task", "none").out.count("\n") == 1
+
+
+def test_info_shows_the_whole_entry(stage: Stage, command: Command) -> None:
+    metric = {"name": "accuracy", "value": 0.5, "data": "ten coins", "command": "toss 10"}
+    stage.entry("a/line", line_weights(), card="# A line\n\nGood for sums.\n", metrics=[metric])
+    code, out, err = command("info", "a/line")
+    assert (code, err) == (0, "")
+    for part in ("BSD-3-Clause", sha256(line_weights()), "accuracy = 0.5", "toss 10", "for sums"):
+        assert part in out
+    assert json.loads(command("info", "a/line", "--json").out)["metrics"] == [metric]
+
+
+def test_download_prints_the_folder_and_the_cache_commands_show_it(
+    stage: Stage, command: Command
+) -> None:
+    stage.entry("a/line", line_weights())
+    code, out, err = command("download", "a/line")
+    assert (code, err) == (0, "")
+    assert (Path(out.strip()) / "weights.safetensors").read_bytes() == line_weights()
+    assert "a/line/weights.safetensors" in command("cache", "list").out
+    blobs = json.loads(command("cache", "list", "--json").out)["blobs"]
+    assert [blob["sha256"] for blob in blobs] == [sha256(line_weights())]
+    assert command("cache", "verify") == Outcome(
+        0, f"1 of 1 files in {stage.cache} are whole\n", ""
+    )
+
+
+def test_cache_verify_names_a_damaged_file_and_sets_it_aside(
+    stage: Stage, command: Command
+) -> None:
+    stage.entry("a/line", line_weights())
+    command("download", "a/line")
+    blob = stage.cache / "blobs" / sha256(line_weights())
+    blob.chmod(0o644)
+    blob.write_bytes(line_weights(bias=1.0))
+    code, out, err = command("cache", "verify")
+    assert (code, out) == (1, f"0 of 1 files in {stage.cache} are whole\n")
+    assert str(blob) in err and is_one_line(err)
+    assert not blob.exists()
+    assert command("download", "a/line").code == 0
+
+
+def test_run_prints_the_result_of_the_task(stage: Stage, command: Command, tmp_path: Path) -> None:
+    stage.entry("a/line", line_weights((1.0, 2.0)))
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text("[3, 4]")
+    assert command("run", "a/line", numbers) == Outcome(0, "sum 11.0\n", "")
+    data = json.loads(command("run", "a/line", numbers, "--json", "--top", 3).out)
+    assert data == {"model": "a/line", "path": str(numbers), "result": {"sum": 11.0, "top": 3}}
+
+
+def test_run_goes_on_after_a_file_that_fails_and_ends_with_one(
+    stage: Stage, command: Command, tmp_path: Path
+) -> None:
+    stage.entry("a/line", line_weights())
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text("[1, 1]")
+    bad.write_text("no numbers")
+    code, out, err = command("run", "a/line", bad, good)
+    assert code == 1
+    assert out == f"{good}:\nsum 2.0\n"
+    assert str(bad) in err and is_one_line(err)
+
+
+def test_a_file_that_is_missing_is_said_before_anything_is_downloaded(
+    stage: Stage, command: Command, tmp_path: Path
+) -> None:
+    stage.entry("a/line", line_weights())
+    code, out, err = command("run", "a/line", tmp_path / "nowhere.json")
+    assert (code, out) == (1, "")
+    assert "there is no file" in err and is_one_line(err)
+    assert nothing_taken(stage)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["info", "a/lime"], "did you mean 'a/line'?"),
+        (["download", "nothing/like-it"], "`weft-hub list` shows the names"),
+        (["lsit"], "did you mean 'list'?"),
+        (["cache", "verfy"], "did you mean 'verify'?"),
+        ([], "a command is required"),
+        (["info"], "NAME"),
+        (["run", "a/line"], "PATH"),
+        (["run", "a/line", "x", "--top", "0"], "whole number from 1 up"),
+        (["run", "a/line", "/"], "is a folder"),
+        (["list", "--frobnicate"], "--frobnicate"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(
+    stage: Stage, command: Command, arguments: list[str], says: str
+) -> None:
+    stage.entry("a/line", line_weights())
+    code, out, err = command(*arguments)
+    assert (code, out) == (1, "")
+    assert says in err and is_one_line(err)
+
+
+def test_wrong_bytes_are_one_line_and_nothing_half_written(stage: Stage, command: Command) -> None:
+    folder = stage.entry("a/line", line_weights())
+    (folder / "weights.safetensors").write_bytes(line_weights(bias=3.0))
+    code, out, err = command("download", "a/line")
+    assert (code, out) == (1, "")
+    assert sha256(line_weights()) in err and is_one_line(err)
+    assert nothing_taken(stage)
+
+
+def test_all_problems_of_an_index_entry_are_one_line(stage: Stage, command: Command) -> None:
+    folder = stage.entry("a/line", line_weights())
+    (folder / "model.toml").write_text('schema = 1\nnmae = "x"\n')
+    code, _, err = command("info", "a/line")
+    assert code == 1
+    assert "did you mean 'name'?" in err and is_one_line(err)
+
+
+def test_a_damaged_file_is_named_on_a_line_of_its_own_while_the_command_succeeds(
+    stage: Stage,
+) -> None:
+    stage.entry("a/line", line_weights())
+    stage.hub().download("a/line")
+    blob = stage.cache / "blobs" / sha256(line_weights())
+    blob.chmod(0o644)
+    blob.write_bytes(b"damaged")
+    ended = subprocess.run(
+        [sys.executable, "-m", "weft_hub.cli", "download", "a/line"],
+        env=stage.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert str(blob) in ended.stderr and is_one_line(ended.stderr)
+
+
+def test_a_bug_is_one_line_too_and_says_how_to_see_more(
+    stage: Stage, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_self: weft_hub.Hub, **_: object) -> list[str]:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(weft_hub.Hub, "list", broken)
+    code, _, err = command("list")
+    assert code == 1
+    assert "ZeroDivisionError: oops" in err and "WEFT_HUB_TRACEBACK" in err and is_one_line(err)
+    monkeypatch.setenv("WEFT_HUB_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["list"])
+
+
+def test_a_reader_that_has_enough_is_no_error_to_speak_of(stage: Stage) -> None:
+    stage.entry("a/line", line_weights())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weft_hub.cli", "info", "a/line", "--json"],
+        env=stage.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(60) == 1
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == b""
+
+
+def test_listing_and_showing_load_no_heavy_module(stage: Stage) -> None:
+    stage.entry("a/line", line_weights())
+    script = (
+        "import sys; from weft_hub import cli; cli.main(['list']); cli.main(['info', 'a/line']); "
+        "print([name for name in ('weft', 'numpy', 'tqdm', 'requests') if name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=stage.environment(), capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    assert ended.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_bar_is_shown_only_on_a_terminal_or_when_asked_for(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.entry("a/line", line_weights())
+    stage.hub().download("a/line")
+    assert capsys.readouterr().err == ""
+    for path in stage.cache.glob("blobs/*"):
+        path.unlink()
+    with no_sockets_and_no_processes():
+        stage.hub().download("a/line", progress=True)
+    assert "verify weights.safetensors: 100%" in capsys.readouterr().err
