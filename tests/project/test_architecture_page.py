@@ -27,6 +27,8 @@ SOURCES = "\n".join(
     for path in sorted((ROOT / folder).rglob("*.py"))
 )
 
+OURS = ("packages", "hub", "governance", "tests", "tools")
+
 PATH = re.compile(r"[\w.*-]*/[\w./*-]*|[\w-]+\.(py|toml|md|yml)")
 NAME = re.compile(r"@?[A-Za-z_][\w.]*(\(\))?")
 
@@ -34,7 +36,12 @@ NAME = re.compile(r"@?[A-Za-z_][\w.]*(\(\))?")
 def exists_as_path(word: str) -> bool:
     if "*" in word:
         return any(any(base.glob(word)) for base in BASES)
-    return any((base / word).exists() for base in BASES) or any(CORE.rglob(word.strip("/")))
+    if any((base / word).exists() for base in BASES):
+        return True
+    if "/" in word.strip("/"):
+        return False
+    # A bare file name is meant wherever our own sources have such a file.
+    return any(any((ROOT / folder).rglob(word.strip("/"))) for folder in OURS)
 
 
 def is_announced(word: str) -> bool:
