@@ -123,7 +123,7 @@ def test_all_problems_of_an_entry_come_together_each_with_its_line(stage: Stage)
         ('name = "a/line"', 'name = "a/other"', "must be the path of its folder, 'a/line'"),
         ('license = "BSD-3-Clause"', 'license = "bsd-3-clause"', "spelled 'BSD-3-Clause'"),
         ('role = "weights"', 'role = "extra"', "exactly one file has the role weights, but 0"),
-        ('format = "safetensors"', 'format = "other"', "weights must be safetensors or pytorch"),
+        ('format = "safetensors"', 'format = "other"', "weights must be safetensors, pytorch or"),
         ('name = "weights.safetensors"', 'name = "../weights"', "files[0].name: must match"),
         ('name = "weights.safetensors"', 'name = ".hidden"', "files[0].name: must match"),
         ('sources = ["file:', 'sources = ["ftp:', "a source starts with one of pip:, file:"),

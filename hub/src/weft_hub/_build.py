@@ -12,6 +12,12 @@ from weft_hub._plugins import model_factory, task_of
 from weft_hub.card import Card, File
 from weft_hub.errors import BuildError, UnsafeWeightsError, WeightsError
 
+_READERS = {  # by the format that the index states, never by what a file looks like
+    "safetensors": "load_safetensors",
+    "pytorch": "load_pytorch",
+    "torchscript": "load_torchscript",
+}
+
 
 def empty_model(card: Card) -> Any:
     """Return the `weft.nn.Module` of `card`, in eval mode, before it is filled with weights.
@@ -70,10 +76,7 @@ def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
     from weft import io
 
     try:
-        if file.format == "safetensors":
-            state: object = io.load_safetensors(path)
-        else:
-            state = io.load_pytorch(path)
+        state: object = getattr(io, _READERS[file.format])(path)
     except io.UnsafeCheckpointError as error:
         raise UnsafeWeightsError(
             f"{card.name}: {file.name} is refused: {_one_line(error)}"

@@ -142,7 +142,10 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
     for index, file in enumerate(files):
         if file.get("role") == "weights" and file.get("format") == "other":
             found.append(
-                Problem(("files", index, "format"), "weights must be safetensors or pytorch")
+                Problem(
+                    ("files", index, "format"),
+                    "weights must be safetensors, pytorch or torchscript",
+                )
             )
         own = str(file.get("name")).casefold()
         if own in seen:

@@ -1,0 +1,81 @@
+"""The guide names everything there is: keys, errors, variables and commands."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weft_hub
+from weft_hub import cli
+from weft_hub.registry import builtin_index, schema
+from weft_hub.sources import SOURCES
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "guide" / "hub.md").read_text("utf-8")
+
+
+def keys(rule: dict[str, Any], above: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield each key of the schema as the guide spells it, and whether it is required."""
+    for name, below in rule["properties"].items():
+        if below.get("type") == "array" and "$ref" in below.get("items", {}):
+            below = schema()["$defs"][below["items"]["$ref"].rpartition("/")[2]]
+        if "properties" in below:
+            yield from keys(below, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", name in rule["required"]
+
+
+def test_each_key_of_an_entry_is_in_the_table_as_required_or_not() -> None:
+    rows = dict(re.findall(r"^\| `([\w.]+)` \| (yes|no) \|", GUIDE, re.MULTILINE))
+    assert rows == {key: "yes" if required else "no" for key, required in keys(schema())}
+
+
+def test_each_error_has_a_row() -> None:
+    rows = set(re.findall(r"^\| `(\w+Error)` \|", GUIDE, re.MULTILINE))
+    errors = {name for name in weft_hub.__all__ if name.endswith("Error")}
+    assert rows == errors - {"HubError"}
+
+
+def test_each_environment_variable_that_the_code_reads_is_explained() -> None:
+    sources = ROOT / "hub" / "src" / "weft_hub"
+    code = "".join(path.read_text("utf-8") for path in sources.rglob("*.py"))
+    assert set(re.findall(r"WEFT_HUB_[A-Z]+", code)) == set(re.findall(r"WEFT_HUB_[A-Z]+", GUIDE))
+
+
+def test_each_command_is_shown() -> None:
+    def commands(parser: argparse.ArgumentParser, above: str) -> Iterator[str]:
+        below = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+        for action in below:
+            for name, one in action.choices.items():
+                yield from commands(one, f"{above} {name}")
+        if not below:
+            yield above
+
+    for command in commands(cli.parser(), "weft-hub"):
+        assert re.search(rf"^{command}\b", GUIDE, re.MULTILINE), command
+
+
+def test_each_scheme_has_a_row() -> None:
+    for scheme in SOURCES:
+        assert f"| `{scheme}:" in GUIDE
+
+
+def test_the_example_entry_agrees_with_the_real_one() -> None:
+    text = next(block for block in re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
+    example = tomllib.loads(text)
+    real = tomllib.loads((builtin_index() / example["name"] / "model.toml").read_text("utf-8"))
+    for data in (example, real):
+        data.pop("provenance")
+        data.pop("metrics", None)
+    assert example == real
+
+
+@pytest.mark.parametrize("key", ["name", "version", "files"])
+def test_the_schema_describes_each_key(key: str) -> None:
+    assert schema()["properties"][key]["description"].endswith(".")
