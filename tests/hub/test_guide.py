@@ -13,7 +13,7 @@ import pytest
 
 import weft_hub
 from weft_hub import cli
-from weft_hub.registry import builtin_index, schema
+from weft_hub.index import builtin_index, schema
 from weft_hub.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]

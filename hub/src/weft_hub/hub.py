@@ -14,8 +14,8 @@ from weft_hub._transfer import obtain
 from weft_hub.cache import Cache
 from weft_hub.card import Card
 from weft_hub.errors import CacheError
+from weft_hub.index import Index, builtin_index
 from weft_hub.progress import Progress, choose
-from weft_hub.registry import Registry, builtin_index
 from weft_hub.settings import Settings
 
 Names: TypeAlias = list[str]  # the class below has a method called `list`
@@ -57,16 +57,16 @@ class Hub:
             folders: Iterable[str | Path] = settings.indexes or (builtin_index(),)
         else:
             folders = (index,) if isinstance(index, str | Path) else index
-        self.registry = Registry(Path(folder).absolute() for folder in folders)
+        self.index = Index(Path(folder).absolute() for folder in folders)
         self.cache = Cache(Path(cache).absolute() if cache is not None else settings.cache)
         self.offline = settings.offline if offline is None else offline
 
     def list(self, *, task: str | None = None) -> Names:
         """Return the names of the models in the index, sorted; only those of `task` if given."""
-        names = self.registry.names()
+        names = self.index.names()
         if task is None:
             return names
-        return [name for name in names if self.registry.card(name).task == task]
+        return [name for name in names if self.index.card(name).task == task]
 
     def info(self, name: str) -> Card:
         """Return what the index says about the model called `name`.
@@ -75,7 +75,7 @@ class Hub:
             UnknownModelError: no such model; the nearest names are in the message.
             RegistryError: its entry is not valid; all problems are in the message.
         """
-        return self.registry.card(name)
+        return self.index.card(name)
 
     def download(
         self,

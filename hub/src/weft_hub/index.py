@@ -39,7 +39,7 @@ def builtin_index() -> Path:
     raise RegistryError([f"{_HERE / 'registry'}: the index is missing; install weft-hub again"])
 
 
-class Registry:
+class Index:
     """One or more index folders seen as one index.
 
     Args:
@@ -144,7 +144,7 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
             found.append(
                 Problem(
                     ("files", index, "format"),
-                    "weights must be safetensors, pytorch or torchscript",
+                    "the format of weights is never other",
                 )
             )
         own = str(file.get("name")).casefold()
