@@ -65,7 +65,7 @@ def speech_figure(
     bottom.set_xlim(0, max(edges[-1], samples.shape[0] / sample_rate_hz))
     for start, end in segments:
         for axes in (top, bottom):
-            axes.axvspan(start, end, color="#e9b44c", alpha=0.25, linewidth=0)
+            axes.axvspan(start, end, color="#faecd2", linewidth=0, zorder=0)
     for axes in (top, bottom):
         axes.spines[["top", "right"]].set_visible(False)
     if title is not None:

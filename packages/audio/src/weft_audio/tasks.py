@@ -114,7 +114,8 @@ class _VoiceActivityTask:
         lines = [f"speech {s['start_s']:8.2f} s to {s['end_s']:8.2f} s" for s in segments]
         spoken_s = sum(s["end_s"] - s["start_s"] for s in segments)
         total_s = result["duration_s"]
-        lines.append(f"{spoken_s:.2f} s of speech in {total_s:.2f} s, {len(segments)} segments")
+        count = "1 segment" if len(segments) == 1 else f"{len(segments)} segments"
+        lines.append(f"{spoken_s:.2f} s of speech in {total_s:.2f} s, {count}")
         return "\n".join(lines)
 
 

@@ -7,6 +7,8 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -35,6 +37,9 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
+
+# How the files begin whose formats have a mark.
+_MARKS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"II*\0", b"MM\0*")
 
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -97,11 +102,7 @@ def _load(data: bytes, name: str) -> Image.Image:
     """The unpacked image; whatever Pillow finds wrong becomes one sentence of ours."""
     limit = Image.MAX_IMAGE_PIXELS
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns between one and two times its limit. The limit is the limit.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # Other warnings are about metadata (EXIF, TIFF tags), which no caller asked for.
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        with _pillows_warnings():
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             image.load()
             return image
@@ -118,6 +119,17 @@ def _load(data: bytes, name: str) -> Image.Image:
         raise ImageDecodeError(
             f"{name} is a damaged or truncated image ({len(data)} bytes): {error}"
         ) from error
+
+
+@contextmanager
+def _pillows_warnings() -> Iterator[None]:
+    """What Pillow only warns of is either an error here or nothing."""
+    with warnings.catch_warnings():
+        # Metadata (EXIF, TIFF tags) that nobody asked for.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        # Between one and two times the limit Pillow only warns. The limit is the limit.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _read(source: ImageSource) -> tuple[bytes, str]:
@@ -137,7 +149,8 @@ def _read(source: ImageSource) -> tuple[bytes, str]:
 def _upright(image: Image.Image) -> Image.Image:
     """The image turned as its EXIF orientation says; a broken tag says nothing."""
     try:
-        orientation = image.getexif().get(_EXIF_ORIENTATION)
+        with _pillows_warnings():
+            orientation = image.getexif().get(_EXIF_ORIENTATION)
     except _DAMAGE:
         return image
     turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
@@ -149,6 +162,8 @@ def _unidentified(name: str, data: bytes) -> str:
     known = "JPEG, PNG, GIF, BMP, WebP, TIFF and PNM are read"
     if not data:
         return f"{name} is empty, not an image; {known}"
+    if data.startswith(_MARKS):
+        return f"{name} is a damaged or truncated image ({len(data)} bytes)"
     start = data[:24]
     text = all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start)
     looks = "it looks like text and " if text else ""

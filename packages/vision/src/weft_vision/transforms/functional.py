@@ -180,10 +180,10 @@ def to_dtype(
     largest = _largest(dtype)
     if image.dtype.is_floating_point:
         return (image.to(weft.float64) * (largest + 1.0 - 1e-3)).to(dtype)
-    shift = (largest + 1) // (_largest(image.dtype) + 1)
-    if shift >= 1:
-        return image.to(dtype) * shift
-    return (image // ((_largest(image.dtype) + 1) // (largest + 1))).to(dtype)
+    old = _largest(image.dtype)
+    if largest >= old:
+        return image.to(dtype) * ((largest + 1) // (old + 1))
+    return (image.to(weft.int64) // ((old + 1) // (largest + 1))).to(dtype)
 
 
 def _largest(dtype: weft.dtype) -> int:
