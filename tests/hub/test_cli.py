@@ -50,7 +50,8 @@ def test_download_prints_the_folder_and_the_cache_commands_show_it(
     code, out, err = command("download", "a/line")
     assert (code, err) == (0, "")
     assert (Path(out.strip()) / "weights.safetensors").read_bytes() == line_weights()
-    assert "a/line/weights.safetensors" in command("cache", "list").out
+    shown = command("cache", "list").out
+    assert "a/line/1.0.0-" in shown and "/weights.safetensors" in shown
     blobs = json.loads(command("cache", "list", "--json").out)["blobs"]
     assert [blob["sha256"] for blob in blobs] == [sha256(line_weights())]
     assert command("cache", "verify") == Outcome(

@@ -164,6 +164,24 @@ def test_an_entry_without_a_card_is_refused(stage: Stage) -> None:
         stage.hub().info("a/line")
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "\u202etxet", "\x9b31m", "a\x00b"])
+def test_a_text_that_a_terminal_would_obey_is_refused(stage: Stage, text: str) -> None:
+    folder = stage.entry(
+        "a/line", line_weights(), authors=["somebody", text], card=f"# A\n{text}\n"
+    )
+    with pytest.raises(weft_hub.RegistryError) as caught:
+        stage.hub().info("a/line")
+    assert text not in str(caught.value)
+    assert "authors[1]: must be text that can be shown" in caught.value.problems[0]
+    assert caught.value.problems[1].startswith(f"{folder / 'card.md'}:2: must be text")
+
+
+def test_a_key_that_a_terminal_would_obey_is_named_harmlessly(stage: Stage) -> None:
+    found = broken(stage, good(stage).replace("schema = 1", 'schema = 1\n"\\u001b[2J" = 1', 1))
+    assert "unknown key '\\x1b[2J'" in found[0]
+    assert "\x1b" not in "".join(found)
+
+
 def test_a_broken_entry_does_not_stop_the_others(stage: Stage) -> None:
     stage.entry("a/line", line_weights())
     folder = stage.entry("a/broken", line_weights())

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.package_server import serving, whole
 
@@ -168,6 +170,17 @@ def test_a_kill_while_pip_downloads_leaves_nothing_that_is_taken_for_good(stage:
     assert (stage.cache / "blobs" / sha256(content)).read_bytes() == content
 
 
+def test_four_threads_filling_one_cache_at_once_all_get_the_whole_file(stage: Stage) -> None:
+    stage.entry("a/line", LARGE)
+    steps: list[weft_hub.Step] = []
+    with ThreadPoolExecutor(4) as pool:
+        hub = stage.hub()
+        jobs = [pool.submit(hub.download, "a/line", progress=steps.append) for _ in range(4)]
+        snapshots = [job.result(60) for job in jobs]
+    assert all(one.files["weights.safetensors"].read_bytes() == LARGE for one in snapshots)
+    assert sum(step.stage == "stored" for step in steps) == 1
+
+
 def test_work_of_a_live_process_on_another_file_is_left_alone(stage: Stage) -> None:
     stage.entry("a/line", line_weights())
     other = stage.cache / "tmp" / f"{'0' * 64}-live" / "partial"
@@ -180,8 +193,6 @@ def test_work_of_a_live_process_on_another_file_is_left_alone(stage: Stage) -> N
 def test_a_relative_cache_folder_is_the_one_of_the_moment_it_was_named(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    import weft_hub
-
     stage.entry("a/line", line_weights())
     monkeypatch.chdir(tmp_path)
     hub = weft_hub.Hub(cache="here", index=stage.index)

@@ -41,6 +41,15 @@ def test_pip_delivers_one_file_out_of_a_wheel(stage_pip: Stage) -> None:
     assert list(stage_pip.cache.glob("tmp/*")) == []
 
 
+def test_a_guard_of_pip_against_installing_does_not_stop_a_download(
+    stage_pip: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    entry_in_a_wheel(stage_pip)
+    assert stage_pip.hub().download("a/line").files
+
+
 def test_pip_is_asked_over_http_with_progress_that_ends_at_the_size_of_the_wheel(
     stage_pip: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -123,7 +123,7 @@ def download(options: argparse.Namespace) -> int:
 def cache_list(options: argparse.Namespace) -> int:
     """Print one line for each file in the cache."""
     hub = Hub()
-    used = _used(hub)
+    used = hub.cache.users()
     rows = [
         {"sha256": sha256, "size": size, "files": used.get(sha256, [])}
         for sha256, size in hub.cache.entries()
@@ -133,7 +133,7 @@ def cache_list(options: argparse.Namespace) -> int:
         return 0
     print(hub.cache.root)
     for sha256, size in hub.cache.entries():
-        of = ", ".join(used.get(sha256, ["no entry of the index"]))
+        of = ", ".join(used.get(sha256, ["no snapshot"]))
         print(f"  {sha256}  {_bytes(size):>9}  {of}")
     print(f"  {len(rows)} files, {_bytes(sum(size for _, size in hub.cache.entries()))}")
     return 0
@@ -156,15 +156,6 @@ def cache_verify(options: argparse.Namespace) -> int:
             )
     print(f"{len(entries) - damaged} of {len(entries)} files in {hub.cache.root} are whole")
     return 1 if damaged else 0
-
-
-def _used(hub: Hub) -> dict[str, list[str]]:
-    """Return which files of which entries have each digest."""
-    used: dict[str, list[str]] = {}
-    for name in hub.list():
-        for file in hub.info(name).files:
-            used.setdefault(file.sha256, []).append(f"{name}/{file.name}")
-    return used
 
 
 def _require_file(path: Path) -> None:

@@ -46,7 +46,10 @@ class Problem:
         """Return `files[0].size` for `("files", 0, "size")`."""
         text = ""
         for part in self.where:
-            text += f"[{part}]" if isinstance(part, int) else f".{part}"
+            if isinstance(part, int):
+                text += f"[{part}]"
+            else:
+                text += f".{part if part.isprintable() else repr(part)}"
         return text.lstrip(".")
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -108,8 +109,8 @@ class Cache:
             except Timeout:
                 progress(Step("wait", file.name, 0, file.size))
                 lock.acquire()
-        except OSError as error:
-            raise self._unusable(f"lock {lock.lock_file}", error) from error
+        except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
+            raise self._unusable("lock a file", error) from error
         try:
             yield
         finally:
@@ -213,9 +214,7 @@ class Cache:
 
     def _link_one(self, blob: Path, path: Path) -> None:
         """Make `path` name the bytes of `blob`: a relative link, a second name, or a copy."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             temporary.symlink_to(os.path.relpath(blob, path.parent))
         except OSError:  # a disk or a user without links
@@ -237,9 +236,10 @@ class Cache:
             raise self._unusable("write", error) from error
         return folder
 
-    def _unusable(self, verb: str, error: OSError) -> CacheError:
+    def _unusable(self, verb: str, error: OSError | NotImplementedError) -> CacheError:
+        why = getattr(error, "strerror", None) or error
         return CacheError(
-            f"cannot {verb} in the cache {self.root}: {error.strerror or error}; "
+            f"cannot {verb} in the cache {self.root}: {why}; "
             "make it writable, make room, or set WEFT_HUB_CACHE to another folder"
         )
 
@@ -254,6 +254,17 @@ class Cache:
         except OSError as error:
             raise CacheError(f"cannot read {self.blobs}: {error.strerror or error}") from error
         return [(path.name, path.stat().st_size) for path in paths]
+
+    def users(self) -> dict[str, list[str]]:
+        """Return for each digest the files of snapshots that are made of it, by path."""
+        snapshots = self.root / "snapshots"
+        blobs = self.blobs.resolve()
+        found: dict[str, list[str]] = {}
+        for path in sorted(snapshots.glob("*/*/*/[!.]*")):
+            target = path.resolve()
+            digest = target.name if target.parent == blobs else sha256_of(path)
+            found.setdefault(digest, []).append(path.relative_to(snapshots).as_posix())
+        return found
 
     def verify(self, sha256: str) -> str | None:
         """Return the digest that the blob really has if it is not `sha256`, else None."""

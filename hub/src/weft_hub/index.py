@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -112,13 +112,12 @@ def read_entry(folder: Path, name: str) -> Card:
     except tomllib.TOMLDecodeError as error:
         raise RegistryError([f"{path}:{_line_in(str(error))}: not TOML: {error}"]) from error
     found = problems(data, schema(), {"spdx": _spdx, "source-uri": check_uri})
-    found += _meaning(data, name)
+    found += [*_meaning(data, name), *_hidden(data)]
     wrong = [_place(path, text, problem) for problem in found]
     card_text = ""
     try:
         card_text = _read(folder / "card.md")
-        if not card_text.strip():
-            wrong.append(f"{folder / 'card.md'}:1: the model card is empty")
+        wrong += _card_problems(folder / "card.md", card_text)
     except RegistryError as error:
         wrong.extend(error.problems)
     if wrong:
@@ -152,6 +151,37 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
             found.append(Problem(("files", index, "name"), f"{file.get('name')!r} is there twice"))
         seen.add(own)
     return found
+
+
+def _card_problems(path: Path, text: str) -> list[str]:
+    if not text.strip():
+        return [f"{path}:1: the model card is empty"]
+    return [
+        f"{path}:{number}: {_UNPRINTABLE}"
+        for number, line in enumerate(text.split("\n"), 1)
+        if _is_unprintable(line)
+    ]
+
+
+def _hidden(data: Any, where: tuple[str | int, ...] = ()) -> Iterator[Problem]:
+    """Find texts that a terminal or an editor would obey in place of showing them."""
+    if isinstance(data, str) and _is_unprintable(data):
+        yield Problem(where, _UNPRINTABLE)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _hidden(key, (*where, key))
+            yield from _hidden(value, (*where, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _hidden(value, (*where, index))
+
+
+_UNPRINTABLE = "must be text that can be shown, but has a control or direction character"
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def _is_unprintable(text: str) -> bool:
+    return _CONTROLS.search(text) is not None
 
 
 def _place(path: Path, text: str, problem: Problem) -> str:

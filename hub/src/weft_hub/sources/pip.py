@@ -115,14 +115,16 @@ class PipSource:
             *("download", "--no-deps", "--only-binary=:all:", "--require-hashes"),
             *("--progress-bar=off", "--dest", str(target), "--requirement", str(requirements)),
         ]
-        folders = {name: str(temporary) for name in ("TMPDIR", "TEMP", "TMP")}
+        changed = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+        # A user's guard against installing outside of an environment; nothing is installed here.
+        changed["PIP_REQUIRE_VIRTUALENV"] = "0"
         fetch.progress(Step("download", fetch.file.name, 0, wanted.size, uri))
         with report.open("wb") as log:
             try:
                 process = subprocess.Popen(
                     command,
                     cwd=fetch.work,
-                    env={**os.environ, **folders},
+                    env={**os.environ, **changed},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
