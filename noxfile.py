@@ -83,7 +83,7 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types with mypy: strict where pyproject.toml says so."""
     # nox itself is there so that noxfile.py is checked against the types that it uses.
-    session.install(*GROUPS["types"], "nox", *third_party_requirements())
+    session.install(*GROUPS["types"], *GROUPS["demo"], "nox", *third_party_requirements())
     session.run("mypy", *CHECKED_SOURCES)
     session.run("mypy", "noxfile.py")
 
