@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -221,3 +223,34 @@ def test_a_bar_is_shown_only_on_a_terminal_or_when_asked_for(
     with no_sockets_and_no_processes():
         stage.hub().download("a/line", progress=True)
     assert "verify weights.safetensors: 100%" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
+def test_on_a_terminal_the_command_draws_a_bar_for_each_stage(stage: Stage) -> None:
+    import fcntl
+    import termios
+
+    stage.entry("a/line", line_weights())
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 30, 100, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weft_hub.cli", "download", "a/line"],
+        env=stage.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            part = os.read(ours, 4096)
+        except OSError:  # Linux says so when the other end is closed
+            part = b""
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    assert process.wait(60) == 0
+    for stage_name in (b"download", b"verify"):
+        assert stage_name + b" weights.safetensors" in shown
+    assert b"100%" in shown
