@@ -1,7 +1,7 @@
 """Reading and writing weights: safetensors, and PyTorch checkpoints without running their code."""
 
 from .errors import FormatError, MissingTensorError, UnsafeCheckpointError, WeightsError
-from .pytorch import load_pytorch
+from .pytorch import load_pytorch, load_torchscript
 from .safetensors import (
     SafetensorsFile,
     TensorSlice,
@@ -19,6 +19,7 @@ __all__ = [
     "WeightsError",
     "load_pytorch",
     "load_safetensors",
+    "load_torchscript",
     "open_safetensors",
     "save_safetensors",
 ]

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ._pickle_opcodes import Opcode, opcodes
-from ._pickle_result import NotAValue, require_plain_tree
+from ._pickle_result import InertObject, NotAValue, require_plain_tree
 from .errors import FormatError, UnsafeCheckpointError, shown
 
-__all__ = ["Budget", "Constructor", "Machine", "Vocabulary"]
+__all__ = ["Budget", "Constructor", "InertClass", "Machine", "Vocabulary"]
 
 MAX_MEMO = 1_500_000  # a tensor takes about 10 places
 # What may be built: a container is 1, each element copied by a constructor 1, a tensor 4 more.
@@ -32,8 +32,8 @@ MAX_KEY = 2**60
 class Budget:
     """Counts what a pickle has had built, and ends it at a limit."""
 
-    def __init__(self, units: int = MAX_UNITS) -> None:
-        self._left = self._all = units
+    def __init__(self) -> None:
+        self._left = self._all = MAX_UNITS
 
     def spend(self, units: int, where: str) -> None:
         """Take `units` off.
@@ -60,11 +60,21 @@ class Constructor(NotAValue):
         return self.name
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class InertClass(NotAValue):
+    """A class that a pickle may make objects of; they keep their attributes and do nothing."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return self.name
+
+
 class Vocabulary(Protocol):
     """What the names and the persistent ids of a pickle stand for."""
 
     def named(self, module: str, name: str, where: str) -> object:
-        """Return a value or a Constructor for a name, or raise UnsafeCheckpointError."""
+        """Return a value, Constructor or InertClass for a name, or raise UnsafeCheckpointError."""
 
     def persistent(self, key: object, where: str) -> object:
         """Return what a persistent id stands for, or raise."""
@@ -245,9 +255,24 @@ class Machine:
             raise self._not_a("tuple of arguments", arguments, opcode)
         self._push(function.build(arguments, f"{self._where}: {function.name}"))
 
+    def _new_object(self, opcode: Opcode) -> None:
+        arguments, kind = self._pop(), self._pop()
+        if not isinstance(kind, InertClass) or arguments != ():
+            raise UnsafeCheckpointError(
+                f"{self._where}: the checkpoint makes an object of {shown(kind)} with "
+                f"{shown(arguments)}; nothing was executed"
+            )
+        self._budget.spend(2, self._where)
+        self._push(InertObject(kind.name))
+
     def _build(self, opcode: Opcode) -> None:
-        """Set an object's state: of all that we build, a state dict's version notes alone."""
+        """Set an object's state: an inert object's, or the version notes of a state dict."""
         state, target = self._pop(), self._top()
+        if isinstance(target, InertObject):
+            if type(state) is not dict:
+                raise FormatError(f"{self._where}: the state of {target!r} is {shown(state)}")
+            target.state = state
+            return
         if type(target) is not OrderedDict:
             raise UnsafeCheckpointError(
                 f"{self._where}: the checkpoint sets attributes of a "
@@ -319,5 +344,6 @@ _STEPS: dict[str, Callable[[Machine, Opcode], None]] = {
     **dict.fromkeys(("GLOBAL", "STACK_GLOBAL"), Machine._global),
     "REDUCE": Machine._reduce,
     "BUILD": Machine._build,
+    "NEWOBJ": Machine._new_object,
     "BINPERSID": Machine._persistent,
 }

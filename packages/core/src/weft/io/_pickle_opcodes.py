@@ -1,6 +1,6 @@
 """The bytes of a pickle as opcodes with arguments: decoding alone, no meaning.
 
-Of pickle's 68 opcodes, these 46 are what protocols 2 to 5 write for tensors and plain containers.
+Of pickle's 68 opcodes, these 47 are what protocols 2 to 5 write for tensors and plain containers.
 An opcode outside the table is named in the refusal. Every argument is a slice of a buffer whose
 size is known, so no length in the file can make this module allocate more than the file has.
 """
@@ -78,6 +78,7 @@ _TABLE: dict[int, tuple[str, str]] = {
     0x93: ("STACK_GLOBAL", ""),
     ord("R"): ("REDUCE", ""),
     ord("b"): ("BUILD", ""),
+    0x81: ("NEWOBJ", ""),  # for the module classes of TorchScript; the machine refuses any other
     ord("Q"): ("BINPERSID", ""),
 }
 
@@ -85,7 +86,6 @@ _TABLE: dict[int, tuple[str, str]] = {
 _DANGEROUS: dict[int, str] = {
     ord("i"): "INST",
     ord("o"): "OBJ",
-    0x81: "NEWOBJ",
     0x92: "NEWOBJ_EX",
     0x82: "EXT1",
     0x83: "EXT2",

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from .errors import FormatError, UnsafeCheckpointError
 
-__all__ = ["NotAValue", "require_plain_tree"]
+__all__ = ["InertObject", "NotAValue", "require_plain_tree"]
 
 MAX_DEPTH = 200
 # Counted as whoever walks it would count: a list that holds one list twice, which holds one twice,
@@ -18,6 +18,19 @@ class NotAValue:
     """Base of what the interpreter needs while it works, and must not hand out."""
 
     __slots__ = ()
+
+
+class InertObject:
+    """An object of a class that a file names: the name, the attributes, and no behaviour."""
+
+    __slots__ = ("class_name", "state")
+
+    def __init__(self, class_name: str) -> None:
+        self.class_name = class_name
+        self.state: dict[object, object] = {}
+
+    def __repr__(self) -> str:
+        return f"<inert {self.class_name}>"
 
 
 def require_plain_tree(root: object, origin: str) -> None:
@@ -54,10 +67,14 @@ def require_plain_tree(root: object, origin: str) -> None:
         open_ids.discard(id(value))
         height = 1 + max((heights.get(id(item), 0) for item in inner), default=0)
         count = 1 + sum(visits.get(id(item), 1) for item in inner)
-        if height > MAX_DEPTH or count > MAX_VISITS:
+        if height > MAX_DEPTH:
             raise UnsafeCheckpointError(
-                f"{origin}: the checkpoint nests containers {height} deep and unfolds to {count} "
-                f"values; at most {MAX_DEPTH} and {MAX_VISITS} are read"
+                f"{origin}: the checkpoint nests containers more than {MAX_DEPTH} deep"
+            )
+        if count > MAX_VISITS:
+            raise UnsafeCheckpointError(
+                f"{origin}: the checkpoint holds containers inside one another that unfold to more "
+                f"than {MAX_VISITS} values"
             )
         heights[id(value)], visits[id(value)] = height, count
 
@@ -66,6 +83,8 @@ def _contents(value: object) -> list[object] | None:
     """Return what a container holds; None for anything else. Keys are plain already."""
     if isinstance(value, OrderedDict):
         return [*value.values(), *vars(value).values()]  # a state dict's _metadata is one
+    if isinstance(value, InertObject):
+        return list(value.state.values())
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, list | tuple):

@@ -146,13 +146,17 @@ class TorchObjects:
         return weft.Size(numbers)
 
     def _device(self, arguments: _Arguments, where: str) -> object:
-        """The device as text: the machine that reads may not have it."""
+        """The device, or its name if it is of a kind that weft does not have."""
         kind, *index = arguments if 1 <= len(arguments) <= 2 else _exactly(1, arguments, where)
-        if type(kind) is not str or not re.fullmatch(r"[a-z]{1,20}(:\d{1,4})?", kind):
+        if type(kind) is not str or not re.fullmatch(r"[a-z]{1,20}(:\d{1,4})?", kind, re.ASCII):
             raise FormatError(f"{where} takes a device's name, not {shown(kind)}")
-        if not index or index[0] is None:
+        if index and index[0] is not None:
+            kind = f"{kind}:{_natural(index[0], 'a device index', where)}"
+        self._budget.spend(1, where)
+        try:
+            return weft.device(kind)
+        except ValueError:
             return kind
-        return f"{kind}:{_natural(index[0], 'a device index', where)}"
 
     # Tensors.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from ._memory import Region, swapped
-from ._pickle_machine import Budget, Machine
+from ._pickle_machine import Budget, Machine, Vocabulary
 from ._torch_objects import TorchObjects
 from ._torch_storage import UNTYPED, Storage, Storages
 from ._zip_archive import ZipArchive
 from .errors import FormatError, shown
 
-__all__ = ["read_zip_checkpoint"]
+__all__ = ["TorchArchive", "read_zip_checkpoint"]
 
 # The versions of the archive's layout that PyTorch has defined; it writes 3.
 NEWEST_VERSION = 10
@@ -25,53 +25,71 @@ def read_zip_checkpoint(memory: memoryview, origin: str, *, check_crc: bool) -> 
         FormatError: it is damaged, newer than this reader, or no checkpoint of tensors.
         UnsafeCheckpointError: it wants something beyond tensors and plain containers.
     """
-    archive = ZipArchive(memory, origin)
-    root = _root(archive, origin)
-    _require_version(archive, root, origin)
-    big_endian = _is_big_endian(archive, root, origin)
-    name = f"{root}/data.pkl"
-    if archive.size(name) > MAX_PICKLE_BYTES:
+    archive = TorchArchive(memory, origin, check_crc=check_crc)
+    if archive.is_script:
         raise FormatError(
-            f"{origin}: {shown(name)} has {archive.size(name)} bytes, more than {MAX_PICKLE_BYTES}"
+            f"{origin}: this is a TorchScript archive, which is a program with its weights; "
+            "weft.io.load_torchscript reads the weights alone"
         )
+    budget = Budget()
+    return archive.unpickle(TorchObjects(Storages(archive.place), budget), budget)
 
-    def place(storage: Storage, where: str) -> Region:
-        member = f"{root}/data/{storage.key}"
-        if member not in archive:
+
+class TorchArchive:
+    """The parts that every archive of PyTorch has, whatever its pickle is about."""
+
+    def __init__(self, memory: memoryview, origin: str, *, check_crc: bool) -> None:
+        self._archive = ZipArchive(memory, origin)
+        self._origin = origin
+        self._check_crc = check_crc
+        self._root = _root(self._archive, origin)
+        _require_version(self._archive, self._root, origin)
+        self._big_endian = _is_big_endian(self._archive, self._root, origin)
+
+    @property
+    def is_script(self) -> bool:
+        """Whether it is TorchScript's kind."""
+        return f"{self._root}/constants.pkl" in self._archive
+
+    def unpickle(self, vocabulary: Vocabulary, budget: Budget) -> object:
+        """Interpret data.pkl."""
+        name = f"{self._root}/data.pkl"
+        size = self._archive.size(name)
+        if size > MAX_PICKLE_BYTES:
+            raise FormatError(
+                f"{self._origin}: {shown(name)} has {size} bytes, more than {MAX_PICKLE_BYTES}"
+            )
+        data = self._archive.region(name, check_crc=True).data
+        value, _ = Machine(vocabulary, budget, f"{self._origin}: data.pkl").run(data)
+        return value
+
+    def place(self, storage: Storage, where: str) -> Region:
+        """Return the bytes of a storage, in little-endian order."""
+        member = f"{self._root}/data/{storage.key}"
+        if member not in self._archive:
             raise FormatError(f"{where}: the archive has no {shown(member)}, which a tensor needs")
         needed = storage.count * storage.itemsize
-        if archive.size(member) != needed:
+        if self._archive.size(member) != needed:
             raise FormatError(
                 f"{where}: {storage!r} takes {needed} bytes, but {shown(member)} has "
-                f"{archive.size(member)}"
+                f"{self._archive.size(member)}"
             )
-        region = archive.region(member, check_crc=check_crc)
-        if not big_endian or storage.itemsize == 1:
-            if big_endian and storage.dtype == UNTYPED:
-                raise FormatError(
-                    f"{where}: untyped storages of a big-endian machine are not read; "
-                    "save the checkpoint again on a little-endian one"
-                )
+        region = self._archive.region(member, check_crc=self._check_crc)
+        if not self._big_endian:
             return region
+        if storage.dtype == UNTYPED:
+            raise FormatError(
+                f"{where}: untyped storages of a big-endian machine are not read; "
+                "save the checkpoint again on a little-endian one"
+            )
         data = swapped(region.data, storage.dtype)
         return Region(memoryview(data), 0, len(data))
-
-    budget = Budget()
-    vocabulary = TorchObjects(Storages(place), budget)
-    data = archive.region(name, check_crc=True).data
-    value, _ = Machine(vocabulary, budget, f"{origin}: {name}").run(data)
-    return value
 
 
 def _root(archive: ZipArchive, origin: str) -> str:
     """Return the one folder of the archive that holds data.pkl."""
     roots = [name.split("/")[0] for name in archive.names if re.fullmatch(r"[^/]+/data\.pkl", name)]
     if len(roots) == 1:
-        if f"{roots[0]}/constants.pkl" in archive:
-            raise FormatError(
-                f"{origin}: this is a TorchScript archive, which is code; load it with PyTorch and "
-                "save its state_dict() with torch.save"
-            )
         return roots[0]
     if len(roots) > 1:
         raise FormatError(f"{origin}: a checkpoint has one data.pkl, this zip {len(roots)}")

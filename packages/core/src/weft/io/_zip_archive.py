@@ -47,7 +47,7 @@ class ZipArchive:
         self._memory = memory
         self._origin = origin
         self._inflated = 0
-        if memory[:4] != b"PK\x03\x04":
+        if bytes(memory[:4]) != b"PK\x03\x04":
             raise FormatError(f"{origin}: a zip archive begins with 'PK', this one does not")
         directory, self._end = self._read_directory()
         self._members: dict[str, zipfile.ZipInfo] = {}
@@ -177,7 +177,8 @@ class ZipArchive:
         if not 0 <= start <= self._end - _LOCAL_HEADER.size:
             raise FormatError(f"{where} begins at byte {start}, outside of the archive's data")
         fields = _LOCAL_HEADER.unpack_from(self._memory, start)
-        signature, method, name_size, extra_size = fields[0], fields[3], fields[9], fields[10]
+        signature, method = fields[0], fields[3]
+        name_size, extra_size = int(fields[9]), int(fields[10])
         name_start = start + _LOCAL_HEADER.size
         name = bytes(self._memory[name_start : name_start + name_size])
         expected = info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from ._memory import read_regular_file
 from ._torch_legacy import read_legacy_checkpoint
+from ._torch_script import read_script_weights
 from ._torch_zip import read_zip_checkpoint
 from .errors import FormatError, shown
 
-__all__ = ["load_pytorch"]
+if TYPE_CHECKING:
+    from weft import Tensor
+
+__all__ = ["load_pytorch", "load_torchscript"]
 
 # First bytes -> what such a file is, and what to do with it.
 _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
@@ -29,11 +34,12 @@ def load_pytorch(
     """Return the object that torch.save wrote to a file: usually a dict of tensors.
 
     Nothing in the file is executed: it may make tensors, numbers, text, bytes, lists, tuples,
-    dicts, sets, dtypes and sizes, and a file that wants anything else is refused by the name of
-    what it wants. Tensors that shared memory still do; sizes, strides and offsets are as saved,
-    each checked against the storage that it shows. Everything is on the CPU, wherever it was
-    saved from. A tensor or Parameter is a plain tensor with the `requires_grad` that it was saved
-    with, as torch.load gives it; those of a state_dict have none. A device is its name, as text.
+    dicts, sets, dtypes, devices and sizes, and a file that wants anything else is refused by the
+    name of what it wants. Tensors that shared memory still do; sizes, strides and offsets are as
+    saved, each checked against the storage that it shows. Everything is on the CPU, wherever it
+    was saved from. A tensor or Parameter is a plain tensor with the `requires_grad` that it was
+    saved with, as torch.load gives it; those of a state_dict have none. A device of a kind that
+    weft does not have is its name, as text.
 
     Both of PyTorch's formats are read: zip archives (since version 1.6), whose storages are shared
     with a private map of the file, and the older one.
@@ -78,3 +84,33 @@ def load_pytorch(
         f"{origin}: a PyTorch checkpoint begins with 'PK' or a pickle's 0x80, but this file with "
         f"{shown(head[:8])}"
     )
+
+
+def load_torchscript(
+    path: str | os.PathLike[str], *, mmap: bool = True, check_crc: bool = False
+) -> dict[str, Tensor]:
+    """Return the tensors in a TorchScript archive (torch.jit.save) by their dotted names.
+
+    Of the program in the archive nothing is executed or even read: its modules come as names with
+    attributes. Names are paths of attributes (`encoder.0.weight`), as in the module's state_dict;
+    beside parameters and buffers they cover any other attribute that is a tensor. Tensors inside
+    lists or dicts are left out.
+
+    Args:
+        path: the file.
+        mmap: map the file (default), or read the whole of it now; see `open_safetensors`.
+        check_crc: as in `load_pytorch`.
+
+    Raises:
+        OSError: the file does not exist or may not be read.
+        UnsafeCheckpointError: as `load_pytorch`.
+        FormatError: it is no TorchScript archive, damaged, or has a dtype that weft does not have.
+    """
+    origin = os.fspath(path)
+    memory = read_regular_file(path, origin, mapped=mmap)
+    if bytes(memory[:4]) != b"PK\x03\x04":
+        raise FormatError(
+            f"{origin}: a TorchScript archive begins with 'PK', but this file with "
+            f"{shown(bytes(memory[:8]))}"
+        )
+    return read_script_weights(memory, origin, check_crc=check_crc)
