@@ -70,9 +70,6 @@ def test_any_image_size_gives_a_score_a_class(name, size):
 
 def test_the_first_values_are_torchvisions():
     model = models.mobilenet_v2()
-    convolution = model.features[1].conv[0][
-        0
-    ]  # depthwise: fan-out is 3 · 3 · 32 / 32... per filter
     state = model.state_dict()
     head = state["features.18.0.weight"].numpy()
     assert head.std() == pytest.approx((2 / 1280) ** 0.5, rel=0.02)  # fan-out is 1280

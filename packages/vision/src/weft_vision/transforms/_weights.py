@@ -53,12 +53,8 @@ def nearest_indices(input_size: int, output_size: int, *, exact: bool) -> list[i
     pairs of sizes); so it is done here too.
     """
     scale = _single(input_size / output_size)
-    if exact:
-        centres = (_single((i + 0.5) * scale - 0.5) for i in range(output_size))
-        sources = [int(_single(centre + 0.5)) for centre in centres]
-    else:
-        sources = [int(_single(i * scale)) for i in range(output_size)]
-    return [min(source, input_size - 1) for source in sources]
+    offset = 0.5 if exact else 0.0
+    return [min(int(_single((i + offset) * scale)), input_size - 1) for i in range(output_size)]
 
 
 def _single(x: float) -> float:
