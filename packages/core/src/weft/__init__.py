@@ -1,0 +1,133 @@
+"""weft: tensors on CPU and GPU with tape autograd, PyTorch's habits without its weight."""
+
+from typing import TYPE_CHECKING, Any
+
+from weft import autograd, func
+from weft._core.device import device
+from weft._core.dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    int8,
+    int16,
+    int32,
+    int64,
+    promote_types,
+    result_type,
+    set_default_dtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+from weft._core.dtypes import (
+    bool_ as bool,
+)
+from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    set_rng_state,
+)
+from weft._core.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from weft._functions import *
+from weft._functions import __all__ as _functions
+from weft._tensor import Size, Tensor
+from weft.config import show_config
+from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
+from weft.ops.creation import asarray_ as asarray
+from weft.version import __version__
+
+if TYPE_CHECKING:
+    from weft import io, nn
+
+#: Subpackages that load when first used.
+_LAZY = ("io", "nn")
+
+half, double, long = float16, float64, int64
+
+__all__ = [
+    "DTypeError",
+    "Generator",
+    "GradError",
+    "ShapeError",
+    "Size",
+    "Tensor",
+    "__version__",
+    "as_tensor",
+    "asarray",
+    "autograd",
+    "bfloat16",
+    "bool",
+    "complex64",
+    "complex128",
+    "default_generator",
+    "device",
+    "double",
+    "dtype",
+    "enable_grad",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "frombuffer",
+    "func",
+    "get_default_dtype",
+    "get_rng_state",
+    "half",
+    "inference_mode",
+    "initial_seed",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "io",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "long",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "promote_types",
+    "result_type",
+    "set_default_dtype",
+    "set_grad_enabled",
+    "set_rng_state",
+    "show_config",
+    "tensor",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    *_functions,
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a subpackage on first use; for any other name say which one is near."""
+    if name in _LAZY:
+        import importlib
+
+        return importlib.import_module(f"weft.{name}")
+    from weft._core.errors import did_you_mean
+
+    raise AttributeError(f"module 'weft' has no attribute {name!r}{did_you_mean(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

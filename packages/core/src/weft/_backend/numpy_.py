@@ -1,0 +1,83 @@
+"""NumPy as the reference backend: the namespace kernels run with, and silence for its warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+ndarray = np.ndarray
+asarray = np.asarray
+
+#: Half-precision dtypes: stored narrow, computed in float32 (accumulations included).
+HALF: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)})
+
+
+class Namespace:
+    """NumPy, and where NumPy lacks a function the one of ``scipy.special``, found on first use.
+
+    An attribute is stored on the instance once found, so later look-ups cost as little as NumPy's.
+    """
+
+    name = "numpy"
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        if hasattr(np, attribute):
+            value = getattr(np, attribute)
+        else:
+            import scipy.special  # a tenth of a second that `import weft` does not pay
+
+            value = getattr(scipy.special, attribute)
+        setattr(self, attribute, value)
+        return value
+
+
+xp = Namespace()
+
+
+def _silencer() -> tuple[Callable[[], Any], Callable[[Any], None]]:
+    """Find the cheapest way to switch NumPy's floating-point warnings off for one call.
+
+    ``np.errstate`` costs a microsecond, more than a small add. The context variable under it costs
+    a tenth of that, but is private, so its absence falls back to the public way.
+    """
+    try:
+        from numpy._core import umath
+
+        variable = umath._extobj_contextvar
+        silent = umath._make_extobj(all="ignore")
+    except (ImportError, AttributeError, TypeError):
+
+        def enter() -> Any:
+            return np.seterr(all="ignore")
+
+        def leave(before: Any) -> None:
+            np.seterr(**before)
+
+        return enter, leave
+    put = variable.set
+
+    def enter_fast() -> Any:
+        return put(silent)
+
+    return enter_fast, variable.reset
+
+
+silence, restore = _silencer()
+
+
+def quiet(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a kernel so that overflow and 0/0 make inf and NaN without a warning, as IEEE 754 says."""
+
+    def run(*arrays: Any, **params: Any) -> Any:
+        before = silence()
+        try:
+            return kernel(*arrays, **params)
+        finally:
+            restore(before)
+
+    return run

@@ -1,0 +1,36 @@
+"""Boxed values: what a tensor holds in place of an array while a function transform runs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from weft._core.modes import here
+
+
+class Boxed:
+    """Base of the transforms' values. Each has a ``level``; the innermost transform's is highest.
+
+    A subclass offers ``shape``, ``dtype``, ``ndim`` and ``size`` of the value as the transformed
+    function sees it, and ``process``, which runs one op on tensors some of which hold its kind.
+    """
+
+    __slots__ = ("level",)
+
+    level: int
+
+    @staticmethod
+    def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run ``op`` for the transform at ``level``; return the data of its result or results."""
+        raise NotImplementedError
+
+
+@contextlib.contextmanager
+def new_level() -> Iterator[int]:
+    """Enter one transform more in this thread and give its level."""
+    here.level += 1
+    try:
+        yield here.level
+    finally:
+        here.level -= 1

@@ -1,0 +1,163 @@
+"""The way of one call: pick the kernel by array type, run it, wrap the result, record it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.aval import Aval, Unsaved
+from weft._core.boxed import Boxed
+from weft._core.dtypes import of
+from weft._core.modes import flags, here
+from weft._core.node import Node, Pick, next_sequence
+from weft._core.op import Op
+from weft._core.tensor import Tensor, version_of, wrap
+
+_SCALARS = frozenset({bool, int, float, complex})
+_new_node = Node.__new__
+
+
+def apply(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run ``op`` on tensors (and scalars, and None for absent ones) with canonical settings.
+
+    Returns:
+        A tensor, or a tuple of tensors if the op has several results.
+    """
+    kind: type | None = None
+    mixed = False
+    record = False
+    data = []
+    for a in args:
+        if isinstance(a, Tensor):
+            own = a._data
+            if kind is None:
+                kind = type(own)
+            elif type(own) is not kind:
+                mixed = True
+            if a._node is not None:
+                record = True
+            data.append(own)
+        elif a is None or (op.takes_scalars and type(a) in _SCALARS):
+            data.append(a)
+        else:
+            raise _not_a_tensor(op, args, a)
+    kernel = None if mixed or kind is None else op.kernels.get(kind)
+    if kernel is None:
+        out = _run_unusual(op, args, params)
+    else:
+        try:
+            out = kernel(*data, **params)
+        except Exception as error:
+            raise explain(op, data, params, error) from None
+    if record and (not op.records or (flags.any and not here.grad)):
+        record = False
+    if op.outputs == 1:
+        return finish(op, args, params, out, record)
+    return _finish_several(op, args, params, out, record)
+
+
+def finish(
+    op: Op, args: tuple[Any, ...], params: dict[str, Any], data: Any, record: bool
+) -> Tensor:
+    """Wrap one result; share the version of what it views; record the call if asked."""
+    out = wrap(data)
+    if op.is_view:
+        out._version = version_of(args[0])
+    if record and of(data.dtype).category >= 2:
+        node = make_node(op, args, params)
+        if -1 in op.saves:
+            node.out = data
+            node.versions = (*node.versions, (version_of(out), 0))
+        out._node = node
+    return out
+
+
+def _finish_several(
+    op: Op, args: tuple[Any, ...], params: dict[str, Any], data: tuple[Any, ...], record: bool
+) -> tuple[Tensor, ...]:
+    outs = tuple(wrap(one) for one in data)
+    if op.is_view:
+        for out in outs:
+            out._version = version_of(args[0])
+    if record:
+        node = make_node(op, args, params)
+        node.out = data if -1 in op.saves else tuple(Aval(d.shape, d.dtype) for d in data)
+        for index, out in enumerate(outs):
+            if of(out._data.dtype).category >= 2:
+                out._node = Pick(node, index)
+            if -1 in op.saves:
+                node.versions = (*node.versions, (version_of(out), 0))
+    return outs
+
+
+def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
+    """Return a node that keeps of ``args`` what the op's backward rule reads."""
+    node = _new_node(Node)
+    node.op = op
+    node.params = params
+    node.sequence = next_sequence()
+    node.out = None
+    node.hooks = None
+    saves = op.saves
+    parents = []
+    kept: list[Any] = []
+    versions = []
+    for position, a in enumerate(args):
+        if not isinstance(a, Tensor):
+            parents.append(None)
+            kept.append(a)
+            continue
+        parents.append(a._node)
+        if position in saves:
+            kept.append(a)
+            versions.append((a, 0 if a._version is None else a._version.count))
+        else:
+            kept.append(Unsaved(a._data.shape, a._data.dtype, op.name))
+    node.parents = tuple(parents)
+    node.args = tuple(kept)
+    node.versions = tuple(versions)
+    return node
+
+
+def _run_unusual(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Run an op whose tensors are not all plain arrays of one kind."""
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    boxed = [t._data for t in tensors if isinstance(t._data, Boxed)]
+    if boxed:
+        top = max(boxed, key=lambda box: box.level)
+        return type(top).process(top.level, op, args, params)
+    if any(isinstance(t._data, Aval) for t in tensors):
+        return op.shape(*(a._data if isinstance(a, Tensor) else a for a in args), **params)
+    if not tensors:
+        raise TypeError(
+            f"{op.name}: expected a weft.Tensor, got {', '.join(_describe(a) for a in args)}; "
+            f"make one with weft.tensor(...)"
+        )
+    kinds = sorted({type(t._data).__module__.partition(".")[0] for t in tensors})
+    raise TypeError(
+        f"{op.name}: expected tensors on one device, got arrays of {' and '.join(kinds)}; "
+        f"move them with .to(device)"
+    )
+
+
+def explain(op: Op, data: list[Any], params: dict[str, Any], error: Exception) -> Exception:
+    """Return the error a user should read when a kernel failed: its shape rule's, if it has one."""
+    avals = [Aval(d.shape, d.dtype) if hasattr(d, "shape") else d for d in data]
+    try:
+        op.shape(*avals, **params)
+    except Exception as better:
+        return better
+    error.add_note(f"raised by the kernel of weft's op {op.name} on {avals} with {params}")
+    return error
+
+
+def _not_a_tensor(op: Op, args: tuple[Any, ...], bad: Any) -> TypeError:
+    position = next(i for i, a in enumerate(args) if a is bad)
+    hint = "; make one with weft.tensor(...)" if not callable(bad) else ""
+    return TypeError(
+        f"{op.name}: expected a weft.Tensor as argument {position + 1}, got {_describe(bad)}{hint}"
+    )
+
+
+def _describe(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) < 60 else text[:57] + '...'}"

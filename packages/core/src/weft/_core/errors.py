@@ -1,0 +1,24 @@
+"""Exceptions and the wording that every message shares."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ShapeError(ValueError, RuntimeError):
+    """Shapes that do not fit. Also a ``RuntimeError``, which is what PyTorch raises for them."""
+
+
+class DTypeError(TypeError, RuntimeError):
+    """A dtype that an op does not take. Also a ``RuntimeError``, as in PyTorch."""
+
+
+class GradError(RuntimeError):
+    """A derivative that cannot be taken: no graph, a freed graph, an overwritten saved tensor."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the nearest of ``choices``, or an empty string."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

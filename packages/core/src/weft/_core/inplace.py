@@ -1,0 +1,85 @@
+"""Writing into a tensor's memory, so that autograd knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend import ndarray
+from weft._core.aval import Aval
+from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.modes import here
+from weft._core.node import Leaf
+from weft._core.tensor import Tensor, version_of
+
+
+def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
+    """Overwrite ``target`` with ``value``, of its shape, and give it value's place in the graph.
+
+    Args:
+        target: the tensor to write to.
+        value: what to write; converted to target's dtype.
+        writer: the name of the in-place op, for messages.
+
+    Raises:
+        GradError: target is a leaf that requires grad, or a view whose base is being recorded.
+        ShapeError: value's shape is not target's.
+        DTypeError: value's dtype is of a higher category (floating into integer).
+    """
+    recording = here.grad and (target._node is not None or value._node is not None)
+    if recording:
+        _check_recordable(target, writer)
+    if tuple(value.shape) != tuple(target.shape):
+        raise ShapeError(
+            f"{writer}: the result has shape {tuple(value.shape)}, which does not fit the tensor "
+            f"of shape {tuple(target.shape)} that it is to be written into"
+        )
+    if value.dtype.category > target.dtype.category:
+        raise DTypeError(
+            f"{writer}: a result of {value.dtype} cannot be written into a tensor of "
+            f"{target.dtype}; convert the tensor first, or use the op that makes a new one"
+        )
+    if recording and value.dtype is not target.dtype:
+        value = value.to(target.dtype)  # type: ignore[attr-defined]  # added by _tensor.py
+    memory = target._data
+    if isinstance(memory, Aval):
+        pass
+    elif type(memory) is ndarray:
+        if not memory.flags.writeable:
+            raise ValueError(
+                f"{writer}: this tensor's memory is read-only (an expanded tensor, or a file or "
+                f"buffer mapped for reading); clone it first"
+            )
+        memory[...] = value._data
+    else:
+        target._data = value._data
+    version_of(target).bump(writer)
+    if recording:
+        target._node = value._node
+    return target
+
+
+def _check_recordable(target: Tensor, writer: str) -> None:
+    if isinstance(target._node, Leaf):
+        raise GradError(
+            f"{writer}: a leaf tensor that requires grad cannot be written in place while a graph "
+            f"is recorded; write under weft.no_grad()"
+        )
+    base = getattr(target._data, "base", None)
+    if base is not None and target._version is not None:
+        raise GradError(
+            f"{writer}: writing in place through a view while a graph is recorded is not "
+            f"differentiable in this version; use the op that makes a new tensor, or write under "
+            f"weft.no_grad()"
+        )
+
+
+def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return the in-place method of a function: run it, then write the result into its first."""
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return write(self, function(self, *args, **kwargs), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"In-place form of ``{function.__name__}``: writes the result into self."
+    return method

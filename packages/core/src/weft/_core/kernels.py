@@ -1,0 +1,63 @@
+"""Binds a kernel written over an array namespace to each kind of array that tensors hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend import asarray, ndarray, np, xp
+from weft._backend.numpy_ import HALF, restore, silence
+from weft._core.aval import Aval
+
+Kernel = Callable[..., Any]
+
+
+def bind(kernel: Kernel, shape: Kernel, *, widen: bool) -> dict[type, Kernel]:
+    """Return the table of kernels by array type.
+
+    Args:
+        kernel: ``kernel(xp, *arrays, **params)``.
+        shape: the shape rule, which is the kernel of the meta device.
+        widen: whether half-precision arguments are computed in float32 and rounded once at the
+            end. False for kernels that only move data.
+    """
+    return {ndarray: _numpy_kernel(kernel, shape, widen), Aval: shape}
+
+
+def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool) -> Kernel:
+    def run(*arrays: Any, **params: Any) -> Any:
+        if widen:
+            for a in arrays:
+                if type(a) is ndarray and a.dtype in HALF:
+                    return _as_arrays(_widened(kernel, shape, arrays, params))
+        before = silence()  # inf and NaN are results here, not warnings
+        try:
+            out = kernel(xp, *arrays, **params)
+        finally:
+            restore(before)
+        return out if type(out) is ndarray else _as_arrays(out)
+
+    return run
+
+
+def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]) -> Any:
+    avals = [Aval(a.shape, a.dtype) if type(a) is ndarray else a for a in arrays]
+    promised = shape(*avals, **params)
+    wide = [a.astype(np.float32) if type(a) is ndarray and a.dtype in HALF else a for a in arrays]
+    before = silence()
+    try:
+        out = kernel(xp, *wide, **params)
+        if isinstance(out, (tuple, list)):
+            return tuple(
+                asarray(o).astype(p.dtype, copy=False) for o, p in zip(out, promised, strict=True)
+            )
+        return asarray(out).astype(promised.dtype, copy=False)
+    finally:
+        restore(before)
+
+
+def _as_arrays(out: Any) -> Any:
+    """Make arrays of what NumPy returned: it gives a scalar where the result is 0-d."""
+    if isinstance(out, (tuple, list)):
+        return tuple(one if type(one) is ndarray else asarray(one) for one in out)
+    return out if type(out) is ndarray else asarray(out)

@@ -1,0 +1,126 @@
+"""Builds the function users call for an op: PyTorch's argument names, canonical settings, no packing.
+
+The source of each distinct signature is compiled once and shared by all ops that have it, each
+with globals of its own. It is registered with ``linecache``, so debuggers and tracebacks show it.
+"""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+#: Kernels and rules say x and y; users read PyTorch's names.
+PUBLIC_NAMES = {"x": "input", "y": "other", "xs": "tensors"}
+#: NumPy's spellings, taken wherever PyTorch's are.
+NUMPY_SPELLINGS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+class _Unset:
+    """The default of NumPy's spellings, told apart from an explicit None."""
+
+    def __repr__(self) -> str:
+        return "<unset>"
+
+
+UNSET = _Unset()
+
+
+def kernel_signature(kernel: Callable[..., Any]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Return the kernel's array names, the name of its variadic arrays or "", and its settings."""
+    code = kernel.__code__
+    names = code.co_varnames
+    arrays = names[1 : code.co_argcount]
+    settings = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    variadic = ""
+    if code.co_flags & 0x04:  # the kernel takes *arrays
+        variadic = names[code.co_argcount + code.co_kwonlyargcount]
+    return arrays, variadic, settings
+
+
+def build(
+    name: str,
+    kernel: Callable[..., Any],
+    run: Callable[..., Any],
+    *,
+    canonical: Callable[..., dict[str, Any]] | None = None,
+    keyword_only: Sequence[str] = ("dtype",),
+    numpy_spellings: bool = True,
+) -> Callable[..., Any]:
+    """Return the public function of an op.
+
+    Args:
+        name: its name.
+        kernel: whose parameters after ``xp`` become the function's.
+        run: ``run(arrays, params)``, which the function ends in.
+        canonical: ``canonical(*arrays, **settings)``, the canonical settings; None keeps them.
+        keyword_only: settings that cannot be passed by position.
+        numpy_spellings: whether to take ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``.
+    """
+    arrays, variadic, settings = kernel_signature(kernel)
+    defaults = kernel.__kwdefaults__ or {}
+    array_defaults = kernel.__defaults__ or ()
+    optional = arrays[len(arrays) - len(array_defaults) :]
+    shown = [PUBLIC_NAMES.get(a, a) for a in arrays]
+    parameters = [
+        f"{PUBLIC_NAMES.get(a, a)}=None" if a in optional else PUBLIC_NAMES.get(a, a)
+        for a in arrays
+    ]
+    if variadic:
+        shown = [PUBLIC_NAMES.get(variadic, variadic)]
+        parameters = list(shown)
+    late = [s for s in settings if s in keyword_only]
+    for setting in [s for s in settings if s not in keyword_only]:
+        parameters.append(f"{setting}=_default_{setting}" if setting in defaults else setting)
+    renamed = [s for s in settings if s in NUMPY_SPELLINGS and numpy_spellings]
+    if late or renamed:
+        parameters.append("*")
+    parameters += [f"{s}=_default_{s}" if s in defaults else s for s in late]
+    parameters += [f"{NUMPY_SPELLINGS[s]}=_unset" for s in renamed]
+    # A setting PyTorch requires may come under NumPy's name, so it needs a default of its own.
+    for setting in renamed:
+        if setting not in defaults:
+            parameters[parameters.index(setting)] = f"{setting}=_unset"
+    lines = [f"def call({', '.join(parameters)}):"]
+    for setting in renamed:
+        lines += [
+            f"    if {NUMPY_SPELLINGS[setting]} is not _unset:",
+            f"        {setting} = {NUMPY_SPELLINGS[setting]}",
+        ]
+        if setting not in defaults:
+            lines += [
+                f"    if {setting} is _unset:",
+                f"        raise TypeError(f'{{_name}}() needs the argument {setting}')",
+            ]
+    packed = f"tuple({shown[0]})" if variadic else f"({', '.join(shown)},)"
+    if canonical is None:
+        params = "{" + ", ".join(f"'{s}': {s}" for s in settings) + "}"
+    else:
+        given = ", ".join([*shown, *(f"{s}={s}" for s in settings)])
+        params = f"_canonical({given})"
+    lines.append(f"    return _run({packed}, {params})")
+    scope: dict[str, Any] = {
+        "_canonical": canonical,
+        "_name": name,
+        "_run": run,
+        "_unset": UNSET,
+        **{f"_default_{setting}": default for setting, default in defaults.items()},
+    }
+    return _function("\n".join(lines) + "\n", name, scope)
+
+
+def _function(source: str, name: str, scope: dict[str, Any]) -> Callable[..., Any]:
+    made: dict[str, Any] = dict(scope)
+    exec(_compiled(source), made)  # our own template, filled with parameter names only
+    function: types.FunctionType = made["call"]
+    function.__code__ = function.__code__.replace(co_name=name, co_qualname=name)
+    return function
+
+
+@functools.cache
+def _compiled(source: str) -> types.CodeType:
+    filename = f"<weft public {source.partition(':')[0].removeprefix('def call')}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    return compile(source, filename, "exec")

@@ -1,0 +1,81 @@
+"""The tensor's slots. ``weft/_tensor.py`` fills the class with methods once the ops exist."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._core.node import Version
+
+
+class Size(tuple[int, ...]):
+    """A tensor's shape: a tuple that also counts elements."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """Return the number of elements of a tensor with this shape."""
+        return math.prod(self)
+
+    def __repr__(self) -> str:
+        return f"weft.Size({list(self)})"
+
+
+class Extra:
+    """What few tensors have: a gradient, hooks, a name. Made when first needed."""
+
+    __slots__ = ("grad", "hooks", "name", "post_accumulate", "retains_grad")
+
+    def __init__(self) -> None:
+        self.grad: Any = None
+        self.hooks: list[Any] | None = None
+        self.post_accumulate: list[Any] | None = None
+        self.name: str | None = None
+        self.retains_grad = False
+
+
+class Tensor:
+    """An n-dimensional array of one dtype that records how it was computed.
+
+    Ops make tensors through ``Tensor.__new__`` and set all four slots themselves; people call
+    :func:`weft.tensor`.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_extra", "_node", "_version")
+
+    _data: Any  # an array; an Aval on the meta device; a transform's boxed value
+    _node: Any  # the node that computed it, a Leaf if the user asked for its gradient, else None
+    _version: Version | None  # shared by all views of one memory; None until the first view
+    _extra: Extra | None
+
+    # numpy must not take `array + tensor` apart element by element
+    __array_priority__ = 1000
+
+
+_new = Tensor.__new__
+
+
+def wrap(data: Any) -> Tensor:
+    """Return a tensor over ``data`` that records nothing."""
+    out = _new(Tensor)
+    out._data = data
+    out._node = None
+    out._version = None
+    out._extra = None
+    return out
+
+
+def version_of(tensor: Tensor) -> Version:
+    """Return the tensor's version counter, made on first use."""
+    version = tensor._version
+    if version is None:
+        version = tensor._version = Version()
+    return version
+
+
+def extra_of(tensor: Tensor) -> Extra:
+    """Return the tensor's rare state, made on first use."""
+    extra = tensor._extra
+    if extra is None:
+        extra = tensor._extra = Extra()
+    return extra

@@ -1,0 +1,463 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.samples import Sample, array, uniform
+from weft._core.tensor import Tensor
+from weft.ops.comparison import where
+from weft.ops.exponential import exp
+from weft.ops.families.composite import composite
+from weft.ops.families.elementwise import elementwise
+
+#: On both sides of the kinks at 0, and far from them.
+_BOTH = (
+    Sample(array(2, 3, low=0.2, high=3.0)),
+    Sample(array(2, 3, low=-3.0, high=-0.2)),
+    Sample(array(0)),
+    Sample(array()),
+)
+_F = catalogue.FUNCTIONAL
+
+
+@elementwise(
+    partials=[lambda g, out, x: where(out > 0, g, 0)],
+    saves=("out",),
+    samples=_BOTH[:3],
+    namespaces=catalogue.BOTH,
+)
+def relu(xp: Any, x: Any) -> Any:
+    """The element if positive, else 0.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...). The gradient at 0 is 0.
+    """
+    return xp.maximum(x, 0)
+
+
+@elementwise(
+    partials=[lambda out, x: out * (1 - out)],
+    saves=("out",),
+    dtype="float",
+    samples=uniform(-4, 4),
+    namespaces=catalogue.BOTH,
+)
+def sigmoid(xp: Any, x: Any) -> Any:
+    """Logistic function: 1 / (1 + exp(-x)).
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), in [0, 1].
+    """
+    # exp of a negative number only, which cannot overflow
+    e = xp.exp(-xp.abs(x)) if x.dtype.kind != "c" else xp.exp(x)
+    if x.dtype.kind == "c":
+        return e / (1 + e)
+    return xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+@elementwise(
+    partials=[lambda out, x: sigmoid(-x)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-4, 4),
+    namespaces=_F,
+)
+def logsigmoid(xp: Any, x: Any) -> Any:
+    """Logarithm of the logistic function.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...), at most 0.
+    """
+    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def _gelu_slope(out: Any, x: Any, *, approximate: str) -> Any:
+    from weft.ops.special import erf
+    from weft.ops.trigonometric import tanh
+
+    if approximate == "tanh":
+        c = math.sqrt(2 / math.pi)
+        th = tanh(c * (x + 0.044715 * (x * x * x)))
+        return 0.5 * (1 + th) + 0.5 * x * (1 - th * th) * (c * (1 + 3 * 0.044715 * (x * x)))
+    density = exp(-0.5 * (x * x)) * (1 / math.sqrt(2 * math.pi))
+    return 0.5 * (1 + erf(x * math.sqrt(0.5))) + x * density
+
+
+def _gelu_canonical(input: Any, approximate: str) -> dict[str, Any]:
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', got {approximate!r}")
+    return {"approximate": approximate}
+
+
+@elementwise(
+    partials=[_gelu_slope],
+    saves=("x",),
+    dtype="float",
+    samples=(Sample(array(2, 3, low=-3.0, high=3.0)), Sample(array(3), approximate="tanh")),
+    canonical=_gelu_canonical,
+    namespaces=_F,
+)
+def gelu(xp: Any, x: Any, *, approximate: str = "none") -> Any:
+    """Gaussian error linear unit: x times the normal distribution function at x.
+
+    Args:
+        input: (...), real.
+        approximate: ``"none"`` or ``"tanh"``.
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        ValueError: another approximation.
+
+    Source: Hendrycks and Gimpel, arXiv:1606.08415, equation 2 for the approximation.
+    """
+    if approximate == "tanh":
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
+        return 0.5 * x * (1 + xp.tanh(inner))
+    return 0.5 * x * (1 + xp.erf(x * math.sqrt(0.5)))
+
+
+@composite(samples=(Sample(array(2, 3, low=-3.0, high=3.0)),), namespaces=_F)
+def silu(input: Tensor) -> Tensor:
+    """Sigmoid linear unit: x times its logistic function, also called swish.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...).
+    """
+    return input * sigmoid(input)
+
+
+def _inside(low: str, high: str) -> Any:
+    return lambda g, out, x, **s: where((x > s[low]) & (x < s[high]), g, 0)
+
+
+@elementwise(
+    partials=[_inside("min_val", "max_val")],
+    saves=("x",),
+    samples=(
+        Sample(array(2, 3, low=-0.9, high=0.9)),
+        Sample(array(4, low=1.1, high=3.0)),
+        Sample(array(4, low=-3.0, high=3.0), 0.05, 2.05),
+    ),
+    namespaces=_F,
+)
+def hardtanh(xp: Any, x: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """Limit to an interval, without gradient at its ends.
+
+    Args:
+        input: (...), real.
+        min_val: the least value.
+        max_val: the largest.
+
+    Returns:
+        Tensor: (...). The gradient is 0 at the ends and beyond.
+    """
+    return xp.minimum(xp.maximum(x, min_val), max_val)
+
+
+@composite(
+    samples=(Sample(array(2, 3, low=0.1, high=5.0)), Sample(array(3, low=6.5, high=9.0))),
+    namespaces=_F,
+)
+def relu6(input: Tensor) -> Tensor:
+    """Limit to [0, 6].
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...). The gradient at 0 and 6 is 0.
+    """
+    return hardtanh(input, 0.0, 6.0)
+
+
+@elementwise(
+    partials=[lambda g, out, x, *, negative_slope: where(x > 0, g, g * negative_slope)],
+    saves=("x",),
+    samples=(*_BOTH[:3], Sample(array(3, low=-3.0, high=-0.1), 0.3)),
+    namespaces=_F,
+)
+def leaky_relu(xp: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
+    """The element if positive, else a fraction of it.
+
+    Args:
+        input: (...), real.
+        negative_slope: the fraction.
+
+    Returns:
+        Tensor: (...). The gradient at 0 is the fraction.
+    """
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+@elementwise(
+    partials=[lambda g, out, x, *, alpha: where(x > 0, g, g * (alpha * exp(where(x > 0, 0.0, x))))],
+    saves=("x",),
+    samples=(*_BOTH[:3], Sample(array(3, low=-3.0, high=-0.1), 0.5)),
+    namespaces=_F,
+)
+def elu(xp: Any, x: Any, *, alpha: float = 1.0) -> Any:
+    """Exponential linear unit: the element if positive, else alpha (exp(x) - 1).
+
+    Args:
+        input: (...), real.
+        alpha: what it tends to, negated.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0)))
+
+
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@composite(samples=_BOTH[:3], namespaces=catalogue.BOTH)
+def selu(input: Tensor) -> Tensor:
+    """Scaled exponential linear unit, whose fixed point has mean 0 and variance 1.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...).
+
+    Source: Klambauer et al., arXiv:1706.02515.
+    """
+    return elu(input, _SELU_ALPHA) * _SELU_SCALE
+
+
+@composite(samples=_BOTH[:3], namespaces=_F)
+def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """Continuously differentiable exponential linear unit.
+
+    Args:
+        input: (...), real.
+        alpha: what it tends to, negated.
+
+    Returns:
+        Tensor: (...).
+    """
+    return elu(input / alpha, 1.0) * alpha
+
+
+@elementwise(
+    partials=[
+        lambda out, x, *, beta, threshold: where(x * beta > threshold, 1.0, sigmoid(x * beta))
+    ],
+    saves=("x",),
+    dtype="float",
+    samples=(Sample(array(2, 3, low=-3.0, high=3.0)), Sample(array(4), 2.0, 1.0)),
+    namespaces=_F,
+)
+def softplus(xp: Any, x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """Smooth positive part: log(1 + exp(beta x)) / beta.
+
+    Args:
+        input: (...), real.
+        beta: sharpness.
+        threshold: above it, beta x counts as its own softplus.
+
+    Returns:
+        Tensor: (...).
+    """
+    scaled = x * beta
+    smooth = (xp.maximum(scaled, 0) + xp.log1p(xp.exp(-xp.abs(scaled)))) / beta
+    return xp.where(scaled > threshold, x, smooth)
+
+
+@composite(
+    samples=(Sample(array(3, low=-2.0, high=2.0)), Sample(array(3, low=3.5, high=5.0))),
+    namespaces=_F,
+)
+def hardsigmoid(input: Tensor) -> Tensor:
+    """Piecewise linear logistic function: limited to [0, 1] from (x + 3) / 6.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...).
+    """
+    return hardtanh(input + 3, 0.0, 6.0) / 6
+
+
+@composite(
+    samples=(Sample(array(3, low=-2.0, high=2.0)), Sample(array(3, low=3.5, high=5.0))),
+    namespaces=_F,
+)
+def hardswish(input: Tensor) -> Tensor:
+    """x times its piecewise linear logistic function.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...).
+
+    Source: Howard et al., arXiv:1905.02244.
+    """
+    return input * hardsigmoid(input)
+
+
+@composite(samples=(Sample(array(2, 3, low=-3.0, high=3.0)),), namespaces=_F)
+def mish(input: Tensor) -> Tensor:
+    """x times the hyperbolic tangent of its softplus.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...).
+
+    Source: Misra, arXiv:1908.08681.
+    """
+    from weft.ops.trigonometric import tanh
+
+    return input * tanh(softplus(input))
+
+
+@composite(samples=_BOTH[:3], namespaces=_F)
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|).
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...), in (-1, 1).
+    """
+    return input / (1 + input.abs())
+
+
+@composite(samples=(Sample(array(2, 3, low=-3.0, high=3.0)),), namespaces=_F)
+def tanhshrink(input: Tensor) -> Tensor:
+    """x less its hyperbolic tangent.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...).
+    """
+    return input - input.tanh()
+
+
+@composite(
+    samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
+    namespaces=_F,
+)
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """Move towards 0 by a distance, at most to it.
+
+    Args:
+        input: (...), real.
+        lambd: the distance, not negative.
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        ValueError: the distance is negative.
+    """
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
+    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
+
+
+@composite(
+    samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
+    namespaces=_F,
+)
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """0 within a distance of 0, the element beyond.
+
+    Args:
+        input: (...), real.
+        lambd: the distance.
+
+    Returns:
+        Tensor: (...).
+    """
+    return where((input >= -lambd) & (input <= lambd), 0, input)
+
+
+@composite(samples=(Sample(array(4, low=0.7, high=2.0), 0.5, 9.0),), namespaces=_F)
+def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
+    """The element if above a threshold, else a value.
+
+    Args:
+        input: (...), real.
+        threshold: the threshold.
+        value: the value.
+
+    Returns:
+        Tensor: (...).
+    """
+    return where(input > threshold, input, value)
+
+
+@composite(samples=(Sample(array(2, 4)), Sample(array(4, 2), dim=0)), namespaces=_F)
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """Gated linear unit: one half of a dim times the logistic function of the other.
+
+    Args:
+        input: (..., 2 n, ...).
+        dim: the dim to halve.
+
+    Returns:
+        Tensor: (..., n, ...).
+
+    Raises:
+        ValueError: the dim's length is odd.
+    """
+    if input.shape[dim] % 2:
+        raise ValueError(f"glu: dim {dim} has odd length {input.shape[dim]}")
+    value, gate = input.chunk(2, dim)
+    return value * sigmoid(gate)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, low=-3.0, high=-0.2), array(1)),
+        Sample(array(2, 3, 2, low=-3.0, high=-0.2), array(3)),
+    ),
+    namespaces=catalogue.BOTH,
+)
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """The element if positive, else a learned fraction of it.
+
+    Args:
+        input: (N, C, ...).
+        weight: (1,) or (C,), the fractions.
+
+    Returns:
+        Tensor: of input's shape.
+
+    Raises:
+        ValueError: weight has neither 1 nor C elements.
+    """
+    if weight.numel() not in (1, input.shape[1] if input.ndim > 1 else 1):
+        raise ValueError(
+            f"prelu: weight must have 1 or {input.shape[1]} elements, got {weight.numel()}"
+        )
+    if weight.numel() > 1:
+        weight = weight.reshape((1, -1, *(1,) * (input.ndim - 2)))
+    return where(input > 0, input, weight * input)

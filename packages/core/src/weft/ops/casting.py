@@ -1,0 +1,146 @@
+"""Another dtype, a copy, a cut from the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core import dtypes
+from weft._core.aval import Aval
+from weft._core.samples import Sample, array
+from weft._core.tensor import Tensor, wrap
+from weft.ops.families.batching import with_params
+from weft.ops.families.composite import composite
+from weft.ops.families.linear import linear
+
+
+def _canonical(input: Any, dtype: Any) -> dict[str, Any]:
+    return {"dtype": dtypes.canonical(dtype)}
+
+
+def _back(g: Any, x: Any, *, dtype: Any) -> Any:
+    return convert(g, dtype=x.dtype)
+
+
+@linear(
+    shape=lambda x, *, dtype: x.like(dtype=dtype),
+    transpose=_back,
+    batch=with_params("convert", lambda size, params: params),
+    canonical=_canonical,
+    methods=(),
+    samples=(
+        Sample(array(2, 3), dtype=dtypes.float64),
+        Sample(array(2, 3), dtype=dtypes.int32),
+        Sample(array(), dtype=dtypes.bfloat16),
+    ),
+    keyword_only=(),
+)
+def convert(xp: Any, x: Any, *, dtype: Any) -> Any:
+    """Convert to a dtype, always into new memory.
+
+    Args:
+        input: (...).
+        dtype: the dtype wanted. Complex to real drops the imaginary part; floating to integer
+            rounds towards zero.
+
+    Returns:
+        Tensor: (...), of that dtype.
+    """
+    if x.dtype.kind == "c" and dtype.kind not in "cb":
+        x = x.real
+    return x.astype(dtype)
+
+
+@linear(
+    shape=lambda x: x,
+    transpose=lambda g, x: g,
+    batch=with_params("clone", lambda size, params: params),
+    samples=(Sample(array(2, 3)), Sample(array(3, 2, step="transposed")), Sample(array())),
+)
+def clone(xp: Any, x: Any) -> Any:
+    """Copy into new, contiguous memory; the gradient flows through.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.array(x, order="C", copy=True)
+
+
+@linear(
+    shape=lambda x: x,
+    transpose=lambda g, x: g,
+    batch=with_params("alias", lambda size, params: params),
+    is_view=True,
+    methods=("view_as_self",),
+    samples=(Sample(array(2, 3)),),
+)
+def alias(xp: Any, x: Any) -> Any:
+    """Return a view of the whole tensor: the same memory, a node of its own.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return x[...]
+
+
+@composite(
+    samples=(Sample(array(2, 3)),),
+    namespaces=("weft",),
+    methods=("detach",),
+    not_differentiable="it is what cuts a tensor from its graph",
+)
+def detach(input: Tensor) -> Tensor:
+    """Return the same memory without the graph: no gradient flows through.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), sharing memory with input.
+    """
+    from weft._core.tensor import version_of
+
+    out = wrap(input._data)
+    out._version = version_of(input)
+    return out
+
+
+@composite(
+    samples=(Sample(array(2, 3)), Sample(array(3, 2, step="transposed"))),
+    namespaces=(),
+    methods=("contiguous",),
+)
+def contiguous(input: Tensor) -> Tensor:
+    """Return the tensor itself if its memory is contiguous, else a contiguous copy.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return input if is_contiguous(input) else clone(input)
+
+
+@composite(
+    samples=(Sample(array(2, 3)),),
+    namespaces=(),
+    methods=("is_contiguous",),
+    not_differentiable="tells how memory is laid out",
+)
+def is_contiguous(input: Tensor) -> bool:
+    """Whether the elements lie in memory in the order of their indices.
+
+    Args:
+        input: (...).
+
+    Returns:
+        bool: true also for tensors without data.
+    """
+    data = input._data
+    return isinstance(data, Aval) or not hasattr(data, "flags") or bool(data.flags.c_contiguous)

@@ -1,0 +1,565 @@
+"""Comparing elements, choosing among them, telling what kind of number they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.errors import DTypeError
+from weft._core.op import not_differentiable
+from weft._core.samples import (
+    Domain,
+    ErrorSample,
+    Sample,
+    array,
+    booleans,
+    integers,
+    uniform,
+)
+from weft._core.tensor import Tensor
+from weft.ops.families.composite import composite
+from weft.ops.families.elementwise import elementwise
+
+_TRUTH = not_differentiable("its result is true or false")
+_WHOLE = Domain(((0, 3),), kind="int")
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("eq", "__eq__"))
+def eq(xp: Any, x: Any, y: Any) -> Any:
+    """Whether elements are equal; NaN equals nothing.
+
+    Args:
+        input: (...), a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.equal(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ne", "not_equal", "__ne__"))
+def ne(xp: Any, x: Any, y: Any) -> Any:
+    """Whether elements differ; NaN differs from everything.
+
+    Args:
+        input: (...), a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.not_equal(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("lt", "less", "__lt__"))
+def lt(xp: Any, x: Any, y: Any) -> Any:
+    """Whether elements are less than others.
+
+    Args:
+        input: (...), a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.less(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("le", "less_equal", "__le__"))
+def le(xp: Any, x: Any, y: Any) -> Any:
+    """Whether elements are less than or equal to others.
+
+    Args:
+        input: (...), a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.less_equal(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("gt", "greater", "__gt__"))
+def gt(xp: Any, x: Any, y: Any) -> Any:
+    """Whether elements are greater than others.
+
+    Args:
+        input: (...), a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.greater(x, y)
+
+
+@elementwise(
+    partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ge", "greater_equal", "__ge__")
+)
+def ge(xp: Any, x: Any, y: Any) -> Any:
+    """Whether elements are greater than or equal to others.
+
+    Args:
+        input: (...), a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.greater_equal(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3))
+def isnan(xp: Any, x: Any) -> Any:
+    """Whether elements are NaN.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.isnan(x)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3))
+def isinf(xp: Any, x: Any) -> Any:
+    """Whether elements are infinite.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.isinf(x)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3))
+def isfinite(xp: Any, x: Any) -> Any:
+    """Whether elements are neither infinite nor NaN.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.isfinite(x)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE)
+def logical_and(xp: Any, x: Any, y: Any) -> Any:
+    """Whether both elements are non-zero.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.logical_and(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE)
+def logical_or(xp: Any, x: Any, y: Any) -> Any:
+    """Whether at least one element is non-zero.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.logical_or(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE)
+def logical_xor(xp: Any, x: Any, y: Any) -> Any:
+    """Whether exactly one element is non-zero.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.logical_xor(x, y)
+
+
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE)
+def logical_not(xp: Any, x: Any) -> Any:
+    """Whether elements are zero.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    return xp.logical_not(x)
+
+
+_BITS = not_differentiable("it works on the bits of integers")
+
+
+def _integral(name: str, *args: Any) -> None:
+    for a in args:
+        if isinstance(a, Tensor) and a.dtype.category > 1:
+            raise DTypeError(f"{name}: expected integer or boolean tensors, got {a.dtype}")
+        if isinstance(a, (float, complex)):
+            raise DTypeError(f"{name}: expected integers or booleans, got the number {a!r}")
+
+
+def _bits_errors() -> tuple[ErrorSample, ...]:
+    return (ErrorSample(array(2), array(2), error=DTypeError, match="integer or boolean tensors"),)
+
+
+@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+def bits_and(xp: Any, x: Any, y: Any) -> Any:
+    """Bitwise and of integers or booleans.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.bitwise_and(x, y)
+
+
+@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+def bits_or(xp: Any, x: Any, y: Any) -> Any:
+    """Bitwise or of integers or booleans.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.bitwise_or(x, y)
+
+
+@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+def bits_xor(xp: Any, x: Any, y: Any) -> Any:
+    """Bitwise exclusive or of integers or booleans.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.bitwise_xor(x, y)
+
+
+@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+def bits_not(xp: Any, x: Any) -> Any:
+    """Bitwise not of integers or booleans.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.invert(x)
+
+
+_INTEGER_PAIRS = (Sample(integers(2, 3), integers(3)), Sample(booleans(3), booleans(3)))
+
+
+@composite(
+    samples=_INTEGER_PAIRS,
+    errors=_bits_errors(),
+    methods=("bitwise_and", "__and__", "__rand__"),
+    not_differentiable=_BITS.reason,
+)
+def bitwise_and(input: Any, other: Any) -> Any:
+    """Bitwise and of integers or booleans.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        DTypeError: one is floating or complex.
+    """
+    _integral("bitwise_and", input, other)
+    return bits_and(input, other)
+
+
+@composite(
+    samples=_INTEGER_PAIRS,
+    errors=_bits_errors(),
+    methods=("bitwise_or", "__or__", "__ror__"),
+    not_differentiable=_BITS.reason,
+)
+def bitwise_or(input: Any, other: Any) -> Any:
+    """Bitwise or of integers or booleans.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        DTypeError: one is floating or complex.
+    """
+    _integral("bitwise_or", input, other)
+    return bits_or(input, other)
+
+
+@composite(
+    samples=_INTEGER_PAIRS,
+    errors=_bits_errors(),
+    methods=("bitwise_xor", "__xor__", "__rxor__"),
+    not_differentiable=_BITS.reason,
+)
+def bitwise_xor(input: Any, other: Any) -> Any:
+    """Bitwise exclusive or of integers or booleans.
+
+    Args:
+        input: (...).
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        DTypeError: one is floating or complex.
+    """
+    _integral("bitwise_xor", input, other)
+    return bits_xor(input, other)
+
+
+@composite(
+    samples=(Sample(integers(2, 3)), Sample(booleans(3))),
+    errors=(ErrorSample(array(2), error=DTypeError, match="integer or boolean tensors"),),
+    methods=("bitwise_not", "__invert__"),
+    not_differentiable=_BITS.reason,
+)
+def bitwise_not(input: Tensor) -> Tensor:
+    """Bitwise not of integers, logical not of booleans.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        DTypeError: it is floating or complex.
+    """
+    _integral("bitwise_not", input)
+    return bits_not(input)
+
+
+# --- choosing ----------------------------------------------------------------------------------
+
+
+@elementwise(
+    partials=[
+        None,
+        lambda g, out, condition, x, y: where(condition, g, 0),
+        lambda g, out, condition, x, y: where(condition, 0, g),
+    ],
+    saves=("condition",),
+    unpromoted=("condition",),
+    samples=(
+        Sample(booleans(2, 3), array(2, 3), array(2, 3)),
+        Sample(booleans(3), array(2, 1), 0.5),
+        Sample(booleans(2, 1), 0.5, array(3)),
+        Sample(booleans(), array(), array(2)),
+    ),
+    errors=(
+        ErrorSample(array(2), array(2), array(2), error=DTypeError, match="boolean condition"),
+    ),
+    methods=(),
+    canonical=lambda condition, x, y: _boolean(condition),
+)
+def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+    """Take from one where a condition holds, from another where it does not.
+
+    Args:
+        condition: bool.
+        input: a tensor or a number, taken where true.
+        other: a tensor or a number, taken where false.
+
+    Returns:
+        Tensor: of the common shape and the promoted dtype of input and other. Gradients flow only
+        to what was taken.
+
+    Raises:
+        DTypeError: the condition is not boolean.
+    """
+    return xp.where(condition, x, y)
+
+
+def _boolean(condition: Any) -> dict[str, Any]:
+    if isinstance(condition, Tensor) and condition.dtype.category:
+        raise DTypeError(
+            f"where: expected a boolean condition, got {condition.dtype}; write condition != 0"
+        )
+    return {}
+
+
+@elementwise(
+    partials=[
+        lambda g, out, x, y: _share(g, x, y, x > y),
+        lambda g, out, x, y: _share(g, x, y, y > x),
+    ],
+    saves=("x", "y"),
+    samples=uniform(-3, 3),
+)
+def maximum(xp: Any, x: Any, y: Any) -> Any:
+    """The larger of two elements; NaN if one is NaN.
+
+    Args:
+        input: (...), real.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...). Where they are equal, each gets half the gradient.
+    """
+    return xp.maximum(x, y)
+
+
+@elementwise(
+    partials=[
+        lambda g, out, x, y: _share(g, x, y, x < y),
+        lambda g, out, x, y: _share(g, x, y, y < x),
+    ],
+    saves=("x", "y"),
+    samples=uniform(-3, 3),
+)
+def minimum(xp: Any, x: Any, y: Any) -> Any:
+    """The smaller of two elements; NaN if one is NaN.
+
+    Args:
+        input: (...), real.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...). Where they are equal, each gets half the gradient.
+    """
+    return xp.minimum(x, y)
+
+
+def _share(g: Any, x: Any, y: Any, chosen: Any) -> Any:
+    """Give the gradient to the chosen element, half of it where both are equal."""
+    return where(chosen, g, where(eq(x, y), g * 0.5, 0))
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), booleans(2, 3), 2.5),
+        Sample(array(2, 3), booleans(3), array()),
+    ),
+    errors=(ErrorSample(array(2), array(2), 1.0, error=DTypeError, match="boolean condition"),),
+    namespaces=("weft",),
+)
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """Put a value where a mask is true.
+
+    Args:
+        input: (...).
+        mask: bool, broadcasts with input.
+        value: a number or a 0-d tensor.
+
+    Returns:
+        Tensor: (...), of input's dtype.
+
+    Raises:
+        DTypeError: the mask is not boolean.
+    """
+    return where(mask, value, input).to(input.dtype)
+
+
+@composite(
+    samples=(Sample(array(3), array(3)), Sample(array(3), array(3), equal_nan=True)),
+    not_differentiable=_TRUTH.reason,
+)
+def isclose(
+    input: Tensor,
+    other: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Tensor:
+    """Whether elements are equal within a tolerance: |input - other| <= atol + rtol * |other|.
+
+    Args:
+        input: (...).
+        other: broadcasts with it.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+        equal_nan: whether NaN counts as equal to NaN.
+
+    Returns:
+        Tensor: (...), bool.
+    """
+    from weft.ops.arithmetic import abs
+
+    same = eq(input, other)
+    if input.dtype.category > 1:
+        near = abs(input - other) <= atol + rtol * abs(other)
+        same = same | (near & isfinite(other))
+    if equal_nan:
+        same = same | (isnan(input) & isnan(other))
+    return same
+
+
+@composite(
+    samples=(Sample(array(3), array(3)),),
+    not_differentiable=_TRUTH.reason,
+)
+def allclose(
+    input: Tensor,
+    other: Tensor,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> bool:
+    """Whether all elements are equal within a tolerance.
+
+    Args:
+        input: (...).
+        other: broadcasts with it.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+        equal_nan: whether NaN counts as equal to NaN.
+
+    Returns:
+        bool: true also of empty tensors.
+    """
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+@composite(
+    samples=(Sample(array(3), array(3)), Sample(array(3), array(2))),
+    not_differentiable=_TRUTH.reason,
+)
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape and equal elements.
+
+    Args:
+        input: a tensor.
+        other: a tensor.
+
+    Returns:
+        bool: false if a NaN is among them.
+    """
+    return tuple(input.shape) == tuple(other.shape) and bool(eq(input, other).all())

@@ -1,0 +1,527 @@
+"""Convolution in one to three dims, and the two bilinear ops that are its transposes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.aval import Aval
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.tensor import Tensor
+from weft.ops.families.batching import loop
+from weft.ops.families.bilinear import bilinear
+from weft.ops.families.composite import composite
+
+Pair = tuple[int, int]
+Geometry = dict[str, Any]
+
+# The three kernels share a geometry: stride, dilation and (low, high) padding per spatial dim, and
+# groups. x is (N, C, *spatial), w is (O, C / groups, *kernel), g is (N, O, *out).
+
+
+def _out_length(n: int, k: int, stride: int, padding: Pair, dilation: int) -> int:
+    return (n + padding[0] + padding[1] - dilation * (k - 1) - 1) // stride + 1
+
+
+def _conv_shape(x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Aval:
+    name = f"conv{len(stride)}d"
+    if w.shape[1] * groups != x.shape[1]:
+        raise ShapeError(
+            f"{name}: weight expects {w.shape[1] * groups} input channels (weight.shape == "
+            f"{w.shape}{f', groups={groups}' if groups > 1 else ''}), but input has {x.shape[1]} "
+            f"(input.shape == {x.shape}); pass groups= or change the input"
+        )
+    if w.shape[0] % groups:
+        raise ShapeError(
+            f"{name}: {w.shape[0]} output channels (weight.shape == {w.shape}) do not divide into "
+            f"{groups} groups"
+        )
+    lengths = tuple(map(_out_length, x.shape[2:], w.shape[2:], stride, padding, dilation))
+    if min(lengths, default=1) < 1:
+        raise ShapeError(
+            f"{name}: the kernel {w.shape[2:]} with dilation {dilation} is larger than the padded "
+            f"input (input.shape == {x.shape}, padding {padding}); pad more or use a smaller kernel"
+        )
+    return Aval((x.shape[0], w.shape[0], *lengths), x.dtype)
+
+
+def _padded(xp: Any, x: Any, padding: Sequence[Pair]) -> Any:
+    if not any(low or high for low, high in padding):
+        return x
+    low = [(p[0], p[1]) for p in padding]
+    shape = tuple(n + a + b for n, (a, b) in zip(x.shape[2:], low, strict=True))
+    out = xp.zeros((*x.shape[:2], *shape), x.dtype)
+    inner = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape[2:], low, strict=True))
+    out[(slice(None), slice(None), *inner)] = x
+    return out
+
+
+def _taps(
+    kernel: Sequence[int], out: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...]]]:
+    """Give each kernel position with the region of the padded input that it meets."""
+    for tap in itertools.product(*map(range, kernel)):
+        yield (
+            tap,
+            tuple(
+                slice(t * d, t * d + (n - 1) * s + 1, s)
+                for t, d, n, s in zip(tap, dilation, out, stride, strict=True)
+            ),
+        )
+
+
+_ALL = (slice(None), slice(None))
+
+
+def _conv_to_x(g: Any, x: Any, w: Any, **geometry: Any) -> Any:
+    return convolution_input(g, w, shape=tuple(x.shape), **geometry)
+
+
+def _conv_to_w(g: Any, x: Any, w: Any, **geometry: Any) -> Any:
+    return convolution_weight(x, g, shape=tuple(w.shape), **geometry)
+
+
+def _merged(size: int, x: Any) -> Any:
+    """Join the batch axis with the axis of examples."""
+    return x.reshape((size * x.shape[1], *tuple(x.shape)[2:]))
+
+
+def _conv_batch(size: int, batched: Sequence[bool], x: Any, w: Any, **geometry: Any) -> Any:
+    if batched[1]:
+        return loop("convolution")(size, batched, x, w, **geometry)
+    out = convolution(_merged(size, x), w, **geometry)
+    return out.reshape((size, -1, *tuple(out.shape)[1:]))
+
+
+_PLAIN: Geometry = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
+_RICH: Geometry = {
+    "stride": (2, 1),
+    "padding": ((1, 0), (1, 2)),
+    "dilation": (1, 2),
+    "groups": 2,
+}
+_DEPTHWISE: Geometry = {"stride": (2,), "padding": ((1, 1),), "dilation": (1,), "groups": 3}
+
+
+@bilinear(
+    shape=_conv_shape,
+    transposes=(_conv_to_x, _conv_to_w),
+    batch=_conv_batch,
+    samples=(
+        Sample(array(2, 3, 5), array(4, 3, 3), **_PLAIN),
+        Sample(array(2, 4, 5, 6), array(4, 2, 3, 2), **_RICH),
+        Sample(array(1, 3, 6), array(3, 1, 3), **_DEPTHWISE),
+        Sample(array(2, 3, 4), array(4, 3, 1), **_PLAIN),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def convolution(
+    xp: Any,
+    x: Any,
+    y: Any,
+    *,
+    stride: tuple[int, ...],
+    padding: tuple[Pair, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Any:
+    """Convolution (cross-correlation) without bias, its geometry in full.
+
+    Args:
+        input: (N, C, *spatial).
+        other: the weight, (O, C / groups, *kernel).
+        stride: per spatial dim.
+        padding: (low, high) zeros per spatial dim.
+        dilation: per spatial dim.
+        groups: how many groups the channels form.
+
+    Returns:
+        Tensor: (N, O, *out).
+    """
+    w = y
+    n, _, *_ = x.shape
+    o, c_group, *kernel = w.shape
+    x = _padded(xp, x, padding)
+    out = [
+        (m - d * (k - 1) - 1) // s + 1
+        for m, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
+    ]
+    if c_group == 1 and o == groups:
+        return _depthwise(xp, x, w, out, stride, dilation)
+    if math.prod(kernel) == 1 and groups == 1 and all(s == 1 for s in stride):
+        flat = xp.matmul(w.reshape(o, c_group), x.reshape(n, c_group, -1))
+        return flat.reshape(n, o, *out)
+    columns = _columns(xp, x, kernel, out, stride, dilation, groups)
+    rows = w.reshape(groups, o // groups, -1)
+    flat = xp.matmul(rows, columns)  # (N, groups, O / groups, prod(out))
+    return flat.reshape(n, o, *out)
+
+
+def _columns(
+    xp: Any,
+    x: Any,
+    kernel: Sequence[int],
+    out: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+) -> Any:
+    """Copy what each kernel position meets: (N, groups, C / groups * prod(kernel), prod(out))."""
+    n, c = x.shape[:2]
+    columns = xp.empty((n, c, math.prod(kernel), *out), x.dtype)
+    for i, (_, region) in enumerate(_taps(kernel, out, stride, dilation)):
+        columns[:, :, i] = x[(*_ALL, *region)]
+    return columns.reshape(n, groups, c // groups * math.prod(kernel), math.prod(out))
+
+
+def _depthwise(
+    xp: Any,
+    x: Any,
+    w: Any,
+    out: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> Any:
+    """One filter a channel: a sum of shifted products, with no columns to copy."""
+    result = xp.zeros((*x.shape[:2], *out), xp.result_type(x, w))
+    ones = (1,) * len(out)
+    for tap, region in _taps(w.shape[2:], out, stride, dilation):
+        result += x[(*_ALL, *region)] * w[(slice(None), 0, *tap)].reshape(-1, *ones)
+    return result
+
+
+def _input_shape(g: Any, w: Any, *, shape: tuple[int, ...], **geometry: Any) -> Aval:
+    return Aval(shape, g.dtype)
+
+
+def _input_batch(
+    size: int, batched: Sequence[bool], g: Any, w: Any, *, shape: Any, **geometry: Any
+) -> Any:
+    if batched[1]:
+        return loop("convolution_input")(size, batched, g, w, shape=shape, **geometry)
+    merged = (size * shape[0], *shape[1:])
+    return convolution_input(_merged(size, g), w, shape=merged, **geometry).reshape((size, *shape))
+
+
+@bilinear(
+    shape=_input_shape,
+    transposes=(
+        lambda ct, g, w, *, shape, **geometry: convolution(ct, w, **geometry),
+        lambda ct, g, w, *, shape, **geometry: convolution_weight(
+            ct, g, shape=tuple(w.shape), **geometry
+        ),
+    ),
+    batch=_input_batch,
+    samples=(
+        Sample(array(2, 4, 3), array(4, 3, 3), shape=(2, 3, 5), **_PLAIN),
+        Sample(array(2, 4, 2, 7), array(4, 2, 3, 2), shape=(2, 4, 5, 6), **_RICH),
+        Sample(array(1, 3, 3), array(3, 1, 3), shape=(1, 3, 6), **_DEPTHWISE),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def convolution_input(
+    xp: Any,
+    x: Any,
+    y: Any,
+    *,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[Pair, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Any:
+    """The cotangent of convolution's input; by itself, transposed convolution.
+
+    Args:
+        input: the cotangent of the output, (N, O, *out).
+        other: the weight, (O, C / groups, *kernel).
+        shape: the input's shape, (N, C, *spatial).
+        stride: per spatial dim.
+        padding: (low, high) zeros per spatial dim.
+        dilation: per spatial dim.
+        groups: how many groups the channels form.
+
+    Returns:
+        Tensor: (N, C, *spatial).
+    """
+    g, w = x, y
+    n, c, *spatial = shape
+    o, c_group, *kernel = w.shape
+    out = g.shape[2:]
+    total = [m + p[0] + p[1] for m, p in zip(spatial, padding, strict=True)]
+    result = xp.zeros((n, c, *total), xp.result_type(g, w))
+    # one product for all taps: (N, groups, C / groups * taps, prod(out))
+    rows = w.reshape(groups, o // groups, c_group * math.prod(kernel)).swapaxes(-1, -2)
+    products = xp.matmul(rows, g.reshape(n, groups, o // groups, -1))
+    products = products.reshape(n, c, math.prod(kernel), *out)
+    for i, (_, region) in enumerate(_taps(kernel, out, stride, dilation)):
+        result[(*_ALL, *region)] += products[:, :, i]
+    inner = tuple(slice(p[0], p[0] + m) for p, m in zip(padding, spatial, strict=True))
+    return xp.ascontiguousarray(result[(*_ALL, *inner)])
+
+
+def _weight_shape(x: Any, g: Any, *, shape: tuple[int, ...], **geometry: Any) -> Aval:
+    return Aval(shape, x.dtype)
+
+
+@bilinear(
+    shape=_weight_shape,
+    transposes=(
+        lambda ct, x, g, *, shape, **geometry: convolution_input(
+            g, ct, shape=tuple(x.shape), **geometry
+        ),
+        lambda ct, x, g, *, shape, **geometry: convolution(x, ct, **geometry),
+    ),
+    samples=(
+        Sample(array(2, 3, 5), array(2, 4, 3), shape=(4, 3, 3), **_PLAIN),
+        Sample(array(2, 4, 5, 6), array(2, 4, 2, 7), shape=(4, 2, 3, 2), **_RICH),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def convolution_weight(
+    xp: Any,
+    x: Any,
+    y: Any,
+    *,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[Pair, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+) -> Any:
+    """The cotangent of convolution's weight.
+
+    Args:
+        input: (N, C, *spatial).
+        other: the cotangent of the output, (N, O, *out).
+        shape: the weight's shape, (O, C / groups, *kernel).
+        stride: per spatial dim.
+        padding: (low, high) zeros per spatial dim.
+        dilation: per spatial dim.
+        groups: how many groups the channels form.
+
+    Returns:
+        Tensor: (O, C / groups, *kernel).
+    """
+    g = y
+    n = x.shape[0]
+    o, _, *kernel = shape
+    out = g.shape[2:]
+    x = _padded(xp, x, padding)
+    columns = _columns(xp, x, kernel, out, stride, dilation, groups)
+    rows = g.reshape(n, groups, o // groups, -1)
+    return xp.matmul(rows, columns.swapaxes(-1, -2)).sum(axis=0).reshape(shape)
+
+
+# --- what users call ---------------------------------------------------------------------------
+
+
+def _per_dim(name: str, setting: str, value: Any, count: int, least: int) -> tuple[int, ...]:
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+    if len(values) == 1:
+        values *= count
+    bad = [v for v in values if not isinstance(v, int) or v < least]
+    if len(values) != count or bad:
+        raise ValueError(
+            f"{name}: {setting} must be an int or {count} ints of at least {least}, got {value!r}"
+        )
+    return values
+
+
+def _geometry(
+    name: str, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int, count: int
+) -> Geometry:
+    strides = _per_dim(name, "stride", stride, count, 1)
+    dilations = _per_dim(name, "dilation", dilation, count, 1)
+    pairs: tuple[Pair, ...]
+    if padding == "valid":
+        pairs = ((0, 0),) * count
+    elif padding == "same":
+        if any(s != 1 for s in strides):
+            raise ValueError(f"{name}: padding='same' needs stride 1, got {stride!r}")
+        spans = [d * (k - 1) for d, k in zip(dilations, w.shape[2:], strict=True)]
+        pairs = tuple((s // 2, s - s // 2) for s in spans)
+    elif isinstance(padding, str):
+        raise ValueError(f"{name}: padding must be ints, 'same' or 'valid', got {padding!r}")
+    else:
+        pairs = tuple((p, p) for p in _per_dim(name, "padding", padding, count, 0))
+    if not isinstance(groups, int) or groups < 1:
+        raise ValueError(f"{name}: groups must be a positive int, got {groups!r}")
+    return {"stride": strides, "padding": pairs, "dilation": dilations, "groups": groups}
+
+
+def _checked(name: str, input: Tensor, weight: Tensor, count: int) -> tuple[Tensor, bool]:
+    """Return the input with its axis of examples, and whether that had to be added."""
+    if weight.ndim != count + 2:
+        raise ShapeError(
+            f"{name}: weight must have {count + 2} dims (out, in / groups, *kernel), got shape "
+            f"{tuple(weight.shape)}"
+        )
+    if input.ndim not in (count + 1, count + 2):
+        raise ShapeError(
+            f"{name}: input must have {count + 2} dims (N, C, *spatial), or {count + 1} without N, "
+            f"got shape {tuple(input.shape)}"
+        )
+    single = input.ndim == count + 1
+    return (input.unsqueeze(0) if single else input), single
+
+
+def _finished(out: Tensor, bias: Tensor | None, single: bool, count: int) -> Tensor:
+    if bias is not None:
+        out = out + bias.reshape((-1, *(1,) * count))
+    return out.squeeze(0) if single else out
+
+
+def _convolve(
+    count: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Tensor:
+    name = f"conv{count}d"
+    x, single = _checked(name, input, weight, count)
+    settings = _geometry(name, weight, stride, padding, dilation, groups, count)
+    return _finished(convolution(x, weight, **settings), bias, single, count)
+
+
+_MISFIT = ErrorSample(
+    array(2, 4, 8), array(8, 3, 5), error=ShapeError, match="expects 3 input channels"
+)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, 7), array(4, 3, 3), array(4)),
+        Sample(array(2, 4, 7), array(4, 2, 3), None, 2, 1, 2, 2),
+        Sample(array(3, 7), array(4, 3, 4), padding="same"),
+    ),
+    errors=(
+        _MISFIT,
+        ErrorSample(array(1, 1, 2), array(1, 1, 3), error=ShapeError, match="larger than the"),
+        ErrorSample(array(1, 1, 5), array(1, 1, 3), stride=0, error=ValueError, match="stride"),
+    ),
+    namespaces=catalogue.BOTH,
+    methods=(),
+)
+def conv1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution (cross-correlation) over one spatial dim.
+
+    Args:
+        input: (N, C, length), or (C, length).
+        weight: (O, C / groups, kernel).
+        bias: (O,).
+        stride: step of the kernel.
+        padding: zeros on both sides; ``"same"`` keeps the length, ``"valid"`` adds none.
+        dilation: step within the kernel.
+        groups: how many groups the channels form; each sees only its own inputs.
+
+    Returns:
+        Tensor: (N, O, (length + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1).
+
+    Raises:
+        ShapeError: channels do not fit, or the kernel exceeds the padded input.
+        ValueError: a setting is not a positive int.
+    """
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, 5, 6), array(4, 3, 3, 2), array(4)),
+        Sample(array(1, 4, 6, 6), array(4, 1, 3, 3), array(4), 2, 1, 1, 4),
+        Sample(array(3, 5, 5), array(2, 3, 3, 3), padding=(1, 2)),
+    ),
+    errors=(
+        ErrorSample(
+            array(2, 4, 32, 32),
+            array(8, 3, 5, 5),
+            error=ShapeError,
+            match=r"conv2d: weight expects 3 input channels \(weight.shape == \(8, 3, 5, 5\)\), "
+            r"but input has 4 \(input.shape == \(2, 4, 32, 32\)\); pass groups= or change",
+        ),
+    ),
+    namespaces=catalogue.BOTH,
+    methods=(),
+)
+def conv2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution (cross-correlation) over two spatial dims.
+
+    Args:
+        input: (N, C, height, width), or (C, height, width).
+        weight: (O, C / groups, kernel height, kernel width).
+        bias: (O,).
+        stride: step of the kernel, one or two ints, as the next two.
+        padding: zeros on both sides; ``"same"`` keeps the size, ``"valid"`` adds none.
+        dilation: step within the kernel.
+        groups: how many groups the channels form; each sees only its own inputs.
+
+    Returns:
+        Tensor: (N, O, out height, out width), each length as in ``conv1d``.
+
+    Raises:
+        ShapeError: channels do not fit, or the kernel exceeds the padded input.
+        ValueError: a setting is not a positive int.
+    """
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+@composite(
+    samples=(Sample(array(1, 2, 3, 4, 3), array(2, 2, 2, 2, 2), array(2)),),
+    namespaces=catalogue.BOTH,
+    methods=(),
+)
+def conv3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Tensor:
+    """Convolution (cross-correlation) over three spatial dims.
+
+    Args:
+        input: (N, C, depth, height, width), or without N.
+        weight: (O, C / groups, *kernel).
+        bias: (O,).
+        stride: step of the kernel, one or three ints, as the next two.
+        padding: zeros on both sides; ``"same"`` keeps the size, ``"valid"`` adds none.
+        dilation: step within the kernel.
+        groups: how many groups the channels form; each sees only its own inputs.
+
+    Returns:
+        Tensor: (N, O, *out), each length as in ``conv1d``.
+
+    Raises:
+        ShapeError: channels do not fit, or the kernel exceeds the padded input.
+        ValueError: a setting is not a positive int.
+    """
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)

@@ -1,0 +1,91 @@
+"""Bilinear ops: kernel, shape, two transposes, and how batch axes align."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.dispatch import apply
+from weft._core.kernels import bind
+from weft._core.op import Op
+from weft._core.public import build
+from weft._core.samples import ErrorSample, Sample
+from weft.ops.families.batching import loop
+from weft.ops.families.promotion import promoted
+
+Rule = Callable[..., Any]
+
+
+def bilinear(
+    *,
+    shape: Rule,
+    transposes: Sequence[Rule],
+    samples: Iterable[Sample],
+    batch: Rule | None = None,
+    canonical: Callable[..., dict[str, Any]] | None = None,
+    errors: Iterable[ErrorSample] = (),
+    namespaces: tuple[str, ...] = catalogue.WEFT,
+    methods: Iterable[str] | None = None,
+) -> Callable[[Rule], Rule]:
+    """Make an op of two arrays that is linear in each.
+
+    Args:
+        shape: ``shape(x, y, **params)`` on avals.
+        transposes: ``(to_x, to_y)``: ``to_x(g, x, y, **params)`` is the cotangent of x, where only
+            x's shape and dtype may be read, and ``to_y`` likewise.
+        samples: argument lists for the generated tests.
+        batch: the batching rule; None runs the op once per entry.
+        canonical: makes settings canonical.
+        errors: argument lists that must raise.
+        namespaces: where it is offered.
+        methods: tensor methods that are this function.
+    """
+    to_x, to_y = transposes
+
+    def vjp(needs: Any, g: Any, out: Any, x: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+        return (
+            to_x(g, x, _conjugate(y), **params) if needs[0] else None,
+            to_y(g, _conjugate(x), y, **params) if needs[1] else None,
+        )
+
+    def decorate(kernel: Rule) -> Rule:
+        name = kernel.__name__
+
+        def jvp(tangents: Any, out: Any, x: Any, y: Any, **params: Any) -> Any:
+            first = None if tangents[0] is None else apply(op, (tangents[0], y), params)
+            second = None if tangents[1] is None else apply(op, (x, tangents[1]), params)
+            if first is None or second is None:
+                return second if first is None else first
+            return first + second
+
+        op = Op(
+            name,
+            "bilinear",
+            kernel=kernel,
+            shape=shape,
+            vjp=vjp,
+            jvp=jvp,
+            batch=loop(name) if batch is None else batch,
+            saves=(0, 1),
+            kernels=bind(kernel, shape, widen=True),
+        )
+
+        def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+            return apply(op, promoted(name, args), params)
+
+        return catalogue.enter(
+            build(name, kernel, run, canonical=canonical, numpy_spellings=bool(namespaces)),
+            op,
+            source=kernel,
+            samples=samples,
+            errors=errors,
+            namespaces=namespaces,
+            methods=methods,
+        )
+
+    return decorate
+
+
+def _conjugate(x: Any) -> Any:
+    return x.conj() if x.dtype.is_complex else x

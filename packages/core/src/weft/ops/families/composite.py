@@ -1,0 +1,48 @@
+"""Composites: functions over other ops. Every rule follows from the body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from weft._core import catalogue
+from weft._core.samples import ErrorSample, Sample
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def composite(
+    *,
+    samples: Iterable[Sample],
+    errors: Iterable[ErrorSample] = (),
+    namespaces: tuple[str, ...] = catalogue.WEFT,
+    methods: Iterable[str] | None = None,
+    not_differentiable: str = "",
+    random: bool = False,
+) -> Callable[[_F], _F]:
+    """Enter the decorated function in the catalogue as it stands.
+
+    Args:
+        samples: argument lists for the generated tests.
+        errors: argument lists that must raise.
+        namespaces: where it is offered.
+        methods: tensor methods that are this function; by default the one of its own name.
+        not_differentiable: why it has no gradient.
+        random: whether each call draws anew.
+    """
+
+    def decorate(body: _F) -> _F:
+        catalogue.enter(
+            body,
+            None,
+            source=body,
+            samples=samples,
+            errors=errors,
+            namespaces=namespaces,
+            methods=methods,
+            not_differentiable=not_differentiable,
+            random=random,
+        )
+        return body
+
+    return decorate

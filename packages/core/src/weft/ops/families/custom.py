@@ -1,0 +1,105 @@
+"""Custom ops: the author writes every rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.dispatch import apply
+from weft._core.kernels import bind
+from weft._core.op import NotBatchable, NotDifferentiable, Op
+from weft._core.public import build, kernel_signature
+from weft._core.samples import ErrorSample, Sample
+from weft.ops.families.batching import loop
+from weft.ops.families.promotion import promoted
+
+Rule = Callable[..., Any]
+
+
+def custom(
+    *,
+    shape: Rule,
+    vjp: Rule | NotDifferentiable,
+    jvp: Rule | NotDifferentiable,
+    samples: Iterable[Sample],
+    batch: Rule | NotBatchable | None = None,
+    saves: Iterable[str] | range = (),
+    outputs: int = 1,
+    returns: Callable[..., Any] | None = None,
+    canonical: Callable[..., dict[str, Any]] | None = None,
+    floating: bool = False,
+    promote: bool = True,
+    is_view: bool = False,
+    widen: bool = True,
+    errors: Iterable[ErrorSample] = (),
+    namespaces: tuple[str, ...] = catalogue.WEFT,
+    methods: Iterable[str] | None = None,
+    keyword_only: Sequence[str] = ("dtype",),
+) -> Callable[[Rule], Rule]:
+    """Make an op of a kernel with every rule given.
+
+    Args:
+        shape: ``shape(*avals, **params)``.
+        vjp: ``vjp(needs, g, out, *args, **params)``, a cotangent or None for each argument.
+        jvp: ``jvp(tangents, out, *args, **params)``.
+        samples: argument lists for the generated tests.
+        batch: the batching rule; None runs the op once per entry.
+        saves: the names of arguments, and ``"out"``, that ``vjp`` reads; or a range of positions.
+        outputs: how many results the kernel returns.
+        returns: makes what users get of the results (a named tuple).
+        canonical: makes settings canonical.
+        floating: whether integer tensors become the default floating dtype first.
+        promote: whether the tensors are brought to one dtype first.
+        is_view: whether results share memory with the first array.
+        widen: whether half precision is computed in float32.
+        errors: argument lists that must raise.
+        namespaces: where it is offered.
+        methods: tensor methods that are this function.
+        keyword_only: settings that cannot be passed by position.
+    """
+
+    def decorate(kernel: Rule) -> Rule:
+        name = kernel.__name__
+        arrays, _, _ = kernel_signature(kernel)
+        op = Op(
+            name,
+            "custom",
+            kernel=kernel,
+            shape=shape,
+            vjp=vjp,
+            jvp=jvp,
+            batch=loop(name) if batch is None else batch,
+            saves=saves
+            if isinstance(saves, range)
+            else tuple(-1 if s == "out" else arrays.index(s) for s in saves),
+            outputs=outputs,
+            is_view=is_view,
+            kernels=bind(kernel, shape, widen=widen),
+        )
+
+        def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+            if promote:
+                args = promoted(name, args, floating=floating)
+            out = apply(op, args, params)
+            return out if returns is None else returns(*out)
+
+        return catalogue.enter(
+            build(
+                name,
+                kernel,
+                run,
+                canonical=canonical,
+                keyword_only=keyword_only,
+                numpy_spellings=bool(namespaces),
+            ),
+            op,
+            source=kernel,
+            samples=samples,
+            errors=errors,
+            namespaces=namespaces,
+            methods=methods,
+            not_differentiable=vjp.reason if isinstance(vjp, NotDifferentiable) else "",
+        )
+
+    return decorate

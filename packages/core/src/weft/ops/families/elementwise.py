@@ -1,0 +1,361 @@
+"""Elementwise ops: one scalar formula and one partial derivative per argument; the rest derives.
+
+The formula runs over an array namespace. Given NumPy it is the reference, given CuPy the GPU's
+general path, given a symbolic namespace it yields the expression that is compiled.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from weft._backend import asarray, ndarray, np, xp
+from weft._backend.numpy_ import restore, silence
+from weft._core import catalogue, dtypes
+from weft._core.aval import Aval
+from weft._core.dispatch import apply, explain, finish
+from weft._core.errors import DTypeError
+from weft._core.kernels import bind
+from weft._core.modes import flags
+from weft._core.op import NotDifferentiable, Op
+from weft._core.public import build, kernel_signature
+from weft._core.samples import Domain, ErrorSample, Sample
+from weft._core.shapes import broadcast_shapes
+from weft._core.tensor import Tensor, wrap
+
+_F32 = np.dtype(np.float32)
+_F64 = np.dtype(np.float64)
+_SCALARS = frozenset({bool, int, float, complex})
+
+Partial = Callable[..., Any]
+
+
+def elementwise(
+    *,
+    partials: Sequence[Partial] | NotDifferentiable,
+    samples: Domain | Iterable[Sample],
+    saves: Iterable[str] = (),
+    dtype: str = "same",
+    errors: Iterable[ErrorSample] = (),
+    namespaces: tuple[str, ...] = catalogue.WEFT,
+    methods: Iterable[str] | None = None,
+    canonical: Callable[..., dict[str, Any]] | None = None,
+    unpromoted: Iterable[str] = (),
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
+
+    Args:
+        partials: for each argument ``partial(out, x, ..., **settings)``, the derivative of the
+            result by it, over public ops; a number where it is constant; None where it is zero.
+            One whose first parameter is called ``g`` returns the derivative times ``g`` instead
+            (where a product would make NaN of 0 times inf).
+        samples: where to draw arguments.
+        saves: the names of the arguments, and ``"out"``, that the partials read.
+        dtype: the result's dtype from the promoted one: ``"same"``, ``"float"`` (integers become
+            the default float), ``"bool"``, ``"real"`` (the real part's), or ``"number"`` (as
+            ``"same"``, and booleans are refused).
+        errors: argument lists that must raise.
+        namespaces: where it is offered.
+        methods: tensor methods that are this function; by default the one of its own name.
+        canonical: makes settings canonical.
+        unpromoted: names of arguments that keep their dtype, such as a condition.
+    """
+
+    def decorate(formula: Callable[..., Any]) -> Callable[..., Any]:
+        arrays, _, settings = kernel_signature(formula)
+        name = formula.__name__
+        exempt = frozenset(arrays.index(s) for s in unpromoted)
+        shape = _shape_rule(name, dtype, exempt)
+        kept = tuple(-1 if s == "out" else arrays.index(s) for s in saves)
+        rules: dict[str, Any]
+        if isinstance(partials, NotDifferentiable):
+            rules = {"vjp": partials, "jvp": partials}
+        else:
+            assert len(partials) == len(arrays), f"{name}: one partial per argument"
+            scaled = tuple(map(_scaling, partials))
+            rules = {"vjp": _vjp(scaled), "jvp": _jvp(scaled)}
+        op = Op(
+            name,
+            "elementwise",
+            kernel=formula,
+            shape=shape,
+            batch=_batch(name),
+            saves=kept,
+            takes_scalars=True,
+            kernels=bind(formula, shape, widen=True),
+            **rules,
+        )
+        run = _promoting(op, dtype, exempt)
+        if settings or len(arrays) > 2 or formula.__defaults__:
+            function = build(name, formula, run, canonical=canonical)
+        elif len(arrays) == 1:
+            function = _unary(op, formula, run, dtype)
+        else:
+            function = _binary(op, formula, run, dtype)
+        drawn = samples.samples(len(arrays)) if isinstance(samples, Domain) else samples
+        return catalogue.enter(
+            function,
+            op,
+            source=formula,
+            samples=drawn,
+            errors=errors,
+            namespaces=namespaces,
+            methods=methods,
+            not_differentiable=partials.reason if isinstance(partials, NotDifferentiable) else "",
+        )
+
+    return decorate
+
+
+# --- dtype and shape ---------------------------------------------------------------------------
+
+
+def _compute_dtype(
+    name: str, rule: str, args: Sequence[Any], exempt: frozenset[int]
+) -> dtypes.dtype:
+    """Return the dtype to which the arguments are promoted before the formula runs."""
+    promoted = dtypes.result_type(
+        *(a for i, a in enumerate(args) if a is not None and i not in exempt)
+    )
+    if rule == "float" and promoted.category < 2:
+        return dtypes.get_default_dtype()
+    if rule == "number" and promoted is dtypes.bool_:
+        raise DTypeError(
+            f"{name}: boolean tensors are not numbers here; use logical_xor, logical_not or "
+            f"convert with .to(weft.int64)"
+        )
+    return promoted
+
+
+def _result_dtype(rule: str, compute: Any) -> Any:
+    if rule == "bool":
+        return dtypes.bool_.numpy
+    if rule == "real" and compute.kind == "c":
+        return _F32 if compute.itemsize == 8 else _F64
+    return compute
+
+
+def _shape_rule(name: str, rule: str, exempt: frozenset[int]) -> Callable[..., Aval]:
+    def shape(*args: Any, **params: Any) -> Aval:
+        avals = [a for a in args if isinstance(a, Aval)]
+        out = broadcast_shapes(name, *(a.shape for a in avals))
+        compute = _compute_dtype(name, rule, args, exempt).numpy
+        return Aval(out, _result_dtype(rule, compute))
+
+    return shape
+
+
+# --- derivatives -------------------------------------------------------------------------------
+
+
+def _scaling(partial: Any) -> Callable[..., Any] | None:
+    """Return ``scale(g, out, *args, **settings)`` = g times the partial; None for a zero partial."""
+    if partial is None:
+        return None
+    if not callable(partial):
+        return _constant_scaling(partial)
+    if next(iter(inspect.signature(partial).parameters)) == "g":
+        return partial  # type: ignore[no-any-return]  # an author's lambda
+
+    def scale(g: Any, out: Any, *args: Any, **settings: Any) -> Any:
+        return g * partial(out, *args, **settings)
+
+    scale.partial = partial  # type: ignore[attr-defined]  # the vjp conjugates it
+    return scale
+
+
+def _constant_scaling(number: float) -> Callable[..., Any]:
+    if number == 1:
+        return lambda g, out, *args, **settings: g
+    if number == -1:
+        return lambda g, out, *args, **settings: -g
+    return lambda g, out, *args, **settings: g * number
+
+
+def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
+    def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> tuple[Any, ...]:
+        from weft.ops.broadcasting import sum_to
+
+        cotangents = []
+        for i, scale in enumerate(scaled):
+            if not needs[i] or scale is None:
+                cotangents.append(None)
+                continue
+            partial = getattr(scale, "partial", None)
+            if partial is not None and g.dtype.is_complex:
+                # The cotangent of a holomorphic function is g times the conjugate derivative.
+                value = partial(out, *args, **params)
+                ct = g * (value.conj() if isinstance(value, Tensor) else value.conjugate())
+            else:
+                ct = scale(g, out, *args, **params)
+            cotangents.append(sum_to(ct, args[i].shape))
+        return tuple(cotangents)
+
+    return vjp
+
+
+def _jvp(scaled: Sequence[Any]) -> Callable[..., Any]:
+    def jvp(tangents: Any, out: Any, *args: Any, **params: Any) -> Any:
+        from weft.ops.broadcasting import expand_to
+
+        total = None
+        for t, scale in zip(tangents, scaled, strict=True):
+            if t is None or scale is None:
+                continue
+            term = scale(t, out, *args, **params)
+            total = term if total is None else total + term
+        return None if total is None else expand_to(total, out.shape)
+
+    return jvp
+
+
+def _batch(name: str) -> Callable[..., Any]:
+    def batch(size: int, batched: Sequence[bool], *args: Any, **params: Any) -> Any:
+        """Align ranks: a batched argument gets ones between its batch axis and its own axes."""
+        rank = max(
+            a.ndim - bool(b) for a, b in zip(args, batched, strict=True) if isinstance(a, Tensor)
+        )
+        aligned = []
+        for a, b in zip(args, batched, strict=True):
+            if b and a.ndim - 1 < rank:
+                own = tuple(a.shape[1:])
+                a = a.reshape((a.shape[0], *(1,) * (rank - len(own)), *own))
+            aligned.append(a)
+        return apply(catalogue.ops[name], tuple(aligned), params)
+
+    return batch
+
+
+# --- calling -----------------------------------------------------------------------------------
+
+
+def _promoting(op: Op, rule: str, exempt: frozenset[int]) -> Callable[..., Any]:
+    """Return ``run(args, params)``: promote the arguments to one dtype, then dispatch."""
+    name = op.name
+
+    def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        args = tuple(
+            a.item() if isinstance(a, np.generic) else a for a in args
+        )  # a NumPy scalar counts as the Python number it is
+        for i, a in enumerate(args):
+            if a is not None and not isinstance(a, Tensor) and type(a) not in _SCALARS:
+                return _refuse(name, args, i)
+        tensors = [a for a in args if isinstance(a, Tensor)]
+        if not tensors:
+            return _refuse(name, args, 0)
+        compute = _compute_dtype(name, rule, args, exempt)
+        integral = compute.category < 2
+        ready = []
+        for i, a in enumerate(args):
+            if i in exempt:
+                pass
+            elif isinstance(a, Tensor):
+                if a._data.dtype is not compute.numpy and a._data.dtype != compute.numpy:
+                    a = _convert(a, compute)
+            elif a is not None and integral:
+                a = wrap(asarray(a).astype(compute.numpy))  # wraps round, as in C and PyTorch
+            ready.append(a)
+        return apply(op, tuple(ready), params)
+
+    return run
+
+
+def _convert(x: Tensor, dtype: dtypes.dtype) -> Tensor:
+    from weft.ops.casting import convert
+
+    return convert(x, dtype=dtype)  # type: ignore[no-any-return]  # a generated wrapper
+
+
+def _refuse(name: str, args: tuple[Any, ...], position: int) -> Any:
+    bad = args[position]
+    text = repr(bad)
+    raise TypeError(
+        f"{name}: expected a weft.Tensor or a number as argument {position + 1}, got "
+        f"{type(bad).__name__} {text if len(text) < 60 else text[:57] + '...'}; "
+        f"at least one must be a tensor; make one with weft.tensor(...)"
+    )
+
+
+def _plain(formula: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """Return the formula over NumPy; the NumPy function itself if that is all the formula is."""
+
+    class Probe:
+        def __getattr__(self, attribute: str) -> Any:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                return (attribute, args, kwargs)
+
+            return call
+
+    marks = tuple(object() for _ in range(arity))
+    try:
+        name, args, kwargs = formula(Probe(), *marks)
+    except (TypeError, ValueError, AttributeError):  # it does more than call one function
+        return lambda *arrays: formula(xp, *arrays)
+    if args == marks and not kwargs:
+        return getattr(xp, name)  # type: ignore[no-any-return]  # a NumPy function
+    return lambda *arrays: formula(xp, *arrays)
+
+
+def _unary(op: Op, formula: Any, run: Any, rule: str) -> Callable[..., Any]:
+    """Return the function of one array, with a short path for plain float32 and float64."""
+    kernel: Any = None
+
+    def call(input: Any) -> Any:
+        nonlocal kernel
+        try:
+            x = input._data
+            dtype = x.dtype
+        except AttributeError:
+            return run((input,), {})
+        if (dtype is _F32 or dtype is _F64) and type(x) is ndarray and not flags.any:
+            if kernel is None:
+                kernel = _plain(formula, 1)
+            before = silence()
+            try:
+                out = kernel(x)
+            finally:
+                restore(before)
+            if type(out) is not ndarray:
+                out = asarray(out)
+            return finish(op, (input,), {}, out, input._node is not None and op.records)
+        return run((input,), {})
+
+    return call
+
+
+def _binary(op: Op, formula: Any, run: Any, rule: str) -> Callable[..., Any]:
+    """Return the function of two arrays, with a short path for plain float32 and float64."""
+    kernel: Any = None
+
+    def call(input: Any, other: Any) -> Any:
+        nonlocal kernel
+        try:
+            x = input._data
+            y = other._data
+            dtype = x.dtype
+        except AttributeError:
+            return run((input, other), {})
+        if (
+            (dtype is _F32 or dtype is _F64)
+            and y.dtype is dtype
+            and type(x) is ndarray
+            and type(y) is ndarray
+            and not flags.any
+        ):
+            if kernel is None:
+                kernel = _plain(formula, 2)
+            before = silence()
+            try:
+                out = kernel(x, y)
+            except ValueError as error:
+                raise explain(op, [x, y], {}, error) from None
+            finally:
+                restore(before)
+            if type(out) is not ndarray:
+                out = asarray(out)
+            record = (input._node is not None or other._node is not None) and op.records
+            return finish(op, (input, other), {}, out, record)
+        return run((input, other), {})
+
+    return call

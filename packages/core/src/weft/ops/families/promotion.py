@@ -1,0 +1,37 @@
+"""Bringing the tensors of one call to one dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core import dtypes
+from weft._core.tensor import Tensor
+
+
+def promoted(name: str, args: tuple[Any, ...], *, floating: bool = False) -> tuple[Any, ...]:
+    """Return ``args`` with every tensor converted to the result type of them all.
+
+    Args:
+        name: the op, for messages.
+        args: tensors, and other values that are passed through.
+        floating: whether integers become the default floating dtype.
+    """
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    if not tensors:
+        return args
+    first = tensors[0]._data.dtype
+    if all(t._data.dtype == first for t in tensors[1:]) and not floating:
+        return args
+    wanted = dtypes.result_type(*tensors)
+    if floating and wanted.category < 2:
+        wanted = dtypes.get_default_dtype()
+    return tuple(converted(a, wanted) if isinstance(a, Tensor) else a for a in args)
+
+
+def converted(x: Tensor, dtype: dtypes.dtype) -> Tensor:
+    """Return ``x`` in ``dtype``; ``x`` itself if it has it already."""
+    if x._data.dtype == dtype.numpy:
+        return x
+    from weft.ops.casting import convert
+
+    return convert(x, dtype=dtype)  # type: ignore[no-any-return]  # a generated wrapper

@@ -1,0 +1,191 @@
+"""Reductions: a formula per element, how elements combine, the identity, and what finishes it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from weft._core import catalogue, dtypes
+from weft._core.aval import Aval
+from weft._core.dispatch import apply
+from weft._core.errors import DTypeError
+from weft._core.kernels import bind
+from weft._core.op import NotDifferentiable, Op
+from weft._core.public import build
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import canonical_dims, without
+from weft._core.tensor import Tensor
+from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.promotion import converted
+
+Rule = Callable[..., Any]
+
+#: Dims on which every reduction is tested.
+SAMPLES = (
+    Sample(array(2, 3)),
+    Sample(array(2, 3, 2), dim=1),
+    Sample(array(2, 3, 2), dim=(0, -1), keepdim=True),
+    Sample(array()),
+)
+ERRORS = (
+    ErrorSample(array(2, 3), dim=2, error=IndexError, match="dim 2 is out of range"),
+    ErrorSample(array(2, 3), dim=(0, -2), error=ValueError, match="names a dimension twice"),
+    ErrorSample(array(2, 3), dim="x", error=TypeError, match="dim must be an int"),
+)
+
+
+def reduction(
+    *,
+    combine: str,
+    vjp: Rule | NotDifferentiable,
+    jvp: Rule | NotDifferentiable,
+    identity: float | None = None,
+    finalise: Rule | None = None,
+    saves: Iterable[str] = (),
+    dtype: str = "same",
+    takes_dtype: bool = False,
+    samples: Iterable[Sample] = SAMPLES,
+    errors: Iterable[ErrorSample] = (),
+    methods: Iterable[str] | None = None,
+) -> Callable[[Rule], Rule]:
+    """Make an op that reduces dims, of a formula ``formula(xp, x)`` applied to each element first.
+
+    Args:
+        combine: what joins two elements: ``"sum"``, ``"prod"``, ``"max"``, ``"min"``, ``"all"``
+            or ``"any"``.
+        vjp: ``vjp(g, out, x, dim)``, the cotangent of x, where ``g`` and ``out`` keep the reduced
+            dims with length 1.
+        jvp: ``jvp(t, out, x, dim, keepdim)``, the result's tangent.
+        identity: the result over no element; None makes that an error.
+        finalise: ``finalise(xp, combined, count)``, the result.
+        saves: ``"x"`` and ``"out"``, where ``vjp`` reads them.
+        dtype: the result's dtype: ``"same"``, ``"sum"`` (integers become int64), ``"float"``
+            (integers are refused), ``"bool"``, or ``"count"`` (int64).
+        takes_dtype: whether users may pass ``dtype=``, to which the input is converted first.
+        samples: argument lists for the generated tests.
+        errors: argument lists that must raise, besides wrong dims.
+        methods: tensor methods that are this function.
+    """
+
+    def decorate(formula: Rule) -> Rule:
+        name = formula.__name__
+
+        def kernel(xp: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
+            if combine == "sum" and dtype == "sum":
+                combined = xp.sum(
+                    formula(xp, x), axis=dim, keepdims=keepdim, dtype=_sum_dtype(x.dtype)
+                )
+            elif combine == "prod":
+                combined = xp.prod(
+                    formula(xp, x), axis=dim, keepdims=keepdim, dtype=_sum_dtype(x.dtype)
+                )
+            else:
+                combined = getattr(xp, combine)(formula(xp, x), axis=dim, keepdims=keepdim)
+            if finalise is None:
+                return combined
+            return finalise(xp, combined, math.prod(x.shape[d] for d in dim))
+
+        def shape(x: Aval, *, dim: tuple[int, ...], keepdim: bool) -> Aval:
+            if identity is None:
+                empty = [d for d in dim if x.shape[d] == 0]
+                if empty:
+                    raise IndexError(
+                        f"{name}: cannot reduce dim {empty[0]} of length 0 of a tensor of shape "
+                        f"{x.shape}: the operation has no identity"
+                    )
+            return Aval(without(x.shape, dim, keepdim), _result_dtype(name, dtype, x.dtype))
+
+        def kept(value: Any, dim: tuple[int, ...], shape_in: tuple[int, ...], keep: bool) -> Any:
+            return value if keep else value.reshape(without(shape_in, dim, True))
+
+        def full_vjp(
+            needs: Any, g: Any, out: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool
+        ) -> tuple[Any]:
+            assert not isinstance(vjp, NotDifferentiable)
+            g = kept(g, dim, tuple(x.shape), keepdim)
+            if isinstance(out, Tensor):
+                out = kept(out, dim, tuple(x.shape), keepdim)
+            return (vjp(g, out, x, dim),)
+
+        def full_jvp(
+            tangents: Any, out: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool
+        ) -> Any:
+            assert not isinstance(jvp, NotDifferentiable)
+            return None if tangents[0] is None else jvp(tangents[0], out, x, dim, keepdim)
+
+        op = Op(
+            name,
+            "reduction",
+            kernel=kernel,
+            shape=shape,
+            vjp=vjp if isinstance(vjp, NotDifferentiable) else full_vjp,
+            jvp=jvp if isinstance(jvp, NotDifferentiable) else full_jvp,
+            batch=with_params(name, lambda size, params: shift_dims("dim")(size, params)),
+            saves=tuple({"x": 0, "out": -1}[s] for s in saves),
+            kernels=bind(kernel, shape, widen=True),
+        )
+
+        def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+            (x,) = args
+            wanted = params.pop("dtype", None)
+            if not isinstance(x, Tensor):
+                raise TypeError(
+                    f"{name}: expected a weft.Tensor, got {type(x).__name__} {x!r}; "
+                    f"make one with weft.tensor(...)"
+                )
+            if wanted is not None:
+                x = converted(x, dtypes.of(dtypes.canonical(wanted)))
+            params["dim"] = _reduced_dims(name, params["dim"], x.ndim)
+            if dtype == "float":
+                _result_dtype(name, dtype, x._data.dtype)
+            return apply(op, (x,), params)
+
+        return catalogue.enter(
+            build(name, _with_dtype if takes_dtype else _without_dtype, run),
+            op,
+            source=formula,
+            samples=samples,
+            errors=(*ERRORS, *errors),
+            methods=methods,
+            not_differentiable=vjp.reason if isinstance(vjp, NotDifferentiable) else "",
+        )
+
+    return decorate
+
+
+def _without_dtype(xp: Any, x: Any, *, dim: Any = None, keepdim: bool = False) -> None:
+    """The settings of every reduction, read by the builder of public functions."""
+
+
+def _with_dtype(
+    xp: Any, x: Any, *, dim: Any = None, keepdim: bool = False, dtype: Any = None
+) -> None:
+    """The settings of a reduction that takes a dtype."""
+
+
+def _reduced_dims(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
+    """Return the dims to reduce: all for None and, as in PyTorch, for an empty tuple."""
+    if dim is None or dim == () or dim == []:
+        return tuple(range(ndim))
+    dims = canonical_dims(name, dim, ndim)
+    return dims if ndim else ()  # a 0-d tensor has no axis for dim 0 or -1 to name
+
+
+def _sum_dtype(own: Any) -> Any:
+    return dtypes.int64.numpy if dtypes.of(own).category < 2 else own
+
+
+def _result_dtype(name: str, rule: str, own: Any) -> Any:
+    if rule == "sum":
+        return _sum_dtype(own)
+    if rule == "bool":
+        return dtypes.bool_.numpy
+    if rule == "count":
+        return dtypes.int64.numpy
+    if rule == "float" and dtypes.of(own).category < 2:
+        raise DTypeError(
+            f"{name}: expected a floating or complex tensor, got {dtypes.of(own)}; convert it "
+            f"with .to(weft.float32) or pass dtype="
+        )
+    return own

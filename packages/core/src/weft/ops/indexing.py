@@ -1,0 +1,695 @@
+"""Reading and writing by position: ``x[...]``, gather, scatter, masks."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from weft._backend import ndarray, np
+from weft._core import catalogue, dtypes
+from weft._core.aval import Aval
+from weft._core.dispatch import apply
+from weft._core.errors import DTypeError, ShapeError
+from weft._core.op import not_batchable, not_differentiable
+from weft._core.samples import Draw, ErrorSample, Sample, array, booleans, integers
+from weft._core.shapes import broadcast_shapes, canonical_dim
+from weft._core.tensor import Tensor, wrap
+from weft.ops.arithmetic import mul
+from weft.ops.broadcasting import broadcast_to, sum_to
+from weft.ops.families.batching import loop
+from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
+from weft.ops.families.linear import linear
+
+Key = tuple[Any, ...]
+
+
+class _Array:
+    """Stands in a key where the next index array goes."""
+
+    def __repr__(self) -> str:
+        return "<index>"
+
+
+ARRAY = _Array()
+
+#: Which of the variadic arguments are index arrays, all of which the tape keeps.
+_FROM_SECOND = range(1, 64)
+_FROM_THIRD = range(2, 64)
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+def _read_key(name: str, x: Tensor, key: Any) -> tuple[list[Tensor], Key]:
+    """Return the index arrays of a key, and the key with :data:`ARRAY` in their places."""
+    parts = list(key) if isinstance(key, tuple) else [key]
+    arrays: list[Tensor] = []
+    read: list[Any] = []
+    for part in parts:
+        if part is None or part is Ellipsis or isinstance(part, slice):
+            read.append(_plain_slice(part) if isinstance(part, slice) else part)
+        elif isinstance(part, bool):
+            read += [None, ARRAY]  # x[True] adds a dim of length 1, x[False] of length 0
+            arrays.append(wrap(np.zeros(1 if part else 0, np.int64)))
+        elif isinstance(part, (Tensor, ndarray, list)):
+            for index in _index_arrays(name, part):
+                arrays.append(index)
+                read.append(ARRAY)
+        else:
+            try:
+                read.append(operator.index(part))
+            except TypeError:
+                raise TypeError(
+                    f"{name}: an index must be an int, slice, None, Ellipsis, list or an integer "
+                    f"or boolean tensor, got {type(part).__name__} {part!r}"
+                ) from None
+    used = sum(p is not None and p is not Ellipsis for p in read)
+    if used > x.ndim:
+        raise IndexError(
+            f"{name}: {used} indices for a tensor of {x.ndim} dimensions (shape {tuple(x.shape)})"
+        )
+    if read.count(Ellipsis) > 1:
+        raise IndexError(f"{name}: an index may hold one Ellipsis, got {read.count(Ellipsis)}")
+    return arrays, tuple(read)
+
+
+def _plain_slice(part: slice) -> slice:
+    ends = [
+        None if end is None else operator.index(end) for end in (part.start, part.stop, part.step)
+    ]
+    return slice(*ends)
+
+
+def _index_arrays(name: str, part: Any) -> list[Tensor]:
+    """Return an index as integer tensors: a mask as the places where it is true, one a dim."""
+    data = part if isinstance(part, Tensor) else wrap(np.asarray(part))
+    if isinstance(part, list) and not part:
+        data = wrap(np.zeros(0, np.int64))
+    if data.dtype.category > 1:
+        raise DTypeError(f"{name}: an index tensor must be integer or boolean, got {data.dtype}")
+    if data.dtype is dtypes.bool_:
+        return [wrap(places) for places in np.nonzero(data._data)]
+    return [data]
+
+
+def _filled(key: Key, arrays: Sequence[Any]) -> Key:
+    supply = iter(arrays)
+    return tuple(next(supply) if part is ARRAY else part for part in key)
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def _index_shape(x: Any, *indices: Any, key: Key) -> Aval:
+    dummy = np.broadcast_to(np.int8(0), x.shape)
+    zeros = [np.zeros(i.shape, np.int64) for i in indices]
+    try:
+        return Aval(dummy[_filled(key, zeros)].shape, x.dtype)
+    except IndexError as error:
+        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}") from None
+
+
+def _index_batch(size: int, batched: Sequence[bool], x: Any, *indices: Any, key: Key) -> Any:
+    if indices:
+        return loop("index")(size, batched, x, *indices, key=key)
+    return apply(catalogue.ops["index_view"], (x,), {"key": (slice(None), *key)})
+
+
+def _back(g: Any, x: Any, *indices: Any, key: Key) -> Any:
+    params = {"key": key, "shape": tuple(x.shape)}
+    return apply(catalogue.ops["index_add_into_zeros"], (g, *indices), params)
+
+
+def _kernel_index(xp: Any, x: Any, indices: Sequence[Any], key: Key) -> Any:
+    try:
+        return x[_filled(key, indices)]
+    except IndexError as error:
+        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}") from None
+
+
+@linear(
+    shape=_index_shape,
+    transpose=_back,
+    batch=_index_batch,
+    is_view=True,
+    samples=(Sample(array(4, 3), key=(slice(0, 3, 2), 1)),),
+    namespaces=(),
+    methods=(),
+)
+def index_view(xp: Any, x: Any, *, key: Key) -> Any:
+    """View by ints, slices, None and Ellipsis.
+
+    Args:
+        input: (...).
+        key: a canonical key without index arrays.
+
+    Returns:
+        Tensor: a view.
+    """
+    return _kernel_index(xp, x, (), key)
+
+
+def _index_vjp(needs: Any, g: Any, out: Any, x: Any, *indices: Any, key: Key) -> Any:
+    return (_back(g, x, *indices, key=key), *(None for _ in indices))
+
+
+def _index_jvp(tangents: Any, out: Any, x: Any, *indices: Any, key: Key) -> Any:
+    return apply(catalogue.ops["index"], (tangents[0], *indices), {"key": key})
+
+
+@custom(
+    shape=_index_shape,
+    vjp=_index_vjp,
+    jvp=_index_jvp,
+    batch=loop("index"),
+    saves=_FROM_SECOND,
+    promote=False,
+    widen=False,
+    samples=(Sample((array(4, 3), integers(2, low=0, high=4)), key=(ARRAY,)),),
+    namespaces=(),
+    methods=(),
+)
+def index(xp: Any, *xs: Any, key: Key) -> Any:
+    """Gather by index arrays among ints, slices, None and Ellipsis.
+
+    Args:
+        tensors: the tensor, then the index arrays.
+        key: a canonical key with :data:`ARRAY` where the index arrays go.
+
+    Returns:
+        Tensor: a copy.
+    """
+    return _kernel_index(xp, xs[0], xs[1:], key)
+
+
+def _into_shape(g: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Aval:
+    return Aval(shape, g.dtype)
+
+
+def _into_vjp(needs: Any, g: Any, out: Any, x: Any, *indices: Any, key: Key, shape: Any) -> Any:
+    return (_read(g, indices, key), *(None for _ in indices))
+
+
+def _into_jvp(tangents: Any, out: Any, x: Any, *indices: Any, key: Key, shape: Any) -> Any:
+    params = {"key": key, "shape": shape}
+    return apply(catalogue.ops["index_add_into_zeros"], (tangents[0], *indices), params)
+
+
+@custom(
+    shape=_into_shape,
+    vjp=_into_vjp,
+    jvp=_into_jvp,
+    batch=loop("index_add_into_zeros"),
+    saves=_FROM_SECOND,
+    promote=False,
+    samples=(
+        Sample((array(2, 3), integers(2, low=0, high=4)), key=(ARRAY,), shape=(4, 3)),
+        Sample((array(2),), key=(slice(0, 3, 2), 1), shape=(4, 3)),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def index_add_into_zeros(xp: Any, *xs: Any, key: Key, shape: tuple[int, ...]) -> Any:
+    """Add into zeros at the places of a key: the transpose of reading them.
+
+    Args:
+        tensors: the values, then the index arrays.
+        key: a canonical key.
+        shape: the result's shape.
+
+    Returns:
+        Tensor: (*shape); values for one place are added up.
+    """
+    out = xp.zeros(shape, xs[0].dtype)
+    if len(xs) == 1:
+        out[key] = xs[0]
+    else:
+        xp.add.at(out, _filled(key, xs[1:]), xs[0])
+    return out
+
+
+def _read(x: Tensor, arrays: Sequence[Tensor], key: Key) -> Tensor:
+    if arrays:
+        return apply(catalogue.ops["index"], (x, *arrays), {"key": key})  # type: ignore[no-any-return]  # one output
+    return apply(catalogue.ops["index_view"], (x,), {"key": key})  # type: ignore[no-any-return]  # one output
+
+
+def getitem(x: Tensor, key: Any) -> Tensor:
+    """Return ``x[key]``: a view for ints, slices, None and Ellipsis; else a copy.
+
+    Args:
+        x: the tensor.
+        key: ints, slices (also with negative step), None, Ellipsis, lists, integer and boolean
+            tensors, by NumPy's rules.
+
+    Raises:
+        IndexError: an index is out of range, or there are too many.
+        TypeError: an index is of another kind.
+    """
+    arrays, canonical = _read_key("getitem", x, key)
+    return _read(x, arrays, canonical)
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def _put_shape(x: Any, value: Any, *indices: Any, key: Key) -> Aval:
+    region = _index_shape(x, *indices, key=key).shape
+    if broadcast_shapes("setitem", region, value.shape) != region:
+        raise ShapeError(
+            f"setitem: a value of shape {value.shape} does not fit the indexed region of shape "
+            f"{region}"
+        )
+    return Aval(x.shape, x.dtype)
+
+
+def _put_vjp(needs: Any, g: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
+    zero = mul(_read(g, indices, key), 0)
+    return (
+        put((g, zero, *indices), key=key) if needs[0] else None,
+        sum_to(_read(g, indices, key), value.shape) if needs[1] else None,
+        *(None for _ in indices),
+    )
+
+
+def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
+    base = mul(x, 0) if tangents[0] is None else tangents[0]
+    new = mul(value, 0) if tangents[1] is None else tangents[1]
+    return put((base, new, *indices), key=key)
+
+
+@custom(
+    shape=_put_shape,
+    vjp=_put_vjp,
+    jvp=_put_jvp,
+    batch=loop("put"),
+    saves=_FROM_THIRD,
+    promote=False,
+    widen=False,
+    samples=(
+        Sample((array(4, 3), array(2, 3), Draw((2,), 0, 4, kind="places")), key=(ARRAY,)),
+        Sample((array(4, 3), array(2)), key=(slice(0, 3, 2), 1)),
+    ),
+    errors=(
+        ErrorSample((array(4), array(3)), key=(slice(0, 2),), error=ShapeError, match="do not"),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def put(xp: Any, *xs: Any, key: Key) -> Any:
+    """Copy a tensor with the places of a key overwritten.
+
+    Args:
+        tensors: the tensor, the values (broadcast to the places), then the index arrays.
+        key: a canonical key.
+
+    Returns:
+        Tensor: of the first one's shape. Which of several values for one place stays is not
+        defined.
+    """
+    out = xp.array(xs[0], copy=True)
+    out[_filled(key, xs[2:])] = xs[1]
+    return out
+
+
+def with_items(x: Tensor, key: Any, value: Tensor) -> Tensor:
+    """Return a copy of ``x`` with ``x[key] = value``, differentiable by both."""
+    arrays, canonical = _read_key("setitem", x, key)
+    return put((x, value, *arrays), key=canonical)  # type: ignore[no-any-return]  # one output
+
+
+def write_items(x: Tensor, key: Any, value: Tensor) -> None:
+    """Write ``x[key] = value`` into x's memory, recording nothing."""
+    arrays, canonical = _read_key("setitem", x, key)
+    avals = [Aval(tuple(t.shape), t._data.dtype) for t in (x, value, *arrays)]
+    _put_shape(*avals, key=canonical)
+    x._data[_filled(canonical, [a._data for a in arrays])] = value._data
+
+
+# --- gather and scatter ------------------------------------------------------------------------
+
+
+def _check_places(name: str, index: Any, length: int) -> None:
+    if index.size and (index.min() < 0 or index.max() >= length):
+        bad = index[(index < 0) | (index >= length)].flat[0]
+        raise IndexError(f"{name}: index {bad} is out of range for a dim of length {length}")
+
+
+def _gather_shape(x: Any, index: Any, *, dim: int) -> Aval:
+    if x.ndim != index.ndim:
+        raise ShapeError(
+            f"gather: index must have as many dims as input; got {index.shape} for {x.shape}"
+        )
+    for d, (have, want) in enumerate(zip(x.shape, index.shape, strict=True)):
+        if d != dim and want > have:
+            raise ShapeError(
+                f"gather: index of shape {index.shape} exceeds input of shape {x.shape} in dim {d}"
+            )
+    return Aval(index.shape, x.dtype)
+
+
+def _gather_canonical(input: Any, index: Any, dim: int) -> dict[str, Any]:
+    return {"dim": canonical_dim("gather", dim, input.ndim)}
+
+
+def _region(shape: tuple[int, ...], dim: int) -> tuple[slice, ...]:
+    return tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(shape))
+
+
+@linear(
+    shape=_gather_shape,
+    transpose=lambda g, x, index, *, dim: scatter_into_zeros(
+        g, index, dim=dim, length=x.shape[dim], shape=tuple(x.shape)
+    ),
+    samples=(Sample(array(3, 4), integers(3, 2, low=0, high=4), dim=1),),
+    canonical=_gather_canonical,
+    errors=(
+        ErrorSample(
+            array(3), integers(2, low=3, high=9), dim=0, error=IndexError, match="out of range"
+        ),
+        ErrorSample(array(3), integers(2, 2), dim=0, error=ShapeError, match="as many dims"),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def picked(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
+    """Pick one element along a dim for each place of an index.
+
+    Args:
+        input: (...).
+        index: int64, with as many dims; lengths at most input's but in ``dim``.
+        dim: the dim.
+
+    Returns:
+        Tensor: of index's shape.
+    """
+    if not x.ndim:
+        _check_places("gather", index, 1)
+        return x.copy()
+    _check_places("gather", index, x.shape[dim])
+    return xp.take_along_axis(x[_region(index.shape, dim)], index, axis=dim)
+
+
+@linear(
+    shape=lambda x, index, *, dim, length, shape: Aval(shape, x.dtype),
+    transpose=lambda g, x, index, *, dim, length, shape: picked(g, index, dim=dim),
+    widen=True,
+    samples=(Sample(array(3, 2), integers(3, 2, low=0, high=4), dim=1, length=4, shape=(3, 4)),),
+    namespaces=(),
+    methods=(),
+)
+def scatter_into_zeros(
+    xp: Any, x: Any, index: Any, *, dim: int, length: int, shape: tuple[int, ...]
+) -> Any:
+    """Add each element into zeros at the place an index names along a dim.
+
+    Args:
+        input: (...).
+        index: int64, of input's shape.
+        dim: the dim.
+        length: the dim's length in the result.
+        shape: the result's shape.
+
+    Returns:
+        Tensor: (*shape).
+    """
+    out = xp.zeros(shape, x.dtype)
+    if not x.ndim:
+        return out + x
+    _check_places("scatter_add", index, length)
+    where = list(xp.indices(index.shape, sparse=True))
+    where[dim] = index
+    xp.add.at(out, tuple(where), x)
+    return out
+
+
+@composite(
+    samples=(
+        Sample(array(3, 4), 1, integers(3, 2, low=0, high=4)),
+        Sample(array(3, 4), 0, integers(2, 4, low=0, high=3)),
+    ),
+)
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Pick one element along a dim for each place of an index.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        index: int64, with as many dims; lengths at most input's but in ``dim``.
+
+    Returns:
+        Tensor: of index's shape.
+
+    Raises:
+        IndexError: an index is negative or beyond the dim.
+        ShapeError: the shapes do not fit.
+    """
+    return picked(input, index, dim=dim)
+
+
+@composite(
+    samples=(Sample(array(3, 4), 1, integers(3, 2, low=0, high=4), array(3, 2)),),
+)
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """Add each element of a source at the place an index names along a dim.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        index: int64, with as many dims, of at most src's shape.
+        src: what is added, of at least index's shape.
+
+    Returns:
+        Tensor: of input's shape.
+
+    Raises:
+        IndexError: an index is negative or beyond the dim.
+    """
+    at = canonical_dim("scatter_add", dim, input.ndim)
+    used = getitem(src, tuple(slice(n) for n in index.shape))
+    shape = tuple(input.shape)
+    return input + scatter_into_zeros(used, index, dim=at, length=shape[at], shape=shape)
+
+
+@composite(
+    samples=(Sample(array(3, 4), integers(3, 1, low=0, high=4), 1),),
+)
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """Pick along a dim by indices that broadcast with the other dims.
+
+    Args:
+        input: (...).
+        indices: int64.
+        dim: the dim; None picks from the flattened tensor.
+
+    Returns:
+        Tensor: of indices' shape, broadcast.
+
+    Raises:
+        IndexError: an index is beyond the dim.
+    """
+    if dim is None:
+        return picked(input.reshape(-1), indices.reshape(-1), dim=0)
+    at = canonical_dim("take_along_dim", dim, input.ndim)
+    own, wanted = list(input.shape), list(indices.shape)
+    own[at], wanted[at] = 1, 1
+    common = list(broadcast_shapes("take_along_dim", tuple(own), tuple(wanted)))
+    x_shape, i_shape = list(common), list(common)
+    x_shape[at], i_shape[at] = input.shape[at], indices.shape[at]
+    return picked(
+        broadcast_to(input, tuple(x_shape)), broadcast_to(indices, tuple(i_shape)), dim=at
+    )
+
+
+@composite(samples=(Sample(array(3, 4), 1, integers(5, low=0, high=4)),))
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Take entries of a dim by number.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        index: int64, (n,).
+
+    Returns:
+        Tensor: with length n in that dim.
+
+    Raises:
+        IndexError: a number is beyond the dim.
+    """
+    at = canonical_dim("index_select", dim, input.ndim)
+    return getitem(input, (slice(None),) * at + (index,))
+
+
+@composite(samples=(Sample(array(3, 4), 1, 2), Sample(array(3, 4), -2, -1)))
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """View one entry of a dim.
+
+    Args:
+        input: (...).
+        dim: the dim, which goes away.
+        index: which entry; negative counts from the end.
+
+    Returns:
+        Tensor: a view.
+
+    Raises:
+        IndexError: the entry is beyond the dim.
+    """
+    at = canonical_dim("select", dim, input.ndim)
+    return getitem(input, (slice(None),) * at + (index,))
+
+
+@composite(samples=(Sample(array(2, 3), booleans(2, 3)),))
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """Take the elements where a mask is true, as a 1-d tensor.
+
+    Args:
+        input: (...).
+        mask: bool, broadcasts with input.
+
+    Returns:
+        Tensor: (number of true elements,).
+    """
+    shape = broadcast_shapes("masked_select", tuple(input.shape), tuple(mask.shape))
+    return getitem(broadcast_to(input, shape), broadcast_to(mask, shape))
+
+
+_DATA = "the result's shape depends on the data"
+
+
+@custom(
+    shape=lambda x: _nonzero_shape(x),
+    vjp=not_differentiable("it finds places"),
+    jvp=not_differentiable("it finds places"),
+    batch=not_batchable(_DATA),
+    samples=(Sample(booleans(2, 3)),),
+)
+def nonzero(xp: Any, x: Any) -> Any:
+    """Places of the elements that are not zero.
+
+    Args:
+        input: (...), of n dims.
+
+    Returns:
+        Tensor: int64, (number of them, n).
+    """
+    return xp.stack(xp.nonzero(x), axis=-1) if x.ndim else xp.zeros((int(x != 0), 0), "int64")
+
+
+def _nonzero_shape(x: Any) -> Any:
+    raise RuntimeError(
+        f"nonzero: {_DATA}, and a tensor of shape {x.shape} on the meta device has none"
+    )
+
+
+# --- triangles, one-hot ------------------------------------------------------------------------
+
+
+def _triangle(name: str, input: Tensor, diagonal: int, lower: bool) -> Tensor:
+    from weft.ops.comparison import where
+    from weft.ops.creation import arange
+
+    if input.ndim < 2:
+        raise ShapeError(f"{name}: expected at least 2 dims, got shape {tuple(input.shape)}")
+    rows = arange(input.shape[-2]).reshape(-1, 1)
+    offset = arange(input.shape[-1]) - rows
+    return where(offset <= diagonal if lower else offset >= diagonal, input, 0)
+
+
+@composite(
+    samples=(Sample(array(3, 4)), Sample(array(2, 3, 3), 1), Sample(array(3, 3), -1)),
+    errors=(ErrorSample(array(3), error=ShapeError, match="at least 2 dims"),),
+)
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle of matrices; the rest is 0.
+
+    Args:
+        input: (..., n, m).
+        diagonal: the last diagonal kept; 0 is the main one, positive ones lie above.
+
+    Returns:
+        Tensor: (..., n, m).
+    """
+    return _triangle("tril", input, diagonal, True)
+
+
+@composite(
+    samples=(Sample(array(3, 4)), Sample(array(2, 3, 3), 1), Sample(array(3, 3), -1)),
+    errors=(ErrorSample(array(3), error=ShapeError, match="at least 2 dims"),),
+)
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle of matrices; the rest is 0.
+
+    Args:
+        input: (..., n, m).
+        diagonal: the first diagonal kept; 0 is the main one, positive ones lie above.
+
+    Returns:
+        Tensor: (..., n, m).
+    """
+    return _triangle("triu", input, diagonal, False)
+
+
+@composite(
+    samples=(Sample(integers(4, low=0, high=3), 3), Sample(integers(2, low=0, high=3))),
+    namespaces=catalogue.FUNCTIONAL,
+    not_differentiable="its argument is a class number",
+)
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """A 1 in the place of each class, 0 elsewhere.
+
+    Args:
+        input: (...), int64 class numbers.
+        num_classes: how many classes; -1 takes one more than the largest number.
+
+    Returns:
+        Tensor: (..., num_classes), int64.
+
+    Raises:
+        IndexError: a class number is negative or too large.
+    """
+    from weft.ops.creation import arange
+
+    count = int(input._data.max()) + 1 if num_classes == -1 else num_classes
+    _check_places("one_hot", input._data, count)
+    return (input.unsqueeze(-1) == arange(count)).to(dtypes.int64)
+
+
+@composite(
+    samples=(
+        Sample(integers(2, 3, low=0, high=4), array(4, 2)),
+        Sample(integers(3, low=0, high=4), array(4, 2), padding_idx=1),
+    ),
+    namespaces=catalogue.FUNCTIONAL,
+    errors=(
+        ErrorSample(array(2), array(3, 2), error=DTypeError, match="integer"),
+        ErrorSample(integers(2, low=7), array(3, 2), error=IndexError, match="of length 3"),
+    ),
+)
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
+    """Rows of a table, by number.
+
+    Args:
+        input: (...), int64 row numbers.
+        weight: (rows, features).
+        padding_idx: a row that gets no gradient.
+
+    Returns:
+        Tensor: (..., features).
+
+    Raises:
+        DTypeError: input is not integer.
+        IndexError: a number is not of a row.
+    """
+    from weft.ops.casting import detach
+    from weft.ops.comparison import where
+
+    if input.dtype.category != 1:
+        raise DTypeError(f"embedding: row numbers must be integer, got {input.dtype}")
+    _check_places("embedding", input._data, weight.shape[0])
+    rows = getitem(weight, input)
+    if padding_idx is None:
+        return rows
+    return where((input == padding_idx).unsqueeze(-1), detach(rows), rows)

@@ -1,0 +1,410 @@
+"""Losses: how far a prediction is from what was wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.errors import DTypeError, ShapeError
+from weft._core.samples import ErrorSample, Sample, array, integers
+from weft._core.tensor import Tensor
+from weft.ops.activation import softplus
+from weft.ops.arithmetic import abs, square
+from weft.ops.comparison import where
+from weft.ops.exponential import exp, log
+from weft.ops.families.composite import composite
+from weft.ops.indexing import getitem, picked
+from weft.ops.reductions import mean, sum
+from weft.ops.rounding import clamp
+from weft.ops.softmax import log_softmax
+
+_F = catalogue.FUNCTIONAL
+_REDUCTIONS = ("none", "mean", "sum")
+
+
+def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    if reduction == "none":
+        return loss
+    return mean(loss) if reduction == "mean" else sum(loss)
+
+
+def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    if tuple(input.shape) != tuple(target.shape):
+        raise ShapeError(
+            f"{name}: input and target must have the same shape, got {tuple(input.shape)} and "
+            f"{tuple(target.shape)}; broadcasting a loss hides mistakes"
+        )
+
+
+_PAIR = (Sample(array(2, 3), array(2, 3)), Sample(array(3), array(3), reduction="sum"))
+_PAIR_ERRORS = (
+    ErrorSample(array(3, 1), array(3), error=ShapeError, match="the same shape"),
+    ErrorSample(array(3), array(3), reduction="avg", error=ValueError, match="reduction"),
+)
+
+
+@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Squared difference.
+
+    Args:
+        input: (...).
+        target: (...), of the same shape.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Returns:
+        Tensor: (), or (...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ (PyTorch warns and broadcasts).
+    """
+    _same_shape("mse_loss", input, target)
+    return _reduced("mse_loss", square(input - target), reduction)
+
+
+@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    """Absolute difference.
+
+    Args:
+        input: (...).
+        target: (...), of the same shape.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Returns:
+        Tensor: (), or (...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ (PyTorch warns and broadcasts).
+    """
+    _same_shape("l1_loss", input, target)
+    return _reduced("l1_loss", abs(input - target), reduction)
+
+
+def _huber(far: Tensor, delta: float) -> Tensor:
+    return where(far < delta, 0.5 * far * far, delta * (far - 0.5 * delta))
+
+
+@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
+    """Squared difference up to a distance, absolute beyond.
+
+    Args:
+        input: (...).
+        target: (...), of the same shape.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        beta: the distance; 0 makes it the absolute difference.
+
+    Returns:
+        Tensor: (), or (...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ.
+        ValueError: beta is negative.
+    """
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    _same_shape("smooth_l1_loss", input, target)
+    return _reduced("smooth_l1_loss", _huber(abs(input - target), beta) / beta, reduction)
+
+
+@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
+    """Half the squared difference up to a distance, then linear with slope delta.
+
+    Args:
+        input: (...).
+        target: (...), of the same shape.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        delta: the distance, positive.
+
+    Returns:
+        Tensor: (), or (...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ.
+        ValueError: delta is not positive.
+    """
+    if delta <= 0:
+        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
+    _same_shape("huber_loss", input, target)
+    return _reduced("huber_loss", _huber(abs(input - target), delta), reduction)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), array(2, 3, low=0.0)),
+        Sample(array(2, 3), array(2, 3, low=0.0), array(3, low=0.5), pos_weight=array(3, low=0.5)),
+    ),
+    errors=_PAIR_ERRORS[:1],
+    namespaces=_F,
+)
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """Cross-entropy of yes-or-no answers, from logits, without overflow.
+
+    Args:
+        input: (...), logits.
+        target: (...), in [0, 1].
+        weight: broadcasts; a factor of each loss.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        pos_weight: broadcasts; a factor of the positive answers' part.
+
+    Returns:
+        Tensor: (), or (...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    name = "binary_cross_entropy_with_logits"
+    _same_shape(name, input, target)
+    if pos_weight is None:
+        loss = softplus(-input) + (1 - target) * input
+    else:
+        loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * softplus(-input)
+    return _reduced(name, loss if weight is None else loss * weight, reduction)
+
+
+@composite(
+    samples=(Sample(array(2, 3, low=0.1, high=0.9), array(2, 3, low=0.0)),),
+    errors=_PAIR_ERRORS[:1],
+    namespaces=_F,
+)
+def binary_cross_entropy(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    """Cross-entropy of yes-or-no answers, from probabilities.
+
+    Args:
+        input: (...), in [0, 1]; logarithms are kept above -100, as in PyTorch.
+        target: (...), in [0, 1].
+        weight: broadcasts; a factor of each loss.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+
+    Returns:
+        Tensor: (), or (...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    _same_shape("binary_cross_entropy", input, target)
+    yes, no = clamp(log(input), -100.0), clamp(log(1 - input), -100.0)
+    loss = -(target * yes + (1 - target) * no)
+    return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), array(2, 3, low=0.1)),
+        Sample(array(2, 3), array(2, 3), "sum", True),
+        Sample(array(2, 3), array(2, 3, low=0.1), "batchmean"),
+    ),
+    namespaces=_F,
+)
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
+    """Kullback-Leibler divergence of a target from log-probabilities.
+
+    Args:
+        input: (N, ...), log-probabilities.
+        target: (N, ...), probabilities, or their logarithms.
+        reduction: ``"none"``, ``"mean"``, ``"sum"`` or ``"batchmean"`` (sum over N).
+        log_target: whether target is given as logarithms.
+
+    Returns:
+        Tensor: (), or (N, ...) unreduced.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    _same_shape("kl_div", input, target)
+    if log_target:
+        loss = exp(target) * (target - input)
+    else:
+        positive = target > 0
+        safe = where(positive, target, 1.0)
+        loss = where(positive, target * (log(safe) - input), 0.0)
+    if reduction == "batchmean":
+        return sum(loss) / input.shape[0]
+    return _reduced("kl_div", loss, reduction)
+
+
+def _class_dim(name: str, input: Tensor, target: Tensor) -> int:
+    if input.ndim == 0:
+        raise ShapeError(f"{name}: input needs a dim of classes, got a 0-d tensor")
+    at = 1 if input.ndim > 1 else 0
+    wanted = tuple(n for d, n in enumerate(input.shape) if d != at)
+    if tuple(target.shape) != wanted:
+        raise ShapeError(
+            f"{name}: for input.shape == {tuple(input.shape)} (classes in dim {at}), target must "
+            f"have shape {wanted}, got {tuple(target.shape)}"
+        )
+    if target.dtype.category != 1:
+        raise DTypeError(f"{name}: class numbers must be integer, got {target.dtype}")
+    return at
+
+
+def _nll(
+    name: str,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+) -> Tensor:
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+    at = _class_dim(name, input, target)
+    counted = target != ignore_index
+    safe = where(counted, target, 0)
+    loss = -picked(input, safe.unsqueeze(at), dim=at).squeeze(at)
+    factor = counted.to(input.dtype)
+    if weight is not None:
+        factor = factor * getitem(weight, safe)
+    loss = where(counted, loss * factor, 0.0)
+    if reduction == "mean":
+        return sum(loss) / sum(factor)
+    return _reduced(name, loss, reduction)
+
+
+@composite(
+    samples=(
+        Sample(array(3, 4), integers(3, low=0, high=4)),
+        Sample(array(2, 4, 3), integers(2, 3, low=0, high=4), array(4, low=0.5)),
+        Sample(array(4), integers(low=0, high=4), reduction="sum"),
+    ),
+    errors=(
+        ErrorSample(array(3, 4), integers(2), error=ShapeError, match=r"must have shape \(3,\)"),
+        ErrorSample(array(3, 4), integers(3, low=4, high=9), error=IndexError, match="of length 4"),
+    ),
+    namespaces=_F,
+)
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
+    """Negative log-likelihood of classes.
+
+    Args:
+        input: (N, C, ...) or (C,), log-probabilities.
+        target: (N, ...) or (), int64 class numbers.
+        weight: (C,), a factor per class.
+        ignore_index: a class number that does not count.
+        reduction: ``"none"``, ``"mean"`` (by the sum of factors) or ``"sum"``.
+
+    Returns:
+        Tensor: (), or (N, ...) unreduced.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        IndexError: a class number is not below C.
+    """
+    return _nll("nll_loss", input, target, weight, ignore_index, reduction)
+
+
+@composite(
+    samples=(
+        Sample(array(3, 4), integers(3, low=0, high=4)),
+        Sample(array(3, 4), integers(3, low=0, high=4), label_smoothing=0.1),
+        Sample(
+            array(3, 4),
+            integers(3, low=0, high=4),
+            array(4, low=0.5),
+            label_smoothing=0.1,
+            reduction="sum",
+        ),
+        Sample(array(3, 4), array(3, 4, low=0.0)),
+        Sample(array(2, 4, 3), integers(2, 3, low=0, high=4), reduction="none"),
+    ),
+    errors=(
+        ErrorSample(array(3, 4), integers(2), error=ShapeError, match=r"must have shape \(3,\)"),
+        ErrorSample(array(3, 4), integers(3, high=4), label_smoothing=1.5, error=ValueError,
+                    match="label_smoothing must be in"),
+    ),
+    namespaces=_F,
+)  # fmt: skip
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Cross-entropy of classes, from logits.
+
+    Args:
+        input: (N, C, ...) or (C,), logits.
+        target: int64 class numbers (N, ...) or (); or probabilities of input's shape.
+        weight: (C,), a factor per class.
+        ignore_index: a class number that does not count.
+        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
+        label_smoothing: in [0, 1], how much of the target is spread over all classes.
+
+    Returns:
+        Tensor: (), or (N, ...) unreduced.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        IndexError: a class number is not below C.
+        ValueError: label_smoothing is out of range.
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
+    at = 1 if input.ndim > 1 else 0
+    logs = log_softmax(input, at)
+    across = tuple(-1 if d == at else 1 for d in range(input.ndim))
+    if target.dtype.category > 1:
+        return _soft(logs, target, weight, reduction, label_smoothing, at, across)
+    hard = _nll("cross_entropy", logs, target, weight, ignore_index, reduction)
+    if label_smoothing == 0:
+        return hard
+    counted = target != ignore_index
+    every = -sum(logs if weight is None else logs * weight.reshape(across), dim=at)
+    every = where(counted, every, 0.0) / input.shape[at]
+    if reduction == "mean":
+        factor = counted.to(input.dtype)
+        if weight is not None:
+            factor = factor * getitem(weight, where(counted, target, 0))
+        every = sum(every) / sum(factor)
+    else:
+        every = _reduced("cross_entropy", every, reduction)
+    return hard * (1 - label_smoothing) + every * label_smoothing
+
+
+def _soft(
+    logs: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    reduction: str,
+    label_smoothing: float,
+    at: int,
+    across: Any,
+) -> Tensor:
+    _same_shape("cross_entropy", logs, target)
+    classes = logs.shape[at]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / classes
+    if weight is not None:
+        logs = logs * weight.reshape(across)
+    loss = -sum(logs * target, dim=at)
+    if reduction == "mean":
+        return sum(loss) / max(loss.numel(), 1)
+    return _reduced("cross_entropy", loss, reduction)

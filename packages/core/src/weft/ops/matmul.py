@@ -1,0 +1,278 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.aval import Aval
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import broadcast_shapes
+from weft._core.tensor import Tensor
+from weft.ops.broadcasting import sum_to
+from weft.ops.families.bilinear import bilinear
+from weft.ops.families.composite import composite
+
+
+def _shape(x: Any, y: Any) -> Aval:
+    if x.ndim < 1 or y.ndim < 1:
+        raise ShapeError(f"matmul: both arguments need a dimension, got {x.shape} and {y.shape}")
+    rows = x.shape[-1]
+    inner = y.shape[-2] if y.ndim > 1 else y.shape[0]
+    if rows != inner:
+        raise ShapeError(
+            f"matmul: the last dim of input (shape {x.shape}) is {rows}, but the "
+            f"{'second last' if y.ndim > 1 else 'only'} dim of other (shape {y.shape}) is {inner}; "
+            f"they must be equal"
+        )
+    lead = broadcast_shapes("matmul", x.shape[:-2], y.shape[:-2])
+    return Aval(
+        (*lead, *(x.shape[-2:-1] if x.ndim > 1 else ()), *(y.shape[-1:] if y.ndim > 1 else ())),
+        x.dtype,
+    )
+
+
+def _to_x(g: Any, x: Any, y: Any) -> Any:
+    if x.ndim == 1 and y.ndim == 1:
+        return g * y
+    if y.ndim == 1:  # (..., n) = (..., n, k) @ (k,)
+        return sum_to(g.unsqueeze(-1) * y, x.shape)
+    if x.ndim == 1:  # (..., m) = (k,) @ (..., k, m)
+        return sum_to(matmul(y, g.unsqueeze(-1)).squeeze(-1), x.shape)
+    return sum_to(matmul(g, y.transpose(-2, -1)), x.shape)
+
+
+def _to_y(g: Any, x: Any, y: Any) -> Any:
+    if x.ndim == 1 and y.ndim == 1:
+        return g * x
+    if y.ndim == 1:
+        return sum_to(matmul(x.transpose(-2, -1), g.unsqueeze(-1)).squeeze(-1), y.shape)
+    if x.ndim == 1:
+        return sum_to(x.unsqueeze(-1) * g.unsqueeze(-2), y.shape)
+    return sum_to(matmul(x.transpose(-2, -1), g), y.shape)
+
+
+def _batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
+    """Make vectors matrices and align leading dims, so that the batch axis is one of those."""
+    x_vector = x.ndim - batched[0] == 1
+    y_vector = y.ndim - batched[1] == 1
+    x = x.unsqueeze(-2) if x_vector else x
+    y = y.unsqueeze(-1) if y_vector else y
+    rank = max(x.ndim - batched[0], y.ndim - batched[1])
+    x, y = (
+        a.reshape((size, *(1,) * (rank + 1 - a.ndim), *tuple(a.shape)[1:])) if b else a
+        for a, b in ((x, batched[0]), (y, batched[1]))
+    )
+    out = matmul(x, y)
+    out = out.squeeze(-2) if x_vector else out
+    return out.squeeze(-1) if y_vector else out
+
+
+@bilinear(
+    shape=_shape,
+    transposes=(_to_x, _to_y),
+    batch=_batch,
+    samples=(
+        Sample(array(2, 3), array(3, 4)),
+        Sample(array(3), array(3)),
+        Sample(array(2, 3), array(3)),
+        Sample(array(3), array(3, 2)),
+        Sample(array(2, 1, 2, 3), array(3, 3, 2)),
+        Sample(array(3, step="reversed"), array(2, 3, 2)),
+        Sample(array(2, 0), array(0, 3)),
+    ),
+    errors=(
+        ErrorSample(array(2, 3), array(2, 3), error=ShapeError, match="they must be equal"),
+        ErrorSample(array(), array(2), error=ShapeError, match="need a dimension"),
+        ErrorSample(array(2), 3.0, error=TypeError, match="expected a weft.Tensor"),
+    ),
+)
+def matmul(xp: Any, x: Any, y: Any) -> Any:
+    """Matrix product; leading dims broadcast, and a 1-d argument counts as a row or a column.
+
+    Args:
+        input: (..., n, k) or (k,).
+        other: (..., k, m) or (k,).
+
+    Returns:
+        Tensor: (..., n, m), without the dim of a 1-d argument.
+
+    Raises:
+        ShapeError: the inner lengths differ, or the leading dims do not broadcast.
+
+    Example:
+        >>> weft.matmul(weft.ones(2, 3), weft.ones(3, 4)).shape
+        weft.Size([2, 4])
+    """
+    return xp.matmul(x, y)
+
+
+def _require_dims(name: str, *tensors: tuple[Tensor, int]) -> None:
+    for x, ndim in tensors:
+        if x.ndim != ndim:
+            raise ShapeError(
+                f"{name}: expected {' and '.join(f'{n}-d' for _, n in tensors)} tensors, got "
+                f"shapes {' and '.join(str(tuple(t.shape)) for t, _ in tensors)}; use matmul"
+            )
+
+
+@composite(
+    samples=(Sample(array(2, 3), array(3, 4)),),
+    errors=(ErrorSample(array(2, 2, 3), array(3, 4), error=ShapeError, match="2-d and 2-d"),),
+)
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Product of two matrices, without broadcasting.
+
+    Args:
+        input: (n, k).
+        mat2: (k, m).
+
+    Returns:
+        Tensor: (n, m).
+
+    Raises:
+        ShapeError: one is no matrix, or the inner lengths differ.
+    """
+    _require_dims("mm", (input, 2), (mat2, 2))
+    return matmul(input, mat2)
+
+
+@composite(
+    samples=(Sample(array(2, 2, 3), array(2, 3, 4)),),
+    errors=(ErrorSample(array(2, 3), array(3, 4), error=ShapeError, match="3-d and 3-d"),),
+)
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Products of matrices in pairs.
+
+    Args:
+        input: (b, n, k).
+        mat2: (b, k, m).
+
+    Returns:
+        Tensor: (b, n, m).
+
+    Raises:
+        ShapeError: one is not 3-d, or lengths differ.
+    """
+    _require_dims("bmm", (input, 3), (mat2, 3))
+    return matmul(input, mat2)
+
+
+@composite(samples=(Sample(array(2, 3), array(3)),))
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Product of a matrix and a vector.
+
+    Args:
+        input: (n, k).
+        vec: (k,).
+
+    Returns:
+        Tensor: (n,).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    _require_dims("mv", (input, 2), (vec, 1))
+    return matmul(input, vec)
+
+
+@composite(samples=(Sample(array(3), array(3)),))
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """Inner product of two vectors, without conjugation.
+
+    Args:
+        input: (k,).
+        tensor: (k,).
+
+    Returns:
+        Tensor: ().
+
+    Raises:
+        ShapeError: one is no vector, or the lengths differ.
+    """
+    _require_dims("dot", (input, 1), (tensor, 1))
+    return matmul(input, tensor)
+
+
+@composite(samples=(Sample(array(3), array(2)),))
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """Outer product of two vectors.
+
+    Args:
+        input: (n,).
+        vec2: (m,).
+
+    Returns:
+        Tensor: (n, m).
+
+    Raises:
+        ShapeError: one is no vector.
+    """
+    _require_dims("outer", (input, 1), (vec2, 1))
+    return input.unsqueeze(1) * vec2
+
+
+@composite(
+    samples=(
+        Sample(array(2, 4), array(2, 3), array(3, 4)),
+        Sample(array(4), array(2, 3), array(3, 4), beta=0.5, alpha=2.0),
+    ),
+)
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    """Matrix product plus a matrix: beta * input + alpha * (mat1 @ mat2).
+
+    Args:
+        input: broadcasts to (n, m).
+        mat1: (n, k).
+        mat2: (k, m).
+        beta: factor of input.
+        alpha: factor of the product.
+
+    Returns:
+        Tensor: (n, m).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    product = mm(mat1, mat2)
+    product = product if alpha == 1 else product * alpha
+    return (input if beta == 1 else input * beta) + product
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), array(4, 3), array(4)),
+        Sample(array(2, 2, 3), array(4, 3)),
+        Sample(array(3), array(4, 3), array(4)),
+    ),
+    errors=(
+        ErrorSample(array(2, 3), array(4, 2), error=ShapeError, match="expects 2 input features"),
+    ),
+    namespaces=catalogue.FUNCTIONAL,
+)
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Affine map of the last dim: input @ weight.T + bias.
+
+    Args:
+        input: (..., in_features).
+        weight: (out_features, in_features).
+        bias: (out_features,).
+
+    Returns:
+        Tensor: (..., out_features).
+
+    Raises:
+        ShapeError: the numbers of features differ.
+    """
+    if weight.ndim != 2 or input.ndim < 1 or input.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear: weight expects {weight.shape[-1] if weight.ndim else 0} input features "
+            f"(weight.shape == {tuple(weight.shape)}), but input has "
+            f"{input.shape[-1] if input.ndim else 0} (input.shape == {tuple(input.shape)})"
+        )
+    out = matmul(input, weight.transpose(0, 1))
+    return out if bias is None else out + bias

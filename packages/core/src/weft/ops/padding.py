@@ -1,0 +1,142 @@
+"""Padding: constant, reflected, replicated, circular."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core import catalogue
+from weft._core.errors import ShapeError, did_you_mean
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.tensor import Tensor
+from weft.ops.creation import arange
+from weft.ops.families.batching import with_params
+from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
+from weft.ops.indexing import getitem
+from weft.ops.joining import narrow
+
+Widths = tuple[tuple[int, int], ...]
+
+
+def _shape(x: Any, *, widths: Widths, value: float) -> Any:
+    return x.like(shape=tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)))
+
+
+def _vjp(needs: Any, g: Any, out: Any, x: Any, *, widths: Widths, value: float) -> Any:
+    for dim, (low, _) in enumerate(widths):
+        if g.shape[dim] != x.shape[dim]:
+            g = narrow(g, dim, low, x.shape[dim])
+    return (g,)
+
+
+@custom(
+    shape=_shape,
+    vjp=_vjp,
+    jvp=lambda tangents, out, x, *, widths, value: constant_pad(
+        tangents[0], widths=widths, value=0.0
+    ),
+    batch=with_params("constant_pad", lambda size, p: {**p, "widths": ((0, 0), *p["widths"])}),
+    widen=False,
+    samples=(Sample(array(2, 3), widths=((1, 0), (0, 2)), value=0.5),),
+    namespaces=(),
+    methods=(),
+)
+def constant_pad(xp: Any, x: Any, *, widths: Widths, value: float) -> Any:
+    """Surround with one value.
+
+    Args:
+        input: (...).
+        widths: (before, after) for every dim.
+        value: the value.
+
+    Returns:
+        Tensor: each dim longer by its widths.
+    """
+    return xp.pad(x, widths, constant_values=xp.asarray(value).astype(x.dtype))
+
+
+def _places(mode: str, length: int, low: int, high: int, dim: int) -> Tensor:
+    """Return which element of a dim stands at each place of the padded dim."""
+    where = arange(-low, length + high)
+    if mode == "replicate":
+        return where.clamp(0, length - 1)
+    if mode == "circular":
+        if low > length or high > length:
+            raise ShapeError(
+                f"pad: circular padding ({low}, {high}) exceeds dim {dim} of length {length}"
+            )
+        return where % length
+    if low >= length or high >= length:
+        raise ShapeError(
+            f"pad: reflection needs padding below the length; got ({low}, {high}) for dim {dim} of "
+            f"length {length}"
+        )
+    folded = where.abs()  # mirror at the first element, then at the last
+    return (length - 1) - ((length - 1) - folded).abs()
+
+
+_MODES = ("constant", "reflect", "replicate", "circular")
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), (1, 2)),
+        Sample(array(2, 3), (1, 2, 0, 1), "constant", 1.5),
+        Sample(array(2, 4), (-1, 1)),
+        Sample(array(1, 2, 4), (2, 1), "reflect"),
+        Sample(array(1, 2, 3, 4), (2, 1, 0, 2), "replicate"),
+        Sample(array(1, 2, 4), (3, 4), "circular"),
+    ),
+    errors=(
+        ErrorSample(array(1, 3), (3, 0), "reflect", error=ShapeError, match="reflection needs"),
+        ErrorSample(array(3), (1,), error=ValueError, match="pairs"),
+        ErrorSample(array(3), (1, 1, 1, 1), error=ValueError, match="pairs"),
+        ErrorSample(array(1, 3), (1, 1), "reflet", error=ValueError, match="'reflect'"),
+    ),
+    namespaces=catalogue.FUNCTIONAL,
+)
+def pad(
+    input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Surround the last dims.
+
+    Args:
+        input: (...).
+        pad: (before, after) of the last dim, then of the one before it, and so on; negative ones
+            cut off.
+        mode: ``"constant"``, ``"reflect"`` (without repeating the edge), ``"replicate"`` or
+            ``"circular"``.
+        value: what constant padding is filled with; 0 if None.
+
+    Returns:
+        Tensor: longer by the padding.
+
+    Raises:
+        ValueError: pad is not pairs for at most input's dims, or the mode is unknown.
+        ShapeError: reflected or circular padding exceeds a dim.
+    """
+    if mode not in _MODES:
+        raise ValueError(
+            f"pad: mode must be one of {', '.join(_MODES)}, got {mode!r}{did_you_mean(mode, _MODES)}"
+        )
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
+        raise ValueError(
+            f"pad: expected (before, after) pairs for at most {input.ndim} dims, got {tuple(pad)}"
+        )
+    if value is not None and mode != "constant":
+        raise ValueError(f"pad: value= is for mode 'constant', not {mode!r}")
+    pairs = {input.ndim - 1 - i // 2: (pad[i], pad[i + 1]) for i in range(0, len(pad), 2)}
+    out = input
+    for dim, (low, high) in pairs.items():
+        if low < 0 or high < 0:
+            start, end = max(-low, 0), max(-high, 0)
+            out = narrow(out, dim, start, out.shape[dim] - start - end)
+    grown = {dim: (max(low, 0), max(high, 0)) for dim, (low, high) in pairs.items()}
+    if mode == "constant":
+        widths = tuple(grown.get(d, (0, 0)) for d in range(input.ndim))
+        return constant_pad(out, widths=widths, value=0.0 if value is None else value)
+    for dim, (low, high) in grown.items():
+        if low or high:
+            places = _places(mode, out.shape[dim], low, high, dim)
+            out = getitem(out, (slice(None),) * dim + (places,))
+    return out

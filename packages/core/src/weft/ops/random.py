@@ -1,0 +1,262 @@
+"""Random tensors, in-place draws, and dropout."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._backend import np
+from weft._core import catalogue, dtypes
+from weft._core.errors import ShapeError
+from weft._core.generator import Generator, default_generator
+from weft._core.inplace import write
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import shape_tuple
+from weft._core.tensor import Tensor, wrap
+from weft.ops.families.composite import composite
+
+_DRAWN = "it draws at random from settings"
+_PI2 = 2 * math.pi
+
+
+def _uniform(generator: Generator | None, count: int, dtype: Any) -> Any:
+    """Return floats in [0, 1): all bits of the significand are random."""
+    source = default_generator if generator is None else generator
+    if dtype == np.float64:
+        words = source.words(2 * count).astype(np.uint64).reshape(count, 2)
+        return ((words[:, 0] << 21) ^ (words[:, 1] >> 11)).astype(np.float64) * 2.0**-53
+    return ((source.words(count) >> 8).astype(np.float32) * np.float32(2.0**-24)).astype(dtype)
+
+
+def _normal(generator: Generator | None, count: int, dtype: Any) -> Any:
+    """Return standard normal floats, two from each pair of uniform ones (Box and Muller)."""
+    wide = np.float64 if dtype == np.float64 else np.float32
+    pairs = _uniform(generator, 2 * (-(-count // 2)), wide).reshape(2, -1)
+    radius = np.sqrt(-2 * np.log1p(-pairs[0]))
+    angle = pairs[1] * wide(_PI2)
+    both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
+    return both[:count].astype(dtype)
+
+
+def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    shape = shape_tuple(name, size[0] if len(size) == 1 else size)
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"{name}: a length cannot be negative, got {shape}")
+    return shape
+
+
+def _floating(name: str, dtype: Any) -> Any:
+    own = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtypes.canonical(dtype))
+    if not own.is_floating_point:
+        raise TypeError(f"{name}: expected a floating dtype, got {own}")
+    return own.numpy
+
+
+def _finish(data: Any, shape: tuple[int, ...], requires_grad: bool) -> Tensor:
+    out = wrap(data.reshape(shape))
+    return out.requires_grad_() if requires_grad else out
+
+
+@composite(samples=(Sample(2, 3),), methods=(), not_differentiable=_DRAWN, random=True)
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform numbers in [0, 1).
+
+    Args:
+        size: the shape, as ints or one tuple.
+        generator: where to draw from; the default generator if None.
+        dtype: a floating dtype; the default one if None.
+        requires_grad: whether ops on it are recorded.
+
+    Returns:
+        Tensor: (*size).
+    """
+    shape = _shape("rand", size)
+    return _finish(
+        _uniform(generator, math.prod(shape), _floating("rand", dtype)), shape, requires_grad
+    )
+
+
+@composite(samples=(Sample(2, 3),), methods=(), not_differentiable=_DRAWN, random=True)
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal numbers of mean 0 and variance 1.
+
+    Args:
+        size: the shape, as ints or one tuple.
+        generator: where to draw from; the default generator if None.
+        dtype: a floating dtype; the default one if None.
+        requires_grad: whether ops on it are recorded.
+
+    Returns:
+        Tensor: (*size).
+    """
+    shape = _shape("randn", size)
+    return _finish(
+        _normal(generator, math.prod(shape), _floating("randn", dtype)), shape, requires_grad
+    )
+
+
+@composite(
+    samples=(Sample(5, (2, 3)), Sample(-2, 3, (4,))),
+    methods=(),
+    not_differentiable=_DRAWN,
+    random=True,
+)
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+) -> Tensor:
+    """Whole numbers from low up to but not including high, all equally likely.
+
+    Args:
+        low: the least; if only two arguments are given, high, and low is 0.
+        high: the end.
+        size: the shape.
+        generator: where to draw from; the default generator if None.
+        dtype: the dtype; int64 if None.
+
+    Returns:
+        Tensor: (*size).
+
+    Raises:
+        ValueError: high is not above low.
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise ValueError(f"randint: high must be above low, got low={low}, high={high}")
+    shape = _shape("randint", (size,))
+    count = math.prod(shape)
+    source = default_generator if generator is None else generator
+    words = source.words(2 * count).astype(np.uint64).reshape(count, 2)
+    # 64 random bits against the span leave no bias that anyone could measure below 2**40
+    drawn = ((words[:, 0] << np.uint64(32)) | words[:, 1]) % np.uint64(high - low)
+    own = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)
+    return wrap((drawn.astype(np.int64) + low).astype(own).reshape(shape))
+
+
+@composite(samples=(Sample(6),), methods=(), not_differentiable=_DRAWN, random=True)
+def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
+    """The numbers from 0 to n - 1 in random order.
+
+    Args:
+        n: how many.
+        generator: where to draw from; the default generator if None.
+
+    Returns:
+        Tensor: (n,), int64.
+    """
+    source = default_generator if generator is None else generator
+    words = source.words(2 * n).astype(np.uint64).reshape(n, 2)
+    return wrap(np.argsort((words[:, 0] << np.uint64(32)) | words[:, 1], kind="stable"))
+
+
+@composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
+def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+    """Uniform numbers in [0, 1) of another tensor's shape and dtype.
+
+    Args:
+        input: the tensor to be like.
+        generator: where to draw from; the default generator if None.
+        dtype: another dtype.
+
+    Returns:
+        Tensor: of input's shape.
+    """
+    return rand(tuple(input.shape), generator=generator, dtype=dtype or input.dtype)
+
+
+@composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
+def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+    """Normal numbers of another tensor's shape and dtype.
+
+    Args:
+        input: the tensor to be like.
+        generator: where to draw from; the default generator if None.
+        dtype: another dtype.
+
+    Returns:
+        Tensor: of input's shape.
+    """
+    return randn(tuple(input.shape), generator=generator, dtype=dtype or input.dtype)
+
+
+@composite(samples=(Sample(array(3, low=0.0)),), not_differentiable=_DRAWN, random=True)
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that each element gives, else 0.
+
+    Args:
+        input: (...), in [0, 1].
+        generator: where to draw from; the default generator if None.
+
+    Returns:
+        Tensor: (...), of input's dtype.
+    """
+    return (rand(tuple(input.shape), generator=generator) < input).to(input.dtype)
+
+
+def uniform_(
+    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Fill in place with uniform numbers in [a, b); return self."""
+    drawn = rand(tuple(self.shape), generator=generator, dtype=self.dtype)
+    return write(self, drawn * (b - a) + a, "uniform_")
+
+
+def normal_(
+    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
+    """Fill in place with normal numbers of a mean and standard deviation; return self."""
+    drawn = randn(tuple(self.shape), generator=generator, dtype=self.dtype)
+    return write(self, drawn * std + mean, "normal_")
+
+
+@composite(
+    samples=(Sample(array(2, 3), 0.0), Sample(array(2, 3), 0.4, False), Sample(array(2), 1.0)),
+    errors=(ErrorSample(array(2), 1.5, error=ValueError, match=r"in \[0, 1\], got 1.5"),),
+    namespaces=catalogue.BOTH,
+)
+def dropout(
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Zero elements at random and scale the rest, so that the mean stays.
+
+    Args:
+        input: (...).
+        p: the probability of zero.
+        training: whether to do anything.
+        generator: where to draw from; the default generator if None.
+
+    Returns:
+        Tensor: (...).
+
+    Raises:
+        ValueError: p is no probability.
+
+    Source: Srivastava et al., JMLR 15 (2014).
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout: p must be in [0, 1], got {p}")
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return input * 0
+    kept = rand(tuple(input.shape), generator=generator) >= p
+    return input * (kept.to(input.dtype) / (1 - p))

@@ -1,0 +1,499 @@
+"""Ops that change a tensor's shape or strides and none of its elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
+from weft._core.tensor import Tensor
+from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.composite import composite
+from weft.ops.families.linear import linear
+
+# --- reshape -----------------------------------------------------------------------------------
+
+
+def _resolve(name: str, own: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """Return ``wanted`` with its -1 worked out."""
+    count = math.prod(own)
+    if wanted.count(-1) > 1 or any(n < -1 for n in wanted):
+        raise ShapeError(f"{name}: at most one length may be -1, got {wanted}")
+    if -1 in wanted:
+        known = -math.prod(wanted)
+        if known == 0 or count % known:
+            raise ShapeError(
+                f"{name}: {count} elements of shape {own} do not fill {wanted}: the other lengths "
+                f"hold {known}, which leaves no whole number for -1"
+            )
+        return tuple(count // known if n == -1 else n for n in wanted)
+    if math.prod(wanted) != count:
+        raise ShapeError(
+            f"{name}: {count} elements of shape {own} do not fill {wanted}, which has "
+            f"{math.prod(wanted)}"
+        )
+    return wanted
+
+
+def _view_shape(x: Any, *, shape: tuple[int, ...]) -> Any:
+    return x.like(shape=_resolve("view", x.shape, shape))
+
+
+def _view_canonical(input: Any, shape: Any) -> dict[str, Any]:
+    return {"shape": _resolve("reshape", tuple(input.shape), shape_tuple("reshape", shape))}
+
+
+@linear(
+    shape=_view_shape,
+    transpose=lambda g, x, *, shape: reshape(g, x.shape),
+    batch=lambda size, batched, x, *, shape: reshape(x, (size, *shape)),
+    canonical=_view_canonical,
+    is_view=True,
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(2, 3), (3, 2)), Sample(array(4), (2, -1)), Sample(array(), (1, 1))),
+)
+def reshaped_view(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
+    """View contiguous memory under another shape.
+
+    Args:
+        input: (...), contiguous.
+        shape: the shape wanted, of as many elements.
+
+    Returns:
+        Tensor: (*shape), a view.
+    """
+    return x.reshape(shape)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), (3, 2)),
+        Sample(array(2, 3, 2), -1, 4),
+        Sample(array(3, 4, step="transposed"), (2, 6)),
+        Sample(array(0, 2), (2, 0)),
+    ),
+    errors=(
+        ErrorSample(array(2, 3), (4, 2), error=ShapeError, match="6 elements of shape"),
+        ErrorSample(array(2, 3), (-1, -1), error=ShapeError, match="at most one length"),
+        ErrorSample(array(2, 3), (-1, 4), error=ShapeError, match="no whole number"),
+    ),
+)
+def reshape(input: Tensor, *shape: Any) -> Tensor:
+    """Give the same elements, in the same order, another shape.
+
+    Args:
+        input: (...).
+        shape: the shape wanted, as ints or one tuple; one length may be -1.
+
+    Returns:
+        Tensor: (*shape); a view where input's strides allow one, else a copy.
+
+    Raises:
+        ShapeError: the number of elements differs.
+    """
+    wanted = shape_tuple("reshape", shape[0] if len(shape) == 1 else shape)
+    return reshaped_view(input.contiguous(), wanted)
+
+
+@composite(
+    samples=(Sample(array(2, 3), (3, 2)), Sample(array(2, 3), -1)),
+    namespaces=(),
+    methods=("view",),
+    errors=(
+        ErrorSample(array(3, 4, step="transposed"), (2, 6), error=ShapeError, match="use reshape"),
+    ),
+)
+def view(input: Tensor, *shape: Any) -> Tensor:
+    """Give the same memory another shape, never copying.
+
+    Args:
+        input: (...).
+        shape: the shape wanted, as ints or one tuple; one length may be -1.
+
+    Returns:
+        Tensor: (*shape), a view.
+
+    Raises:
+        ShapeError: the number of elements differs, or input's strides do not allow it.
+    """
+    wanted = shape_tuple("view", shape[0] if len(shape) == 1 else shape)
+    if not input.is_contiguous():
+        resolved = _resolve("view", tuple(input.shape), wanted)
+        raise ShapeError(
+            f"view: a tensor of shape {tuple(input.shape)} and strides {input.stride()} is not "
+            f"contiguous and cannot be seen as {resolved} without a copy; use reshape"
+        )
+    return reshaped_view(input, wanted)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, 2)),
+        Sample(array(2, 3, 2), start_dim=1),
+        Sample(array()),
+        Sample(array(2, 3, 2), 0, 1),
+    ),
+    errors=(
+        ErrorSample(array(2, 3), 1, 0, error=ValueError, match="start_dim 1 is after end_dim 0"),
+    ),
+)
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Join dims into one.
+
+    Args:
+        input: (...).
+        start_dim: the first dim to join.
+        end_dim: the last.
+
+    Returns:
+        Tensor: with one dim in place of those; (1,) for a 0-d input.
+
+    Raises:
+        ValueError: start_dim comes after end_dim.
+    """
+    shape = tuple(input.shape)
+    first = canonical_dim("flatten", start_dim, len(shape))
+    last = canonical_dim("flatten", end_dim, len(shape))
+    if first > last:
+        raise ValueError(f"flatten: start_dim {first} is after end_dim {last}")
+    if not shape:
+        return reshape(input, (1,))
+    return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+@composite(
+    samples=(Sample(array(6, 2), 0, (2, 3)), Sample(array(2, 6), -1, (-1, 2))),
+)
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """Split one dim into several.
+
+    Args:
+        input: (..., n, ...).
+        dim: the dim to split.
+        sizes: the lengths it becomes; one may be -1.
+
+    Returns:
+        Tensor: (..., *sizes, ...).
+
+    Raises:
+        ShapeError: the lengths do not multiply to n.
+    """
+    shape = tuple(input.shape)
+    at = canonical_dim("unflatten", dim, len(shape))
+    inner = _resolve("unflatten", (shape[at],), tuple(sizes))
+    return reshape(input, (*shape[:at], *inner, *shape[at + 1 :]))
+
+
+# --- permutations ------------------------------------------------------------------------------
+
+
+def _permute_canonical(input: Any, dims: Any) -> dict[str, Any]:
+    numbers = canonical_dims("permute", tuple(dims), input.ndim)
+    if len(numbers) != input.ndim:
+        raise ValueError(
+            f"permute: dims {tuple(dims)} must name each of the {input.ndim} dimensions once"
+        )
+    return {"dims": numbers}
+
+
+def _inverse(dims: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(dims)), key=dims.__getitem__))
+
+
+@linear(
+    shape=lambda x, *, dims: x.like(shape=tuple(x.shape[d] for d in dims)),
+    transpose=lambda g, x, *, dims: transposed(g, _inverse(dims)),
+    batch=lambda size, batched, x, *, dims: transposed(x, (0, *(d + 1 for d in dims))),
+    canonical=_permute_canonical,
+    is_view=True,
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(2, 3, 4), (2, 0, 1)),),
+)
+def transposed(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
+    """Reorder dims, given all of them as one tuple.
+
+    Args:
+        input: a tensor.
+        dims: which of input's dims each dim is.
+
+    Returns:
+        Tensor: a view.
+    """
+    return xp.transpose(x, dims)
+
+
+@composite(
+    samples=(Sample(array(2, 3, 4), (2, 0, 1)), Sample(array(2, 3), -1, 0), Sample(array(), ())),
+    errors=(
+        ErrorSample(array(2, 3), (0,), error=ValueError, match="each of the 2 dimensions"),
+        ErrorSample(array(2, 3), (0, 2), error=IndexError, match="out of range"),
+    ),
+)
+def permute(input: Tensor, *dims: Any) -> Tensor:
+    """Reorder dims.
+
+    Args:
+        input: a tensor.
+        dims: which of input's dims each dim is, as ints or one tuple.
+
+    Returns:
+        Tensor: a view.
+
+    Raises:
+        ValueError: a dim is missing or named twice.
+    """
+    return transposed(input, shape_tuple("permute", dims[0] if len(dims) == 1 else dims))
+
+
+@composite(
+    samples=(Sample(array(2, 3, 4), 0, 2), Sample(array(2, 3), -1, -2), Sample(array(), 0, 0)),
+    errors=(ErrorSample(array(2, 3), 0, 2, error=IndexError, match="dim 2 is out of range"),),
+)
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """Swap two dims.
+
+    Args:
+        input: a tensor.
+        dim0: a dim.
+        dim1: the dim to swap it with.
+
+    Returns:
+        Tensor: a view.
+
+    Raises:
+        IndexError: a dim is out of range.
+    """
+    ndim = input.ndim
+    a, b = canonical_dim("transpose", dim0, ndim), canonical_dim("transpose", dim1, ndim)
+    order = list(range(ndim))
+    if ndim:
+        order[a], order[b] = b, a
+    return transposed(input, tuple(order))
+
+
+@composite(
+    samples=(Sample(array(2, 3)), Sample(array(3))),
+    errors=(ErrorSample(array(2, 3, 4), error=ShapeError, match="at most 2 dimensions"),),
+)
+def t(input: Tensor) -> Tensor:
+    """Transpose a matrix.
+
+    Args:
+        input: (n, m), or (n,), which stays as it is.
+
+    Returns:
+        Tensor: (m, n), a view.
+
+    Raises:
+        ShapeError: it has more than two dims.
+    """
+    if input.ndim > 2:
+        raise ShapeError(
+            f"t: expected at most 2 dimensions, got {input.ndim} (input.shape == "
+            f"{tuple(input.shape)}); use transpose or .mT"
+        )
+    return transpose(input, 0, -1) if input.ndim == 2 else transposed(input, range(input.ndim))
+
+
+@composite(
+    samples=(Sample(array(2, 3, 4), 0, -1), Sample(array(2, 3, 4), (0, 1), (2, 0))),
+)
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Move dims to other places; the rest keep their order.
+
+    Args:
+        input: a tensor.
+        source: the dim or dims to move.
+        destination: where they go, as many.
+
+    Returns:
+        Tensor: a view.
+
+    Raises:
+        ValueError: the numbers of dims differ.
+    """
+    ndim = input.ndim
+    start, end = (canonical_dims("movedim", d, ndim) for d in (source, destination))
+    if len(start) != len(end):
+        raise ValueError(f"movedim: {source} and {destination} must be as many dims")
+    order = [d for d in range(ndim) if d not in start]
+    for to, moved in sorted(zip(end, start, strict=True)):
+        order.insert(to, moved)
+    return transposed(input, tuple(order))
+
+
+# --- squeeze -----------------------------------------------------------------------------------
+
+
+@composite(
+    samples=(
+        Sample(array(2, 1, 3, 1)),
+        Sample(array(2, 1, 3), 1),
+        Sample(array(2, 3), 0),
+        Sample(array(1, 2, 1), (0, 2)),
+    ),
+)
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Drop dims of length 1.
+
+    Args:
+        input: a tensor.
+        dim: which dim or dims may go; all if None. Others, and longer ones, stay.
+
+    Returns:
+        Tensor: a view.
+    """
+    dims = canonical_dims("squeeze", dim, input.ndim)
+    keep = tuple(n for i, n in enumerate(input.shape) if n != 1 or i not in dims)
+    return _relabelled(input, keep)
+
+
+@composite(
+    samples=(Sample(array(2, 3), 0), Sample(array(2, 3), -1), Sample(array(), 0)),
+    errors=(ErrorSample(array(2, 3), 3, error=IndexError, match="dim 3 is out of range"),),
+)
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """Insert a dim of length 1.
+
+    Args:
+        input: a tensor.
+        dim: where the new dim is to be in the result.
+
+    Returns:
+        Tensor: a view.
+    """
+    at = canonical_dim("unsqueeze", dim, input.ndim + 1)
+    shape = tuple(input.shape)
+    return _relabelled(input, (*shape[:at], 1, *shape[at:]))
+
+
+def _relabelled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """View any strides under a shape that differs only in dims of length 1."""
+    return reshaped_view(x, shape)
+
+
+# --- strides -----------------------------------------------------------------------------------
+
+
+def _flip_canonical(input: Any, dims: Any) -> dict[str, Any]:
+    return {"dims": canonical_dims("flip", dims, input.ndim)}
+
+
+@linear(
+    shape=lambda x, *, dims: x,
+    transpose=lambda g, x, *, dims: flip(g, dims),
+    batch=with_params("flip", lambda size, params: shift_dims("dims")(size, params)),
+    canonical=_flip_canonical,
+    samples=(Sample(array(2, 3), (0,)), Sample(array(2, 3), (0, -1)), Sample(array(3), 0)),
+)
+def flip(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
+    """Reverse the order of elements along dims.
+
+    Args:
+        input: a tensor.
+        dims: the dims to reverse.
+
+    Returns:
+        Tensor: of input's shape, a copy as in PyTorch.
+    """
+    return xp.flip(x, dims).copy()
+
+
+def _unfold_shape(x: Any, *, dimension: int, size: int, step: int) -> Any:
+    length = x.shape[dimension] if x.shape else 1
+    if size < 0 or size > length or step < 1:
+        raise ShapeError(
+            f"unfold: windows of {size} every {step} do not fit dim {dimension} of length "
+            f"{length}; size must be at most the length and step positive"
+        )
+    shape = list(x.shape)
+    shape[dimension] = (length - size) // step + 1
+    return x.like(shape=(*shape, size))
+
+
+def _unfold_back(g: Any, x: Any, *, dimension: int, size: int, step: int) -> Any:
+    return fold_windows(g, length=x.shape[dimension], dimension=dimension, size=size, step=step)
+
+
+def _unfold_canonical(input: Any, dimension: int, size: int, step: int) -> dict[str, Any]:
+    at = canonical_dim("unfold", dimension, input.ndim)
+    return {"dimension": at, "size": size, "step": step}
+
+
+def _next_dimension(size: int, params: dict[str, Any]) -> dict[str, Any]:
+    return {**params, "dimension": params["dimension"] + 1}
+
+
+@linear(
+    shape=_unfold_shape,
+    transpose=_unfold_back,
+    batch=with_params("unfold", _next_dimension),
+    canonical=_unfold_canonical,
+    is_view=True,
+    namespaces=(),
+    methods=("unfold",),
+    samples=(Sample(array(7), 0, 3, 2), Sample(array(2, 5), 1, 2, 1), Sample(array(4, 2), 0, 4, 3)),
+    errors=(
+        ErrorSample(array(3), 0, 4, 1, error=ShapeError, match="do not fit dim 0 of length 3"),
+    ),
+)
+def unfold(xp: Any, x: Any, *, dimension: int, size: int, step: int) -> Any:
+    """View sliding windows along a dim as a new last dim.
+
+    Args:
+        input: (..., n, ...).
+        dimension: the dim to slide along.
+        size: the length of a window.
+        step: from one window to the next.
+
+    Returns:
+        Tensor: (..., (n - size) // step + 1, ..., size), a view.
+
+    Raises:
+        ShapeError: a window is longer than the dim.
+    """
+    windows = xp.lib.stride_tricks.sliding_window_view(x, size, axis=dimension)
+    return windows[(slice(None),) * dimension + (slice(None, None, step),)]
+
+
+def _fold_shape(x: Any, *, length: int, dimension: int, size: int, step: int) -> Any:
+    shape = list(x.shape[:-1])
+    shape[dimension] = length
+    return x.like(shape=tuple(shape))
+
+
+@linear(
+    shape=_fold_shape,
+    transpose=lambda g, x, *, length, dimension, size, step: unfold(g, dimension, size, step),
+    batch=with_params("fold_windows", _next_dimension),
+    widen=True,
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(3, 3), length=7, dimension=0, size=3, step=2),),
+)
+def fold_windows(xp: Any, x: Any, *, length: int, dimension: int, size: int, step: int) -> Any:
+    """Add windows back into the dim they were taken from: the transpose of ``unfold``.
+
+    Args:
+        input: (..., windows, ..., size).
+        length: the dim's length.
+        dimension: the dim they were taken from.
+        size: the length of a window.
+        step: from one window to the next.
+
+    Returns:
+        Tensor: (..., length, ...), each element the sum of all windows that held it.
+    """
+    shape = list(x.shape[:-1])
+    count = shape[dimension]
+    shape[dimension] = length
+    out = xp.zeros(tuple(shape), x.dtype)
+    lead = (slice(None),) * dimension
+    for offset in range(size):
+        out[(*lead, slice(offset, offset + (count - 1) * step + 1, step))] += x[..., offset]
+    return out

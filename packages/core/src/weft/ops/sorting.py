@@ -1,0 +1,113 @@
+"""Sorting along a dim."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from weft._core import dtypes
+from weft._core.op import not_differentiable
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import canonical_dim
+from weft._core.tensor import Tensor
+from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
+from weft.ops.indexing import picked
+
+_PLACES = not_differentiable("it finds places, which are whole numbers")
+
+
+class Sorted(NamedTuple):
+    """Elements in order along a dim, and where they were."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _canonical(input: Any, dim: int, descending: bool) -> dict[str, Any]:
+    return {"dim": canonical_dim("argsort", dim, input.ndim), "descending": descending}
+
+
+@custom(
+    shape=lambda x, *, dim, descending: x.like(dtype=dtypes.int64.numpy),
+    vjp=_PLACES,
+    jvp=_PLACES,
+    batch=with_params("argsort", lambda size, params: shift_dims("dim")(size, params)),
+    canonical=_canonical,
+    samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
+    errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
+)
+def argsort(xp: Any, x: Any, *, dim: int = -1, descending: bool = False) -> Any:
+    """Places of the elements in rising order; equal ones keep their order, NaN comes last.
+
+    Args:
+        input: (...), real.
+        dim: the dim to sort along.
+        descending: whether the order falls; NaN then comes first.
+
+    Returns:
+        Tensor: int64, (...).
+    """
+    if not x.ndim:
+        return xp.zeros((), "int64")
+    if not descending:
+        return xp.argsort(x, axis=dim, stable=True)
+    # reversing twice keeps equal elements in their order
+    places = xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, stable=True), dim)
+    return x.shape[dim] - 1 - places
+
+
+@composite(
+    samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
+)
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None
+) -> Sorted:
+    """Sort along a dim; equal elements keep their order, NaN counts as the largest.
+
+    Args:
+        input: (...), real.
+        dim: the dim.
+        descending: whether the order falls.
+        axis: NumPy's name for dim.
+
+    Returns:
+        named tuple (values, indices): both (...).
+
+    Raises:
+        IndexError: the dim is out of range.
+    """
+    at = canonical_dim("sort", dim if axis is None else axis, input.ndim)
+    places = argsort(input, at, descending)
+    return Sorted(picked(input, places, dim=at), places)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 5, distinct=True), 2),
+        Sample(array(5, 2, distinct=True), 3, 0, False),
+    ),
+    errors=(ErrorSample(array(3), 4, error=IndexError, match="k must be from 0 to 3"),),
+)
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Sorted:
+    """The k largest or smallest elements along a dim.
+
+    Args:
+        input: (...), real.
+        k: how many.
+        dim: the dim.
+        largest: whether the largest are wanted.
+        sorted: whether they must come in order; they do in any case.
+
+    Returns:
+        named tuple (values, indices): with length k in that dim, best first.
+
+    Raises:
+        IndexError: k exceeds the dim's length, or the dim is out of range.
+    """
+    at = canonical_dim("topk", dim, input.ndim)
+    length = input.shape[at] if input.ndim else 1
+    if not 0 <= k <= length:
+        raise IndexError(f"topk: k must be from 0 to {length}, the length of dim {at}; got {k}")
+    values, places = sort(input, at, largest)
+    return Sorted(values.narrow(at, 0, k), places.narrow(at, 0, k))

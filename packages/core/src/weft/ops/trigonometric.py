@@ -1,0 +1,164 @@
+"""Trigonometric and hyperbolic functions, and their inverses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.samples import uniform, uniforms
+from weft.ops.exponential import rsqrt
+from weft.ops.families.elementwise import elementwise
+
+
+@elementwise(partials=[lambda out, x: cos(x)], saves=("x",), dtype="float", samples=uniform(-3, 3))
+def sin(xp: Any, x: Any) -> Any:
+    """Sine of an angle in radians.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), in [-1, 1].
+    """
+    return xp.sin(x)
+
+
+@elementwise(partials=[lambda out, x: -sin(x)], saves=("x",), dtype="float", samples=uniform(-3, 3))
+def cos(xp: Any, x: Any) -> Any:
+    """Cosine of an angle in radians.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), in [-1, 1].
+    """
+    return xp.cos(x)
+
+
+@elementwise(
+    partials=[lambda out, x: 1 + out * out], saves=("out",), dtype="float", samples=uniform(-1, 1)
+)
+def tan(xp: Any, x: Any) -> Any:
+    """Tangent of an angle in radians.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.tan(x)
+
+
+@elementwise(
+    partials=[lambda out, x: rsqrt(1 - x * x)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-0.8, 0.8),
+)
+def asin(xp: Any, x: Any) -> Any:
+    """Inverse sine, in radians.
+
+    Args:
+        input: (...), in [-1, 1].
+
+    Returns:
+        Tensor: (...), in [-pi/2, pi/2]; NaN outside the domain.
+    """
+    return xp.arcsin(x)
+
+
+@elementwise(
+    partials=[lambda out, x: -rsqrt(1 - x * x)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-0.8, 0.8),
+)
+def acos(xp: Any, x: Any) -> Any:
+    """Inverse cosine, in radians.
+
+    Args:
+        input: (...), in [-1, 1].
+
+    Returns:
+        Tensor: (...), in [0, pi]; NaN outside the domain.
+    """
+    return xp.arccos(x)
+
+
+@elementwise(
+    partials=[lambda out, x: 1 / (1 + x * x)], saves=("x",), dtype="float", samples=uniform(-3, 3)
+)
+def atan(xp: Any, x: Any) -> Any:
+    """Inverse tangent, in radians.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), in [-pi/2, pi/2].
+    """
+    return xp.arctan(x)
+
+
+@elementwise(
+    partials=[
+        lambda out, x, y: y / (x * x + y * y),
+        lambda out, x, y: -x / (x * x + y * y),
+    ],
+    saves=("x", "y"),
+    dtype="float",
+    samples=uniforms((0.3, 2), (-2, 2)),
+)
+def atan2(xp: Any, x: Any, y: Any) -> Any:
+    """Angle of the point (other, input) from the positive axis, in radians.
+
+    Args:
+        input: (...), the ordinate.
+        other: the abscissa, which broadcasts with it.
+
+    Returns:
+        Tensor: (...), in [-pi, pi].
+    """
+    return xp.arctan2(x, y)
+
+
+@elementwise(partials=[lambda out, x: cosh(x)], saves=("x",), dtype="float", samples=uniform(-3, 3))
+def sinh(xp: Any, x: Any) -> Any:
+    """Hyperbolic sine.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.sinh(x)
+
+
+@elementwise(partials=[lambda out, x: sinh(x)], saves=("x",), dtype="float", samples=uniform(-3, 3))
+def cosh(xp: Any, x: Any) -> Any:
+    """Hyperbolic cosine.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.cosh(x)
+
+
+@elementwise(
+    partials=[lambda out, x: 1 - out * out], saves=("out",), dtype="float", samples=uniform(-3, 3)
+)
+def tanh(xp: Any, x: Any) -> Any:
+    """Hyperbolic tangent.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), in [-1, 1].
+    """
+    return xp.tanh(x)

@@ -1,0 +1,107 @@
+"""Forward mode: a value and its tangent travel together through every op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._core.boxed import Boxed, new_level
+from weft._core.dispatch import apply
+from weft._core.errors import GradError, ShapeError
+from weft._core.op import NotDifferentiable
+from weft._core.tensor import Tensor, wrap
+from weft._core.tree import flatten
+
+
+class Dual(Boxed):
+    """A value and its tangent; None is the zero tangent."""
+
+    __slots__ = ("inner", "tangent")
+
+    def __init__(self, level: int, inner: Tensor, tangent: Tensor | None) -> None:
+        self.level, self.inner, self.tangent = level, inner, tangent
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.inner._data.shape)
+
+    @property
+    def dtype(self) -> Any:
+        return self.inner._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.inner.numel()
+
+    @staticmethod
+    def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run the op on the values, and its jvp rule on the tangents."""
+        primals = tuple(_part(a, level, "inner") for a in args)
+        tangents = tuple(_part(a, level, "tangent") for a in args)
+        out = apply(op, primals, params)
+        if isinstance(op.jvp, NotDifferentiable) or all(t is None for t in tangents):
+            slopes: Any = None if op.outputs == 1 else (None,) * len(out)
+        else:
+            slopes = op.jvp(tangents, out, *primals, **params)
+        if op.outputs == 1:
+            return Dual(level, out, slopes)
+        return tuple(Dual(level, o, s) for o, s in zip(out, slopes, strict=True))
+
+
+def _part(value: Any, level: int, which: str) -> Any:
+    """Return the value or the tangent of an argument, which is constant at other levels."""
+    if isinstance(value, Tensor) and isinstance(value._data, Dual) and value._data.level == level:
+        return getattr(value._data, which)
+    return value if which == "inner" else None
+
+
+def jvp(
+    func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Any, Any]:
+    """Return a function's value and its derivative along a direction.
+
+    Args:
+        func: a function of tensors, returning a tensor or a nest of them.
+        primals: its arguments.
+        tangents: the direction: for each argument a tensor of its shape and dtype.
+
+    Returns:
+        tuple: the value, and the derivative, of the same structure.
+
+    Raises:
+        GradError: primals and tangents are not as many.
+        ShapeError: a tangent's shape differs from its argument's.
+
+    Example:
+        >>> x = weft.tensor(0.5)
+        >>> value, slope = weft.func.jvp(weft.sin, (x,), (weft.tensor(1.0),))
+        >>> bool(weft.isclose(slope, weft.cos(x)))
+        True
+    """
+    if len(primals) != len(tangents):
+        raise GradError(f"jvp: {len(primals)} primals need as many tangents, got {len(tangents)}")
+    for i, (p, t) in enumerate(zip(primals, tangents, strict=True)):
+        if tuple(p.shape) != tuple(t.shape):
+            raise ShapeError(
+                f"jvp: tangent {i} must have the shape of its primal, {tuple(p.shape)}, got "
+                f"{tuple(t.shape)}"
+            )
+    with new_level() as level:
+        duals = [wrap(Dual(level, p, t)) for p, t in zip(primals, tangents, strict=True)]
+        leaves, rebuild = flatten(func(*duals))
+        values = [_part(leaf, level, "inner") for leaf in leaves]
+        slopes = [_slope(leaf, level) for leaf in leaves]
+    return rebuild(values), rebuild(slopes)
+
+
+def _slope(leaf: Any, level: int) -> Any:
+    slope = _part(leaf, level, "tangent")
+    if slope is not None or not isinstance(leaf, Tensor):
+        return slope
+    from weft.ops.creation import zeros_like
+
+    return zeros_like(_part(leaf, level, "inner"))

@@ -1,0 +1,268 @@
+"""Reverse mode: walks the nodes that dispatch recorded and applies each op's vjp."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any
+
+from weft._core.aval import Aval
+from weft._core.errors import GradError, ShapeError
+from weft._core.modes import enable_grad, no_grad
+from weft._core.node import Leaf, Node, Pick
+from weft._core.tensor import Tensor, extra_of, wrap
+from weft.ops.creation import ones_like
+
+Cotangents = dict[Any, Any]
+
+
+def backward(
+    tensors: Sequence[Tensor],
+    gradients: Sequence[Tensor | None] | None = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[Tensor] | None = None,
+) -> None:
+    """Add to ``.grad`` of the leaves the gradients of ``tensors``.
+
+    Args:
+        tensors: results that need gradient.
+        gradients: for each its cotangent, of its shape; may be None for one-element tensors.
+        retain_graph: keep what nodes saved, for another backward; by default ``create_graph``.
+        create_graph: record the backward pass itself, for gradients of gradients.
+        inputs: the leaves to accumulate into; all if None.
+
+    Raises:
+        GradError: a tensor needs no gradient, or its graph was freed.
+    """
+    roots = _roots(tensors, gradients)
+    only = None
+    if inputs is not None:
+        only = {_target(x, i) for i, x in enumerate(inputs)}
+    _run(roots, _keep(retain_graph, create_graph), create_graph, only, accumulate=True)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradients of ``outputs`` by ``inputs``, leaving every ``.grad`` as it is.
+
+    Args:
+        outputs: a tensor or several that need gradient.
+        inputs: a tensor or several they were computed from; leaves or not.
+        grad_outputs: cotangents of the outputs; may be None for one-element outputs.
+        retain_graph: keep what nodes saved, for another backward; by default ``create_graph``.
+        create_graph: record the backward pass itself, for gradients of gradients.
+        allow_unused: return None for an input the outputs do not depend on, instead of raising.
+
+    Returns:
+        tuple of Tensor: one for each input, of its shape and dtype.
+
+    Raises:
+        GradError: an input needs no gradient, is unused, or the graph was freed.
+    """
+    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    ins = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    seeds = (grad_outputs,) if isinstance(grad_outputs, Tensor) else grad_outputs
+    targets = [_target(x, i) for i, x in enumerate(ins)]
+    found = _run(
+        _roots(outs, seeds),
+        _keep(retain_graph, create_graph),
+        create_graph,
+        set(targets),
+        accumulate=False,
+    )
+    result = []
+    for i, target in enumerate(targets):
+        value = found.get(target)
+        if value is None and not allow_unused:
+            raise GradError(
+                f"grad: input {i} of shape {tuple(ins[i].shape)} was not used to compute the "
+                f"outputs; pass allow_unused=True to get None for it"
+            )
+        result.append(value)
+    return tuple(result)
+
+
+def _keep(retain_graph: bool | None, create_graph: bool) -> bool:
+    return create_graph if retain_graph is None else retain_graph
+
+
+def _target(x: Tensor, position: int) -> Any:
+    if x._node is None:
+        raise GradError(
+            f"grad: input {position} of shape {tuple(x.shape)} needs no gradient; call "
+            f".requires_grad_() on it before computing with it"
+        )
+    return x._node
+
+
+def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]]:
+    """Pair the node of each result with its cotangent."""
+    seeds = [None] * len(tensors) if gradients is None else list(gradients)
+    if len(seeds) != len(tensors):
+        raise GradError(
+            f"backward: {len(tensors)} tensors need as many cotangents, got {len(seeds)}"
+        )
+    roots = []
+    for x, seed in zip(tensors, seeds, strict=True):
+        if x._node is None:
+            raise GradError(
+                f"backward: a tensor of shape {tuple(x.shape)} needs no gradient: nothing it was "
+                f"computed from has requires_grad, or it was computed under no_grad"
+            )
+        if seed is None:
+            if x.numel() != 1:
+                raise GradError(
+                    f"backward: only a tensor of one element has an implicit cotangent, this one "
+                    f"has shape {tuple(x.shape)}; reduce it, or pass gradient="
+                )
+            seed = ones_like(x)
+        elif tuple(seed.shape) != tuple(x.shape):
+            raise ShapeError(
+                f"backward: the cotangent of a tensor of shape {tuple(x.shape)} must have that "
+                f"shape, got {tuple(seed.shape)}"
+            )
+        roots.append((x._node, seed))
+    return roots
+
+
+def _run(
+    roots: list[tuple[Any, Tensor]],
+    keep: bool,
+    create_graph: bool,
+    targets: set[Any] | None,
+    *,
+    accumulate: bool,
+) -> Cotangents:
+    """Visit nodes from the last made to the first; return the cotangents of ``targets``."""
+    pending: Cotangents = {}
+    heap: list[tuple[int, Any]] = []
+    needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
+    found: Cotangents = {}
+    with enable_grad() if create_graph else no_grad():
+        for node, seed in roots:
+            _send(node, seed, pending, heap)
+        while heap:
+            _, node = heapq.heappop(heap)
+            g = pending.pop(node)
+            if needed is not None and node not in needed:
+                continue
+            for hook in node.hooks or ():
+                changed = hook(g)
+                g = g if changed is None else changed
+            if targets is not None and node in targets and not accumulate:
+                found[node] = g
+            if isinstance(node, Leaf):
+                if accumulate and (targets is None or node in targets):
+                    _accumulate(node, g, create_graph)
+                continue
+            if isinstance(node, Pick):
+                _send_pick(node, g, pending, heap)
+                continue
+            wanted = tuple(p is not None and (needed is None or p in needed) for p in node.parents)
+            if any(wanted):
+                for parent, ct in zip(node.parents, _cotangents(node, g, wanted), strict=True):
+                    if parent is not None and ct is not None:
+                        _send(parent, ct, pending, heap)
+            if not keep:
+                node.args = None
+                node.out = None
+    return found
+
+
+def _send(node: Any, g: Tensor, pending: Cotangents, heap: list[tuple[int, Any]]) -> None:
+    held = pending.get(node)
+    if held is None:
+        pending[node] = g
+        heapq.heappush(heap, (-node.sequence, node))
+    else:
+        pending[node] = held + g
+
+
+def _send_pick(pick: Pick, g: Tensor, pending: Cotangents, heap: list[tuple[int, Any]]) -> None:
+    """Put the gradient of one output in its place in the list that its node waits for."""
+    held = pending.get(pick.node)
+    if held is None:
+        held = pending[pick.node] = {}
+        heapq.heappush(heap, (-pick.node.sequence, pick.node))
+    held[pick.index] = held[pick.index] + g if pick.index in held else g
+
+
+def _leading_to(targets: set[Any], roots: list[Any]) -> set[Any]:
+    """Return the nodes on a path from a root to a target, found without recursion."""
+    needed = set(targets)
+    seen: set[Any] = set()
+    order = []
+    stack = list(roots)
+    oldest = min(t.sequence for t in targets) if targets else 0
+    while stack:
+        node = stack.pop()
+        if node in seen or node.sequence < oldest:  # a node older than every target leads nowhere
+            continue
+        seen.add(node)
+        order.append(node)
+        stack.extend(p for p in node.parents if p is not None)
+    for node in sorted(order, key=lambda n: n.sequence):
+        if any(p in needed for p in node.parents if p is not None):
+            needed.add(node)
+    return needed
+
+
+def _cotangents(node: Node, g: Any, wanted: tuple[bool, ...]) -> Sequence[Any]:
+    """Apply the node's rule after checking that what it saved is still there, and unwritten."""
+    op = node.op
+    if node.args is None:
+        raise GradError(
+            f"backward: the graph through {op.name} was freed by an earlier backward; pass "
+            f"retain_graph=True to that one"
+        )
+    for saved, count in node.versions:
+        version = saved._version if isinstance(saved, Tensor) else saved
+        if version is not None and version.count != count:
+            raise GradError(
+                f"backward: {op.name} needs a tensor that was since overwritten in place by "
+                f"{version.writer} ({version.count - count} write(s) after it was saved); clone it "
+                f"before {op.name}, or use the op that does not write in place"
+            )
+    if op.outputs == 1:
+        out = None if node.out is None else _saved_output(node, node.out, node)
+        result = op.vjp(wanted, g, out, *node.args, **node.params)
+    else:
+        gs = tuple(g.get(i) for i in range(len(node.out)))
+        outs = tuple(
+            one if isinstance(one, Aval) else _saved_output(node, one, Pick(node, i))
+            for i, one in enumerate(node.out)
+        )
+        result = op.vjp(wanted, gs, outs, *node.args, **node.params)
+    return result  # type: ignore[no-any-return]  # every family's vjp returns a tuple
+
+
+def _saved_output(node: Node, data: Any, origin: Any) -> Tensor:
+    """Return the output again, on the graph: a rule may differentiate through it once more."""
+    out = wrap(data)
+    out._node = origin
+    return out
+
+
+def _accumulate(leaf: Leaf, g: Tensor, create_graph: bool) -> None:
+    tensor = leaf.tensor()
+    if tensor is None:
+        return
+    extra = extra_of(tensor)
+    if extra.grad is None:
+        # The cotangent may be shared with another leaf or the user's own; .grad is written to.
+        extra.grad = g.clone()
+    elif create_graph:
+        extra.grad = extra.grad + g
+    else:
+        extra.grad = (extra.grad + g).detach()
+    for hook in extra.post_accumulate or ():
+        hook(tensor)

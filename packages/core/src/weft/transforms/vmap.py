@@ -1,0 +1,124 @@
+"""Batching: a function of one example runs on all of them at once, op by op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._core.boxed import Boxed, new_level
+from weft._core.errors import ShapeError
+from weft._core.op import NotBatchable
+from weft._core.tensor import Tensor, wrap
+from weft._core.tree import flatten
+from weft.ops.shape import movedim
+
+
+class Batched(Boxed):
+    """Many values of one shape. ``inner`` has the batch axis first; the function does not see it."""
+
+    __slots__ = ("inner", "length")
+
+    def __init__(self, level: int, inner: Tensor, length: int) -> None:
+        self.level, self.inner, self.length = level, inner, length
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.inner._data.shape[1:])
+
+    @property
+    def dtype(self) -> Any:
+        return self.inner._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.inner.numel() // max(self.length, 1)
+
+    @staticmethod
+    def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run the op's batching rule on the whole batch."""
+        if isinstance(op.batch, NotBatchable):
+            raise RuntimeError(f"vmap: {op.name} cannot be batched: {op.batch.reason}")
+        boxes = [_box(a, level) for a in args]
+        length = next(box.length for box in boxes if box is not None)
+        batched = tuple(box is not None for box in boxes)
+        inner = tuple(a if box is None else box.inner for a, box in zip(args, boxes, strict=True))
+        out = op.batch(length, batched, *inner, **params)
+        if op.outputs == 1:
+            return Batched(level, out, length)
+        return tuple(Batched(level, o, length) for o in out)
+
+
+def _box(value: Any, level: int) -> Batched | None:
+    if isinstance(value, Tensor) and isinstance(value._data, Batched):
+        return value._data if value._data.level == level else None
+    return None
+
+
+def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Callable[..., Any]:
+    """Return a function that applies ``func`` to every example of a batch at once.
+
+    Args:
+        func: a function of one example, returning a tensor or a nest of them.
+        in_dims: the batch dim of every argument, or one for each; None for an argument that all
+            examples share.
+        out_dims: where the batch dim is to be in every result.
+
+    Returns:
+        callable: of the same arguments, batched.
+
+    Raises:
+        ShapeError: the batch dims differ in length, or no argument has one.
+        RuntimeError: an op in it has a result whose shape depends on data.
+
+    Example:
+        >>> weft.func.vmap(weft.dot)(weft.ones(3, 2), weft.ones(3, 2))
+        tensor([2., 2., 2.])
+    """
+
+    def batched(*args: Any) -> Any:
+        dims = tuple(in_dims) if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
+        if len(dims) != len(args):
+            raise ShapeError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
+        flat: list[tuple[list[Any], Any, Any]] = []
+        lengths = set()
+        for arg, dim in zip(args, dims, strict=True):
+            leaves, rebuild = flatten(arg)
+            flat.append((leaves, rebuild, dim))
+            if dim is not None:
+                lengths |= {leaf.shape[dim] for leaf in leaves if isinstance(leaf, Tensor)}
+        if len(lengths) != 1:
+            raise ShapeError(
+                f"vmap: batch dims must have one length, got {sorted(lengths) or 'none'} "
+                f"(in_dims={in_dims})"
+            )
+        (length,) = lengths
+        with new_level() as level:
+            boxed = [
+                rebuild([_boxed(leaf, dim, level, length) for leaf in leaves])
+                for leaves, rebuild, dim in flat
+            ]
+            results, rebuild_out = flatten(func(*boxed))
+            return rebuild_out([_unboxed(r, out_dims, level, length) for r in results])
+
+    return batched
+
+
+def _boxed(leaf: Any, dim: int | None, level: int, length: int) -> Any:
+    if dim is None or not isinstance(leaf, Tensor):
+        return leaf
+    return wrap(Batched(level, movedim(leaf, dim, 0), length))
+
+
+def _unboxed(result: Any, dim: int, level: int, length: int) -> Any:
+    if not isinstance(result, Tensor):
+        return result
+    box = _box(result, level)
+    if box is None:  # it does not depend on the batch: every example has the same
+        inner = result.expand((length, *result.shape))  # type: ignore[attr-defined]  # added by _tensor.py
+    else:
+        inner = box.inner
+    return movedim(inner, 0, dim)

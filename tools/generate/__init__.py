@@ -1,0 +1,1 @@
+"""Generators: what is written from the op catalogue, each with a check that it is up to date."""

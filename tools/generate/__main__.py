@@ -1,0 +1,58 @@
+"""``python -m tools.generate [--check]``: write, or compare, every generated file."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.generate import catalogue, namespaces, pages
+
+
+def main() -> int:
+    """Write the files; with ``--check`` only say which differ, and exit 1 if some do."""
+    parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
+    check = parser.parse_args().check
+    loaded = catalogue.load()
+    wanted: dict[Path, str] = {**namespaces.files(loaded), **pages.files(loaded)}
+    stale = []
+    for path, text in wanted.items():
+        if path.suffix in (".py", ".pyi"):
+            text = _formatted(text, path.name)
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.relative_to(catalogue.ROOT))
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    left = [p for p in pages.existing() if p not in wanted]
+    for path in left:
+        stale.append(path.relative_to(catalogue.ROOT))
+        if not check:
+            path.unlink()
+    for path in stale:
+        print(f"{'out of date' if check else 'written'}: {path}")
+    if check and stale:
+        print("run `nox -s generate` and commit what it writes", file=sys.stderr)
+        return 1
+    print(f"{len(wanted)} generated files are up to date" if not stale else f"{len(stale)} changed")
+    return 0
+
+
+def _formatted(text: str, name: str) -> str:
+    """Return Python text as ruff formats it, so that the lint session agrees with what is here."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "--stdin-filename", name, "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=catalogue.ROOT,
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
