@@ -1,0 +1,126 @@
+"""Changing the dtype or the device of a whole module in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import weft
+from weft import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from weft.nn._registry import Registry
+    from weft.nn.module import Module
+    from weft.nn.parameter import Parameter
+
+Self = TypeVar("Self", bound="Conversion")
+
+
+class Conversion:
+    """The part of `Module` that converts parameters and buffers."""
+
+    _parameters: Registry[Parameter | None]
+    _buffers: Registry[Tensor | None]
+
+    if TYPE_CHECKING:
+
+        def children(self) -> Iterator[Module]: ...
+
+    def _apply(self: Self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Replace every parameter, its gradient and every buffer by `fn` of it.
+
+        A parameter keeps its identity, so an optimizer that holds it sees the new data.
+        """
+        if recurse:
+            for child in self.children():
+                child._apply(fn)
+        with weft.no_grad():
+            for parameter in self._parameters.values():
+                if parameter is None:
+                    continue
+                gradient = parameter.grad
+                parameter.grad = None  # a gradient of the old dtype cannot stay, even for a moment
+                parameter.data = fn(parameter.data)
+                if gradient is not None:
+                    parameter.grad = fn(gradient)
+            for name, buffer in list(self._buffers.items()):
+                if buffer is not None:
+                    setattr(self, name, fn(buffer))
+        return self
+
+    def to(self: Self, *args: Any, **kwargs: Any) -> Self:
+        """Move to a dtype, a device or both, in place.
+
+        `to(dtype)`, `to(device)`, `to(device, dtype)` or `to(tensor)`. A dtype changes the
+        floating and complex parameters and buffers only; integers stay.
+
+        Returns:
+            The module itself.
+
+        Raises:
+            TypeError: the dtype is neither floating nor complex, or an argument is no dtype,
+                device or tensor.
+        """
+        device, dtype = _parse_to(*args, **kwargs)
+
+        def convert(tensor: Tensor) -> Tensor:
+            if device is not None:
+                tensor = tensor.to(device)
+            if dtype is not None and _is_inexact(tensor):
+                tensor = tensor.to(dtype)
+            return tensor
+
+        return self._apply(convert)
+
+    def type(self: Self, dst_type: weft.dtype) -> Self:
+        """Convert all parameters and buffers, integers too, to `dst_type`, in place."""
+        return self._apply(lambda tensor: tensor.to(dst_type))
+
+    def float(self: Self) -> Self:
+        """Convert floating parameters and buffers to float32, in place."""
+        return self._apply(lambda t: t.to(weft.float32) if t.dtype.is_floating_point else t)
+
+    def double(self: Self) -> Self:
+        """Convert floating parameters and buffers to float64, in place."""
+        return self._apply(lambda t: t.to(weft.float64) if t.dtype.is_floating_point else t)
+
+    def half(self: Self) -> Self:
+        """Convert floating parameters and buffers to float16, in place."""
+        return self._apply(lambda t: t.to(weft.float16) if t.dtype.is_floating_point else t)
+
+    def bfloat16(self: Self) -> Self:
+        """Convert floating parameters and buffers to bfloat16, in place."""
+        return self._apply(lambda t: t.to(weft.bfloat16) if t.dtype.is_floating_point else t)
+
+    def cpu(self: Self) -> Self:
+        """Move to the CPU, in place."""
+        return self.to("cpu")
+
+
+def _is_inexact(tensor: Tensor) -> bool:
+    return bool(tensor.dtype.is_floating_point or tensor.dtype.is_complex)
+
+
+def _parse_to(
+    *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False
+) -> tuple[Any, Any]:
+    """The device and the dtype, each None when not named, of a call of `Module.to`."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            device, dtype = arg.device, arg.dtype
+        elif isinstance(arg, weft.dtype):
+            dtype = arg
+        elif arg is None or isinstance(arg, bool):
+            continue  # to(None, dtype), and non_blocking given by position
+        else:
+            device = arg
+    if dtype is not None and not isinstance(dtype, weft.dtype):
+        raise TypeError(f"Module.to: dtype must be a weft.dtype, got {dtype!r}")
+    if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+        raise TypeError(
+            f"Module.to: dtype must be floating or complex, got {dtype}; "
+            "Module.type(dtype) converts to any dtype"
+        )
+    return device, dtype

@@ -1,0 +1,424 @@
+"""state_dict and load_state_dict: a module's parameters and buffers as a flat dict of tensors.
+
+Loading goes in two steps. First every module of the tree compares its entries with the dict and
+plans copies; nothing is written. Only when the whole plan is sound is it carried out, so a failed
+load leaves the model as it was. A module joins in by the same protocol as in PyTorch: it
+overrides `_save_to_state_dict` and `_load_from_state_dict` and calls super.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import weft
+from weft import Tensor
+from weft.nn import _hooks
+from weft.nn._hooks import HookTable, RemovableHandle
+from weft.nn._state_errors import IncompatibleKeys, Mismatch, StateDictError
+from weft.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from weft.nn._registry import Registry
+    from weft.nn.module import Module
+
+_EXTRA_STATE = "_extra_state"
+_NO_HOOKS: Mapping[int, Any] = MappingProxyType({})
+
+
+class Copy(NamedTuple):
+    """A planned copy of `source` into the memory of `target`."""
+
+    target: Tensor
+    source: Tensor
+
+    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
+        """Do it; returns how to undo it, for which the old values are kept."""
+        before = self.target.detach().clone() if reversible else None
+        self.target.copy_(self.source)
+        return None if before is None else lambda: self.target.copy_(before)
+
+
+class Assign(NamedTuple):
+    """A planned replacement of a module's attribute, for `assign=True`."""
+
+    module: Module
+    name: str
+    value: Tensor
+
+    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
+        """Do it; returns how to undo it, which is always cheap here."""
+        before = getattr(self.module, self.name)
+        setattr(self.module, self.name, self.value)
+        return lambda: setattr(self.module, self.name, before)
+
+
+class Extra(NamedTuple):
+    """A planned call of `set_extra_state`."""
+
+    module: Module
+    state: Any
+
+    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
+        """Do it; returns how to undo it: the subclass's code may raise at any later step."""
+        before = self.module.get_extra_state()
+        self.module.set_extra_state(self.state)
+        return lambda: self.module.set_extra_state(before)
+
+
+class LoadPlan(list[Any]):
+    """The `error_msgs` list of PyTorch's protocol, which carries the plan as well.
+
+    An override of `_load_from_state_dict` hands the list on untouched and may append messages;
+    strings are problems in words, `Mismatch` records those that this module found itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[Copy | Assign | Extra] = []
+
+
+class StateDict:
+    """The part of `Module` that saves and loads."""
+
+    _version: int = 1
+    _parameters: Registry[Parameter | None]
+    _buffers: Registry[Tensor | None]
+    _modules: Registry[Module | None]
+    _non_persistent_buffers_set: set[str]
+
+    # Empty on the class, so that a module without such hooks stores nothing for them.
+    _state_hooks: Mapping[int, Any] = _NO_HOOKS
+    _state_pre_hooks: Mapping[int, Any] = _NO_HOOKS
+    _load_pre_hooks: Mapping[int, Any] = _NO_HOOKS
+    _load_post_hooks: Mapping[int, Any] = _NO_HOOKS
+
+    # --- saving --------------------------------------------------------------------------------
+
+    def state_dict(
+        self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False
+    ) -> OrderedDict[str, Any]:
+        """All parameters and persistent buffers, by dotted name.
+
+        The tensors share memory with the module; clone them to keep what they hold now.
+
+        Args:
+            destination: a dict to fill; a new one when left out.
+            prefix: put in front of each name.
+            keep_vars: return the parameters themselves, attached to autograd.
+
+        Returns:
+            An ordered dict; its `_metadata` holds each module's version, as in PyTorch.
+        """
+        if destination is None:
+            destination = OrderedDict()
+            destination._metadata = OrderedDict()
+        local_metadata = {"version": self._version}
+        if hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]] = local_metadata
+        for hook in list(self._state_pre_hooks.values()):
+            hook(self, prefix, keep_vars)
+        self._save_to_state_dict(destination, prefix, keep_vars)
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(
+                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+                )
+        for hook in list(self._state_hooks.values()):
+            replaced = hook(self, destination, prefix, local_metadata)
+            if replaced is not None:
+                destination = replaced
+        return destination
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Put this module's own entries, not its children's, into `destination`."""
+        for name, tensor in self._own_state().items():
+            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        if _has_extra_state(self):
+            destination[prefix + _EXTRA_STATE] = self.get_extra_state()
+
+    def _own_state(self) -> dict[str, Tensor]:
+        """This module's own parameters and persistent buffers by name."""
+        kept = {name: p for name, p in self._parameters.items() if p is not None}
+        for name, buffer in self._buffers.items():
+            if buffer is not None and name not in self._non_persistent_buffers_set:
+                kept[name] = buffer  # type: ignore[assignment]  # a buffer is a plain tensor
+        return kept  # type: ignore[return-value]  # dict is invariant
+
+    def get_extra_state(self) -> Any:
+        """What a subclass keeps in `state_dict` beside tensors; goes with `set_extra_state`."""
+        raise RuntimeError(
+            f"{type(self).__name__} defines set_extra_state() but no get_extra_state(); "
+            "define both or none"
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` gave."""
+        raise RuntimeError(
+            f"{type(self).__name__} defines get_extra_state() but no set_extra_state(); "
+            "define both or none"
+        )
+
+    # --- loading -------------------------------------------------------------------------------
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy parameters and buffers from `state_dict` into this module and all below.
+
+        Values are converted to the dtype that is there. Everything is checked before anything is
+        written: when it raises, the module is as it was.
+
+        Args:
+            state_dict: tensors by dotted name, as `state_dict()` makes them.
+            strict: whether missing and unexpected names are errors. Shapes always are.
+            assign: put the given tensors in place of the old ones instead of copying, which
+                takes over their dtype.
+
+        Returns:
+            The missing and the unexpected names.
+
+        Raises:
+            TypeError: `state_dict` is no mapping.
+            StateDictError: it does not fit; all problems are listed at once.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"load_state_dict expects a dict of tensors by name, got "
+                f"{type(state_dict).__name__}; "
+                "weft.io.load_safetensors(path) and weft.io.load_pytorch(path) return one"
+            )
+        keys = IncompatibleKeys([], [])
+        plan = LoadPlan()
+        metadata = getattr(state_dict, "_metadata", None)
+        entries: Any = OrderedDict(state_dict)
+        if metadata is not None:
+            entries._metadata = metadata
+        post_hooks: list[tuple[Any, Any]] = []
+
+        def visit(module: Any, entries: dict[str, Any], prefix: str) -> None:
+            local_metadata = {} if metadata is None else dict(metadata.get(prefix[:-1], {}))
+            if assign:
+                local_metadata["assign_to_params_buffers"] = True
+            module._load_from_state_dict(
+                entries, prefix, local_metadata, True, keys.missing_keys, keys.unexpected_keys, plan
+            )
+            for name, child in module._modules.items():
+                if child is not None:
+                    below = f"{prefix}{name}."
+                    visit(child, {k: v for k, v in entries.items() if k.startswith(below)}, below)
+            post_hooks.extend((module, hook) for hook in module._load_post_hooks.values())
+
+        visit(self, entries, "")
+        if plan:  # wrong shapes and the like: no hook can put those right
+            raise StateDictError(type(self).__name__, keys, list(plan), strict=strict)
+        if strict and not post_hooks and (keys.missing_keys or keys.unexpected_keys):
+            raise StateDictError(type(self).__name__, keys, [], strict=True)
+        with weft.no_grad():
+            _carry_out(
+                plan,
+                lambda: _after_copying(self, keys, post_hooks, strict=strict),
+                reversible=bool(post_hooks),
+            )
+        return keys
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: dict[str, Any],
+        strict: bool,
+        missing_keys: list[str],
+        unexpected_keys: list[str],
+        error_msgs: list[Any],
+    ) -> None:
+        """Plan the loading of this module's own entries, not its children's.
+
+        Subclasses override it to translate old layouts: change `state_dict` (a copy), then call
+        super. Problems go into the three lists.
+        """
+        for hook in list(self._load_pre_hooks.values()):
+            hook(
+                state_dict, prefix, local_metadata, strict,
+                missing_keys, unexpected_keys, error_msgs,
+            )  # fmt: skip
+        plan = error_msgs if isinstance(error_msgs, LoadPlan) else LoadPlan()
+        assign = local_metadata.get("assign_to_params_buffers", False)
+        own = self._own_state()
+        for name, target in own.items():
+            key = prefix + name
+            if key not in state_dict:
+                if strict:
+                    missing_keys.append(key)
+                continue
+            source = state_dict[key]
+            if isinstance(source, Tensor) and target.ndim == 0 and tuple(source.shape) == (1,):
+                source = source[0]  # checkpoints of PyTorch before 0.4 have no 0-d tensors
+            problem = _compare(key, target, source)
+            if problem is not None:
+                plan.append(problem)
+            elif assign:
+                if isinstance(target, Parameter):
+                    source = Parameter(source, requires_grad=target.requires_grad)
+                plan.steps.append(Assign(self, name, source))  # type: ignore[arg-type]  # a Module
+            else:
+                plan.steps.append(Copy(target, source))
+        if _takes_extra_state(self):
+            if prefix + _EXTRA_STATE in state_dict:
+                plan.steps.append(Extra(self, state_dict[prefix + _EXTRA_STATE]))  # type: ignore[arg-type]  # a Module
+            elif strict:
+                missing_keys.append(prefix + _EXTRA_STATE)
+        if strict:
+            unexpected_keys.extend(
+                key for key in state_dict if self._is_unexpected(key, prefix, own)
+            )
+        if plan is not error_msgs:  # called by someone outside load_state_dict
+            error_msgs.extend(str(problem) for problem in plan)
+            if not plan:
+                with weft.no_grad():
+                    _carry_out(plan, lambda: None, reversible=False)
+
+    def _is_unexpected(self, key: str, prefix: str, own: Mapping[str, Tensor]) -> bool:
+        if not key.startswith(prefix):
+            return False
+        name, dot, _ = key[len(prefix) :].partition(".")
+        if dot:
+            return name not in self._modules
+        if name == _EXTRA_STATE:
+            return not _takes_extra_state(self)
+        return name not in own
+
+    # --- hooks ---------------------------------------------------------------------------------
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, prefix, keep_vars)` before this module's state is collected."""
+        return _hooks.add(self._own_table("_state_pre_hooks"), hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, state_dict, prefix, local_metadata)` after it; it edits in place."""
+
+        def without_result(*args: Any) -> None:
+            hook(*args)
+
+        return _hooks.add(self._own_table("_state_hooks"), without_result)
+
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """As `register_state_dict_post_hook`; the hook may return another dict."""
+        return _hooks.add(self._own_table("_state_hooks"), hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs)` before this module's entries are looked at."""
+        return self._register_load_state_dict_pre_hook(hook, with_module=True)
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
+        """As `register_load_state_dict_pre_hook`, without the module unless `with_module`."""
+        if with_module:
+            hook = _BoundHook(hook, self)
+        return _hooks.add(self._own_table("_load_pre_hooks"), hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, incompatible_keys)` after the copying; it may edit the keys in place.
+
+        Names that it removes are no errors any more. When an error remains, the copying is undone.
+        """
+        return _hooks.add(self._own_table("_load_post_hooks"), hook)
+
+    def _own_table(self, which: str) -> HookTable:
+        table = self.__dict__.get(which)
+        if table is None:
+            table = self.__dict__[which] = OrderedDict()
+        return table
+
+
+class _BoundHook:
+    """A hook with its module as the first argument; a copy of the module rebinds it by deepcopy."""
+
+    def __init__(self, hook: Callable[..., Any], module: Any) -> None:
+        self.hook = hook
+        self.module = module
+
+    def __call__(self, *args: Any) -> Any:
+        return self.hook(self.module, *args)
+
+
+def _compare(key: str, target: Tensor, source: Any) -> Mismatch | None:
+    """What is wrong with loading `source` into `target`, or None."""
+    if not isinstance(source, Tensor):
+        return Mismatch(key, f"must be a weft.Tensor, got {type(source).__name__}")
+    if tuple(source.shape) != tuple(target.shape):
+        return Mismatch(
+            key,
+            f"has shape {tuple(source.shape)} in the state_dict but {tuple(target.shape)} "
+            "in the module",
+        )
+    if source.dtype.is_complex and not target.dtype.is_complex:
+        return Mismatch(
+            key,
+            f"is {source.dtype} in the state_dict but {target.dtype} in the module; "
+            "the imaginary part would be lost",
+        )
+    return None
+
+
+def _carry_out(plan: LoadPlan, afterwards: Callable[[], None], *, reversible: bool) -> None:
+    """Take all steps, then `afterwards`; undo the steps when something raises.
+
+    Checked copies do not raise, so the old values are kept only when `reversible` asks for it:
+    they double the memory. What can raise, `set_extra_state`, comes before the copies.
+    """
+    undo: list[Callable[[], Any]] = []
+    try:
+        for step in sorted(plan.steps, key=lambda step: not isinstance(step, Extra)):
+            back = step.carry_out(reversible=reversible)
+            if back is not None:
+                undo.append(back)
+        afterwards()
+    except BaseException:
+        for back in reversed(undo):
+            back()
+        raise
+
+
+def _after_copying(
+    module: Any, keys: IncompatibleKeys, post_hooks: list[tuple[Any, Any]], *, strict: bool
+) -> None:
+    for owner, hook in post_hooks:
+        if hook(owner, keys) is not None:
+            raise TypeError(
+                f"a load_state_dict post-hook must edit the keys in place and return None; "
+                f"{hook!r} returned something"
+            )
+    if strict and (keys.missing_keys or keys.unexpected_keys):
+        raise StateDictError(type(module).__name__, keys, [], strict=True)
+
+
+def _has_extra_state(module: Any) -> bool:
+    return type(module).get_extra_state is not StateDict.get_extra_state
+
+
+def _takes_extra_state(module: Any) -> bool:
+    return type(module).set_extra_state is not StateDict.set_extra_state
+
+
+def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
+    """Strip `prefix` from every name that begins with it, in place.
+
+    Checkpoints saved from PyTorch's DataParallel carry `module.` in front of every name.
+
+    Source: PyTorch's function of this name in `torch.nn.modules.utils`.
+    """
+    for key in list(state_dict):
+        if key.startswith(prefix):
+            state_dict[key[len(prefix) :]] = state_dict.pop(key)
+    metadata = getattr(state_dict, "_metadata", None)
+    if metadata is not None:
+        for key in list(metadata):
+            if key == prefix.rstrip("."):
+                metadata[""] = metadata.pop(key)
+            elif key.startswith(prefix):
+                metadata[key[len(prefix) :]] = metadata.pop(key)

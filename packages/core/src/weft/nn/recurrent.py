@@ -1,0 +1,405 @@
+"""Recurrent networks over whole sequences: RNN, LSTM and GRU, in layers and both directions."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import weft
+from weft import Tensor
+from weft.nn import _recurrence as recurrence
+from weft.nn import functional as F
+from weft.nn import init
+from weft.nn.module import Module
+from weft.nn.parameter import Parameter
+
+
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share: their parameters, and the way over layers and time.
+
+    Args:
+        input_size: length of the input's last axis.
+        hidden_size: length of the state's last axis.
+        num_layers: how many networks are stacked, each fed with the output of the one before.
+        bias: whether to add the learned biases.
+        batch_first: whether batched input and output are (batch, time, features) instead of
+            (time, batch, features); the states keep their layout.
+        dropout: probability of dropout on the output of each layer but the last.
+        bidirectional: run a second network over the reversed sequence and join both outputs.
+        proj_size: for the LSTM, project the state to this length; 0 does not.
+        device: where the parameters lie.
+        dtype: the parameters' dtype.
+
+    Raises:
+        ValueError: a size, the probability or the projection lies outside its range.
+    """
+
+    _gates: int
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        who = type(self).__name__
+        if hidden_size <= 0:
+            raise ValueError(f"{who}: hidden_size must be positive, got {hidden_size}")
+        if num_layers <= 0:
+            raise ValueError(f"{who}: num_layers must be positive, got {num_layers}")
+        if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+            raise ValueError(f"{who}: dropout must be a probability in [0, 1], got {dropout}")
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(
+                f"{who}: proj_size must be at least 0 and below hidden_size={hidden_size}, "
+                f"got {proj_size}"
+            )
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                f"{who}: dropout acts between layers, so dropout={dropout} does nothing with "
+                "num_layers=1",
+                stacklevel=3,
+            )
+        self.mode = who
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        made = {"device": device, "dtype": dtype}
+        rows = self._gates * hidden_size
+        state_size = proj_size or hidden_size
+        for layer in range(num_layers):
+            columns = input_size if layer == 0 else state_size * self._directions
+            for direction in range(self._directions):
+                suffix = self._suffix(layer, direction)
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (rows, columns),
+                    "weight_hh": (rows, state_size),
+                }
+                if bias:
+                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+                if proj_size:
+                    shapes |= {"weight_hr": (proj_size, hidden_size)}
+                for name, shape in shapes.items():
+                    setattr(self, name + suffix, Parameter(weft.empty(shape, **made)))
+        self.reset_parameters()
+
+    @property
+    def _directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    @staticmethod
+    def _suffix(layer: int, direction: int) -> str:
+        return f"_l{layer}" + ("_reverse" if direction else "")
+
+    def reset_parameters(self) -> None:
+        """Draw all weights and biases anew, uniform in ±1/√hidden_size."""
+        bound = 1.0 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: PyTorch joins the weights in memory for cuDNN, and model code asks for it."""
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters of each layer and direction, in PyTorch's order."""
+        return [
+            [p for name, p in self._parameters.items() if name.endswith(suffix) and p is not None]
+            for layer in range(self.num_layers)
+            for direction in range(self._directions)
+            for suffix in [self._suffix(layer, direction)]
+        ]
+
+    # --- the sequence --------------------------------------------------------------------------
+
+    def _run(self, input: Tensor, states: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
+        """The outputs of the last layer, and the final states, each stacked over layers."""
+        batched = self._check_input(input)
+        if not batched:
+            x = input.unsqueeze(1)  # (time, 1, features)
+        else:
+            x = input.transpose(0, 1) if self.batch_first else input
+        states = self._initial(x, states, batched=batched, given=input)
+        finals: list[tuple[Tensor, ...]] = []
+        for layer in range(self.num_layers):
+            outputs = []
+            for direction in range(self._directions):
+                row = layer * self._directions + direction
+                output, final = self._run_one(
+                    x, tuple(state[row] for state in states), layer, direction
+                )
+                outputs.append(output)
+                finals.append(final)
+            x = outputs[0] if len(outputs) == 1 else weft.cat(outputs, -1)
+            if self.dropout and layer < self.num_layers - 1:
+                x = F.dropout(x, self.dropout, self.training)
+        stacked = tuple(weft.stack(list(parts), 0) for parts in zip(*finals, strict=True))
+        if not batched:
+            return x.squeeze(1), tuple(state.squeeze(1) for state in stacked)
+        return (x.transpose(0, 1) if self.batch_first else x), stacked
+
+    def _run_one(
+        self, x: Tensor, state: tuple[Tensor, ...], layer: int, direction: int
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One layer in one direction over (time, batch, features)."""
+        suffix = self._suffix(layer, direction)
+        weight_hh = getattr(self, "weight_hh" + suffix)
+        bias_hh = getattr(self, "bias_hh" + suffix) if self.bias else None
+        weight_hr = getattr(self, "weight_hr" + suffix) if self.proj_size else None
+        # The input's share of all steps in one product; only the state's needs the loop.
+        projected = recurrence.project(
+            x,
+            getattr(self, "weight_ih" + suffix),
+            getattr(self, "bias_ih" + suffix) if self.bias else None,
+        )
+        steps = list(projected.unbind(0))
+        outputs = []
+        for step in reversed(steps) if direction else steps:
+            state = self._step(
+                step, recurrence.project(state[0], weight_hh, bias_hh), state, weight_hr
+            )
+            outputs.append(state[0])
+        if direction:
+            outputs.reverse()
+        return weft.stack(outputs, 0), state
+
+    def _step(
+        self,
+        from_input: Tensor,
+        from_state: Tensor,
+        state: tuple[Tensor, ...],
+        weight_hr: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        raise NotImplementedError
+
+    # --- checks --------------------------------------------------------------------------------
+
+    def _check_input(self, input: Tensor) -> bool:
+        """Whether the input has a batch axis."""
+        who = type(self).__name__
+        if input.ndim not in (2, 3):
+            raise ValueError(
+                f"{who} expects an input of 2 (unbatched) or 3 dimensions, got {input.ndim} "
+                f"(input.shape == {tuple(input.shape)})"
+            )
+        if input.shape[-1] != self.input_size:
+            raise ValueError(
+                f"{who} expects the input's last axis to have length input_size="
+                f"{self.input_size}, got shape {tuple(input.shape)}"
+            )
+        if input.shape[1 if self.batch_first and input.ndim == 3 else 0] == 0:
+            raise ValueError(
+                f"{who} expects a sequence of at least one step, got shape {tuple(input.shape)}"
+            )
+        return input.ndim == 3
+
+    def _state_sizes(self) -> tuple[int, ...]:
+        """The length of each state's last axis."""
+        return (self.proj_size or self.hidden_size,)
+
+    def _initial(
+        self, x: Tensor, states: tuple[Tensor, ...] | None, *, batched: bool, given: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The initial states as (layers · directions, batch, size); zeros when none are given."""
+        rows, batch = self.num_layers * self._directions, x.shape[1]
+        sizes = self._state_sizes()
+        if states is None:
+            return tuple(weft.zeros(rows, batch, size, dtype=x.dtype) for size in sizes)
+        if len(states) != len(sizes):
+            raise ValueError(
+                f"{type(self).__name__} expects {len(sizes)} initial states, got {len(states)}"
+            )
+        checked = []
+        for state, size in zip(states, sizes, strict=True):
+            expected = (rows, batch, size) if batched else (rows, size)
+            if tuple(state.shape) != expected:
+                raise ValueError(
+                    f"{type(self).__name__} expects an initial state of shape {expected} for "
+                    f"input of shape {tuple(given.shape)}, got {tuple(state.shape)}"
+                )
+            checked.append(state if batched else state.unsqueeze(1))
+        return tuple(checked)
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        if self.proj_size:
+            text += f", proj_size={self.proj_size}"
+        if self.num_layers != 1:
+            text += f", num_layers={self.num_layers}"
+        if not self.bias:
+            text += f", bias={self.bias}"
+        if self.batch_first:
+            text += f", batch_first={self.batch_first}"
+        if self.dropout != 0:
+            text += f", dropout={self.dropout}"
+        if self.bidirectional:
+            text += f", bidirectional={self.bidirectional}"
+        return text
+
+
+class RNN(RNNBase):
+    """Elman's network over a sequence; each step is that of `RNNCell`.
+
+    Args:
+        input_size: length of the input's last axis.
+        hidden_size: length of the state's last axis.
+        num_layers: how many networks are stacked.
+        nonlinearity: "tanh" or "relu".
+        bias, batch_first, dropout, bidirectional, device, dtype: as for `RNNBase`.
+
+    Source: PyTorch's `torch.nn.RNN`.
+    """
+
+    _gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        recurrence.nonlinearity(nonlinearity)
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            device=device, dtype=dtype,
+        )  # fmt: skip
+        self.nonlinearity = nonlinearity
+        self.mode = f"RNN_{nonlinearity.upper()}"
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """All outputs and the final state.
+
+        Args:
+            input: (time, batch, input_size), (batch, time, input_size) with `batch_first`, or
+                (time, input_size).
+            hx: (num_layers · directions, batch, hidden_size), without the batch axis for an
+                unbatched input; zeros when None.
+
+        Returns:
+            The last layer's outputs, laid out like the input, and the final states, like `hx`.
+        """
+        output, (hidden,) = self._run(input, None if hx is None else (hx,))
+        return output, hidden
+
+    def _step(
+        self,
+        from_input: Tensor,
+        from_state: Tensor,
+        state: tuple[Tensor, ...],
+        weight_hr: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        return (recurrence.nonlinearity(self.nonlinearity)(from_input + from_state),)
+
+
+class LSTM(RNNBase):
+    """Long short-term memory over a sequence; each step is that of `LSTMCell`.
+
+    Args:
+        input_size: length of the input's last axis.
+        hidden_size: length of the cell's last axis, and of the state's without a projection.
+        num_layers: how many networks are stacked.
+        bias, batch_first, dropout, bidirectional, proj_size, device, dtype: as for `RNNBase`.
+
+    Source: Hochreiter and Schmidhuber 1997; with `proj_size` Sak et al. 2014; PyTorch's
+    `torch.nn.LSTM`.
+    """
+
+    _gates = 4
+
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """All outputs and the final state.
+
+        Args:
+            input: (time, batch, input_size), (batch, time, input_size) with `batch_first`, or
+                (time, input_size).
+            hx: h and c, each (num_layers · directions, batch, its size), without the batch axis
+                for an unbatched input; zeros when None.
+
+        Returns:
+            The last layer's outputs, laid out like the input, and the final (h, c), like `hx`.
+        """
+        return self._run(input, hx)
+
+    def _state_sizes(self) -> tuple[int, ...]:
+        return (self.proj_size or self.hidden_size, self.hidden_size)
+
+    def _step(
+        self,
+        from_input: Tensor,
+        from_state: Tensor,
+        state: tuple[Tensor, ...],
+        weight_hr: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        hidden, cell = recurrence.lstm_step(from_input + from_state, state[1])
+        if weight_hr is not None:
+            hidden = recurrence.project(hidden, weight_hr, None)
+        return hidden, cell
+
+
+class GRU(RNNBase):
+    """Gated recurrent units over a sequence; each step is that of `GRUCell`.
+
+    Args:
+        input_size: length of the input's last axis.
+        hidden_size: length of the state's last axis.
+        num_layers: how many networks are stacked.
+        bias, batch_first, dropout, bidirectional, device, dtype: as for `RNNBase`.
+
+    Source: Cho et al. 2014, with PyTorch's place for the reset gate; `torch.nn.GRU`.
+    """
+
+    _gates = 3
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            device=device, dtype=dtype,
+        )  # fmt: skip
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """All outputs and the final state; arguments and results as for `RNN`."""
+        output, (hidden,) = self._run(input, None if hx is None else (hx,))
+        return output, hidden
+
+    def _step(
+        self,
+        from_input: Tensor,
+        from_state: Tensor,
+        state: tuple[Tensor, ...],
+        weight_hr: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        return (recurrence.gru_step(from_input, from_state, state[0]),)
