@@ -21,7 +21,7 @@ from weft_vision import models
 pytestmark = pytest.mark.network
 
 LOGITS = 1e-3  # what the project promises; float32 sums of a thousand terms in another order
-GRADIENTS = 2e-3  # of the largest gradient of a parameter
+GRADIENTS = 1e-10  # in float64: in float32 a ReLU6 that falls on the other side of a kink decides
 
 
 class TorchInvertedResidual(nn.Module):
@@ -170,28 +170,29 @@ def test_every_tensor_of_the_file_was_read_as_torch_reads_it(name, published):
 @pytest.mark.parametrize("training", [True, False])
 def test_loss_gradients_and_statistics_of_a_step_are_pytorchs(training):
     rows = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 40, 1, 2)]
+    weft.manual_seed(0)
     ours = models.MobileNetV2(num_classes=5, inverted_residual_setting=rows, dropout=0.0)
-    theirs = TorchMobileNetV2(rows, classes=5)
+    ours.to(weft.float64)
+    theirs = TorchMobileNetV2(rows, classes=5).double()
     start = {k: torch.from_numpy(v.detach().numpy().copy()) for k, v in ours.state_dict().items()}
     theirs.load_state_dict(start)
     ours.train(training)
     theirs.train(training)
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((4, 3, 48, 48)).astype(np.float32)
+    x = rng.standard_normal((4, 3, 48, 48))
     classes = rng.integers(0, 5, 4)
     our_loss = weft.nn.functional.cross_entropy(ours(weft.from_numpy(x)), weft.tensor(classes))
     our_loss.backward()
     their_loss = F.cross_entropy(theirs(torch.from_numpy(x)), torch.from_numpy(classes))
     their_loss.backward()
-    assert our_loss.item() == pytest.approx(their_loss.item(), rel=1e-5)
+    assert our_loss.item() == pytest.approx(their_loss.item(), rel=1e-12)
     expected = dict(theirs.named_parameters())
     for name, parameter in ours.named_parameters():
         gradient = expected[name].grad.numpy()
-        scale = max(np.abs(gradient).max(), 1e-6)
         np.testing.assert_allclose(
-            parameter.grad.numpy() / scale, gradient / scale, atol=GRADIENTS, err_msg=name
+            parameter.grad.numpy(), gradient, atol=GRADIENTS, rtol=1e-7, err_msg=name
         )
     for name, value in theirs.state_dict().items():
         np.testing.assert_allclose(
-            ours.state_dict()[name].detach().numpy(), value.numpy(), atol=1e-5, err_msg=name
+            ours.state_dict()[name].detach().numpy(), value.numpy(), atol=1e-12, err_msg=name
         )

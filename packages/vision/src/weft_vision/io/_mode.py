@@ -29,8 +29,8 @@ class ImageReadMode(StrEnum):
         try:
             return cls(mode.lower())
         except ValueError:
-            near = difflib.get_close_matches(mode.lower(), list(cls), n=1)
-            hint = f"; did you mean {near[0].value!r}?" if near else ""
+            near = difflib.get_close_matches(mode.lower(), [m.value for m in cls], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
                 f"decode_image: mode must be one of {[m.value for m in cls]}, got {mode!r}{hint}"
             ) from None

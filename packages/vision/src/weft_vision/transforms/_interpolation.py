@@ -28,8 +28,8 @@ class InterpolationMode(StrEnum):
         try:
             return cls(name.lower())
         except ValueError:
-            near = difflib.get_close_matches(name.lower(), list(cls), n=1)
-            hint = f"; did you mean {near[0].value!r}?" if near else ""
+            near = difflib.get_close_matches(name.lower(), [m.value for m in cls], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
                 f"resize: interpolation must be one of {[m.value for m in cls]}, got {name!r}{hint}"
             ) from None
