@@ -210,6 +210,29 @@ def test_a_stop_in_the_middle_ends_pip_and_leaves_nothing(stage_pip: Stage) -> N
     assert stage_pip.hub().download("a/line").files
 
 
+def test_a_folder_that_pip_removes_while_it_is_watched_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("gone", 9), ("stays", 5)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.whl").write_bytes(b"x" * size)
+    scandir, stat = os.scandir, os.stat
+
+    def vanishing(call: Any) -> Any:
+        def wrapped(path: Any = ".", *arguments: Any, **options: Any) -> Any:
+            if "gone" in str(path):
+                raise FileNotFoundError(2, "No such file or directory", str(path))
+            return call(path, *arguments, **options)
+
+        return wrapped
+
+    assert pip_source._largest_wheel(tmp_path) == 9
+    monkeypatch.setattr(os, "stat", vanishing(stat))
+    assert pip_source._largest_wheel(tmp_path) == 5
+    monkeypatch.setattr(os, "scandir", vanishing(scandir))
+    assert pip_source._largest_wheel(tmp_path) == 5
+
+
 @pytest.mark.parametrize(
     ("said", "says"),
     [

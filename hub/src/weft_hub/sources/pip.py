@@ -9,12 +9,12 @@ downloads one wheel whose digest is pinned, and one member of it is read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -81,7 +81,7 @@ class PipSource:
             return str(error)
         return None
 
-    @contextmanager
+    @contextlib.contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable]:
         """Download the wheel that `uri` names and open the member."""
         try:
@@ -214,11 +214,11 @@ def _not_found(said: str, wanted: WheelMember) -> str:
 
 def _largest_wheel(folder: Path) -> int:
     largest = 0
-    for path in folder.rglob("*.whl"):
-        try:
-            largest = max(largest, path.stat().st_size)
-        except OSError:  # pip moved it between the listing and the look
-            continue
+    for parent, _, names in os.walk(folder):  # skips a folder that pip has just removed
+        for name in names:
+            if name.endswith(".whl"):
+                with contextlib.suppress(OSError):  # pip has just moved it
+                    largest = max(largest, os.stat(os.path.join(parent, name)).st_size)
     return largest
 
 
