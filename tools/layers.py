@@ -18,14 +18,14 @@ from pathlib import Path
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"weft"}),  # the package itself: its table of contents
     frozenset(
-        {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "func"}
-        | {"autograd", "testing"}
+        {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "testing"}
+        | {"config"}
     ),
-    frozenset({"tensor", "random", "printing"}),
+    frozenset({"_tensor", "_functions", "printing", "random", "autograd", "func"}),
     frozenset({"transforms", "compile"}),
     frozenset({"ops"}),
     frozenset({"_core"}),
-    frozenset({"_backend"}),
+    frozenset({"_backend", "version"}),
 )
 # Layers from this one up are written against the public names and may say `import weft`.
 PUBLIC_LAYER = 1

@@ -60,8 +60,8 @@ def write(tree: Path, module: str, text: str) -> None:
 
 
 def test_a_tree_that_keeps_the_rules_has_no_violations(tree: Path) -> None:
-    write(tree, "weft.__init__", "from weft.tensor import Tensor\nfrom . import nn\n")
-    write(tree, "weft.tensor", "from weft import ops\nfrom weft._core.modes import grad\n")
+    write(tree, "weft.__init__", "from weft._tensor import Tensor\nfrom . import nn\n")
+    write(tree, "weft._tensor", "from weft import ops\nfrom weft._core.modes import grad\n")
     write(tree, "weft.nn.linear", "import weft\nfrom .module import Module\n")
     write(tree, "weft._backend.numpy_", "import numpy as np\n")
     write(tree, "weft_vision.io", "import PIL.Image\nfrom weft.nn import Module\n")
@@ -71,11 +71,11 @@ def test_a_tree_that_keeps_the_rules_has_no_violations(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "text", "said"),
     [
-        ("weft.ops.matmul", "from weft.tensor import Tensor", "points upward"),
+        ("weft.ops.matmul", "from weft._tensor import Tensor", "points upward"),
         ("weft.ops.matmul", "from ..transforms.tape import record", "points upward"),
         ("weft._core.dispatch", "def late():\n    from weft import ops", "points upward"),
         ("weft._core.dispatch", "import weft", "below the package's public names"),
-        ("weft.tensor", "from weft import nn", "points upward"),
+        ("weft._tensor", "from weft import nn", "points upward"),
         ("weft.nn.linear", "import numpy", "only weft._backend imports numpy"),
         ("weft.gadgets", "import math", "stands in no layer"),
         ("weft_vision.io", "from weft._core import op", "that is private"),
@@ -98,7 +98,7 @@ def test_an_import_for_type_checking_alone_is_allowed(tree: Path) -> None:
     write(
         tree,
         "weft.ops.matmul",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from weft.tensor import Tensor\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from weft._tensor import Tensor\n",
     )
     assert layers.violations(tree) == []
 
@@ -108,7 +108,7 @@ def test_the_branch_beside_a_type_checking_block_still_counts(tree: Path) -> Non
         tree,
         "weft.ops.matmul",
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    import weft.tensor\nelse:\n    import weft.transforms.tape\n",
+        "if TYPE_CHECKING:\n    import weft._tensor\nelse:\n    import weft.transforms.tape\n",
     )
     (found,) = layers.violations(tree)
     assert "weft.transforms.tape" in found
