@@ -33,7 +33,7 @@ class ImageClassification:
         std: what to divide by a channel; ImageNet's if not given.
 
     Source: torchvision's preset of the same name; its resizing of tensors, to which a uint8 image
-    here adds that the result equals Pillow's.
+    here adds that the bytes are Pillow's.
 
     Example:
         >>> import weft, weft_vision

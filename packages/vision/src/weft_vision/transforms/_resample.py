@@ -60,7 +60,7 @@ def resample(
 
 
 def resample_uint8(image: weft.Tensor, height: int, width: int, *, kernel: str) -> weft.Tensor:
-    """An antialiased 8-bit image of another size, equal to Pillow's bit for bit.
+    """An antialiased 8-bit image of another size; each axis equals Pillow's bit for bit.
 
     Pillow rounds the weights to 22-bit fixed point and the image to 8 bits between the two passes.
     The sums are integers below 2**53, so a product of float64 matrices computes them exactly.

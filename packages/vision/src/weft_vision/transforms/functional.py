@@ -32,8 +32,10 @@ def resize(
 ) -> weft.Tensor:
     """The image at another size.
 
-    An antialiased uint8 image equals Pillow's `Image.resize` bit for bit. A floating image agrees
-    with PyTorch's `interpolate`, antialiased or not, and the result is differentiable.
+    An antialiased uint8 image is resized as Pillow does it, the width first and then the height:
+    bit for bit what Pillow 10 to 12 give. (Pillow 13 takes the height first for some sizes.) A
+    floating image agrees with PyTorch's `interpolate`, antialiased or not, and the result is
+    differentiable.
 
     Args:
         image: (..., height, width), uint8 or floating.
