@@ -29,6 +29,8 @@ DTYPES = [
     torch.complex64,
     torch.complex128,
 ]
+# Of these torch keeps the storage untyped.
+UNTYPED = (torch.uint16, torch.uint32, torch.uint64)
 
 
 def bytes_of(tensor: torch.Tensor) -> bytes:
@@ -82,14 +84,18 @@ def same(request, tmp_path: Path):
         finally:
             torch.serialization.set_crc32_options(True)
         ours = weft.io.load_pytorch(path, check_crc=True)
-        assert_same(ours, torch.load(path, weights_only=True))
+        # torch's own restricted loader warns of protocol 4; the file is ours, so its full one may.
+        theirs = torch.load(path, weights_only="protocol" not in request.param)
+        assert_same(ours, theirs)
         return ours
 
     return check
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_each_dtype_loads_alike(same, dtype):
+def test_each_dtype_loads_alike(same, dtype, request):
+    if dtype in UNTYPED and "legacy" in request.node.callspec.id:
+        pytest.skip("torch 2.13 cannot load the legacy files that it writes of this dtype")
     generator = torch.Generator().manual_seed(0)
     numbers = torch.randint(0, 2 if dtype is torch.bool else 100, (3, 4), generator=generator)
     same({"matrix": numbers.to(dtype), "scalar": numbers[0, 0].to(dtype), "none": numbers[:0]})
@@ -179,19 +185,19 @@ def test_a_float8_tensor_is_refused_by_dtype(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "value",
+    "make",
     [
-        torch.nn.Linear(2, 2),
-        {"sparse": torch.eye(3).to_sparse()},
-        {"array": np.ones(3)},
-        {"quantised": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8)},
+        lambda: torch.nn.Linear(2, 2),
+        lambda: torch.eye(3).to_sparse(),
+        lambda: np.ones(3),
+        lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
     ],
     ids=["module", "sparse", "numpy", "quantised"],
 )
 @pytest.mark.filterwarnings("ignore")  # torch warns of what it calls deprecated in these
-def test_what_is_more_than_tensors_and_plain_containers_is_refused(tmp_path, value):
+def test_what_is_more_than_tensors_and_plain_containers_is_refused(tmp_path, make):
     path = tmp_path / "more.pth"
-    torch.save(value, path)
+    torch.save({"it": make()}, path)
     with pytest.raises(weft.io.UnsafeCheckpointError, match="the checkpoint wants "):
         weft.io.load_pytorch(path)
 
@@ -211,7 +217,7 @@ def test_weights_of_a_script_have_the_names_of_its_state_dict(tmp_path):
         torch.jit.save(torch.jit.trace(Net().eval(), torch.rand(1, 1, 8)), path)
         theirs = torch.jit.load(path).state_dict()
     ours = weft.io.load_torchscript(path)
-    assert_same({key: ours[key].detach() for key in theirs}, dict(theirs))
+    assert_same({key: ours[key] for key in theirs}, dict(theirs))
     assert set(ours) == set(theirs)
 
 

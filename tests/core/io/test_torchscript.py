@@ -52,6 +52,7 @@ def test_tensors_come_by_their_dotted_paths(load):
     loaded = load(tree)
     assert set(loaded) == {"scale", "encoder.0.weight", "encoder.0.bias"}
     assert loaded["encoder.0.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert not loaded["encoder.0.weight"].requires_grad
 
 
 def test_lists_and_type_tags_of_torchscript_are_read_and_left_out(load):

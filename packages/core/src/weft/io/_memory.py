@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import platform
 import stat
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["Region", "bytes_of", "flat_tensor", "has_dtype", "read_regular_file"]
 
 _CHUNK = 1 << 20
+# The mmap module of Python 3.11 does not name this flag of Linux; its value is one of the kernel's
+# stable interface on the processors listed, and differs on a few old ones.
+_MAP_NORESERVE: int = getattr(mmap, "MAP_NORESERVE", 0)
+if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64", "riscv64"):
+    _MAP_NORESERVE = 0x4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,25 @@ def read_regular_file(path: str | os.PathLike[str], origin: str, *, mapped: bool
         if size == 0:
             raise FormatError(f"{origin}: the file is empty; was its download cut short?")
         if mapped:
-            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY))
+            return memoryview(_private_map(file.fileno(), size))
         memory = memoryview(bytearray(size))
         filled = 0
         while filled < size and (count := file.readinto(memory[filled:])):
             filled += count
     return memory[:filled]
+
+
+def _private_map(descriptor: int, size: int) -> mmap.mmap:
+    if _MAP_NORESERVE:
+        # Linux counts a private writable map as if all of it were going to be written, and refuses
+        # one larger than memory; a file of weights may well be, and is only ever read in parts.
+        return mmap.mmap(
+            descriptor,
+            size,
+            flags=mmap.MAP_PRIVATE | _MAP_NORESERVE,
+            prot=mmap.PROT_READ | mmap.PROT_WRITE,
+        )
+    return mmap.mmap(descriptor, size, access=mmap.ACCESS_COPY)
 
 
 def has_dtype(name: str) -> bool:

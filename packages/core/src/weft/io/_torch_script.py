@@ -53,7 +53,7 @@ def read_script_weights(memory: memoryview, origin: str, *, check_crc: bool) -> 
             elif isinstance(value, weft.Tensor):
                 if path + name in found:
                     raise FormatError(f"{origin}: two tensors are called {shown(path + name)}")
-                found[path + name] = value
+                found[path + name] = value.detach()
         pending.extend(reversed(inner))
     return found
 

@@ -94,7 +94,7 @@ def load_torchscript(
     Of the program in the archive nothing is executed or even read: its modules come as names with
     attributes. Names are paths of attributes (`encoder.0.weight`), as in the module's state_dict;
     beside parameters and buffers they cover any other attribute that is a tensor. Tensors inside
-    lists or dicts are left out.
+    lists or dicts are left out. None requires a gradient, as in a state_dict.
 
     Args:
         path: the file.
