@@ -115,6 +115,18 @@ def test_an_empty_weight_is_left_alone_with_a_warning() -> None:
         init.kaiming_uniform_(weft.empty(0, 3))
 
 
+def test_truncated_normal_keeps_its_limits_and_its_shape() -> None:
+    x = init.trunc_normal_(weft.empty(8000), std=0.5, a=-0.5, b=1.0)
+    assert x.min().item() >= -0.5
+    assert x.max().item() <= 1.0
+    # within one deviation below and two above: (Φ'(-1) - Φ'(2)) / (Φ(2) - Φ(-1)) = 0.2296
+    assert x.mean().item() == pytest.approx(0.5 * 0.2296, abs=0.01)
+    narrow = init.trunc_normal_(weft.empty(2000), std=10.0, a=-0.1, b=0.1)
+    assert_uniform(narrow, 0.1)
+    with pytest.raises(ValueError, match=r"\[1, 1\] holds none of a normal distribution"):
+        init.trunc_normal_(weft.empty(2), a=1, b=1)
+
+
 def test_eye_and_dirac_pass_their_input_on() -> None:
     assert init.eye_(weft.empty(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
     with pytest.raises(ValueError, match=r"eye_ needs a matrix"):

@@ -207,7 +207,7 @@ def test_group_norm_of_one_group_is_layer_norm_and_of_all_is_per_channel() -> No
     assert flat(nn.GroupNorm(4, 4)(x)) == near(flat(per_channel(x)))
     with pytest.raises(ValueError, match=r"divisible by num_groups, got 4 and 3"):
         nn.GroupNorm(3, 4)
-    with pytest.raises(ValueError, match=r"the 5 channels .* not divisible by num_groups=2"):
+    with pytest.raises(ValueError, match=r"5 channels into 2 groups"):
         nn.GroupNorm(2, 4)(weft.ones(1, 5))
 
 
@@ -247,14 +247,10 @@ def test_softmax_and_softmin_sum_to_one_along_their_axis() -> None:
 def test_activations_refuse_what_cannot_be() -> None:
     with pytest.raises(ValueError, match=r"max_val must exceed min_val, got 0 and 1"):
         nn.Hardtanh(1, 0)
-    with pytest.raises(ValueError, match=r"must have even length to be halved, got shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"dim -1 has odd length 3"):
         nn.GLU()(weft.ones(3))
-    with pytest.raises(ValueError, match=r"one for each of the 3 channels, got 2"):
+    with pytest.raises(ValueError, match=r"1 or 3 elements, got 2"):
         nn.PReLU(2)(weft.ones(1, 3))
-    with pytest.raises(ValueError, match=r"lambd must not be negative, got -1"):
-        nn.Softshrink(-1)(weft.ones(1))
-    with pytest.raises(ValueError, match=r"alpha must not be zero"):
-        nn.CELU(0)(weft.ones(1))
 
 
 def test_prelu_learns_and_resets_its_slopes() -> None:
@@ -270,10 +266,22 @@ def test_prelu_learns_and_resets_its_slopes() -> None:
     assert layer.weight.tolist() == [0.5, 0.5]
 
 
-def test_an_inplace_activation_leaves_its_input_alone() -> None:
+def test_an_inplace_activation_writes_into_its_input() -> None:
     x = weft.tensor([-1.0, 8.0])
-    assert nn.ReLU6(inplace=True)(x).tolist() == [0.0, 6.0]
-    assert x.tolist() == [-1.0, 8.0]
+    assert nn.ReLU6(inplace=True)(x) is x
+    assert x.tolist() == [0.0, 6.0]
+    assert nn.Dropout2d(1.0, inplace=True)(y := weft.ones(1, 2, 3, 3)) is y
+    assert y.sum().item() == 0
+
+
+def test_networks_with_inplace_activations_train() -> None:
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.ReLU(inplace=True), nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2),
+        nn.SiLU(inplace=True), nn.Flatten(), nn.Linear(8, 2), nn.Hardswish(inplace=True),
+        nn.Dropout(0.5, inplace=True),
+    )  # fmt: skip
+    net(weft.randn(3, 1, 6, 6)).sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
 
 
 # --- dropout -------------------------------------------------------------------------------------
@@ -401,7 +409,7 @@ def test_distances_are_their_formulas() -> None:
     a, b = weft.tensor([[3.0, 4.0]]), weft.tensor([[4.0, 3.0]])
     assert nn.CosineSimilarity()(a, b).item() == near(24 / 25)
     assert nn.PairwiseDistance()(a, b).item() == near(math.sqrt(2))
-    assert nn.PairwiseDistance(p=math.inf, keepdim=True)(a, 3 * b).tolist() == near([[9.0]])
+    assert nn.PairwiseDistance(p=math.inf, keepdim=True)(a, 3 * b).tolist() == [[near(9.0)]]
 
 
 @pytest.mark.parametrize(
@@ -448,9 +456,7 @@ def test_saturated_probabilities_give_finite_losses_and_gradients() -> None:
 
 def test_losses_refuse_shapes_that_would_broadcast() -> None:
     for loss in (nn.SmoothL1Loss(), nn.HuberLoss(), nn.BCELoss()):
-        with pytest.raises(ValueError, match=r"one shape, got \(3,\) and \(3, 1\)"):
+        with pytest.raises(ValueError, match=r"got \(3,\) and \(3, 1\)"):
             loss(weft.ones(3), weft.ones(3, 1))
-    with pytest.raises(ValueError, match=r"beta must not be negative, got -1"):
-        nn.SmoothL1Loss(beta=-1)(weft.ones(3), weft.ones(3))
     with pytest.raises(ValueError, match=r"delta must be positive, got 0"):
         nn.HuberLoss(delta=0)(weft.ones(3), weft.ones(3))

@@ -256,6 +256,28 @@ def test_gradients_flow_to_every_weight_and_to_the_first_step() -> None:
     assert x.grad[0].abs().sum().item() > 0
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_gradients_over_a_sequence_are_those_of_the_cell_in_a_loop(
+    kind: type[nn.Module], length: int
+) -> None:
+    cell_kind = {nn.LSTM: nn.LSTMCell, nn.GRU: nn.GRUCell, nn.RNN: nn.RNNCell}[kind]
+    layer = kind(3, 2, dtype=weft.float64)
+    cell = cell_kind(3, 2, dtype=weft.float64)
+    cell.load_state_dict({name.removesuffix("_l0"): p for name, p in layer.state_dict().items()})
+    one = f64(length, 4, 3).requires_grad_(True)
+    two = one.detach().clone().requires_grad_(True)
+    (layer(one)[0] ** 2).sum().backward()
+    state, total = None, weft.zeros((), dtype=weft.float64)
+    for t in range(length):
+        state = cell(two[t], state)
+        total = total + ((state[0] if kind is nn.LSTM else state) ** 2).sum()
+    total.backward()
+    assert flat(one.grad) == near(flat(two.grad))
+    for name, parameter in cell.named_parameters():
+        assert flat(getattr(layer, name + "_l0").grad) == near(flat(parameter.grad))
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [

@@ -60,7 +60,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         x1: any shape, floating.
         x2: a shape that broadcasts with it.
         dim: the axis.
-        eps: the least length that is divided by.
+        eps: the least length that is divided by. Where it is in force the gradient is this
+            formula's; PyTorch's is that of the formula without the maximum.
     """
     lengths = [
         ops.clamp(_norm(x, 2.0, dim, keepdim=True), min=eps) for x in weft.broadcast_tensors(x1, x2)

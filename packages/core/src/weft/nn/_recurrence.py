@@ -30,6 +30,21 @@ def project(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return F.linear(x, weight, bias)
 
 
+def steps(sequence: Tensor) -> list[Tensor]:
+    """The elements of axis 0, of which there is at least one.
+
+    By halves: the gradient of each piece is as large as what it was cut from, so cutting every
+    step from the whole would make the backward pass quadratic in the number of steps.
+    """
+    length = sequence.shape[0]
+    if length == 1:
+        return [sequence.squeeze(0)]
+    if not sequence.requires_grad:
+        return list(sequence.unbind(0))
+    first, second = sequence.split([length // 2, length - length // 2], 0)
+    return steps(first) + steps(second)
+
+
 def lstm_step(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """The new state and cell from the summed gates, (…, 4 hidden) in the order i, f, g, o."""
     i, f, g, o = gates.chunk(4, -1)

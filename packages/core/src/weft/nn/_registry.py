@@ -10,7 +10,7 @@ directly, as weight normalisation and functional calls do, stays right.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Registry(dict[str, T]):
             self[name] = default
         return self[name]
 
-    def update(self, *sources: Mapping[str, T] | Iterable[tuple[str, T]], **entries: T) -> None:
+    def update(self, *sources: Any, **entries: T) -> None:
         for name, value in dict(*sources, **entries).items():
             self[name] = value
 

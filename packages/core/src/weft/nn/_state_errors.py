@@ -22,8 +22,6 @@ class IncompatibleKeys(NamedTuple):
             f"unexpected_keys={self.unexpected_keys!r})"
         )
 
-    __str__ = __repr__
-
 
 class Mismatch(NamedTuple):
     """A name whose value cannot be loaded, and why."""

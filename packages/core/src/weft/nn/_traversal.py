@@ -137,7 +137,7 @@ class Traversal:
                     f"get_submodule({target!r}): {name!r} (in {where}) is no module but "
                     f"{type(module).__name__}"
                 )
-        return module  # type: ignore[return-value]  # every Traversal is a Module
+        return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
         """Put `module` at a dotted path; all but the last name must exist.

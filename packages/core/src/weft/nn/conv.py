@@ -126,18 +126,18 @@ class Convolution(Module):
             input, weight, bias, self.stride, padding, self.dilation, self.groups
         )
 
-    def _border(self) -> list[int]:
+    def _border(self) -> tuple[int, ...]:
         """The padding as F.pad takes it: before and after, the last axis first."""
         if self.padding == "valid":
-            return [0, 0] * self._axes
-        border = []
+            return (0, 0) * self._axes
+        border: list[int] = []
         for axis in reversed(range(self._axes)):
             if self.padding == "same":
                 total = self.dilation[axis] * (self.kernel_size[axis] - 1)
                 border += [total // 2, total - total // 2]
             else:
                 border += [int(self.padding[axis])] * 2
-        return border
+        return tuple(border)
 
     def extra_repr(self) -> str:
         text = (

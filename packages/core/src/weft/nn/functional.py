@@ -1,8 +1,8 @@
 """The functions behind the layers, under PyTorch's names: `import weft.nn.functional as F`.
 
-Most are ops of the core, each defined in one file of `weft.ops`; a test holds this list to the
-catalogue. The others, defined beside this file, add PyTorch's `inplace` or are composed of ops
-without rules of their own.
+Most are ops of the core; `_functions` is generated from the catalogue, and a test finds what is
+missing here. Those that PyTorch lets write over their input, and `embedding`, come in forms that
+add what the op leaves out; a few more are composed of ops without rules of their own.
 """
 
 from __future__ import annotations
@@ -23,23 +23,7 @@ from weft.nn._activations import (
     softmin,
     threshold,
 )
-from weft.nn._lookup import embedding
-from weft.nn._normalizing import (
-    bilinear,
-    cosine_similarity,
-    normalize,
-    pairwise_distance,
-    rms_norm,
-)
-from weft.nn._regrouping import (
-    channel_shuffle,
-    dropout1d,
-    dropout2d,
-    dropout3d,
-    pixel_shuffle,
-    pixel_unshuffle,
-)
-from weft.ops import (
+from weft.nn._functions import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
     adaptive_avg_pool3d,
@@ -78,9 +62,31 @@ from weft.ops import (
     softplus,
     softshrink,
     softsign,
-    tanh,
     tanhshrink,
 )
+from weft.nn._lookup import embedding
+from weft.nn._normalizing import (
+    bilinear,
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+    rms_norm,
+)
+from weft.nn._regrouping import (
+    channel_shuffle,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
+from weft.ops import tanh
+
+#: What replaces an op of the same name.
+REPLACED = [
+    celu, dropout, elu, embedding, hardsigmoid, hardswish, hardtanh, leaky_relu, mish, relu, relu6,
+    selu, silu, threshold,
+]  # fmt: skip
 
 __all__ = [
     "adaptive_avg_pool1d",

@@ -95,6 +95,42 @@ def _drawn_dtype(tensor: Tensor) -> weft.dtype:
     return tensor.dtype if tensor.dtype.itemsize >= 4 else weft.float32
 
 
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Any = None,
+) -> Tensor:
+    """Fill with normally distributed numbers that lie within [a, b].
+
+    `mean + std · Φ⁻¹(u)`, u uniform between Φ((a − mean) / std) and Φ((b − mean) / std).
+
+    Args:
+        tensor: what is filled.
+        mean: the mean before the truncation.
+        std: the deviation before the truncation.
+        a: the lower limit.
+        b: the upper limit.
+        generator: where the numbers come from.
+
+    Raises:
+        ValueError: the limits hold no part of the distribution that numbers can be drawn from.
+    """
+    low, high = (math.erf((limit - mean) / (std * math.sqrt(2))) for limit in (a, b))
+    if not low < high:
+        raise ValueError(
+            f"trunc_normal_: [{a}, {b}] holds none of a normal distribution of mean {mean} and "
+            f"deviation {std}"
+        )
+    with weft.no_grad():
+        # float64 whatever the tensor's dtype: the tails are where erfinv is steep.
+        drawn = weft.rand(tensor.shape, generator=generator, dtype=weft.float64)
+        normal = weft.erfinv(drawn * (high - low) + low) * (std * math.sqrt(2)) + mean
+        return tensor.copy_(normal.clamp(a, b))
+
+
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
     with weft.no_grad():

@@ -160,8 +160,10 @@ class ParameterDict(Module):
     def update(self, parameters: Mapping[str, Any] | Iterable[Any]) -> None:
         """Add or replace values; a mapping, another ParameterDict, or pairs."""
         if isinstance(parameters, (Mapping, ParameterDict)):
-            parameters = parameters.items()
-        for key, value in parameters:
+            pairs: Iterable[Any] = parameters.items()
+        else:
+            pairs = parameters
+        for key, value in pairs:
             self[key] = value
 
     def extra_repr(self) -> str:

@@ -166,7 +166,7 @@ class RNNBase(Module):
             getattr(self, "weight_ih" + suffix),
             getattr(self, "bias_ih" + suffix) if self.bias else None,
         )
-        steps = list(projected.unbind(0))
+        steps = recurrence.steps(projected)
         outputs = []
         for step in reversed(steps) if direction else steps:
             state = self._step(
