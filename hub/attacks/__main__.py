@@ -1,4 +1,4 @@
-"""Run the attacks: `python -m hub.attacks [NAME...]`; exit code 1 if any of them got through."""
+"""Run the attacks: `python -m hub.attacks [NAME...]`; exit code 1 if one is not beaten as meant."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ def main(names: list[str]) -> int:
     for name in names or NAMES:
         result = run(name)
         through += not result.beaten
-        print(f"{'beaten' if result.beaten else 'GOT THROUGH':<12} {name}: {result.what}")
-        print(f"{'':<12} {result.how}")
-    print(f"{len(names or NAMES) - through} beaten, {through} got through")
+        how = result.how if len(result.how) <= 300 else result.how[:299] + "…"
+        print(f"{'beaten' if result.beaten else 'NOT BEATEN':<11} {name}: {result.what}")
+        print(f"{'':<11} {how}")
+    print(f"{len(names or NAMES) - through} beaten as meant, {through} not")
     return 1 if through else 0
 
 
