@@ -88,9 +88,9 @@ from weft.ops.exponential import (
     exp2,
     expm1,
     log,
+    log10,
     log1p,
     log2,
-    log10,
     rsqrt,
     sqrt,
 )
@@ -158,6 +158,7 @@ from weft.ops.rounding import (
     trunc,
 )
 from weft.ops.shape import (
+    as_strided,
     flatten,
     flip,
     movedim,
@@ -211,6 +212,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "as_strided",
     "asin",
     "atan",
     "atan2",
@@ -270,9 +272,9 @@ __all__ = [
     "le",
     "linspace",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "log_softmax",
     "logical_and",
     "logical_not",

@@ -151,6 +151,8 @@ def convolution(
         (m - d * (k - 1) - 1) // s + 1
         for m, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
     ]
+    if min(out, default=1) < 1:
+        raise ValueError("no place for the kernel")  # the shape rule tells the user the numbers
     if c_group == 1 and o == groups:
         return _depthwise(xp, x, w, out, stride, dilation)
     if math.prod(kernel) == 1 and groups == 1 and all(s == 1 for s in stride):

@@ -8,7 +8,7 @@ from weft._core import dtypes
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
-from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
 
@@ -20,7 +20,7 @@ def _canonical(input: Any, dim: Any) -> dict[str, Any]:
 @linear(
     shape=lambda x, *, dim: x.like(dtype=_summed(x.dtype)),
     transpose=lambda g, x, *, dim: running_sum(g.flip((dim,)), dim).flip((dim,)) if g.ndim else g,
-    batch=with_params("running_sum", lambda size, params: shift_dims("dim")(size, params)),
+    batch=along_dim("running_sum"),
     canonical=_canonical,
     widen=True,
     namespaces=(),

@@ -178,6 +178,12 @@ def binary_cross_entropy_with_logits(
     return _reduced(name, loss if weight is None else loss * weight, reduction)
 
 
+def _log_above(p: Tensor) -> Tensor:
+    """Return the logarithm, at least -100, with a finite gradient also where p is 0."""
+    tiny = 2.0**-126 if p.dtype.itemsize > 2 else 2.0**-14
+    return where(p >= tiny, log(clamp(p, min=tiny)), -100.0)
+
+
 @composite(
     samples=(Sample(array(2, 3, low=0.1, high=0.9), array(2, 3, low=0.0)),),
     errors=_PAIR_ERRORS[:1],
@@ -201,7 +207,7 @@ def binary_cross_entropy(
         ShapeError: the shapes differ.
     """
     _same_shape("binary_cross_entropy", input, target)
-    yes, no = clamp(log(input), -100.0), clamp(log(1 - input), -100.0)
+    yes, no = _log_above(input), _log_above(1 - input)
     loss = -(target * yes + (1 - target) * no)
     return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 

@@ -1,10 +1,14 @@
-"""Pooling: the largest or the mean of windows, at fixed steps or to a fixed size."""
+"""Pooling: the largest or the mean of windows, at fixed steps or to a fixed size.
+
+Each kind is one function of the number of spatial dims; the public functions of one, two and three
+dims are made from it at the end of the file.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from weft._core import catalogue, dtypes
@@ -13,17 +17,23 @@ from weft._core.errors import ShapeError
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
-from weft.ops.creation import tensor
+from weft.ops.creation import ones, tensor
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.indexing import picked
 from weft.ops.padding import constant_pad
 from weft.ops.reductions import mean, sum
 
+Ints = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
 _PLACES = not_differentiable("it finds places, which are whole numbers")
 
 
-def _per_dim(name: str, setting: str, value: Any, count: int, least: int) -> tuple[int, ...]:
+# --- windows -----------------------------------------------------------------------------------
+
+
+def _per_dim(name: str, setting: str, value: Any, count: int, least: int) -> Ints:
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
     if len(values) != count or any(not isinstance(v, int) or v < least for v in values):
         raise ValueError(
@@ -32,43 +42,63 @@ def _per_dim(name: str, setting: str, value: Any, count: int, least: int) -> tup
     return values
 
 
-def _checked(
-    name: str, input: Tensor, kernel_size: Any, stride: Any, padding: Any, count: int
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    kernel = _per_dim(name, "kernel_size", kernel_size, count, 1)
-    steps = kernel if stride is None else _per_dim(name, "stride", stride, count, 1)
-    pads = _per_dim(name, "padding", padding, count, 0)
+def _require_dims(name: str, input: Tensor, count: int) -> None:
     if input.ndim not in (count + 1, count + 2):
         raise ShapeError(
             f"{name}: input must have {count + 2} dims (N, C, *spatial), or {count + 1} without N, "
             f"got shape {tuple(input.shape)}"
         )
-    for p, k in zip(pads, kernel, strict=True):
+
+
+def _windows(
+    name: str,
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    count: int,
+) -> dict[str, Any]:
+    """Return kernel, stride, (low, high) padding and dilation per spatial dim, checked to fit."""
+    _require_dims(name, input, count)
+    kernel = _per_dim(name, "kernel_size", kernel_size, count, 1)
+    steps = kernel if stride in (None, ()) else _per_dim(name, "stride", stride, count, 1)
+    pads = _per_dim(name, "padding", padding, count, 0)
+    spread = _per_dim(name, "dilation", dilation, count, 1)
+    pairs = []
+    spatial = tuple(input.shape)[input.ndim - count :]
+    for n, k, s, p, d in zip(spatial, kernel, steps, pads, spread, strict=True):
         if 2 * p > k:
             raise ValueError(f"{name}: padding {pads} must be at most half of the kernel {kernel}")
-    return kernel, steps, pads
+        reach = d * (k - 1) + 1
+        if n + 2 * p < reach:
+            raise ShapeError(
+                f"{name}: the window {kernel} is larger than the padded input (input.shape == "
+                f"{tuple(input.shape)}, padding {pads}); pad more or use a smaller window"
+            )
+        high = p
+        if ceil_mode:
+            places = -(-(n + 2 * p - reach) // s) + 1
+            places -= (places - 1) * s >= n + p  # the last window must begin inside
+            high = max(p, (places - 1) * s + reach - n - p)
+        pairs.append((p, high))
+    return {"kernel": kernel, "stride": steps, "padding": tuple(pairs), "dilation": spread}
 
 
-def _windows_shape(
-    x: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any
+def _pooled_shape(
+    x: Any, *, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints
 ) -> tuple[int, ...]:
-    lead = x.shape[: x.ndim - len(kernel)]
-    lengths = tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(
-            x.shape[len(lead) :], kernel, stride, padding, dilation, strict=True
-        )
-    )
-    if min(lengths) < 1:
-        raise ShapeError(
-            f"pooling: the window {kernel} is larger than the padded input (input.shape == "
-            f"{x.shape}, padding {padding})"
-        )
-    return (*lead, *lengths)
+    lead = x.shape[: len(x.shape) - len(kernel)]
+    sides = zip(x.shape[len(lead) :], kernel, stride, padding, dilation, strict=True)
+    return (*lead, *((n + a + b - d * (k - 1) - 1) // s + 1 for n, k, s, (a, b), d in sides))
+
+
+# --- the largest -------------------------------------------------------------------------------
 
 
 @custom(
-    shape=lambda x, **geometry: Aval(_windows_shape(x, **geometry), dtypes.int64.numpy),
+    shape=lambda x, **geometry: Aval(_pooled_shape(x, **geometry), dtypes.int64.numpy),
     vjp=_PLACES,
     jvp=_PLACES,
     batch=lambda size, batched, x, **geometry: largest_places(x, **geometry),
@@ -77,7 +107,7 @@ def _windows_shape(
             array(2, 2, 5, 4, distinct=True),
             kernel=(3, 2),
             stride=(2, 2),
-            padding=(1, 0),
+            padding=((1, 2), (0, 0)),
             dilation=(1, 1),
         ),
     ),
@@ -85,13 +115,7 @@ def _windows_shape(
     methods=(),
 )
 def largest_places(
-    xp: Any,
-    x: Any,
-    *,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
+    xp: Any, x: Any, *, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints
 ) -> Any:
     """Where in the flattened spatial dims the largest element of each window is.
 
@@ -99,64 +123,105 @@ def largest_places(
         input: (..., *spatial).
         kernel: the window's lengths.
         stride: from one window to the next.
-        padding: on both sides, never the largest.
+        padding: (low, high) per spatial dim, never the largest.
         dilation: step within a window.
 
     Returns:
         Tensor: int64, (..., *out).
     """
     count = len(kernel)
-    lead = x.shape[:-count]
-    spatial = x.shape[-count:]
-    out = _windows_shape(
-        Aval(x.shape, x.dtype), kernel=kernel, stride=stride, padding=padding, dilation=dilation
-    )[len(lead) :]
+    lead, spatial = x.shape[:-count], x.shape[-count:]
+    out = _pooled_shape(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     low = -math.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
-    widths = [(0, 0)] * len(lead) + [(p, p) for p in padding]
-    filled = xp.pad(x, widths, constant_values=low)
-    place = xp.arange(math.prod(spatial)).reshape(spatial)
-    places = xp.pad(place, [(p, p) for p in padding], constant_values=-1)
-    best = xp.full((*lead, *out), low, x.dtype)
-    where = xp.full((*lead, *out), -1, xp.int64)
+    filled = xp.pad(x, [(0, 0)] * len(lead) + list(padding), constant_values=low)
+    numbers = xp.arange(math.prod(spatial)).reshape(spatial)
+    numbers = xp.pad(numbers, padding, constant_values=-1)
+    best = xp.full(out, low, x.dtype)
+    where = xp.full(out, -1, xp.int64)
     for tap in itertools.product(*map(range, kernel)):
         region = tuple(
             slice(t * d, t * d + (n - 1) * s + 1, s)
-            for t, d, n, s in zip(tap, dilation, out, stride, strict=True)
+            for t, d, n, s in zip(tap, dilation, out[len(lead) :], stride, strict=True)
         )
         here = filled[(..., *region)]
-        inside = places[region] >= 0
-        # the first inside element always counts, so that a window of -inf or NaN has a place
+        inside = numbers[region] >= 0
+        # the first inside element always counts, so that a window of -inf has a place; NaN wins
         better = inside & ((here > best) | (where < 0) | ((here != here) & (best == best)))
         best = xp.where(better, here, best)
-        where = xp.where(better, places[region], where)
+        where = xp.where(better, numbers[region], where)
     return where
 
 
-def _max_pool(
-    count: int,
-    input: Tensor,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    return_indices: bool,
-) -> Any:
-    name = f"max_pool{count}d"
-    kernel, steps, pads = _checked(name, input, kernel_size, stride, padding, count)
-    places = largest_places(
-        input,
-        kernel=kernel,
-        stride=steps,
-        padding=pads,
-        dilation=_per_dim(name, "dilation", dilation, count, 1),
-    )
+def _adaptive_spans(length: int, parts: int) -> list[tuple[int, int]]:
+    """Return where each of the windows that divide a dim starts and ends."""
+    return [(i * length // parts, -(-(i + 1) * length // parts)) for i in range(parts)]
+
+
+@custom(
+    shape=lambda x, *, sizes: Aval(
+        (*x.shape[: len(x.shape) - len(sizes)], *sizes), dtypes.int64.numpy
+    ),
+    vjp=_PLACES,
+    jvp=_PLACES,
+    batch=lambda size, batched, x, *, sizes: adaptive_places(x, sizes=sizes),
+    samples=(Sample(array(2, 5, 4, distinct=True), sizes=(2, 3)),),
+    namespaces=(),
+    methods=(),
+)
+def adaptive_places(xp: Any, x: Any, *, sizes: Ints) -> Any:
+    """Where the largest element of each window is, when windows divide the spatial dims.
+
+    Args:
+        input: (..., *spatial).
+        sizes: how many windows per spatial dim.
+
+    Returns:
+        Tensor: int64, (..., *sizes), places in the flattened spatial dims.
+    """
+    count = len(sizes)
+    lead, spatial = x.shape[:-count], x.shape[-count:]
+    numbers = xp.arange(math.prod(spatial)).reshape(spatial)
+    where = xp.empty((*lead, *sizes), xp.int64)
+    spans = [_adaptive_spans(n, parts) for n, parts in zip(spatial, sizes, strict=True)]
+    for cell in itertools.product(*map(range, sizes)):
+        region = tuple(slice(*spans[dim][i]) for dim, i in enumerate(cell))
+        best = x[(..., *region)].reshape(*lead, -1).argmax(axis=-1)
+        where[(..., *cell)] = numbers[region].reshape(-1)[best]
+    return where
+
+
+def _at_places(input: Tensor, places: Tensor, count: int) -> Tensor:
     lead = tuple(input.shape)[: input.ndim - count]
     values = picked(input.reshape((*lead, -1)), places.reshape((*lead, -1)), dim=len(lead))
-    values = values.reshape(tuple(places.shape))
-    return (values, places) if return_indices else values
+    return values.reshape(tuple(places.shape))
 
 
-_MAX_DOC = """Largest element of each window over {dims}.
+# --- the public functions ----------------------------------------------------------------------
+
+_DIMS = {1: "one dim", 2: "two dims", 3: "three dims"}
+_SHAPES: dict[int, Ints] = {1: (5,), 2: (5, 4), 3: (5, 4, 3)}
+
+
+def _max_pool(count: int) -> Callable[..., Any]:
+    name = f"max_pool{count}d"
+
+    def function(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:
+        geometry = _windows(
+            name, input, kernel_size, stride, padding, dilation, ceil_mode, count
+        )
+        places = largest_places(input, **geometry)
+        values = _at_places(input, places, count)
+        return (values, places) if return_indices else values
+
+    function.__doc__ = f"""Largest element of each window over {_DIMS[count]}.
 
     Args:
         input: (N, C, *spatial), or without N.
@@ -164,23 +229,75 @@ _MAX_DOC = """Largest element of each window over {dims}.
         stride: from one window to the next; the window's lengths if None.
         padding: on both sides, at most half the window; never the largest.
         dilation: step within a window.
+        ceil_mode: whether a last window that begins inside may end outside.
         return_indices: whether to return also where in the flattened spatial dims they were.
 
     Returns:
-        Tensor: (N, C, *out), or with return_indices a tuple of that and int64 places.
+        Tensor: (N, C, *out), or with return_indices a tuple of that and int64 places. A window
+        with a NaN gives NaN.
 
     Raises:
         ShapeError: the window exceeds the padded input.
         ValueError: a setting is out of range.
     """
-_AVG_DOC = """Mean of each window over {dims}.
+    shape = _SHAPES[count]
+    return _entered(
+        name,
+        function,
+        samples=(
+            Sample(array(2, 2, *shape, distinct=True), 2),
+            Sample(array(2, *shape, distinct=True), 3, 1, 1),
+            Sample(array(2, *shape, distinct=True), 3, 2, 1, ceil_mode=True),
+        ),
+        errors=(
+            ErrorSample(array(1, 1, *shape), 7, error=ShapeError, match="larger than"),
+            ErrorSample(array(1, 1, *shape), 2, padding=2, error=ValueError, match="half"),
+            ErrorSample(array(2), 2, error=ShapeError, match="without N"),
+        ),
+    )
+
+
+def _avg_pool(count: int) -> Callable[..., Any]:
+    name = f"avg_pool{count}d"
+
+    def function(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> Tensor:
+        geometry = _windows(name, input, kernel_size, stride, padding, 1, ceil_mode, count)
+        kernel, steps, pairs = geometry["kernel"], geometry["stride"], geometry["padding"]
+        total = _window_sums(_widened(input, pairs), kernel, steps)
+        if divisor_override is not None:
+            if divisor_override == 0:
+                raise ValueError(f"{name}: divisor_override must not be 0")
+            return total / divisor_override
+        even = all(low == high for low, high in pairs)
+        if even and (count_include_pad or not any(low for low, _ in pairs)):
+            return total / math.prod(kernel)
+        # windows at the border hold fewer elements that count
+        spatial = tuple(input.shape)[input.ndim - count :]
+        counted = ones(spatial, dtype=input.dtype)
+        if count_include_pad:
+            both = tuple((low, low) for low, _ in pairs)
+            counted = constant_pad(counted, widths=both, value=1.0)
+            pairs = tuple((0, high - low) for low, high in pairs)
+        return total / _window_sums(_widened(counted, pairs), kernel, steps)
+
+    function.__doc__ = f"""Mean of each window over {_DIMS[count]}.
 
     Args:
         input: (N, C, *spatial), or without N.
         kernel_size: the window's lengths.
         stride: from one window to the next; the window's lengths if None.
         padding: zeros on both sides, at most half the window.
+        ceil_mode: whether a last window that begins inside may end outside.
         count_include_pad: whether the zeros count in the divisor.
+        divisor_override: what to divide each sum by instead of the number of elements.
 
     Returns:
         Tensor: (N, C, *out).
@@ -189,7 +306,58 @@ _AVG_DOC = """Mean of each window over {dims}.
         ShapeError: the window exceeds the padded input.
         ValueError: a setting is out of range.
     """
-_ADAPTIVE_DOC = """Mean of as many windows as the result has places, over {dims}.
+    shape = _SHAPES[count]
+    return _entered(
+        name,
+        function,
+        samples=(
+            Sample(array(2, 2, *shape), 2),
+            Sample(array(2, *shape), 3, 1, 1),
+            Sample(array(2, *shape), 3, 2, 1, count_include_pad=False),
+            Sample(array(2, *shape), 3, 2, 1, ceil_mode=True),
+            Sample(array(2, *shape), 2, divisor_override=3),
+        ),
+    )
+
+
+def _widened(x: Tensor, pairs: Pairs) -> Tensor:
+    if not any(low or high for low, high in pairs):
+        return x
+    return constant_pad(x, widths=((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs), value=0.0)
+
+
+def _window_sums(x: Tensor, kernel: Ints, stride: Ints) -> Tensor:
+    lead = x.ndim - len(kernel)
+    for i, (k, s) in enumerate(zip(kernel, stride, strict=True)):
+        x = sum(x.unfold(lead + i, k, s), dim=-1)
+    return x
+
+
+def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> Ints:
+    _require_dims(name, input, count)
+    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * count
+    spatial = tuple(input.shape)[input.ndim - count :]
+    if len(sizes) == count:
+        sizes = [own if n is None else n for n, own in zip(sizes, spatial, strict=True)]
+    return _per_dim(name, "output_size", sizes, count, 1)
+
+
+def _adaptive_avg_pool(count: int) -> Callable[..., Any]:
+    name = f"adaptive_avg_pool{count}d"
+
+    def function(input: Tensor, output_size: Any) -> Tensor:
+        sizes = _output_size(name, input, output_size, count)
+        lead = input.ndim - count
+        if all(n == 1 for n in sizes):
+            return mean(input, tuple(range(lead, input.ndim)), True)
+        out = input
+        for dim, parts in enumerate(sizes, start=lead):
+            if parts != out.shape[dim]:
+                weights = tensor(_averaging(out.shape[dim], parts), dtype=input.dtype)
+                out = (out.transpose(dim, -1) @ weights).transpose(dim, -1)
+        return out
+
+    function.__doc__ = f"""Mean of as many windows as the result has places, over {_DIMS[count]}.
 
     Window i of a dim of length n with m results covers floor(i n / m) to ceil((i + 1) n / m).
 
@@ -203,137 +371,74 @@ _ADAPTIVE_DOC = """Mean of as many windows as the result has places, over {dims}
     Raises:
         ValueError: output_size is not positive ints.
     """
-_DIMS = {1: "one dim", 2: "two dims", 3: "three dims"}
-
-
-def _enter(count: int, kind: str, doc: str, samples: Any, errors: Any = ()) -> Callable[..., Any]:
-    """Return the decorator that enters one pooling function under its name and docstring."""
-
-    def decorate(function: Any) -> Any:
-        function.__name__ = function.__qualname__ = f"{kind}{count}d"
-        function.__doc__ = doc.format(dims=_DIMS[count])
-        return composite(
-            samples=samples, errors=errors, namespaces=catalogue.FUNCTIONAL, methods=()
-        )(function)
-
-    return decorate
-
-
-def _spatial(count: int, length: int = 5) -> tuple[int, ...]:
-    return (length, 4, 3)[:count]
-
-
-def _make_max(count: int) -> Any:
-    @_enter(
-        count,
-        "max_pool",
-        _MAX_DOC,
-        samples=(
-            Sample(array(2, 2, *_spatial(count), distinct=True), 2),
-            Sample(array(2, *_spatial(count), distinct=True), 3, stride=1, padding=1),
-        ),
-        errors=(
-            ErrorSample(array(1, 1, *_spatial(count)), 7, error=ShapeError, match="larger than"),
-            ErrorSample(
-                array(1, 1, *_spatial(count)), 2, padding=2, error=ValueError, match="half"
-            ),
-        ),
+    shape = _SHAPES[count]
+    return _entered(
+        name,
+        function,
+        samples=(Sample(array(2, 2, *shape), 1), Sample(array(2, *shape), 2)),
+        errors=(ErrorSample(array(1, *shape), 0, error=ValueError, match="output_size"),),
     )
-    def function(
-        input: Tensor,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        return_indices: bool = False,
-    ) -> Any:
-        return _max_pool(count, input, kernel_size, stride, padding, dilation, return_indices)
-
-    return function
-
-
-def _make_avg(count: int) -> Any:
-    @_enter(
-        count,
-        "avg_pool",
-        _AVG_DOC,
-        samples=(
-            Sample(array(2, 2, *_spatial(count)), 2),
-            Sample(array(2, *_spatial(count)), 3, stride=1, padding=1),
-            Sample(array(2, *_spatial(count)), 3, 2, 1, count_include_pad=False),
-        ),
-    )
-    def function(
-        input: Tensor,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        count_include_pad: bool = True,
-    ) -> Tensor:
-        name = f"avg_pool{count}d"
-        kernel, steps, pads = _checked(name, input, kernel_size, stride, padding, count)
-        lead = input.ndim - count
-        _windows_shape(input, kernel=kernel, stride=steps, padding=pads, dilation=(1,) * count)
-        widths = ((0, 0),) * lead + tuple((p, p) for p in pads)
-        padded = constant_pad(input, widths=widths, value=0.0) if any(pads) else input
-        total = _window_sums(padded, kernel, steps)
-        if count_include_pad or not any(pads):
-            return total / math.prod(kernel)
-        inside = constant_pad(input.detach()[(0,) * lead] * 0 + 1, widths=widths[lead:], value=0.0)
-        return total / _window_sums(inside, kernel, steps)
-
-    return function
-
-
-def _window_sums(x: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...]) -> Tensor:
-    lead = x.ndim - len(kernel)
-    for i, (k, s) in enumerate(zip(kernel, stride, strict=True)):
-        x = sum(x.unfold(lead + i, k, s), dim=-1)
-    return x
-
-
-def _make_adaptive(count: int) -> Any:
-    @_enter(
-        count,
-        "adaptive_avg_pool",
-        _ADAPTIVE_DOC,
-        samples=(
-            Sample(array(2, 2, *_spatial(count)), 1),
-            Sample(array(2, *_spatial(count)), 2),
-        ),
-        errors=(ErrorSample(array(1, *_spatial(count)), 0, error=ValueError, match="output_size"),),
-    )
-    def function(input: Tensor, output_size: Any) -> Tensor:
-        lead = input.ndim - count
-        sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * count
-        lengths = tuple(
-            own if n is None else n for n, own in zip(sizes, input.shape[lead:], strict=True)
-        )
-        _per_dim(f"adaptive_avg_pool{count}d", "output_size", lengths, count, 1)
-        if all(n == 1 for n in lengths):
-            return mean(input, tuple(range(lead, input.ndim)), True)
-        out = input
-        for dim, length in enumerate(lengths, start=lead):
-            if length != out.shape[dim]:
-                weights = tensor(_averaging(out.shape[dim], length), dtype=input.dtype)
-                out = (out.transpose(dim, -1) @ weights).transpose(dim, -1)
-        return out
-
-    return function
 
 
 def _averaging(length: int, parts: int) -> list[list[float]]:
-    """Return the matrix (length, parts) that averages a dim over ``parts`` windows."""
+    """Return the matrix (length, parts) that averages a dim over windows that divide it."""
     matrix = [[0.0] * parts for _ in range(length)]
-    for i in range(parts):
-        start, end = i * length // parts, -(-(i + 1) * length // parts)
-        for j in range(start, end):
-            matrix[j][i] = 1 / (end - start)
+    for part, (start, end) in enumerate(_adaptive_spans(length, parts)):
+        for place in range(start, end):
+            matrix[place][part] = 1 / (end - start)
     return matrix
 
 
-max_pool1d, max_pool2d, max_pool3d = (_make_max(count) for count in (1, 2, 3))
-avg_pool1d, avg_pool2d, avg_pool3d = (_make_avg(count) for count in (1, 2, 3))
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (
-    _make_adaptive(count) for count in (1, 2, 3)
-)
+def _adaptive_max_pool(count: int) -> Callable[..., Any]:
+    name = f"adaptive_max_pool{count}d"
+
+    def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+        sizes = _output_size(name, input, output_size, count)
+        places = adaptive_places(input, sizes=sizes)
+        values = _at_places(input, places, count)
+        return (values, places) if return_indices else values
+
+    function.__doc__ = f"""Largest of as many windows as the result has places, over {_DIMS[count]}.
+
+    Window i of a dim of length n with m results covers floor(i n / m) to ceil((i + 1) n / m).
+
+    Args:
+        input: (N, C, *spatial), or without N.
+        output_size: the result's spatial lengths; None keeps a length.
+        return_indices: whether to return also where in the flattened spatial dims they were.
+
+    Returns:
+        Tensor: (N, C, *output_size), or with return_indices a tuple of that and int64 places.
+
+    Raises:
+        ValueError: output_size is not positive ints.
+    """
+    shape = _SHAPES[count]
+    return _entered(
+        name,
+        function,
+        samples=(
+            Sample(array(2, 2, *shape, distinct=True), 1),
+            Sample(array(2, *shape, distinct=True), 2),
+        ),
+        errors=(ErrorSample(array(1, *shape), 0, error=ValueError, match="output_size"),),
+    )
+
+
+def _entered(
+    name: str,
+    function: Callable[..., Any],
+    samples: Sequence[Sample],
+    errors: Sequence[ErrorSample] = (),
+) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    enter = composite(
+        samples=samples, errors=errors, namespaces=catalogue.FUNCTIONAL, methods=()
+    )
+    return enter(function)
+
+
+max_pool1d, max_pool2d, max_pool3d = map(_max_pool, (1, 2, 3))
+avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_adaptive_avg_pool, (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_max_pool, (1, 2, 3))

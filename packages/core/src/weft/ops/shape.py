@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from weft._core.aval import Aval
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
@@ -402,6 +403,100 @@ def flip(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
         Tensor: of input's shape, a copy as in PyTorch.
     """
     return xp.flip(x, dims).copy()
+
+
+def _strided_places(size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:
+    """Return for each element of a strided view which element of the memory it is."""
+    from weft.ops.creation import arange
+
+    places = arange(1) + offset
+    for n, step in zip(size, stride, strict=True):
+        places = places.unsqueeze(-1) + arange(n) * step
+    return reshape(places, size)
+
+
+def _strided_shape(x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
+    """Check the bounds: the one place that keeps a view inside the memory."""
+    count = math.prod(x.shape)
+    last = storage_offset + sum(
+        (n - 1) * step for n, step in zip(size, stride, strict=True) if n > 0
+    )
+    empty = any(n == 0 for n in size)
+    if min(*size, *stride, storage_offset, 0) < 0 or not (empty or last < count):
+        raise ShapeError(
+            f"as_strided: size {size} with stride {stride} from element {storage_offset} reaches "
+            f"element {last}, but the tensor has {count} (shape {x.shape}); all must be at least 0"
+        )
+    return x.like(shape=size)
+
+
+def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
+    from weft.ops.indexing import scatter_into_zeros
+
+    count = math.prod(x.shape)
+    places = reshape(_strided_places(size, stride, storage_offset), -1)
+    flat = scatter_into_zeros(reshape(g, -1), places, dim=0, length=count, shape=(count,))
+    return reshape(flat, x.shape)
+
+
+def _strided_canonical(input: Any, size: Any, stride: Any, storage_offset: int) -> dict[str, Any]:
+    lengths, steps = shape_tuple("as_strided", size), shape_tuple("as_strided", stride)
+    if len(lengths) != len(steps):
+        raise ShapeError(f"as_strided: size {lengths} and stride {steps} must be as many numbers")
+    if not input.is_contiguous():
+        raise ShapeError(
+            f"as_strided: expected a contiguous tensor, got shape {tuple(input.shape)} with "
+            f"strides {input.stride()}; call .contiguous() first"
+        )
+    return {"size": lengths, "stride": steps, "storage_offset": int(storage_offset)}
+
+
+@linear(
+    shape=_strided_shape,
+    transpose=_strided_back,
+    canonical=_strided_canonical,
+    is_view=True,
+    samples=(
+        Sample(array(6), (2, 2), (3, 1), 1),
+        Sample(array(2, 3), (2, 2), (1, 1)),
+        Sample(array(3), (), ()),
+    ),
+    errors=(
+        ErrorSample(array(6), (2, 3), (3, 1), 1, error=ShapeError, match="reaches element 6"),
+        ErrorSample(array(6), (2,), (1, 1), error=ShapeError, match="as many numbers"),
+        ErrorSample(array(6), (2,), (-1,), 3, error=ShapeError, match="at least 0"),
+    ),
+)
+def as_strided(
+    xp: Any,
+    x: Any,
+    *,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    storage_offset: int = 0,
+) -> Any:
+    """View contiguous memory with any lengths and strides, within its bounds.
+
+    Args:
+        input: (...), contiguous.
+        size: the shape wanted.
+        stride: how many elements apart neighbours are, for each dim; not negative.
+        storage_offset: the element that comes first, counted from input's first. (PyTorch counts
+            from the start of the storage, which for a whole tensor is the same.)
+
+    Returns:
+        Tensor: (*size), a view; elements may appear several times.
+
+    Raises:
+        ShapeError: the view would leave the memory, or input is not contiguous.
+    """
+    # the bounds: nothing below this line knows where the memory ends
+    _strided_shape(
+        Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset
+    )
+    flat = x.reshape(-1)[storage_offset:]
+    steps = tuple(step * x.itemsize for step in stride)
+    return xp.lib.stride_tricks.as_strided(flat, size, steps)
 
 
 def _unfold_shape(x: Any, *, dimension: int, size: int, step: int) -> Any:

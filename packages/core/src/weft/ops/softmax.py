@@ -9,7 +9,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops.exponential import exp
-from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.reductions import sum
@@ -32,7 +32,7 @@ _SAMPLES = (Sample(array(2, 3), dim=1), Sample(array(2, 3, 2), dim=0), Sample(ar
     shape=lambda x, *, dim: x,
     vjp=lambda needs, g, out, x, *, dim: (_slope(out, g, dim),),
     jvp=lambda tangents, out, x, *, dim: _slope(out, tangents[0], dim),
-    batch=with_params("normalised_exp", lambda size, params: shift_dims("dim")(size, params)),
+    batch=along_dim("normalised_exp"),
     saves=("out",),
     canonical=_canonical,
     floating=True,
@@ -70,7 +70,7 @@ def _log_jvp(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
     shape=lambda x, *, dim: x,
     vjp=_log_vjp,
     jvp=_log_jvp,
-    batch=with_params("normalised_log", lambda size, params: shift_dims("dim")(size, params)),
+    batch=along_dim("normalised_log"),
     saves=("out",),
     canonical=_canonical,
     floating=True,

@@ -9,7 +9,7 @@ from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
-from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.indexing import picked
@@ -32,7 +32,7 @@ def _canonical(input: Any, dim: int, descending: bool) -> dict[str, Any]:
     shape=lambda x, *, dim, descending: x.like(dtype=dtypes.int64.numpy),
     vjp=_PLACES,
     jvp=_PLACES,
-    batch=with_params("argsort", lambda size, params: shift_dims("dim")(size, params)),
+    batch=along_dim("argsort"),
     canonical=_canonical,
     samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
     errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),

@@ -20,7 +20,7 @@ def with_params(name: str, shifted: Callable[[int, dict[str, Any]], dict[str, An
         shifted: ``shifted(size, params)``, the settings for the array with its batch axis.
     """
 
-    def batch(size: int, batched: Sequence[bool], *args: Any, **params: Any) -> Any:
+    def batch(size: int, batched: Sequence[bool], /, *args: Any, **params: Any) -> Any:
         return apply(catalogue.ops[name], args, shifted(size, params))
 
     return batch
@@ -39,10 +39,26 @@ def shift_dims(*names: str) -> Callable[[int, dict[str, Any]], dict[str, Any]]:
     return shifted
 
 
+def along_dim(name: str) -> Rule:
+    """Return the rule of an op that works along its setting ``dim`` and keeps the shape.
+
+    A 0-d example counts as having one dim, which it lacks once the batch axis is there.
+    """
+
+    def batch(size: int, batched: Sequence[bool], /, *args: Any, **params: Any) -> Any:
+        (x,) = args
+        moved = {**params, "dim": params["dim"] + 1}
+        if x.ndim > 1:
+            return apply(catalogue.ops[name], (x,), moved)
+        return apply(catalogue.ops[name], (x.unsqueeze(-1),), moved).squeeze(-1)
+
+    return batch
+
+
 def loop(name: str) -> Rule:
     """Return the rule that runs the op once per batch entry: right for any op, and slow."""
 
-    def batch(size: int, batched: Sequence[bool], *args: Any, **params: Any) -> Any:
+    def batch(size: int, batched: Sequence[bool], /, *args: Any, **params: Any) -> Any:
         from weft.ops.joining import stack
 
         op = catalogue.ops[name]

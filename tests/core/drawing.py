@@ -1,0 +1,113 @@
+"""Draws the arrays that the catalogue's samples describe, and calls functions with them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+import weft
+from weft._core.samples import Draw, Sample
+
+
+def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
+    """Return an array as ``spec`` describes it."""
+    shape = tuple(reversed(spec.shape)) if spec.step == "transposed" else spec.shape
+    if spec.kind == "int":
+        data = rng.integers(int(spec.low), max(int(spec.high), int(spec.low) + 1), shape)
+    elif spec.kind == "places":
+        data = rng.permutation(int(spec.high))[: shape[0]]
+    elif spec.kind == "bool":
+        data = rng.integers(0, 2, shape).astype(bool)
+    elif spec.distinct:
+        count = int(np.prod(shape))
+        data = rng.permutation(np.linspace(spec.low, spec.high, max(count, 1)))[:count]
+        data = data.reshape(shape).astype(dtype)
+    else:
+        data = rng.uniform(spec.low, spec.high, shape)
+        if np.dtype(dtype).kind == "c":
+            data = data + 1j * rng.uniform(-0.5, 0.5, shape)
+        data = np.asarray(data).astype(dtype)
+    data = np.asarray(data)
+    if spec.step == "transposed":
+        return data.T
+    return data[tuple(slice(None, None, -1) for _ in shape)] if spec.step == "reversed" else data
+
+
+class Call:
+    """One sample of a function with its arrays drawn.
+
+    ``variables`` are the arrays a gradient may be taken by; ``run`` puts tensors in their places.
+    """
+
+    def __init__(self, function: Callable[..., Any], sample: Sample, dtype: Any, name: str) -> None:
+        rng = np.random.default_rng(zlib.crc32(f"{name}{sample!r}".encode()))
+        self.function = function
+        self.variables: list[np.ndarray] = []
+        self._args = [self._read(a, rng, dtype) for a in sample.args]
+        self._kwargs = {k: self._read(v, rng, dtype) for k, v in sample.kwargs.items()}
+
+    def _read(self, value: Any, rng: np.random.Generator, dtype: Any) -> Any:
+        if isinstance(value, Draw):
+            data = draw(value, rng, dtype)
+            if value.kind == "float" and not value.fixed:
+                self.variables.append(data)
+                return _Variable(len(self.variables) - 1)
+            return weft.from_numpy(data)
+        if isinstance(value, tuple) and any(isinstance(v, Draw) for v in value):
+            return tuple(self._read(v, rng, dtype) for v in value)
+        return value
+
+    def tensors(self, **kwargs: Any) -> list[weft.Tensor]:
+        """Return the variables as tensors."""
+        out = [weft.from_numpy(v) for v in self.variables]
+        return [t.requires_grad_() for t in out] if kwargs.get("requires_grad") else out
+
+    def run(self, tensors: Sequence[weft.Tensor]) -> Any:
+        """Call the function, drawing the same random numbers each time."""
+        weft.manual_seed(7)
+        args = [_filled(a, tensors) for a in self._args]
+        kwargs = {k: _filled(v, tensors) for k, v in self._kwargs.items()}
+        return self.function(*args, **kwargs)
+
+    def on_meta(self) -> Any:
+        """Call the function with every tensor on the meta device."""
+
+        def moved(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(moved, value))
+            return value.to(device="meta") if isinstance(value, weft.Tensor) else value
+
+        tensors = [t.to(device="meta") for t in self.tensors()]
+        args = [moved(_filled(a, tensors)) for a in self._args]
+        kwargs = {k: moved(_filled(v, tensors)) for k, v in self._kwargs.items()}
+        return self.function(*args, **kwargs)
+
+
+class _Variable:
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+def _filled(value: Any, tensors: Sequence[weft.Tensor]) -> Any:
+    if isinstance(value, _Variable):
+        return tensors[value.index]
+    if type(value) is tuple:
+        return tuple(_filled(v, tensors) for v in value)
+    return value
+
+
+def outputs(result: Any) -> list[weft.Tensor]:
+    """Return the tensors in a result."""
+    if isinstance(result, weft.Tensor):
+        return [result]
+    if isinstance(result, (tuple, list)):
+        return [t for part in result for t in outputs(part)]
+    return []
+
+
+def floating(result: Any) -> list[weft.Tensor]:
+    """Return the tensors in a result that can have a gradient."""
+    return [t for t in outputs(result) if t.dtype.is_floating_point]

@@ -1,0 +1,58 @@
+"""Tolerances and exceptions of the catalogue's tests, each with its reason."""
+
+from __future__ import annotations
+
+#: Relative and absolute tolerance when a result in one dtype is compared with float64.
+BY_DTYPE = {
+    "float64": (1e-12, 1e-12),
+    "float32": (2e-5, 2e-6),
+    "float16": (4e-3, 4e-3),
+    "bfloat16": (3e-2, 3e-2),
+}
+
+#: Functions whose half-precision result is not near the float64 one, and why.
+NOT_NEAR_IN_HALF = {
+    "remainder": "rounding an argument moves it across a multiple of the divisor",
+    "fmod": "rounding an argument moves it across a multiple of the divisor",
+    "floor_divide": "rounding an argument moves it across a multiple of the divisor",
+    "round": "rounding an argument moves it across a half",
+    "frac": "rounding an argument moves it across a whole number",
+    "equal": "compares exactly",
+    "randperm": "draws whole numbers",
+}
+
+#: Functions that the meta device cannot answer, and why.
+NO_META = {
+    "one_hot": "the number of classes is read from the data",
+    "nonzero": "the result's shape depends on the data",
+    "masked_select": "the result's shape depends on the data",
+    "embedding": "row numbers are checked against the table",
+    "equal": "its result is a Python bool, read from the data",
+    "allclose": "its result is a Python bool, read from the data",
+}
+
+#: Functions whose batching rule cannot be held to a loop, and why.
+NO_BATCH = {
+    "nonzero": "the result's shape depends on the data",
+    "masked_select": "the result's shape depends on the data",
+    "equal": "its result is a Python bool, read from the data",
+    "allclose": "its result is a Python bool, read from the data",
+    "is_contiguous": "tells how memory is laid out",
+    "batch_norm": "in training it writes into unbatched running values",
+}
+
+#: Functions whose second derivative is not tested, and why.
+NO_SECOND_ORDER: dict[str, str] = {}
+
+#: Functions whose result depends on how memory is laid out, and why.
+READS_STRIDES = {
+    "is_contiguous": "tells how memory is laid out",
+    "view": "refuses memory that is not contiguous",
+    "as_strided": "refuses memory that is not contiguous",
+}
+
+#: Samples whose gradient is deliberately not the slope, and why.
+NOT_THE_SLOPE = {
+    "embedding-1": "the row of padding_idx gets no gradient, whatever its slope",
+    "convert-1": "a floating tensor converted to integers has none",
+}
