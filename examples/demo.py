@@ -174,7 +174,7 @@ def report(model: str) -> Iterator[Watch]:
         stages = watch.stages.get(file.name, {})
         say(f"      {file.name} ({mebibytes(file.size)})")
         if "stored" in stages:
-            say(f"        downloaded  from {stages['stored'].source}")
+            say(f"        downloaded  from {stages['stored'].source.partition('?')[0]}")
         else:
             say("        downloaded  no need: it was in the cache")
         say(f"        verified    SHA-256 {file.sha256}")

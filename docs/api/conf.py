@@ -1,6 +1,10 @@
 """Sphinx settings of the API reference; `nox -s docs` builds it into site/api."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # for our extension, docstrings.py
 
 project = "weft"
 author = "the weft contributors"
@@ -8,7 +12,7 @@ copyright = "2026, the weft contributors"
 release = installed_version("weft")
 version = release
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings"]
 exclude_patterns = ["_build"]
 
 autodoc_default_options = {"members": True, "show-inheritance": True}
@@ -16,11 +20,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_class_signature = "mixed"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
-autosummary_generate = False
 
 html_theme = "furo"
 html_title = f"weft {release}"

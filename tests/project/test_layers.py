@@ -98,7 +98,8 @@ def test_an_import_for_type_checking_alone_is_allowed(tree: Path) -> None:
     write(
         tree,
         "weft.ops.matmul",
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from weft._tensor import Tensor\n",
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from weft._tensor import Tensor\n",
     )
     assert layers.violations(tree) == []
 

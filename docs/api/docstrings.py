@@ -1,0 +1,69 @@
+"""A Sphinx extension: our docstrings are plain text with `code`, and this makes them its markup.
+
+In reStructuredText `|x|`, `*size` and `add_` mean things (a substitution, the start of emphasis, a
+link) that no author of a formula or a name has in mind. So outside of code they are escaped, and
+code between single backticks becomes a literal. Blocks that are indented code, doctests and
+directives are left as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+# Spans that are markup already: literals, roles, strong text, and links with a target.
+_CODE = re.compile(r"``.+?``|:[\w:]+:`[^`]+`|`[^`]+ <[^`]+>`_+|\*\*[^*\s][^*]*\*\*")
+_SPECIAL = re.compile(r"\\|\*|\||(?<=\w)_(?!\w)|\[(?=[\w#]+\]_)")
+
+
+def as_restructured_text(lines: list[str]) -> list[str]:
+    """Return a docstring's lines with everything escaped that is meant as it stands."""
+    found = []
+    literal_indent: int | None = None  # of the line that opened a literal block or directive
+    in_doctest = False
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if not line.strip():
+            in_doctest = False
+            found.append(line)
+            continue
+        if literal_indent is not None and indent > literal_indent:
+            found.append(line)
+            continue
+        literal_indent = None
+        in_doctest = in_doctest or line.lstrip().startswith(">>>")
+        if in_doctest:
+            found.append(line)
+            continue
+        if line.rstrip().endswith("::") or line.lstrip().startswith(".. "):
+            literal_indent = indent
+        found.append(line if line.lstrip().startswith(".. ") else _escaped(line))
+    return found
+
+
+def _escaped(line: str) -> str:
+    line = _joined_ticks(line)
+    parts, start = [], 0
+    for code in _CODE.finditer(line):
+        parts += [_plain(line[start : code.start()]), code[0]]
+        start = code.end()
+    return "".join([*parts, _plain(line[start:])])
+
+
+def _joined_ticks(line: str) -> str:
+    """Double the backticks of single-backtick code."""
+    return re.sub(r"(?<![`\w:])`([^`\n<]+)`(?![`_])", lambda match: f"``{match[1]}``", line)
+
+
+def _plain(text: str) -> str:
+    return _SPECIAL.sub(lambda match: "\\" + match[0], text)
+
+
+def _process(app: Any, what: str, name: str, subject: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = as_restructured_text(lines)
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Connect before napoleon, which turns our sections (Args, Returns) into fields."""
+    app.connect("autodoc-process-docstring", _process, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
