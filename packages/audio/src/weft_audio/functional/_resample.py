@@ -6,6 +6,9 @@ sinc low-pass with its cut-off at min(o, n) · rolloff / 2, shifted by each of t
 off by a window. One convolution with stride o and n output channels makes them all.
 
 Source: torchaudio's `resample`; Julius Smith, "Digital Audio Resampling", for the method.
+The kernels are computed in float64 whatever the waveform's dtype, where torchaudio rounds some
+steps to float32: results agree to 1e-7 in float64 and differ in the fourth to fifth decimal in
+float32.
 """
 
 from __future__ import annotations
