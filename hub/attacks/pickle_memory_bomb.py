@@ -9,7 +9,7 @@ from hub.attacks.stage import Stage, checkpoint
 
 WHAT = "a pickle of a kilobyte that doubles a list a hundred times"
 REFUSED_BY = weft_hub.UnsafeWeightsError
-SAYS = ""
+SAYS = "unfold to more than"
 
 
 def attack(stage: Stage) -> None:

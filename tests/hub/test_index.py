@@ -371,8 +371,7 @@ def paths_in(data: Any, where: tuple[str | int, ...] = ()) -> set[tuple[str | in
     "text", [TRICKY, *[(f / "model.toml").read_text("utf-8") for f in BUILTIN]]
 )
 def test_every_key_and_element_of_a_document_has_a_place(text: str) -> None:
-    arrays_of_tables = {("many",), ("files",), ("many", 1, "deep")}  # no line of their own
-    assert paths_in(tomllib.loads(text)) - places_of(text).keys() <= arrays_of_tables
+    assert paths_in(tomllib.loads(text)) - places_of(text).keys() == set()
 
 
 @given(
@@ -389,7 +388,7 @@ def test_every_key_and_element_of_a_document_has_a_place(text: str) -> None:
 def test_the_scanner_follows_any_value_to_its_end(value: Any) -> None:
     text = toml({"before": 1, "value": value, "after": 2})
     data = tomllib.loads(text)
-    assert paths_in(data) - places_of(text).keys() <= {("value",)}
+    assert paths_in(data) - places_of(text).keys() == set()
     assert line_of(text, ("after",)) == next(
         number for number, line in enumerate(text.splitlines(), 1) if line == "after = 2"
     )

@@ -57,7 +57,8 @@ class _Scan:
             elif token in ("[", "[["):
                 self._at += 1
                 table = self._header(self._key(), many=token == "[[")
-                self._places.setdefault(table, line)
+                for depth in range(1, len(table) + 1):  # also the array, and tables left implicit
+                    self._places.setdefault(table[:depth], line)
                 self._at += 1  # the closing bracket
             else:
                 self._pair(table)
