@@ -78,6 +78,15 @@ def test_clearing_the_table_removes_all_forward_hooks() -> None:
     module.register_forward_hook(lambda m, a, out: 0)
     module._forward_hooks.clear()
     assert module(1) == 2
+    handle = module.register_forward_hook(lambda m, a, out: 0)
+    module.register_forward_pre_hook(lambda m, a: 100)
+    kept, module._forward_hooks = dict(module._forward_hooks), {}
+    module._forward_pre_hooks = {}
+    assert module(1) == 2
+    module._forward_hooks = kept
+    assert module(1) == 0
+    handle.remove()
+    assert module(1) == 2
 
 
 def test_an_always_hook_runs_after_an_exception_with_none() -> None:

@@ -61,6 +61,13 @@ def add(table: HookTable, hook: Any, *flags: HookTable, prepend: bool = False) -
     return handle
 
 
+def refill(table: HookTable, hooks: HookTable) -> None:
+    """Give `table` other hooks; it stays the same object, to which handles refer."""
+    kept = OrderedDict(hooks)
+    table.clear()
+    table.update(kept)
+
+
 class CallHooks:
     """The hooks of one module (or of all modules) that run around forward."""
 

@@ -86,10 +86,18 @@ class Module(Traversal, StateDict, Conversion):
         """PyTorch's name for the table of forward hooks; clearing it removes them all."""
         return self._own_hooks().forward
 
+    @_forward_hooks.setter
+    def _forward_hooks(self, hooks: HookTable) -> None:
+        _hooks.refill(self._own_hooks().forward, hooks)
+
     @property
     def _forward_pre_hooks(self) -> HookTable:
         """PyTorch's name for the table of forward pre-hooks."""
         return self._own_hooks().pre
+
+    @_forward_pre_hooks.setter
+    def _forward_pre_hooks(self, hooks: HookTable) -> None:
+        _hooks.refill(self._own_hooks().pre, hooks)
 
     def register_forward_pre_hook(
         self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
@@ -278,7 +286,7 @@ class Module(Traversal, StateDict, Conversion):
 
     def __delattr__(self, name: str) -> None:
         for which in _REGISTRIES:
-            if name in self.__dict__[which]:
+            if name in self.__dict__.get(which, ()):
                 del self._registry(which, which)[name]
                 self._non_persistent_buffers_set.discard(name)
                 return

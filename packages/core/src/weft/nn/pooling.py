@@ -54,7 +54,8 @@ class _MaxPool(Module):
             self.stride,
             self.padding,
             self.dilation,
-            return_indices=self.return_indices,
+            self.ceil_mode,
+            self.return_indices,
         )
 
     def extra_repr(self) -> str:
@@ -233,3 +234,47 @@ class AdaptiveAvgPool3d(_AdaptivePool):
     """
 
     _function = staticmethod(F.adaptive_avg_pool3d)
+
+
+class _AdaptiveMaxPool(_AdaptivePool):
+    """Adaptive pooling by maxima, with their positions on request."""
+
+    def __init__(self, output_size: OutputSizes, return_indices: bool = False) -> None:
+        super().__init__(output_size)
+        self.return_indices = return_indices
+
+    def forward(self, input: Tensor) -> Any:
+        return type(self)._function(input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """The maxima of windows that divide the last axis into `output_size` parts.
+
+    Args:
+        output_size: the output's length.
+        return_indices: return the positions of the maxima too.
+    """
+
+    _function = staticmethod(F.adaptive_max_pool1d)
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """The maxima of windows that divide the last two axes into `output_size` parts.
+
+    Args:
+        output_size: the output's height and width, or one number for both; None keeps an axis.
+        return_indices: return the positions of the maxima too.
+    """
+
+    _function = staticmethod(F.adaptive_max_pool2d)
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """The maxima of windows that divide the last three axes into `output_size` parts.
+
+    Args:
+        output_size: the output's lengths, or one number for all; None keeps an axis.
+        return_indices: return the positions of the maxima too.
+    """
+
+    _function = staticmethod(F.adaptive_max_pool3d)
