@@ -70,7 +70,7 @@ def resample(
     time = waveform.shape[-1]
     flat = waveform.reshape(-1, 1, time)
     padded = nn.functional.pad(flat, (width, width + old))
-    phases = nn.functional.conv1d(padded, kernels.to(waveform.dtype), stride=old)
+    phases = nn.functional.conv1d(padded, kernels.to(waveform), stride=old)
     interleaved = phases.transpose(1, 2).reshape(flat.shape[0], -1)
     length = -(-new * time // old)
     return interleaved[:, :length].reshape(*waveform.shape[:-1], length)

@@ -173,7 +173,7 @@ class SpeechStream:
     def reset(self) -> None:
         """Forget everything heard, for the next recording."""
         self._state: weft.Tensor | None = None
-        self._context = weft.zeros(CONTEXT_SAMPLES)
+        self._context: weft.Tensor | None = None
 
     def __call__(self, frame: weft.Tensor) -> float:
         """The speech probability of the next frame.
@@ -191,7 +191,9 @@ class SpeechStream:
                 f"{tuple(frame.shape)}"
             )
         with weft.no_grad():
-            window = weft.cat([self._context, frame])
+            # Before the recording there is silence.
+            before = frame.new_zeros(CONTEXT_SAMPLES) if self._context is None else self._context
+            window = weft.cat([before, frame])
             probability, self._state = self.model(window.unsqueeze(0), self._state)
             # A copy: the caller may fill the same buffer with the next frame.
             self._context = frame[-CONTEXT_SAMPLES:].clone()

@@ -64,7 +64,7 @@ class _Block(nn.Module):
 def _drop_branch(x: weft.Tensor, probability: float) -> weft.Tensor:
     """Zero whole samples with that probability and scale the others to keep the mean."""
     keep = 1.0 - probability
-    mask = (weft.rand(x.shape[0], 1, 1, 1) < keep).to(x.dtype)
+    mask = (weft.rand(x.shape[0], 1, 1, 1) < keep).to(x)
     return x * (mask / keep)
 
 

@@ -42,7 +42,7 @@ def resample(
         bands = _bands(old_width, width, kernel, antialias, False)
         image = weft.cat(
             [
-                image.narrow(-1, start, matrix.shape[0]) @ matrix.to(image.dtype)
+                image.narrow(-1, start, matrix.shape[0]) @ matrix.to(image)
                 for start, matrix in bands
             ],
             dim=-1,
@@ -51,7 +51,7 @@ def resample(
         bands = _bands(old_height, height, kernel, antialias, False)
         image = weft.cat(
             [
-                matrix.to(image.dtype).transpose(0, 1) @ image.narrow(-2, start, matrix.shape[0])
+                matrix.to(image).transpose(0, 1) @ image.narrow(-2, start, matrix.shape[0])
                 for start, matrix in bands
             ],
             dim=-2,
@@ -79,7 +79,10 @@ def resample_uint8(image: weft.Tensor, height: int, width: int, *, kernel: str) 
         bands = _bands(old_width, width, kernel, True, True)
         image = weft.cat(
             [
-                _rounded(image.narrow(-1, start, matrix.shape[0]).to(weft.float64) @ matrix)
+                _rounded(
+                    image.narrow(-1, start, matrix.shape[0]).to(weft.float64)
+                    @ matrix.to(image.device)
+                )
                 for start, matrix in bands
             ],
             dim=-1,
@@ -89,7 +92,7 @@ def resample_uint8(image: weft.Tensor, height: int, width: int, *, kernel: str) 
         image = weft.cat(
             [
                 _rounded(
-                    matrix.transpose(0, 1)
+                    matrix.to(image.device).transpose(0, 1)
                     @ image.narrow(-2, start, matrix.shape[0]).to(weft.float64)
                 )
                 for start, matrix in bands

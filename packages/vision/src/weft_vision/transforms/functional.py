@@ -69,8 +69,8 @@ def resize(
         return image
     if mode in (InterpolationMode.NEAREST, InterpolationMode.NEAREST_EXACT):
         exact = mode is InterpolationMode.NEAREST_EXACT
-        rows = weft.tensor(nearest_indices(old_height, height, exact=exact), dtype=weft.int64)
-        columns = weft.tensor(nearest_indices(old_width, width, exact=exact), dtype=weft.int64)
+        rows = weft.tensor(nearest_indices(old_height, height, exact=exact), device=image.device)
+        columns = weft.tensor(nearest_indices(old_width, width, exact=exact), device=image.device)
         return image[..., rows, :][..., columns]
     if image.dtype.is_floating_point:
         return resample(image, height, width, kernel=mode.value, antialias=antialias)
@@ -147,8 +147,8 @@ def normalize(image: weft.Tensor, mean: Sequence[float], std: Sequence[float]) -
             )
     if any(value == 0 for value in std):
         raise ValueError(f"normalize: std must not hold a zero, got {list(std)}")
-    shift = weft.tensor(list(mean), dtype=image.dtype).reshape(-1, 1, 1)
-    scale = weft.tensor(list(std), dtype=image.dtype).reshape(-1, 1, 1)
+    shift = weft.tensor(list(mean), dtype=image.dtype, device=image.device).reshape(-1, 1, 1)
+    scale = weft.tensor(list(std), dtype=image.dtype, device=image.device).reshape(-1, 1, 1)
     return (image - shift) / scale
 
 
