@@ -133,6 +133,17 @@ def test_all_problems_are_listed_at_once_and_nothing_is_loaded() -> None:
     assert values(module) == before
 
 
+def test_a_message_about_thousands_of_names_stays_short_and_keeps_them_all() -> None:
+    module = nn.Module()
+    for i in range(3000):
+        module.register_buffer(f"layer{i}", weft.zeros(()))
+    with pytest.raises(nn.StateDictError, match=r"Missing, 3000:(\n.*){40}\n  and 2960 more") as e:
+        module.load_state_dict({f"layer{i}_": weft.zeros(()) for i in range(3000)})
+    assert len(e.value.missing_keys) == 3000
+    assert "  layer0 (near: layer0_)" in str(e.value)
+    assert str(e.value).count("\n") < 100
+
+
 def test_a_wrong_last_shape_leaves_the_first_parameter_alone() -> None:
     module = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
     before = values(module)

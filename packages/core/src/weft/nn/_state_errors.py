@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bisect
 import difflib
 from typing import Any, NamedTuple
 
-_SUGGESTED = 20  # names that get a suggestion; looking for near names is quadratic
+_SHOWN = 40  # names of each kind in the message; the attributes hold them all
+_SUGGESTED = 20  # names that get a suggestion
+_NEIGHBOURS = 8  # candidates on each side, in either order: comparing with all is quadratic
 
 
 class IncompatibleKeys(NamedTuple):
@@ -61,7 +64,7 @@ class StateDictError(RuntimeError):
             parts += self._lines(self.unexpected_keys, [] if stripped else self.missing_keys)
         if self.mismatched:
             parts.append(f"Wrong, {len(self.mismatched)}:")
-            parts += [f"  {problem}" for problem in self.mismatched]
+            parts += self._lines(self.mismatched, [])
         if stripped:
             parts.append(
                 f"The names fit once {stripped!r} is taken off: call "
@@ -87,8 +90,21 @@ class StateDictError(RuntimeError):
 
     @staticmethod
     def _lines(names: list[str], others: list[str]) -> list[str]:
+        forward, backward = sorted(others), sorted(name[::-1] for name in others)
         lines = []
-        for position, name in enumerate(names):
-            close = difflib.get_close_matches(name, others, n=1) if position < _SUGGESTED else []
+        for position, name in enumerate(names[:_SHOWN]):
+            close: list[str] = []
+            if position < _SUGGESTED:
+                near = _around(name, forward)
+                near += [other[::-1] for other in _around(name[::-1], backward)]
+                close = difflib.get_close_matches(name, near, n=1)
             lines.append(f"  {name} (near: {close[0]})" if close else f"  {name}")
+        if len(names) > _SHOWN:
+            lines.append(f"  and {len(names) - _SHOWN} more")
         return lines
+
+
+def _around(name: str, ordered: list[str]) -> list[str]:
+    """The names that share the longest beginning with `name`, from a sorted list."""
+    place = bisect.bisect(ordered, name)
+    return ordered[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
