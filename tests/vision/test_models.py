@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import weft
 from weft import nn
 from weft_vision import models
+from weft_vision.models import _table
 from weft_vision.models._channels import make_divisible
 from weft_vision.models._same_padding import Conv2dSame
 from weft_vision.models._table import OWN
@@ -135,6 +137,18 @@ def test_models_are_listed_and_made_by_name():
 def test_an_unknown_model_suggests_the_nearest():
     with pytest.raises(ValueError, match="'mobilenet_v3'; did you mean 'mobilenet_v2'"):
         models.get_model("mobilenet_v3")
+
+
+def test_a_model_of_another_package_is_found_by_its_entry_point(monkeypatch):
+    point = EntryPoint("as_it_is", "weft.nn:Identity", "weft.models")
+
+    def points(group: str) -> list[EntryPoint]:
+        assert group == "weft.models"
+        return [point]
+
+    monkeypatch.setattr(_table, "entry_points", points)
+    assert models.list_models() == ["as_it_is", "efficientnet_lite0", "mobilenet_v2"]
+    assert isinstance(models.get_model("as_it_is"), nn.Identity)
 
 
 def test_the_table_and_the_entry_points_say_the_same(repository):

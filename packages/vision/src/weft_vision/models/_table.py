@@ -21,7 +21,10 @@ OWN: dict[str, Callable[..., nn.Module]] = {
 
 
 def list_models() -> list[str]:
-    """The names that `get_model` knows, sorted: ours and those of installed packages."""
+    """The names that `get_model` knows, sorted: ours and those of installed packages.
+
+    The group `weft.models` is one for all domains, so weft-audio's models are listed beside ours.
+    """
     return sorted({*OWN, *_registered()})
 
 
