@@ -1,4 +1,4 @@
-"""Image files to tensors and back. Pillow reads and writes; no numpy array is made on the way."""
+"""Image files to tensors and back; Pillow decodes and encodes."""
 
 from weft_vision.io._decode import decode_image
 from weft_vision.io._encode import encode_jpeg, encode_png, write_jpeg, write_png
