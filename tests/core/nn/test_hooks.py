@@ -135,7 +135,7 @@ def test_hooks_for_all_modules_run_first_and_leave_no_trace_when_removed() -> No
             handle.remove()
     assert order == ["all before", "all", "all before", "all", "own"]
     nn.Identity()(1)
-    assert nn.Module._hooks is None
+    assert nn.Module._call_hooks is None
     assert len(order) == 5
 
 

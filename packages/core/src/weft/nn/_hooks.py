@@ -1,8 +1,8 @@
 """Hooks that run around a module's forward: their storage, their handles, their order.
 
-A module that has no hooks has no storage for them either: `Module._hooks` is None on the class,
-and that one comparison is all that a plain call pays. Hooks for every module at once replace that
-None on the class, so that they cost nothing until somebody registers one.
+A module that has no hooks has no storage for them either: `Module._call_hooks` is None on the
+class, and that one comparison is all that a plain call pays. Hooks for every module at once replace
+that None on the class, so that they cost nothing until somebody registers one.
 """
 
 from __future__ import annotations
@@ -83,6 +83,14 @@ class CallHooks:
         )  # ids of the forward hooks that run after an exception too
 
 
+def own(module: Module) -> CallHooks:
+    """The hooks of one module, made on first use."""
+    held = module.__dict__.get("_call_hooks")
+    if held is None:
+        held = module.__dict__["_call_hooks"] = CallHooks()
+    return held
+
+
 EVERYWHERE = CallHooks()  # the hooks of all modules
 
 
@@ -91,12 +99,12 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
 
     A pre-hook may return new arguments, a forward hook a new result; None keeps what there was.
     """
-    own = module.__dict__.get("_hooks")
+    own = module.__dict__.get("_call_hooks")
     if own is None and not EVERYWHERE.pre and not EVERYWHERE.forward:
         # The last hook for every module was removed since: back to the short way.
         from weft.nn.module import Module
 
-        Module._hooks = None
+        Module._call_hooks = None
     groups = (EVERYWHERE,) if own is None else (EVERYWHERE, own)
     ran: set[int] = set()
     try:

@@ -90,10 +90,10 @@ class StateDict:
     _non_persistent_buffers_set: set[str]
 
     # Empty on the class, so that a module without such hooks stores nothing for them.
-    _state_hooks: Mapping[int, Any] = _NO_HOOKS
-    _state_pre_hooks: Mapping[int, Any] = _NO_HOOKS
-    _load_pre_hooks: Mapping[int, Any] = _NO_HOOKS
-    _load_post_hooks: Mapping[int, Any] = _NO_HOOKS
+    _state_dict_hooks: Mapping[int, Any] = _NO_HOOKS
+    _state_dict_pre_hooks: Mapping[int, Any] = _NO_HOOKS
+    _load_state_dict_pre_hooks: Mapping[int, Any] = _NO_HOOKS
+    _load_state_dict_post_hooks: Mapping[int, Any] = _NO_HOOKS
 
     # --- saving --------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ class StateDict:
         local_metadata = {"version": self._version}
         if hasattr(destination, "_metadata"):
             destination._metadata[prefix[:-1]] = local_metadata
-        for hook in list(self._state_pre_hooks.values()):
+        for hook in list(self._state_dict_pre_hooks.values()):
             hook(self, prefix, keep_vars)
         self._save_to_state_dict(destination, prefix, keep_vars)
         for name, module in self._modules.items():
@@ -126,7 +126,7 @@ class StateDict:
                 module.state_dict(
                     destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
                 )
-        for hook in list(self._state_hooks.values()):
+        for hook in list(self._state_dict_hooks.values()):
             replaced = hook(self, destination, prefix, local_metadata)
             if replaced is not None:
                 destination = replaced
@@ -134,18 +134,10 @@ class StateDict:
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own entries, not its children's, into `destination`."""
-        for name, tensor in self._own_state().items():
+        for name, tensor in _own_state(self).items():
             destination[prefix + name] = tensor if keep_vars else tensor.detach()
         if _has_extra_state(self):
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
-
-    def _own_state(self) -> dict[str, Tensor]:
-        """This module's own parameters and persistent buffers by name."""
-        kept = {name: p for name, p in self._parameters.items() if p is not None}
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                kept[name] = buffer  # type: ignore[assignment]  # a buffer is a plain tensor
-        return kept  # type: ignore[return-value]  # dict is invariant
 
     def get_extra_state(self) -> Any:
         """What a subclass keeps in `state_dict` beside tensors; goes with `set_extra_state`."""
@@ -209,7 +201,9 @@ class StateDict:
                 if child is not None:
                     below = f"{prefix}{name}."
                     visit(child, {k: v for k, v in entries.items() if k.startswith(below)}, below)
-            post_hooks.extend((module, hook) for hook in module._load_post_hooks.values())
+            post_hooks.extend(
+                (module, hook) for hook in module._load_state_dict_post_hooks.values()
+            )
 
         visit(self, entries, "")
         if plan:  # wrong shapes and the like: no hook can put those right
@@ -239,14 +233,14 @@ class StateDict:
         Subclasses override it to translate old layouts: change `state_dict` (a copy), then call
         super. Problems go into the three lists.
         """
-        for hook in list(self._load_pre_hooks.values()):
+        for hook in list(self._load_state_dict_pre_hooks.values()):
             hook(
                 state_dict, prefix, local_metadata, strict,
                 missing_keys, unexpected_keys, error_msgs,
             )  # fmt: skip
         plan = error_msgs if isinstance(error_msgs, LoadPlan) else LoadPlan()
         assign = local_metadata.get("assign_to_params_buffers", False)
-        own = self._own_state()
+        own = _own_state(self)
         for name, target in own.items():
             key = prefix + name
             if key not in state_dict:
@@ -272,7 +266,7 @@ class StateDict:
                 missing_keys.append(prefix + _EXTRA_STATE)
         if strict:
             unexpected_keys.extend(
-                key for key in state_dict if self._is_unexpected(key, prefix, own)
+                key for key in state_dict if _is_unexpected(self, key, prefix, own)
             )
         if plan is not error_msgs:  # called by someone outside load_state_dict
             error_msgs.extend(str(problem) for problem in plan)
@@ -280,21 +274,11 @@ class StateDict:
                 with weft.no_grad():
                     _carry_out(plan, lambda: None, reversible=False)
 
-    def _is_unexpected(self, key: str, prefix: str, own: Mapping[str, Tensor]) -> bool:
-        if not key.startswith(prefix):
-            return False
-        name, dot, _ = key[len(prefix) :].partition(".")
-        if dot:
-            return name not in self._modules
-        if name == _EXTRA_STATE:
-            return not _takes_extra_state(self)
-        return name not in own
-
     # --- hooks ---------------------------------------------------------------------------------
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, prefix, keep_vars)` before this module's state is collected."""
-        return _hooks.add(self._own_table("_state_pre_hooks"), hook)
+        return _hooks.add(_own_table(self, "_state_dict_pre_hooks"), hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata)` after it; it edits in place."""
@@ -302,11 +286,11 @@ class StateDict:
         def without_result(*args: Any) -> None:
             hook(*args)
 
-        return _hooks.add(self._own_table("_state_hooks"), without_result)
+        return _hooks.add(_own_table(self, "_state_dict_hooks"), without_result)
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """As `register_state_dict_post_hook`; the hook may return another dict."""
-        return _hooks.add(self._own_table("_state_hooks"), hook)
+        return _hooks.add(_own_table(self, "_state_dict_hooks"), hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
@@ -319,20 +303,41 @@ class StateDict:
         """As `register_load_state_dict_pre_hook`, without the module unless `with_module`."""
         if with_module:
             hook = _BoundHook(hook, self)
-        return _hooks.add(self._own_table("_load_pre_hooks"), hook)
+        return _hooks.add(_own_table(self, "_load_state_dict_pre_hooks"), hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, incompatible_keys)` after the copying; it may edit the keys in place.
 
         Names that it removes are no errors any more. When an error remains, the copying is undone.
         """
-        return _hooks.add(self._own_table("_load_post_hooks"), hook)
+        return _hooks.add(_own_table(self, "_load_state_dict_post_hooks"), hook)
 
-    def _own_table(self, which: str) -> HookTable:
-        table = self.__dict__.get(which)
-        if table is None:
-            table = self.__dict__[which] = OrderedDict()
-        return table
+
+def _own_table(module: Any, which: str) -> HookTable:
+    table = module.__dict__.get(which)
+    if table is None:
+        table = module.__dict__[which] = OrderedDict()
+    return table
+
+
+def _own_state(module: Any) -> dict[str, Tensor]:
+    """A module's own parameters and persistent buffers by name."""
+    kept: dict[str, Any] = {name: p for name, p in module._parameters.items() if p is not None}
+    for name, buffer in module._buffers.items():
+        if buffer is not None and name not in module._non_persistent_buffers_set:
+            kept[name] = buffer
+    return kept
+
+
+def _is_unexpected(module: Any, key: str, prefix: str, own: Mapping[str, Tensor]) -> bool:
+    if not key.startswith(prefix):
+        return False
+    name, dot, _ = key[len(prefix) :].partition(".")
+    if dot:
+        return name not in module._modules
+    if name == _EXTRA_STATE:
+        return not _takes_extra_state(module)
+    return name not in own
 
 
 class _BoundHook:

@@ -23,49 +23,77 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """`max(x, 0)`, element by element."""
+    """`max(x, 0)`, element by element.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
 
 
 class ReLU6(_Inplace):
-    """`min(max(x, 0), 6)`, element by element."""
+    """`min(max(x, 0), 6)`, element by element.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu6(input, self.inplace)
 
 
 class SiLU(_Inplace):
-    """`x · sigmoid(x)`, also called swish."""
+    """`x · sigmoid(x)`, also called swish.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
 
 
 class Mish(_Inplace):
-    """`x · tanh(softplus(x))`. Source: Misra 2019."""
+    """`x · tanh(softplus(x))`. Source: Misra 2019.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
 
 
 class SELU(_Inplace):
-    """`scale · (max(0, x) + min(0, alpha · (eˣ − 1)))`. Source: Klambauer et al. 2017."""
+    """`scale · (max(0, x) + min(0, alpha · (eˣ − 1)))`. Source: Klambauer et al. 2017.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
 
 
 class Hardswish(_Inplace):
-    """`x · relu6(x + 3) / 6`. Source: Howard et al. 2019."""
+    """`x · relu6(x + 3) / 6`. Source: Howard et al. 2019.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardswish(input, self.inplace)
 
 
 class Hardsigmoid(_Inplace):
-    """`relu6(x + 3) / 6`, element by element."""
+    """`relu6(x + 3) / 6`, element by element.
+
+    Args:
+        inplace: write the result into the input.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.hardsigmoid(input, self.inplace)

@@ -16,29 +16,6 @@ Self = TypeVar("Self", bound="_Indexed")
 class _Indexed(Module):
     """A list of modules under the names "0", "1", and so on; what two containers share."""
 
-    def _position(self, index: Any) -> int:
-        """A possibly negative index as a position.
-
-        Raises:
-            IndexError: it lies outside.
-        """
-        index = operator.index(index)
-        size = len(self)
-        if not -size <= index < size:
-            raise IndexError(
-                f"{self._get_name()}: index {index} is out of range for {size} modules"
-            )
-        return index % size
-
-    def _name_at(self, index: Any) -> str:
-        return next(itertools.islice(self._modules, self._position(index), None))
-
-    def _renumber(self, modules: Iterable[Module | None]) -> None:
-        listed = list(modules)
-        self._modules.clear()
-        for position, module in enumerate(listed):
-            self._modules[str(position)] = module
-
     def __len__(self) -> int:
         return len(self._modules)
 
@@ -54,21 +31,18 @@ class _Indexed(Module):
     def __getitem__(self, index: int) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self._sliced(index)
-        return self._modules[self._name_at(index)]
-
-    def _sliced(self, index: slice) -> Any:
-        raise NotImplementedError
+            return self.__class__(list(self)[index])  # type: ignore[call-arg]  # of the subclasses
+        return self._modules[_name_at(self, index)]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._name_at(index), module)
+        setattr(self, _name_at(self, index), module)
 
     def __delitem__(self, index: int | slice) -> None:
         if isinstance(index, slice):
             gone = set(list(self._modules)[index])
         else:
-            gone = {self._name_at(index)}
-        self._renumber([m for name, m in self._modules.items() if name not in gone])
+            gone = {_name_at(self, index)}
+        _renumber(self, [m for name, m in self._modules.items() if name not in gone])
 
     def append(self: Self, module: Module) -> Self:
         """Add one module at the end."""
@@ -101,7 +75,7 @@ class _Indexed(Module):
             )
         listed = list(self._modules.values())
         listed.insert(index, module)
-        self._renumber(listed)
+        _renumber(self, listed)
         return self
 
     def pop(self, index: int = -1) -> Any:
@@ -109,6 +83,32 @@ class _Indexed(Module):
         module = self[index]
         del self[index]
         return module
+
+
+def _position(container: _Indexed, index: Any) -> int:
+    """A possibly negative index as a position.
+
+    Raises:
+        IndexError: it lies outside.
+    """
+    index = operator.index(index)
+    size = len(container)
+    if not -size <= index < size:
+        raise IndexError(
+            f"{container._get_name()}: index {index} is out of range for {size} modules"
+        )
+    return index % size
+
+
+def _name_at(container: _Indexed, index: Any) -> str:
+    return next(itertools.islice(container._modules, _position(container, index), None))
+
+
+def _renumber(container: _Indexed, modules: Iterable[Module | None]) -> None:
+    listed = list(modules)
+    container._modules.clear()
+    for position, module in enumerate(listed):
+        container._modules[str(position)] = module
 
 
 class Sequential(_Indexed):
@@ -139,9 +139,11 @@ class Sequential(_Indexed):
             input = module(input)  # type: ignore[misc]  # None is refused by calling it
         return input
 
-    def _sliced(self, index: slice) -> Sequential:
-        kept = list(self._modules.items())[index]
-        return self.__class__(dict(kept))  # type: ignore[arg-type]  # names stay, as in PyTorch
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            kept: Any = dict(list(self._modules.items())[index])
+            return self.__class__(kept)  # names stay, as in PyTorch
+        return super().__getitem__(index)
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -184,9 +186,6 @@ class ModuleList(_Indexed):
         super().__init__()
         if modules is not None:
             self.extend(modules)
-
-    def _sliced(self, index: slice) -> ModuleList:
-        return self.__class__(list(self)[index])
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])
