@@ -110,3 +110,12 @@ def test_a_plain_checkpoint_is_pointed_to_its_reader(tmp_path):
     path.write_bytes(b"text")
     with pytest.raises(weft.io.FormatError, match="begins with 'PK'"):
         weft.io.load_torchscript(path)
+
+
+def test_a_class_name_with_terminal_escapes_is_shown_escaped(load):
+    evil = assembled("__torch__.\x1b[2J") + assembled("\nNet") + b"\x93"
+    for code in (evil, evil + b")\x81N" + b"b", evil + b")R"):
+        with pytest.raises(weft.io.WeightsError) as caught:
+            load(Raw(code))
+        assert str(caught.value).isprintable()
+        assert r"\x1b" in str(caught.value)

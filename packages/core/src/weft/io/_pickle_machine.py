@@ -67,7 +67,7 @@ class InertClass(NotAValue):
     name: str
 
     def __repr__(self) -> str:
-        return self.name
+        return shown(self.name)  # any text may stand here
 
 
 class Vocabulary(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from .errors import FormatError, UnsafeCheckpointError
+from .errors import FormatError, UnsafeCheckpointError, shown
 
 __all__ = ["InertObject", "NotAValue", "require_plain_tree"]
 
@@ -30,7 +30,7 @@ class InertObject:
         self.state: dict[object, object] = {}
 
     def __repr__(self) -> str:
-        return f"<inert {self.class_name}>"
+        return f"<inert {shown(self.class_name)}>"
 
 
 def require_plain_tree(root: object, origin: str) -> None:
