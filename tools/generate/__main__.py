@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.generate import catalogue, namespaces, pages
+from tools.generate import catalogue, namespaces, pages, stubs
 
 
 def main() -> int:
@@ -16,7 +16,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail on a difference")
     check = parser.parse_args().check
     loaded = catalogue.load()
-    wanted: dict[Path, str] = {**namespaces.files(loaded), **pages.files(loaded)}
+    wanted: dict[Path, str] = {
+        **namespaces.files(loaded),
+        **stubs.files(),
+        **pages.files(loaded),
+    }
     stale = []
     for path, text in wanted.items():
         if path.suffix in (".py", ".pyi"):

@@ -236,7 +236,9 @@ def _getattr(self: Tensor, name: str) -> Any:
 # --- dtype and device --------------------------------------------------------------------------
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Any:
+def to(
+    self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False
+) -> Tensor:
     """Return the tensor with another dtype or on another device; itself if nothing changes.
 
     Args:
@@ -476,9 +478,9 @@ def _set_data(self: Tensor, value: Tensor) -> None:
 # --- copies ------------------------------------------------------------------------------------
 
 
-def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Any:
     if id(self) in memo:
-        return memo[id(self)]  # type: ignore[no-any-return]  # what an earlier call put there
+        return memo[id(self)]
     if not _is_leaf(self):
         raise GradError(
             "deepcopy: only leaves can be copied, this tensor was computed by an op; use "
@@ -512,7 +514,7 @@ def _rebuild(kind: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
     return requires_grad_(out) if requires_grad else out
 
 
-def _reduce(self: Tensor, protocol: Any = None) -> Any:
+def _reduce(self: Tensor, protocol: Any) -> Any:
     if not _is_leaf(self):
         raise GradError("pickle: only leaves can be pickled; use .detach()")
     return _rebuild, (type(self), _array(self, "pickle"), self._node is not None)
@@ -573,7 +575,7 @@ def _fill_class() -> None:
         setattr(Tensor, f"__i{name}__", _in_place_operator(function, f"__i{name}__"))
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", _operator(function))
-    plain = (
+    plain: tuple[Callable[..., Any], ...] = (
         normal_, uniform_, size, numel, element_size, stride, data_ptr, is_floating_point, is_complex, numpy, item,
         tolist, to, type_as, cpu, requires_grad_, backward, register_hook, retain_grad, copy_,
         fill_, zero_,
@@ -587,6 +589,7 @@ def _fill_class() -> None:
         "__getitem__": indexing.getitem, "__setitem__": _setitem, "__deepcopy__": _deepcopy,
         "__reduce_ex__": _reduce, "__repr__": text, "__str__": text, "__neg__": arithmetic.neg,
         "__abs__": arithmetic.abs, "__invert__": comparison.bitwise_not,
+ "_make_subclass": classmethod(_make_subclass),
         "__hash__": object.__hash__, "dim": _ndim, "nelement": numel,
     }  # fmt: skip
     for name, function in dunders.items():
@@ -607,10 +610,13 @@ def _fill_class() -> None:
     }  # fmt: skip
     for name, function in properties.items():
         setattr(Tensor, name, property(function))
-    Tensor._make_subclass = classmethod(_make_subclass)
-    Tensor.requires_grad = property(_requires_grad, _set_requires_grad)
-    Tensor.grad = property(_grad, _set_grad)
-    Tensor.data = property(_get_data, _set_data)
+    writable: dict[str, tuple[Any, Any]] = {
+        "requires_grad": (_requires_grad, _set_requires_grad),
+        "grad": (_grad, _set_grad),
+        "data": (_get_data, _set_data),
+    }
+    for name, (read, put) in writable.items():
+        setattr(Tensor, name, property(read, put))
 
 
 def _in_place_operator(function: Any, name: str) -> Any:

@@ -12,7 +12,7 @@ from weft._backend.numpy_ import ml_dtypes
 
 def show_config() -> None:
     """Print versions, the CPU's kernels, and whether a GPU can be used or why not."""
-    from weft.version import __version__  # type: ignore[attr-defined]  # found by __getattr__
+    from weft.version import __version__
 
     rows = {
         "weft": __version__,

@@ -19,6 +19,11 @@ class Boxed:
     __slots__ = ("level",)
 
     level: int
+    inner: Any  # the tensor inside
+    shape: Any
+    dtype: Any
+    ndim: Any
+    size: Any
 
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:

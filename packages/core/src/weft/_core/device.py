@@ -23,7 +23,10 @@ class device:
 
     __slots__ = ("index", "type")
 
-    def __init__(self, type: str | device, index: int | None = None) -> None:
+    type: str
+    index: int | None
+
+    def __init__(self, type: Any, index: int | None = None) -> None:
         if isinstance(type, device):
             type, index = type.type, type.index if index is None else index
         name, _, number = str(type).partition(":")
@@ -57,7 +60,7 @@ def device_of(x: Tensor) -> device:
     """Return the device that holds the tensor's data."""
     data = x._data
     while isinstance(data, Boxed):
-        data = data.inner._data  # type: ignore[attr-defined]  # every boxed value has its inner
+        data = data.inner._data
     if type(data) is ndarray:
         return CPU
     if isinstance(data, Aval):

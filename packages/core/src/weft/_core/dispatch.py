@@ -98,7 +98,7 @@ def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
     node.out = None
     node.hooks = None
     saves = op.saves
-    parents = []
+    parents: list[Any] = []
     kept: list[Any] = []
     versions = []
     for position, a in enumerate(args):

@@ -40,7 +40,7 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
             f"{target.dtype}; convert the tensor first, or use the op that makes a new one"
         )
     if recording and value.dtype is not target.dtype:
-        value = value.to(target.dtype)  # type: ignore[attr-defined]  # added by _tensor.py
+        value = value.to(target.dtype)
     memory = target._data
     if isinstance(memory, Aval):
         pass

@@ -231,9 +231,9 @@ def index_add_into_zeros(xp: Any, *xs: Any, key: Key, shape: tuple[int, ...]) ->
 
 
 def _read(x: Tensor, arrays: Sequence[Tensor], key: Key) -> Tensor:
-    if arrays:
-        return apply(catalogue.ops["index"], (x, *arrays), {"key": key})  # type: ignore[no-any-return]  # one output
-    return apply(catalogue.ops["index_view"], (x,), {"key": key})  # type: ignore[no-any-return]  # one output
+    op = catalogue.ops["index" if arrays else "index_view"]
+    out: Tensor = apply(op, (x, *arrays), {"key": key})
+    return out
 
 
 def getitem(x: Tensor, key: Any) -> Tensor:
@@ -317,7 +317,8 @@ def put(xp: Any, *xs: Any, key: Key) -> Any:
 def with_items(x: Tensor, key: Any, value: Tensor) -> Tensor:
     """Return a copy of ``x`` with ``x[key] = value``, differentiable by both."""
     arrays, canonical = _read_key("setitem", x, key)
-    return put((x, value, *arrays), key=canonical)  # type: ignore[no-any-return]  # one output
+    out: Tensor = put((x, value, *arrays), key=canonical)
+    return out
 
 
 def write_items(x: Tensor, key: Any, value: Tensor) -> None:

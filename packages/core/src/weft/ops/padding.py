@@ -134,7 +134,8 @@ def pad(
     grown = {dim: (max(low, 0), max(high, 0)) for dim, (low, high) in pairs.items()}
     if mode == "constant":
         widths = tuple(grown.get(d, (0, 0)) for d in range(input.ndim))
-        return constant_pad(out, widths=widths, value=0.0 if value is None else value)
+        padded: Tensor = constant_pad(out, widths=widths, value=0.0 if value is None else value)
+        return padded
     for dim, (low, high) in grown.items():
         if low or high:
             places = _places(mode, out.shape[dim], low, high, dim)

@@ -214,9 +214,7 @@ def _max_pool(count: int) -> Callable[..., Any]:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        geometry = _windows(
-            name, input, kernel_size, stride, padding, dilation, ceil_mode, count
-        )
+        geometry = _windows(name, input, kernel_size, stride, padding, dilation, ceil_mode, count)
         places = largest_places(input, **geometry)
         values = _at_places(input, places, count)
         return (values, places) if return_indices else values
@@ -275,10 +273,10 @@ def _avg_pool(count: int) -> Callable[..., Any]:
         if divisor_override is not None:
             if divisor_override == 0:
                 raise ValueError(f"{name}: divisor_override must not be 0")
-            return total / divisor_override
+            return total / float(divisor_override)
         even = all(low == high for low, high in pairs)
         if even and (count_include_pad or not any(low for low, _ in pairs)):
-            return total / math.prod(kernel)
+            return total / int(math.prod(kernel))
         # windows at the border hold fewer elements that count
         spatial = tuple(input.shape)[input.ndim - count :]
         counted = ones(spatial, dtype=input.dtype)
@@ -323,7 +321,9 @@ def _avg_pool(count: int) -> Callable[..., Any]:
 def _widened(x: Tensor, pairs: Pairs) -> Tensor:
     if not any(low or high for low, high in pairs):
         return x
-    return constant_pad(x, widths=((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs), value=0.0)
+    widths = ((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs)
+    out: Tensor = constant_pad(x, widths=widths, value=0.0)
+    return out
 
 
 def _window_sums(x: Tensor, kernel: Ints, stride: Ints) -> Tensor:
@@ -432,9 +432,7 @@ def _entered(
     errors: Sequence[ErrorSample] = (),
 ) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
-    enter = composite(
-        samples=samples, errors=errors, namespaces=catalogue.FUNCTIONAL, methods=()
-    )
+    enter = composite(samples=samples, errors=errors, namespaces=catalogue.FUNCTIONAL, methods=())
     return enter(function)
 
 

@@ -49,8 +49,8 @@ def _view_canonical(input: Any, shape: Any) -> dict[str, Any]:
 
 @linear(
     shape=_view_shape,
-    transpose=lambda g, x, *, shape: reshape(g, x.shape),
-    batch=lambda size, batched, x, *, shape: reshape(x, (size, *shape)),
+    transpose=lambda g, x, *, shape: g.reshape(x.shape),
+    batch=lambda size, batched, x, *, shape: x.reshape((size, *shape)),
     canonical=_view_canonical,
     is_view=True,
     namespaces=(),
@@ -491,9 +491,7 @@ def as_strided(
         ShapeError: the view would leave the memory, or input is not contiguous.
     """
     # the bounds: nothing below this line knows where the memory ends
-    _strided_shape(
-        Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset
-    )
+    _strided_shape(Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset)
     flat = x.reshape(-1)[storage_offset:]
     steps = tuple(step * x.itemsize for step in stride)
     return xp.lib.stride_tricks.as_strided(flat, size, steps)

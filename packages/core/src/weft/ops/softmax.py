@@ -116,7 +116,8 @@ def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     Raises:
         IndexError: the dim is out of range.
     """
-    return normalised_exp(_converted(input, dtype), dim)
+    out: Tensor = normalised_exp(_converted(input, dtype), dim)
+    return out
 
 
 @composite(samples=_SAMPLES, errors=_ERRORS, namespaces=catalogue.BOTH)
@@ -134,4 +135,5 @@ def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     Raises:
         IndexError: the dim is out of range.
     """
-    return normalised_log(_converted(input, dtype), dim)
+    out: Tensor = normalised_log(_converted(input, dtype), dim)
+    return out

@@ -35,7 +35,7 @@ class Dual(Boxed):
 
     @property
     def size(self) -> int:
-        return self.inner.numel()
+        return int(self.inner.numel())
 
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:

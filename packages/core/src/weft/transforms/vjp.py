@@ -100,12 +100,12 @@ def _tracked(x: Tensor) -> Tensor:
     if x._node is not None:
         return alias(x)
     fresh = detach(x)
-    return fresh.requires_grad_()  # type: ignore[attr-defined,no-any-return]  # added by _tensor.py
+    return fresh.requires_grad_()
 
 
 def _outside(value: Any, inputs: list[Tensor]) -> Any:
     """Cut a result from the inner graph if no argument belongs to an outer one."""
-    if isinstance(value, Tensor) and all(x.is_leaf for x in inputs):  # type: ignore[attr-defined]  # added by _tensor.py
+    if isinstance(value, Tensor) and all(x.is_leaf for x in inputs):
         return detach(value)
     return value
 
@@ -117,7 +117,7 @@ def _pulled(leaves: list[Any], inputs: list[Tensor], seeds: list[Any]) -> tuple[
     joined = [(leaf, s) for leaf, s in zip(leaves, seeds, strict=True) if _needs(leaf)]
     if not joined:
         return tuple(zeros_like(x) for x in inputs)
-    outer = not all(x.is_leaf for x in inputs)  # type: ignore[attr-defined]  # added by _tensor.py
+    outer = not all(x.is_leaf for x in inputs)
     found = tape.grad(
         [leaf for leaf, _ in joined],
         inputs,

@@ -35,7 +35,7 @@ class Batched(Boxed):
 
     @property
     def size(self) -> int:
-        return self.inner.numel() // max(self.length, 1)
+        return int(self.inner.numel()) // max(self.length, 1)
 
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -118,7 +118,7 @@ def _unboxed(result: Any, dim: int, level: int, length: int) -> Any:
         return result
     box = _box(result, level)
     if box is None:  # it does not depend on the batch: every example has the same
-        inner = result.expand((length, *result.shape))  # type: ignore[attr-defined]  # added by _tensor.py
+        inner = result.expand((length, *result.shape))
     else:
         inner = box.inner
     return movedim(inner, 0, dim)

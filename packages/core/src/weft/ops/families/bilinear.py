@@ -11,6 +11,7 @@ from weft._core.kernels import bind
 from weft._core.op import Op
 from weft._core.public import build
 from weft._core.samples import ErrorSample, Sample
+from weft._core.tensor import Tensor
 from weft.ops.families.batching import loop
 from weft.ops.families.promotion import promoted
 
@@ -27,7 +28,7 @@ def bilinear(
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
-) -> Callable[[Rule], Rule]:
+) -> Callable[[Rule], Callable[..., Tensor]]:
     """Make an op of two arrays that is linear in each.
 
     Args:
@@ -49,7 +50,7 @@ def bilinear(
             to_y(g, _conjugate(x), y, **params) if needs[1] else None,
         )
 
-    def decorate(kernel: Rule) -> Rule:
+    def decorate(kernel: Rule) -> Callable[..., Tensor]:
         name = kernel.__name__
 
         def jvp(tangents: Any, out: Any, x: Any, y: Any, **params: Any) -> Any:

@@ -28,7 +28,7 @@ _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
 _SCALARS = frozenset({bool, int, float, complex})
 
-Partial = Callable[..., Any]
+Partial = Callable[..., Any] | float | None
 
 
 def elementwise(
@@ -42,7 +42,7 @@ def elementwise(
     methods: Iterable[str] | None = None,
     canonical: Callable[..., dict[str, Any]] | None = None,
     unpromoted: Iterable[str] = (),
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
 
     Args:
@@ -62,7 +62,7 @@ def elementwise(
         unpromoted: names of arguments that keep their dtype, such as a condition.
     """
 
-    def decorate(formula: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(formula: Callable[..., Any]) -> Callable[..., Tensor]:
         arrays, _, settings = kernel_signature(formula)
         name = formula.__name__
         exempt = frozenset(arrays.index(s) for s in unpromoted)
@@ -177,7 +177,7 @@ def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
     def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> tuple[Any, ...]:
         from weft.ops.broadcasting import sum_to
 
-        cotangents = []
+        cotangents: list[Any] = []
         for i, scale in enumerate(scaled):
             if not needs[i] or scale is None:
                 cotangents.append(None)
@@ -264,7 +264,7 @@ def _promoting(op: Op, rule: str, exempt: frozenset[int]) -> Callable[..., Any]:
 def _convert(x: Tensor, dtype: dtypes.dtype) -> Tensor:
     from weft.ops.casting import convert
 
-    return convert(x, dtype=dtype)  # type: ignore[no-any-return]  # a generated wrapper
+    return convert(x, dtype=dtype)
 
 
 def _refuse(name: str, args: tuple[Any, ...], position: int) -> Any:

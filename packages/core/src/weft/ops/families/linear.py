@@ -30,7 +30,7 @@ def linear(
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
     keyword_only: Sequence[str] = ("dtype",),
-) -> Callable[[Rule], Rule]:
+) -> Callable[[Rule], Callable[..., Tensor]]:
     """Make an op that is linear in its first array, or in all of its variadic arrays together.
 
     Its jvp is the op itself, its vjp the transpose. Further arrays (indices) are saved and have
@@ -51,7 +51,7 @@ def linear(
         keyword_only: settings that cannot be passed by position.
     """
 
-    def decorate(kernel: Rule) -> Rule:
+    def decorate(kernel: Rule) -> Callable[..., Tensor]:
         name = kernel.__name__
         arrays, variadic, _ = kernel_signature(kernel)
 

@@ -34,4 +34,4 @@ def converted(x: Tensor, dtype: dtypes.dtype) -> Tensor:
         return x
     from weft.ops.casting import convert
 
-    return convert(x, dtype=dtype)  # type: ignore[no-any-return]  # a generated wrapper
+    return convert(x, dtype=dtype)

@@ -48,7 +48,7 @@ def reduction(
     samples: Iterable[Sample] = SAMPLES,
     errors: Iterable[ErrorSample] = (),
     methods: Iterable[str] | None = None,
-) -> Callable[[Rule], Rule]:
+) -> Callable[[Rule], Callable[..., Tensor]]:
     """Make an op that reduces dims, of a formula ``formula(xp, x)`` applied to each element first.
 
     Args:
@@ -68,7 +68,7 @@ def reduction(
         methods: tensor methods that are this function.
     """
 
-    def decorate(formula: Rule) -> Rule:
+    def decorate(formula: Rule) -> Callable[..., Tensor]:
         name = formula.__name__
 
         def kernel(xp: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
