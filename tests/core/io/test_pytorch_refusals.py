@@ -81,7 +81,7 @@ def refused(request, tmp_path: Path):
         (exec, "builtins.exec"),
         (builtins.__import__, "builtins.__import__"),
         (getattr, "builtins.getattr"),
-        (open, "io.open"),
+        (open, f"{open.__module__}.open"),  # io, or _io since Python 3.13
         (Counter, "collections.Counter"),
         (os.execv, f"{os.name}.execv"),
         (os.path.join, f"{os.path.__name__}.join"),
