@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -412,6 +413,33 @@ def test_pooling_agrees_on_the_indices(name: str) -> None:
     theirs = pair.theirs(torch.from_numpy(pair.arrays[0]))
     pair.close(ours[0], theirs[0], "maxima")
     pair.close(ours[1], theirs[1], "indices")
+
+
+# PyTorch's take *args; these are the arguments that its documentation lists, in RNNBase's order.
+RECURRENT = [
+    "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional",
+]  # fmt: skip
+DOCUMENTED = {
+    "RNN": [*RECURRENT[:3], "nonlinearity", *RECURRENT[3:], "device", "dtype"],
+    "LSTM": [*RECURRENT, "proj_size", "device", "dtype"],
+    "GRU": [*RECURRENT, "device", "dtype"],
+}
+# Old names of min_val and max_val, which PyTorch itself warns of.
+DEPRECATED = {"Hardtanh": ["min_value", "max_value"]}
+
+
+@pytest.mark.parametrize("name", sorted({case.name for case in CASES}))
+def test_constructors_have_pytorchs_arguments_in_its_order(name: str) -> None:
+    ours = inspect.signature(getattr(weft.nn, name)).parameters
+    theirs = inspect.signature(getattr(torch.nn, name)).parameters
+    expected = DOCUMENTED.get(name, [p for p in theirs if p not in DEPRECATED.get(name, ())])
+    if list(theirs) == ["args", "kwargs"] and not ours:
+        return  # written in PyTorch so that arguments pass unread, as in Softmax2d
+    assert list(ours) == expected
+    for parameter in expected:
+        if parameter in theirs and theirs[parameter].kind is not inspect.Parameter.VAR_POSITIONAL:
+            assert ours[parameter].default == theirs[parameter].default, parameter
+            assert ours[parameter].kind == theirs[parameter].kind, parameter
 
 
 def test_every_layer_that_is_offered_is_compared_here() -> None:

@@ -1,0 +1,62 @@
+"""nn.functional's signatures against PyTorch's: the same names in the same order."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+import torch.nn.functional as theirs
+import torch.overrides
+
+import weft.nn.functional as ours
+
+# PyTorch's own remnants: where a warning points to, what `reduction` replaced long ago, and the
+# tensor that `normalize` alone of these functions may write into.
+DROPPED = {"_stacklevel", "size_average", "reduce", "out"}
+# Differences of single functions, each with its reason.
+MISSING = {
+    "mse_loss": {"weight"},  # the core's losses of two tensors take no factor per element yet
+    "l1_loss": {"weight"},  # likewise
+    "huber_loss": {"weight"},  # likewise
+}
+RENAMED = {"one_hot": {"tensor": "input"}}  # a builtin there, whose argument is positional
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]  # a function
+
+
+def reference(name: str) -> list[str] | None:
+    """PyTorch's parameters: of the Python function, or of its stand-in for a builtin."""
+    function = getattr(theirs, name)
+    if "max_pool" in name:  # the public one only dispatches on return_indices
+        function = getattr(theirs, f"_{name}")
+    try:
+        return parameters(function)
+    except ValueError:
+        stand_in = torch.overrides.get_testing_overrides().get(function)
+        return None if stand_in is None else parameters(stand_in)
+
+
+@pytest.mark.parametrize("name", ours.__all__)
+def test_arguments_have_pytorchs_names_and_order(name: str) -> None:
+    expected = reference(name)
+    assert expected is not None, f"PyTorch tells no signature of {name}"
+    renamed = RENAMED.get(name, {})
+    expected = [renamed.get(p, p) for p in expected if p not in DROPPED]
+    assert "args" not in expected, f"PyTorch's {name} only dispatches to another function"
+    found = parameters(getattr(ours, name))
+    missing = set(expected) - set(found) - MISSING.get(name, set())
+    assert missing == set(), f"{name} lacks {sorted(missing)}: {found} beside {expected}"
+    shared = [p for p in found if p in expected]
+    assert shared == [p for p in expected if p in found]
+    # what weft adds must not stand where PyTorch's positional arguments do
+    signature = inspect.signature(getattr(ours, name)).parameters
+    extra = [p for p in found if p not in expected]
+    positional = [p for p in extra if signature[p].kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert found[len(found) - len(positional) :] == positional or not positional
+
+
+def test_every_listed_difference_still_exists() -> None:
+    for name, dropped in MISSING.items():
+        assert dropped <= set(reference(name) or ()) - set(parameters(getattr(ours, name)))
