@@ -131,7 +131,7 @@ def parity(session: nox.Session) -> None:
     """Compare with PyTorch's CPU build and with onnxruntime."""
     install_ours(session, "weft", "weft-vision", "weft-audio", "weft-hub")
     session.install(*GROUPS["tests"], *GROUPS["parity"])
-    # Its own requirements are torch and torchaudio; only the weights inside it are wanted here.
+    # These require frameworks that nothing here uses: only the weights inside them are wanted.
     session.install("--no-deps", *GROUPS["parity-weights"])
     session.run("pytest", "tests/parity", *session.posargs, env=_one_thread())
 
