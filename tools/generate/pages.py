@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -37,36 +36,20 @@ def _page(module: str, entries: list[Any]) -> str:
     topic = module.rpartition(".")[2].replace("_", " ").capitalize()
     lines = [_BY, "", topic, "=" * len(topic), "", f"Defined in ``{module}``.", ""]
     for entry in sorted(entries, key=lambda e: e.name):
-        where = [*entry.namespaces] or ["weft.Tensor"]
-        name = entry.name if entry.namespaces else _plain_method(entry)
-        lines += [
-            f".. py:function:: {where[0]}.{name}{signature(entry)}",
-            "   :no-index-entry:",
-            "",
-        ]
-        if len(where) > 1:
-            lines += [f"   Also offered as ``{where[1]}.{name}``.", ""]
-        methods = [f"``x.{m}``" for m in entry.methods if not m.startswith("__")]
-        if methods:
-            lines += [f"   As a method: {', '.join(methods)}.", ""]
-        lines += _docstring(entry.function)
+        methods = [m for m in entry.methods if not m.startswith("__")]
+        if entry.namespaces:
+            lines += [f".. autofunction:: {entry.namespaces[0]}.{entry.name}{signature(entry)}", ""]
+        elif methods:
+            lines += [f".. automethod:: weft.Tensor.{methods[0]}", ""]
+        else:
+            continue
+        for namespace in entry.namespaces[1:]:
+            lines += [f"   Also offered as ``{namespace}.{entry.name}``.", ""]
+        if entry.namespaces and methods:
+            lines += [f"   As a method: {', '.join(f'``x.{m}``' for m in methods)}.", ""]
         if entry.not_differentiable:
             lines += [f"   Has no gradient: {entry.not_differentiable}.", ""]
     return "\n".join(lines)
-
-
-def _plain_method(entry: Any) -> str:
-    return next((m for m in entry.methods if not m.startswith("__")), entry.name)
-
-
-def _docstring(function: Any) -> list[str]:
-    """Return the docstring as reStructuredText, its sections as field lists."""
-    from sphinx.ext.napoleon import Config, GoogleDocstring
-
-    text = inspect.getdoc(function) or ""
-    config = Config(napoleon_use_param=True, napoleon_use_rtype=False)
-    converted = str(GoogleDocstring(text, config))
-    return [f"   {line}".rstrip() for line in converted.splitlines()] + [""]
 
 
 def _matrix(loaded: Any) -> str:

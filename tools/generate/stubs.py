@@ -39,6 +39,8 @@ _PROPERTIES = {
     "T": "Tensor",
     "mT": "Tensor",
 }
+_EQUALITY = ("__eq__", "__ne__")
+_OVERRIDE = "  # type: ignore[override]  # elementwise"
 _HEAD = """
 import builtins
 from collections.abc import Callable, Iterator
@@ -88,9 +90,9 @@ def files() -> dict[Path, str]:
         lines += ["    @property", f"    def {name}(self) -> {kind}: ..."]
     lines += [
         "    @classmethod",
-        "    def _make_subclass(cls, data: Tensor, requires_grad: builtins.bool = ...) -> Self: ...",
-        "    def __eq__(self, other: object) -> Tensor: ...  # type: ignore[override]  # elementwise",
-        "    def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]  # elementwise",
+        "    def _make_subclass(cls, data: Tensor, requires_grad: builtins.bool = ...)"
+        " -> Self: ...",
+        *(f"    def {name}(self, other: object) -> Tensor: ...{_OVERRIDE}" for name in _EQUALITY),
         "    def __hash__(self) -> builtins.int: ...",
         "    def __getitem__(self, key: Any) -> Tensor: ...",
         "    def __setitem__(self, key: Any, value: Any) -> None: ...",

@@ -51,10 +51,11 @@ from weft._tensor import Size, Tensor
 from weft.config import show_config
 from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
 from weft.ops.creation import asarray_ as asarray
-from weft.version import __version__
 
 if TYPE_CHECKING:
     from weft import io, nn
+
+    __version__: str
 
 #: Subpackages that load when first used.
 _LAZY = ("io", "nn")
@@ -119,7 +120,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load a subpackage on first use; for any other name say which one is near."""
+    """Load a subpackage or the version on first use; for any other name say which one is near."""
+    if name == "__version__":
+        from weft.version import installed
+
+        return installed()
     if name in _LAZY:
         import importlib
 

@@ -8,14 +8,13 @@ import platform
 from weft._backend import np
 from weft._backend.cupy_ import why_unavailable
 from weft._backend.numpy_ import ml_dtypes
+from weft.version import installed
 
 
 def show_config() -> None:
     """Print versions, the CPU's kernels, and whether a GPU can be used or why not."""
-    from weft.version import __version__
-
     rows = {
-        "weft": __version__,
+        "weft": installed(),
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "platform": f"{platform.system()} {platform.machine()}",
         "NumPy": np.__version__,

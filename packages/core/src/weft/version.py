@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from importlib.metadata import PackageNotFoundError, version
 
 
-def __getattr__(name: str) -> Any:
-    """Look ``__version__`` up when asked: reading metadata costs more than importing weft's core."""
-    if name != "__version__":
-        raise AttributeError(f"module 'weft.version' has no attribute {name!r}")
-    from importlib.metadata import version
+@functools.cache
+def installed() -> str:
+    """Return the installed version; ``"unknown"`` when run from a source tree without metadata.
 
-    return version("weft")
+    Looked up when asked: reading metadata takes longer than importing the rest of weft's core.
+    """
+    try:
+        return version("weft")
+    except PackageNotFoundError:
+        return "unknown"

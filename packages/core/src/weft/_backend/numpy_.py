@@ -71,7 +71,7 @@ silence, restore = _silencer()
 
 
 def quiet(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a kernel so that overflow and 0/0 make inf and NaN without a warning, as IEEE 754 says."""
+    """Wrap a kernel so that overflow and 0/0 make inf and NaN without a warning."""
 
     def run(*arrays: Any, **params: Any) -> Any:
         before = silence()

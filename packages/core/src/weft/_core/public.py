@@ -1,4 +1,4 @@
-"""Builds the function users call for an op: PyTorch's argument names, canonical settings, no packing.
+"""Builds the function users call for an op: PyTorch's argument names, canonical settings.
 
 The source of each distinct signature is compiled once and shared by all ops that have it, each
 with globals of its own. It is registered with ``linecache``, so debuggers and tracebacks show it.

@@ -10,8 +10,10 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
+from weft.ops.creation import zeros
 from weft.ops.families.batching import all_batched
 from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
 from weft.ops.families.linear import linear
 from weft.ops.families.promotion import promoted
 
@@ -32,12 +34,7 @@ def _cat_shape(*avals: Any, dim: int) -> Any:
 
 
 def _cat_back(g: Any, *avals: Any, dim: int) -> tuple[Any, ...]:
-    pieces = []
-    start = 0
-    for a in avals:
-        pieces.append(narrow(g, dim, start, a.shape[dim]))
-        start += a.shape[dim]
-    return tuple(pieces)
+    return pieces(g, dim=dim, lengths=tuple(a.shape[dim] for a in avals))
 
 
 def _cat_batch(size: int, batched: Sequence[bool], *tensors: Any, dim: int) -> Any:
@@ -215,6 +212,53 @@ def spaced(xp: Any, x: Any, *, dim: int, start: int, total: int) -> Any:
     return out
 
 
+def _pieces_shape(x: Any, *, dim: int, lengths: tuple[int, ...]) -> tuple[Any, ...]:
+    return tuple(x.like(shape=(*x.shape[:dim], n, *x.shape[dim + 1 :])) for n in lengths)
+
+
+def _pieces_vjp(needs: Any, g: Any, out: Any, x: Any, *, dim: int, lengths: Any) -> Any:
+    """Join the pieces' cotangents: one pass, however many pieces there are."""
+    held = next(part for part in g if part is not None)
+    whole = []
+    for part, n in zip(g, lengths, strict=True):
+        if part is None:
+            shape = (*x.shape[:dim], n, *x.shape[dim + 1 :])
+            part = zeros(shape, dtype=held.dtype, device=held.device)
+        whole.append(part)
+    return (joined(whole, dim=dim),)
+
+
+@custom(
+    shape=_pieces_shape,
+    vjp=_pieces_vjp,
+    jvp=lambda tangents, out, x, *, dim, lengths: pieces(tangents[0], dim=dim, lengths=lengths),
+    batch=lambda size, batched, x, *, dim, lengths: pieces(x, dim=dim + 1, lengths=lengths),
+    outputs=0,
+    is_view=True,
+    widen=False,
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(2, 4), dim=1, lengths=(1, 0, 3)),),
+)
+def pieces(xp: Any, x: Any, *, dim: int, lengths: tuple[int, ...]) -> Any:
+    """View a dim as consecutive stretches that together are all of it.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        lengths: the stretches' lengths.
+
+    Returns:
+        tuple of Tensor: views.
+    """
+    views = []
+    start = 0
+    for n in lengths:
+        views.append(x[(slice(None),) * dim + (slice(start, start + n),)])
+        start += n
+    return tuple(views)
+
+
 @composite(
     samples=(Sample(array(2, 4), 1, 1, 2), Sample(array(4), 0, -2, 2)),
     errors=(ErrorSample(array(4), 0, 3, 2, error=IndexError, match="start 3 and length 2"),),
@@ -281,12 +325,7 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
         if split_size <= 0:
             raise ValueError(f"split: the length of a piece must be positive, got {split_size}")
         lengths = [min(split_size, total - s) for s in range(0, max(total, 1), split_size)]
-    pieces = []
-    start = 0
-    for length in lengths:
-        pieces.append(piece(input, dim=at, start=start, length=length))
-        start += length
-    return tuple(pieces)
+    return pieces(input, dim=at, lengths=tuple(lengths))
 
 
 @composite(samples=(Sample(array(5, 2), 3), Sample(array(2, 4), 2, dim=1)))
@@ -322,6 +361,5 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         tuple of Tensor: views.
     """
     at = canonical_dim("unbind", dim, input.ndim)
-    return tuple(
-        piece(input, dim=at, start=i, length=1).squeeze(at) for i in range(input.shape[at])
-    )
+    parts = pieces(input, dim=at, lengths=(1,) * input.shape[at])
+    return tuple(part.squeeze(at) for part in parts)

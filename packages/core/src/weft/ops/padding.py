@@ -117,7 +117,8 @@ def pad(
     """
     if mode not in _MODES:
         raise ValueError(
-            f"pad: mode must be one of {', '.join(_MODES)}, got {mode!r}{did_you_mean(mode, _MODES)}"
+            f"pad: mode must be one of {', '.join(_MODES)}, got {mode!r}"
+            f"{did_you_mean(mode, _MODES)}"
         )
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(

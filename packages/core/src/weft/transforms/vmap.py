@@ -14,7 +14,7 @@ from weft.ops.shape import movedim
 
 
 class Batched(Boxed):
-    """Many values of one shape. ``inner`` has the batch axis first; the function does not see it."""
+    """Many values of one shape: ``inner`` has the batch axis first, the function sees none."""
 
     __slots__ = ("inner", "length")
 

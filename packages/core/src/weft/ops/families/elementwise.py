@@ -150,7 +150,7 @@ def _shape_rule(name: str, rule: str, exempt: frozenset[int]) -> Callable[..., A
 
 
 def _scaling(partial: Any) -> Callable[..., Any] | None:
-    """Return ``scale(g, out, *args, **settings)`` = g times the partial; None for a zero partial."""
+    """Return ``scale(g, out, *args, **settings)``: g times the partial; None for a zero one."""
     if partial is None:
         return None
     if not callable(partial):
