@@ -191,6 +191,9 @@ def test_parameter_dict_behaves_like_a_dict() -> None:
     assert list(values.state_dict()) == ["a", "b", "c"]
     assert values.get("nothing") is None
     assert values.pop("b").shape == (2,)
+    assert list(values.state_dict()) == ["a", "c"]
+    values["b"] = weft.ones(5)
+    assert values.pop("b").shape == (5,)
     assert list(values.keys()) == ["a", "c"]
     assert [tuple(p.shape) for _, p in values.items()] == [(1,), (3,)]
     assert len(list(values.values())) == 2

@@ -113,6 +113,16 @@ def test_same_padding_keeps_the_size_in_every_mode(
     assert layer(weft.randn(*shape)).shape == (1, 2, *shape[2:])
 
 
+@pytest.mark.parametrize(
+    ("mode", "last"), [("zeros", 0.0), ("reflect", 3.0), ("replicate", 4.0), ("circular", 1.0)]
+)
+def test_same_padding_adds_the_odd_element_at_the_end(mode: str, last: float) -> None:
+    layer = nn.Conv1d(1, 1, 2, padding="same", padding_mode=mode, bias=False)
+    layer.load_state_dict({"weight": weft.tensor([[[0.0, 1.0]]])})
+    x = weft.tensor([[[1.0, 2.0, 3.0, 4.0]]])
+    assert flat(layer(x)) == [2.0, 3.0, 4.0, last]
+
+
 def test_circular_padding_makes_a_convolution_commute_with_shifts() -> None:
     layer = nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular")
     x = weft.randn(1, 1, 8)

@@ -199,6 +199,7 @@ def test_shared_members_come_once_unless_duplicates_are_wanted() -> None:
     assert names(net.named_parameters()).count("first.weight") == 1
     assert "alias.weight" not in names(net.named_parameters())
     assert "alias.weight" in names(net.named_parameters(remove_duplicate=False))
+    assert names(net.named_modules()) == ["", "first", "second"]
     assert "alias" in names(net.named_modules(remove_duplicate=False))
     assert len(list(net.children())) == 2
 
@@ -369,6 +370,15 @@ def test_a_subclass_with_its_own_setstate_still_finds_its_members() -> None:
     assert other.inner.weight.shape == (1, 1)
     other._modules["inner"] = nn.Identity()
     assert isinstance(other.inner, nn.Identity)
+
+
+def test_writing_to_a_shallow_copys_registry_leaves_the_original_alone() -> None:
+    module = Stateful()
+    other = copy.copy(module)
+    other._modules["inner"] = nn.Identity()
+    assert isinstance(other.inner, nn.Identity)
+    assert isinstance(module.inner, nn.Linear)
+    assert isinstance(module._modules["inner"], nn.Linear)
 
 
 class Stateful(nn.Module):
