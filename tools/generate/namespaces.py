@@ -9,7 +9,7 @@ from typing import Any
 
 from tools.generate.catalogue import OPS, SOURCE
 
-_BY = "by `nox -s generate` from the op catalogue; do not edit"
+_BY = "by `nox -s generate`; do not edit"
 
 
 def files(loaded: Any) -> dict[Path, str]:

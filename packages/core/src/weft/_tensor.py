@@ -576,9 +576,9 @@ def _fill_class() -> None:
     for name, function in _COMPARISONS.items():
         setattr(Tensor, f"__{name}__", _operator(function))
     plain: tuple[Callable[..., Any], ...] = (
-        normal_, uniform_, size, numel, element_size, stride, data_ptr, is_floating_point,
-        is_complex, numpy, item, tolist, to, type_as, cpu, requires_grad_, backward, register_hook, retain_grad, copy_,
-        fill_, zero_,
+        size, numel, element_size, stride, data_ptr, is_floating_point, is_complex,
+        numpy, item, tolist, to, type_as, cpu, requires_grad_, backward, register_hook,
+        retain_grad, copy_, fill_, zero_, normal_, uniform_,
     )  # fmt: skip
     for function in plain:
         setattr(Tensor, function.__name__, function)

@@ -34,7 +34,8 @@ def _cat_shape(*avals: Any, dim: int) -> Any:
 
 
 def _cat_back(g: Any, *avals: Any, dim: int) -> tuple[Any, ...]:
-    return pieces(g, dim=dim, lengths=tuple(a.shape[dim] for a in avals))
+    out: tuple[Any, ...] = pieces(g, dim=dim, lengths=tuple(a.shape[dim] for a in avals))
+    return out
 
 
 def _cat_batch(size: int, batched: Sequence[bool], *tensors: Any, dim: int) -> Any:
@@ -325,7 +326,8 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
         if split_size <= 0:
             raise ValueError(f"split: the length of a piece must be positive, got {split_size}")
         lengths = [min(split_size, total - s) for s in range(0, max(total, 1), split_size)]
-    return pieces(input, dim=at, lengths=tuple(lengths))
+    out: tuple[Tensor, ...] = pieces(input, dim=at, lengths=tuple(lengths))
+    return out
 
 
 @composite(samples=(Sample(array(5, 2), 3), Sample(array(2, 4), 2, dim=1)))
