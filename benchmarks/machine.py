@@ -49,7 +49,7 @@ def describe() -> dict[str, str]:
         "processor": _processor(),
         "processors usable": str(default_threads()),
         "memory": _memory(),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "C library": " ".join(platform.libc_ver()).strip() or "unknown",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
     }

@@ -12,7 +12,10 @@ def markdown(result: dict[str, Any]) -> str:
     for row in rows:
         names += [name for name in row["seconds"] if name not in names]
     ratios = {(row["baseline"], name) for row in rows for name in row["seconds"]}
-    columns = sorted((name, base) for base, name in ratios if name != base)
+    columns = sorted(
+        ((name, base) for base, name in ratios if name != base),
+        key=lambda column: (names.index(column[0]), column[1]),
+    )
     head = ["what", *names, *(f"{name} / {base}" for name, base in columns)]
     lines = [
         f"# {result['benchmark'].replace('_', ' ')}",
