@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from importlib.metadata import PackageNotFoundError, version
 
 
 @functools.cache
@@ -12,6 +11,8 @@ def installed() -> str:
 
     Looked up when asked: reading metadata takes longer than importing the rest of weft's core.
     """
+    from importlib.metadata import PackageNotFoundError, version  # as long to import as all weft
+
     try:
         return version("weft")
     except PackageNotFoundError:
