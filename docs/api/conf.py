@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # for our extension, docstrings.py
+sys.path.insert(0, str(Path(__file__).parent))  # for our extensions beside this file
 
 project = "weft"
 author = "the weft contributors"
@@ -12,7 +12,7 @@ copyright = "2026, the weft contributors"
 release = installed_version("weft")
 version = release
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "formulas"]
 exclude_patterns = ["_build"]
 
 autodoc_default_options = {"members": True, "show-inheritance": True}
@@ -26,6 +26,7 @@ napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"weft {release}"
 html_show_sphinx = False
