@@ -1,5 +1,8 @@
 """A Sphinx extension: our docstrings are plain text with `code`, and this makes them its markup.
 
+It also leaves out of the page of Tensor the methods that are ops: each op has its entry on the page
+of its module, where its methods are named.
+
 In reStructuredText `|x|`, `*size` and `add_` mean things (a substitution, the start of emphasis, a
 link) that no author of a formula or a name has in mind. So outside of code they are escaped, and
 code between single backticks becomes a literal. Blocks that are indented code, doctests and
@@ -63,7 +66,13 @@ def _process(app: Any, what: str, name: str, subject: Any, options: Any, lines: 
     lines[:] = as_restructured_text(lines)
 
 
+def _skip(app: Any, what: str, name: str, subject: Any, skip: bool, options: Any) -> bool | None:
+    is_op = str(getattr(subject, "__module__", "")).startswith("weft.ops.")
+    return True if what == "class" and is_op else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Connect before napoleon, which turns our sections (Args, Returns) into fields."""
     app.connect("autodoc-process-docstring", _process, priority=100)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
