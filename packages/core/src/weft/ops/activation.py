@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from weft._core import catalogue
+from weft._core.errors import DTypeError
 from weft._core.samples import Sample, array, uniform
 from weft._core.tensor import Tensor
 from weft.ops.comparison import where
@@ -147,8 +148,19 @@ def _inside(low: str, high: str) -> Any:
     return lambda g, out, x, **s: where((x > s[low]) & (x < s[high]), g, 0)
 
 
+def _hardtanh_canonical(input: Any, min_val: float, max_val: float) -> dict[str, Any]:
+    if input.dtype.category == 1:  # as in PyTorch, the result's dtype is the input's
+        min_val, max_val = int(min_val), int(max_val)
+        if min_val < 0 and not input.dtype.is_signed:
+            raise DTypeError(
+                f"hardtanh: {input.dtype} holds no negative numbers, but min_val is {min_val}"
+            )
+    return {"min_val": min_val, "max_val": max_val}
+
+
 @elementwise(
     partials=[_inside("min_val", "max_val")],
+    canonical=_hardtanh_canonical,
     saves=("x",),
     samples=(
         Sample(array(2, 3, low=-0.9, high=0.9)),
@@ -411,6 +423,8 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     Returns:
         Tensor: (...).
     """
+    if input.dtype.category < 2:  # as in PyTorch, the result's dtype is the input's
+        threshold, value = int(threshold), int(value)
     return where(input > threshold, input, value)
 
 

@@ -307,7 +307,7 @@ def abs(xp: Any, x: Any) -> Any:
     return xp.abs(x)
 
 
-@elementwise(partials=[lambda g, out, x: g * 0], samples=uniforms((0.2, 3)))
+@elementwise(partials=[lambda g, out, x: g * 0], samples=uniforms((0.2, 3)), dtype="number")
 def sign(xp: Any, x: Any) -> Any:
     """-1, 0 or 1, as the element is negative, zero or positive.
 
@@ -335,7 +335,9 @@ def reciprocal(xp: Any, x: Any) -> Any:
     return 1 / x
 
 
-@elementwise(partials=[lambda out, x: 2 * x], saves=("x",), samples=uniform(-3, 3))
+@elementwise(
+    partials=[lambda out, x: 2 * x], saves=("x",), samples=uniform(-3, 3), dtype="number"
+)
 def square(xp: Any, x: Any) -> Any:
     """The element times itself.
 

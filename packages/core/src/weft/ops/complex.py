@@ -27,7 +27,7 @@ def conj(xp: Any, x: Any) -> Any:
     Returns:
         Tensor: (...).
     """
-    return xp.conjugate(x)
+    return xp.conjugate(x) if x.dtype.kind == "c" else xp.array(x, copy=True)
 
 
 @composite(samples=(Sample(array(2, 3)),), methods=(), not_differentiable="")

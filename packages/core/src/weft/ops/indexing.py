@@ -596,7 +596,8 @@ def _triangle(name: str, input: Tensor, diagonal: int, lower: bool) -> Tensor:
         raise ShapeError(f"{name}: expected at least 2 dims, got shape {tuple(input.shape)}")
     rows = arange(input.shape[-2]).reshape(-1, 1)
     offset = arange(input.shape[-1]) - rows
-    return where(offset <= diagonal if lower else offset >= diagonal, input, 0)
+    zero = False if input.dtype is dtypes.bool_ else 0  # 0 would make integers of booleans
+    return where(offset <= diagonal if lower else offset >= diagonal, input, zero)
 
 
 @composite(

@@ -15,6 +15,7 @@ from weft._core.tensor import Tensor
 from weft.ops.arithmetic import square
 from weft.ops.broadcasting import broadcast_to
 from weft.ops.comparison import eq, where
+from weft.ops.complex import conj, real
 from weft.ops.exponential import exp, sqrt
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
@@ -167,12 +168,12 @@ def var(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool 
         keepdim: whether those dims stay, with length 1.
 
     Returns:
-        Tensor: without those dims. NaN where too few elements are left.
+        Tensor: without those dims, real. NaN where too few elements are left.
     """
     dims = canonical_dims("var", None if dim in ((), []) else dim, input.ndim)
     count = math.prod(input.shape[d] for d in dims) if input.ndim else 1
     far = input - mean(input, dim, True)
-    total = sum(square(far), dim, keepdim)
+    total = sum(real(far * conj(far)) if far.dtype.is_complex else square(far), dim, keepdim)
     left = count - correction
     return total / left if left > 0 else total * math.nan
 

@@ -6,11 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from weft._core import catalogue
 from weft._core.aval import Aval
+from weft._core.dispatch import apply_one
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
+from weft.ops.casting import contiguous, is_contiguous
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
@@ -70,6 +73,9 @@ def reshaped_view(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
     return x.reshape(shape)
 
 
+_RESHAPED = catalogue.ops["reshaped_view"]
+
+
 @composite(
     samples=(
         Sample(array(2, 3), (3, 2)),
@@ -97,7 +103,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
         ShapeError: the number of elements differs.
     """
     wanted = shape_tuple("reshape", shape[0] if len(shape) == 1 else shape)
-    return reshaped_view(input.contiguous(), wanted)
+    return _relabelled(contiguous(input), _resolve("reshape", input._data.shape, wanted))
 
 
 @composite(
@@ -122,13 +128,13 @@ def view(input: Tensor, *shape: Any) -> Tensor:
         ShapeError: the number of elements differs, or input's strides do not allow it.
     """
     wanted = shape_tuple("view", shape[0] if len(shape) == 1 else shape)
-    if not input.is_contiguous():
-        resolved = _resolve("view", tuple(input.shape), wanted)
+    resolved = _resolve("view", input._data.shape, wanted)
+    if not is_contiguous(input):
         raise ShapeError(
             f"view: a tensor of shape {tuple(input.shape)} and strides {input.stride()} is not "
             f"contiguous and cannot be seen as {resolved} without a copy; use reshape"
         )
-    return reshaped_view(input, wanted)
+    return _relabelled(input, resolved)
 
 
 @composite(
@@ -228,6 +234,9 @@ def transposed(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
     return xp.transpose(x, dims)
 
 
+_TRANSPOSED = catalogue.ops["transposed"]
+
+
 @composite(
     samples=(Sample(array(2, 3, 4), (2, 0, 1)), Sample(array(2, 3), -1, 0), Sample(array(), ())),
     errors=(
@@ -274,7 +283,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     order = list(range(ndim))
     if ndim:
         order[a], order[b] = b, a
-    return transposed(input, tuple(order))
+    return apply_one(_TRANSPOSED, input, {"dims": tuple(order)})
 
 
 @composite(
@@ -374,8 +383,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 def _relabelled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """View any strides under a shape that differs only in dims of length 1."""
-    return reshaped_view(x, shape)
+    """View memory under a shape that is known to fit it."""
+    return apply_one(_RESHAPED, x, {"shape": shape})
 
 
 # --- strides -----------------------------------------------------------------------------------

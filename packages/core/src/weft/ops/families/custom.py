@@ -75,7 +75,7 @@ def custom(
             else tuple(-1 if s == "out" else arrays.index(s) for s in saves),
             outputs=outputs,
             is_view=is_view,
-            kernels=bind(kernel, shape, widen=widen),
+            kernels=bind(kernel, shape, widen=widen, moves=is_view),
         )
 
         def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:

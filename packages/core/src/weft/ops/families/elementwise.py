@@ -16,8 +16,8 @@ from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.dispatch import apply, explain, finish
 from weft._core.errors import DTypeError
-from weft._core.kernels import bind
-from weft._core.modes import flags
+from weft._core.kernels import as_array, bind
+from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op
 from weft._core.public import build, kernel_signature
 from weft._core.samples import Domain, ErrorSample, Sample
@@ -27,6 +27,9 @@ from weft._core.tensor import Tensor, wrap
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
 _SCALARS = frozenset({bool, int, float, complex})
+_OPERANDS = (Tensor, int, float, complex, np.generic)
+_NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
+_new = Tensor.__new__
 
 Partial = Callable[..., Any] | float | None
 
@@ -90,9 +93,10 @@ def elementwise(
         if settings or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical)
         elif len(arrays) == 1:
-            function = _unary(op, formula, run, dtype)
+            function = _unary(op, formula, run)
         else:
-            function = _binary(op, formula, run, dtype)
+            function = _binary(op, formula, run)
+            setattr(function, "operator", _binary(op, formula, _or_decline(run)))
         drawn = samples.samples(len(arrays)) if isinstance(samples, Domain) else samples
         return catalogue.enter(
             function,
@@ -175,7 +179,7 @@ def _constant_scaling(number: float) -> Callable[..., Any]:
 
 def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
     def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> tuple[Any, ...]:
-        from weft.ops.broadcasting import sum_to
+        from weft.ops.broadcasting import shape_of, sum_to
 
         cotangents: list[Any] = []
         for i, scale in enumerate(scaled):
@@ -183,13 +187,13 @@ def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
                 cotangents.append(None)
                 continue
             partial = getattr(scale, "partial", None)
-            if partial is not None and g.dtype.is_complex:
+            if partial is not None and g._data.dtype.kind == "c":
                 # The cotangent of a holomorphic function is g times the conjugate derivative.
                 value = partial(out, *args, **params)
                 ct = g * (value.conj() if isinstance(value, Tensor) else value.conjugate())
             else:
                 ct = scale(g, out, *args, **params)
-            cotangents.append(sum_to(ct, args[i].shape))
+            cotangents.append(sum_to(ct, shape_of(args[i])))
         return tuple(cotangents)
 
     return vjp
@@ -261,6 +265,18 @@ def _promoting(op: Op, rule: str, exempt: frozenset[int]) -> Callable[..., Any]:
     return run
 
 
+def _or_decline(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``run`` for an operator's second operand: NotImplemented for one it does not know."""
+
+    def checked(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        x, other = args
+        if isinstance(other, ndarray):
+            other = wrap(other)
+        return run((x, other), params) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return checked
+
+
 def _convert(x: Tensor, dtype: dtypes.dtype) -> Tensor:
     from weft.ops.casting import convert
 
@@ -297,9 +313,10 @@ def _plain(formula: Callable[..., Any], arity: int) -> Callable[..., Any]:
     return lambda *arrays: formula(xp, *arrays)
 
 
-def _unary(op: Op, formula: Any, run: Any, rule: str) -> Callable[..., Any]:
+def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     """Return the function of one array, with a short path for plain float32 and float64."""
     kernel: Any = None
+    records = op.records
 
     def call(input: Any) -> Any:
         nonlocal kernel
@@ -307,55 +324,87 @@ def _unary(op: Op, formula: Any, run: Any, rule: str) -> Callable[..., Any]:
             x = input._data
             dtype = x.dtype
         except AttributeError:
-            return run((input,), {})
-        if (dtype is _F32 or dtype is _F64) and type(x) is ndarray and not flags.any:
-            if kernel is None:
-                kernel = _plain(formula, 1)
-            before = silence()
-            try:
-                out = kernel(x)
-            finally:
-                restore(before)
-            if type(out) is not ndarray:
-                out = asarray(out)
-            return finish(op, (input,), {}, out, input._node is not None and op.records)
-        return run((input,), {})
+            return run((input,), _NONE)
+        if (dtype is not _F32 and dtype is not _F64) or type(x) is not ndarray:
+            return run((input,), _NONE)
+        if kernel is None:
+            kernel = _plain(formula, 1)
+        before = silence()
+        try:
+            data = kernel(x)
+        finally:
+            restore(before)
+        if records and input._node is not None and (not flags.any or here.grad):
+            return finish(op, (input,), _NONE, as_array(data), True)
+        out = _new(Tensor)
+        out._data = data if type(data) is ndarray else as_array(data)
+        out._node = out._version = out._extra = None
+        return out
 
     return call
 
 
-def _binary(op: Op, formula: Any, run: Any, rule: str) -> Callable[..., Any]:
-    """Return the function of two arrays, with a short path for plain float32 and float64."""
+def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
+    """Return the function of two arrays, with a short path for plain float32 and float64.
+
+    A Python float or int beside such an array takes it too: it changes no floating dtype.
+    """
     kernel: Any = None
+    records = op.records
 
     def call(input: Any, other: Any) -> Any:
         nonlocal kernel
         try:
             x = input._data
-            y = other._data
             dtype = x.dtype
         except AttributeError:
-            return run((input, other), {})
-        if (
-            (dtype is _F32 or dtype is _F64)
-            and y.dtype is dtype
-            and type(x) is ndarray
-            and type(y) is ndarray
-            and not flags.any
-        ):
-            if kernel is None:
-                kernel = _plain(formula, 2)
-            before = silence()
+            return run((input, other), _NONE)
+        if (dtype is not _F32 and dtype is not _F64) or type(x) is not ndarray:
+            return run((input, other), _NONE)
+        kind = type(other)
+        if kind is float or kind is int:
+            y = other
+            record = input._node is not None
+        else:
             try:
-                out = kernel(x, y)
-            except ValueError as error:
-                raise explain(op, [x, y], {}, error) from None
-            finally:
-                restore(before)
-            if type(out) is not ndarray:
-                out = asarray(out)
-            record = (input._node is not None or other._node is not None) and op.records
-            return finish(op, (input, other), {}, out, record)
-        return run((input, other), {})
+                y = other._data
+                if y.dtype is not dtype or type(y) is not ndarray:
+                    return run((input, other), _NONE)
+            except AttributeError:
+                return run((input, other), _NONE)
+            record = input._node is not None or other._node is not None
+        if kernel is None:
+            kernel = _plain(formula, 2)
+        before = silence()
+        try:
+            data = kernel(x, y)
+        except ValueError as error:
+            raise explain(op, [x, y], _NONE, error) from None
+        except OverflowError:  # an int beyond what the dtype holds
+            return run((input, float(other)), _NONE)
+        finally:
+            restore(before)
+        if record and records and (not flags.any or here.grad):
+            return finish(op, (input, other), _NONE, as_array(data), True)
+        out = _new(Tensor)
+        out._data = data if type(data) is ndarray else as_array(data)
+        out._node = out._version = out._extra = None
+        return out
 
     return call
+
+
+def declining(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the operator of a function of two: foreign operands get their own say.
+
+    For an elementwise op the short path is in the operator itself, not behind one more call.
+    """
+    made: Callable[..., Any] | None = getattr(function, "operator", None)
+    if made is not None:
+        return made
+    checked = _or_decline(lambda args, params: function(*args))
+
+    def operator(self: Any, other: Any) -> Any:
+        return checked((self, other), _NONE)
+
+    return operator

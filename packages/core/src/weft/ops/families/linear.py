@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from weft._core import catalogue
-from weft._core.dispatch import apply
+from weft._core.dispatch import apply, apply_one
 from weft._core.kernels import bind
 from weft._core.op import NotBatchable, Op
 from weft._core.public import build, kernel_signature
@@ -75,12 +76,14 @@ def linear(
             batch=loop(name) if batch is None else batch,
             saves=() if variadic else tuple(range(1, len(arrays))),
             is_view=is_view,
-            kernels=bind(kernel, shape, widen=widen),
+            kernels=bind(kernel, shape, widen=widen, moves=is_view),
         )
+        single = len(arrays) == 1 and not variadic
         function = build(
             name,
             kernel,
-            lambda args, params: apply(op, args, params),
+            functools.partial(apply_one if single else apply, op),
+            unpacked=single,
             canonical=canonical,
             keyword_only=keyword_only,
             numpy_spellings=bool(namespaces),

@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from weft._backend import asarray, ndarray, np, xp
+from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
-from weft._core.dispatch import apply
+from weft._core.dispatch import apply_one
 from weft._core.errors import DTypeError
 from weft._core.kernels import bind
 from weft._core.op import NotDifferentiable, Op
@@ -20,6 +22,18 @@ from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.promotion import converted
 
 Rule = Callable[..., Any]
+
+_F32 = np.dtype(np.float32)
+_F64 = np.dtype(np.float64)
+#: What NumPy's functions of these names reduce with.
+_UFUNCS: dict[str, Any] = {
+    "sum": np.add,
+    "prod": np.multiply,
+    "max": np.maximum,
+    "min": np.minimum,
+    "all": np.logical_and,
+    "any": np.logical_or,
+}
 
 #: Dims on which every reduction is tested.
 SAMPLES = (
@@ -86,6 +100,19 @@ def reduction(
                 return combined
             return finalise(xp, combined, math.prod(x.shape[d] for d in dim))
 
+        def on_numpy(x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
+            """The same without the Python layer of NumPy's functions; narrow dtypes go the long way."""
+            if x.dtype is not _F32 and x.dtype is not _F64:
+                return general(x, dim=dim, keepdim=keepdim)
+            before = silence()
+            try:
+                out = ufunc.reduce(formula(xp, x), axis=dim, keepdims=keepdim)
+                if finalise is not None:
+                    out = finalise(xp, out, math.prod(x.shape[d] for d in dim))
+            finally:
+                restore(before)
+            return asarray(out)
+
         def shape(x: Aval, *, dim: tuple[int, ...], keepdim: bool) -> Aval:
             if identity is None:
                 empty = [d for d in dim if x.shape[d] == 0]
@@ -125,6 +152,9 @@ def reduction(
             saves=tuple({"x": 0, "out": -1}[s] for s in saves),
             kernels=bind(kernel, shape, widen=True),
         )
+        ufunc = _UFUNCS[combine]
+        general = op.kernels[ndarray]
+        op.kernels[ndarray] = on_numpy
 
         def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             (x,) = args
@@ -139,7 +169,7 @@ def reduction(
             params["dim"] = _reduced_dims(name, params["dim"], x.ndim)
             if dtype == "float":
                 _result_dtype(name, dtype, x._data.dtype)
-            return apply(op, (x,), params)
+            return apply_one(op, x, params)
 
         return catalogue.enter(
             build(name, _with_dtype if takes_dtype else _without_dtype, run),

@@ -1,0 +1,119 @@
+"""What torch calls weft's functions, and where the two differ on purpose, with the reasons."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from weft._core import catalogue
+
+#: Wider tolerances: (name, dtype) -> (rtol, atol).
+WIDER: dict[tuple[str, str], tuple[float, float]] = {
+    ("hardsigmoid", "gradient"): (1e-7, 0),  # torch keeps a sixth in float32
+}
+
+#: Entries torch has not, each with the reason.
+NOT_IN_TORCH = {
+    "convolution_input": "the transpose rule of convolution; torch's is private",
+    "convolution_weight": "the transpose rule of convolution; torch's is private",
+    "convolution": "weft's takes no bias and is not transposed; conv1d to conv3d are compared",
+    "index": "takes weft's canonical key; test_indexing.py compares x[key]",
+    "index_view": "takes weft's canonical key; test_indexing.py compares x[key]",
+    "index_add_into_zeros": "takes weft's canonical key; it is the gradient of x[key]",
+    "put": "takes weft's canonical key; test_indexing.py compares x[key] = value",
+    "scatter_into_zeros": "the transpose rule of gather, compared through its gradient",
+    "piece": "its several settings are one of narrow's; narrow is compared",
+    "spaced": "the transpose rule of narrow, compared through its gradient",
+    "pieces": "takes lengths that are canonical; split is compared",
+    "largest_places": "flat numbers of max_pool's places, compared through return_indices",
+    "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
+    "fold_windows": "the transpose rule of unfold, compared through its gradient",
+}
+
+#: torch's function for a name that differs.
+RENAMED: dict[str, Callable[..., Any]] = {
+    "plus": operator.add,
+    "minus": operator.sub,
+    "power": operator.pow,
+    "bits_and": torch.bitwise_and,
+    "bits_or": torch.bitwise_or,
+    "bits_xor": torch.bitwise_xor,
+    "bits_not": torch.bitwise_not,
+    "convert": torch.Tensor.to,
+    "alias": lambda input: torch.Tensor.view_as(input, input),
+    "running_sum": torch.cumsum,
+    "picked": lambda input, index, dim: torch.gather(input, dim, index),
+    "joined": torch.cat,
+    "normalised_exp": torch.softmax,
+    "normalised_log": torch.log_softmax,
+    "constant_pad": lambda input, widths, value: torch.nn.functional.pad(
+        input, [w for pair in reversed(widths) for w in pair], value=value
+    ),
+    "dropout": torch.nn.functional.dropout,
+    "reshape": torch.Tensor.reshape,  # the function takes no reshape(x, 2, 3)
+    "permute": torch.Tensor.permute,  # likewise
+    "flip": lambda input, dims: torch.Tensor.flip(input, dims),  # the function takes no int
+    "reshaped_view": torch.reshape,
+    "transposed": torch.permute,
+}
+
+#: Samples whose values differ on purpose.
+DIFFERENT_VALUE = {
+    "prod-2": "torch's prod takes one dim, weft's several",
+    "avg_pool1d-4": "torch's avg_pool1d has no divisor_override",
+    "dropout-0": "each draws random numbers of its own",
+}
+
+#: Samples whose gradients differ on purpose.
+DIFFERENT_GRADIENT = {
+    **{f"floor_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
+    "convert-1": "the result is of integers",
+}
+
+#: Variables by which torch has no gradient though weft does: sample -> their numbers.
+NOT_BY = {
+    "binary_cross_entropy_with_logits-1": {2, 3},
+    "nll_loss-1": {1},
+    "cross_entropy-2": {1},
+    "batch_norm-0": {1, 2},
+    "batch_norm-1": {1, 2},
+}
+
+_WHOLE = ("uint8", "int32", "int64")
+#: What torch computes in a dtype and weft does not, or otherwise: (name, dtype) -> reason.
+NOT_IN_DTYPE = {
+    ("sign", "bool"): "truth values have no sign: weft raises",
+    ("square", "bool"): "truth values are no numbers: weft raises, torch gives int64",
+    ("dropout", "bool"): "a truth value is not scaled by 1 / (1 - p)",
+    ("all", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
+    ("any", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
+    **{
+        ("power", d): "2 ** -1 is no integer: weft raises, torch gives 0" for d in ("int32", "int64")
+    },
+    **{("addmm", d): "torch cuts beta=0.5 to 0 for integers" for d in _WHOLE},
+    **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},
+    **{("topk", d): "which of equal elements comes first is not defined" for d in _WHOLE},
+}
+
+
+def reference(entry: catalogue.Public) -> Callable[..., Any]:
+    """Return torch's function for an entry.
+
+    Raises:
+        LookupError: torch has none and no table says so.
+    """
+    name = entry.name
+    if name in RENAMED:
+        return RENAMED[name]
+    places = (torch, torch.nn.functional, torch.Tensor)
+    if entry.namespaces == catalogue.FUNCTIONAL:
+        places = (torch.nn.functional, torch, torch.Tensor)
+    elif not entry.namespaces:
+        places = (torch.Tensor, torch, torch.nn.functional)
+    for place in places:
+        if hasattr(place, name):
+            return getattr(place, name)
+    raise LookupError(f"torch has no {name}: name its counterpart, or the reason, in ops_table.py")

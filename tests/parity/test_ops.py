@@ -1,0 +1,151 @@
+"""Every public op against torch's of the same name: values, dtypes, shapes and gradients."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import weft
+from tests.core.drawing import Call, _filled, floating
+from tests.parity.ops_table import (
+    DIFFERENT_GRADIENT,
+    DIFFERENT_VALUE,
+    NOT_BY,
+    NOT_IN_DTYPE,
+    NOT_IN_TORCH,
+    WIDER,
+    reference,
+)
+from tests.parity.torch_side import assert_same, quietly, tensor_of, tensors_in, to_torch
+from weft._core import catalogue
+from weft._core.samples import Sample
+
+ENTRIES = [e for e in catalogue.public.values() if e.name not in NOT_IN_TORCH]
+SAMPLES = [
+    pytest.param(entry, i, id=f"{entry.name}-{i}")
+    for entry in ENTRIES
+    for i in range(len(entry.samples))
+    if f"{entry.name}-{i}" not in DIFFERENT_VALUE
+]
+EXACT = [p for p in SAMPLES if not p.values[0].random]
+DIFFERENTIABLE = [
+    p
+    for p in EXACT
+    if not p.values[0].not_differentiable and p.id not in DIFFERENT_GRADIENT
+]  # fmt: skip
+#: What torch may raise where it has no kernel for a dtype or refuses it.
+REFUSALS = (RuntimeError, TypeError, NotImplementedError, ValueError)
+
+
+def drawn(entry: catalogue.Public, sample: Sample, dtype: str) -> Call:
+    """Draw a sample's arrays in a dtype: integers are the floats cut, booleans half of each."""
+    wide = np.complex128 if dtype.startswith("complex") else np.float64
+    call = Call(entry.function, sample, wide, entry.name)
+    if dtype == "bool":
+        call.variables = [np.asarray(v > np.median(v) if v.size else v > 0) for v in call.variables]
+    else:
+        own = getattr(weft, dtype).numpy
+        call.variables = [np.asarray(v.astype(own)) for v in call.variables]
+    return call
+
+
+def run_torch(entry: catalogue.Public, call: Call, tensors: list[torch.Tensor]) -> Any:
+    """Call torch's function with the arguments of a call."""
+    args = [to_torch(_filled(a, tensors)) for a in call._args]
+    kwargs = {k: to_torch(_filled(v, tensors)) for k, v in call._kwargs.items()}
+    if entry.module == "weft.ops.loss":  # torch's have size_average and reduce in between
+        kwargs = inspect.signature(entry.function).bind(*args, **kwargs).arguments
+        args = []
+    return quietly(reference(entry), *args, **kwargs)
+
+
+def compare(entry: catalogue.Public, call: Call, dtype: str) -> None:
+    expected = run_torch(entry, call, [tensor_of(v) for v in call.variables])
+    got = call.run(call.tensors())
+    within = WIDER.get((entry.name, dtype))
+    assert_same(got, expected, f"{entry.name} in {dtype}, {call._args} {call._kwargs}", within)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("entry", "number"), EXACT)
+def test_values_dtypes_and_shapes_are_torchs(entry, number, dtype):
+    compare(entry, drawn(entry, entry.samples[number], dtype), dtype)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int32", "int64", "float16", "bfloat16", "complex64"]
+)
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if not e.random], ids=lambda e: e.name)
+def test_what_torch_computes_in_a_dtype_weft_computes_alike(entry, dtype):
+    if (entry.name, dtype) in NOT_IN_DTYPE:
+        return
+    for number, sample in enumerate(entry.samples):
+        if f"{entry.name}-{number}" in DIFFERENT_VALUE:
+            continue
+        call = drawn(entry, sample, dtype)
+        try:
+            run_torch(entry, call, [tensor_of(v) for v in call.variables])
+        except REFUSALS:
+            continue  # torch has no such kernel; weft may have one
+        compare(entry, call, dtype)
+
+
+@pytest.mark.parametrize(("entry", "number"), DIFFERENTIABLE)
+def test_gradients_are_torchs(entry, number):
+    call = drawn(entry, entry.samples[number], "float64")
+    left_out = NOT_BY.get(f"{entry.name}-{number}", set())
+    chosen = [i for i in range(len(call.variables)) if i not in left_out]
+    ours, theirs = call.tensors(), [tensor_of(v) for v in call.variables]
+    for i in chosen:
+        ours[i].requires_grad_()
+        theirs[i].requires_grad_()
+    total, expected_total = None, None
+    results = floating(call.run(ours))
+    expected_results = [
+        t
+        for t in tensors_in(run_torch(entry, call, theirs), torch.Tensor)
+        if t.dtype.is_floating_point
+    ]
+    for i, (mine, other) in enumerate(zip(results, expected_results, strict=True)):
+        weights = np.asarray(np.random.default_rng(i).uniform(0.5, 1.5, tuple(mine.shape)))
+        term = (mine * weft.from_numpy(weights).to(mine.dtype)).sum()
+        expected_term = (other * torch.from_numpy(weights).to(other.dtype)).sum()
+        total = term if total is None else total + term
+        expected_total = expected_term if expected_total is None else expected_total + expected_term
+    if expected_total is None or not expected_total.requires_grad:
+        assert total is None or not total.requires_grad
+        return
+    got = weft.autograd.grad(total, [ours[i] for i in chosen], allow_unused=True)
+    expected = torch.autograd.grad(
+        expected_total, [theirs[i] for i in chosen], allow_unused=True
+    )
+    for g, e in zip(got, expected, strict=True):
+        if e is None or g is None:  # each may know better that there is no path
+            for one in (g, e):
+                assert one is None or not one.count_nonzero().item()
+            continue
+        assert_same(g, e, f"gradient of {entry.name}", WIDER.get((entry.name, "gradient")))
+
+
+@pytest.mark.parametrize(("entry", "number"), [p for p in SAMPLES if p.values[0].random])
+def test_random_functions_give_torchs_shapes_and_dtypes(entry, number):
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        call = drawn(entry, entry.samples[number], dtype)
+        expected = run_torch(entry, call, [tensor_of(v) for v in call.variables])
+        got = call.run(call.tensors())
+        assert (tuple(got.shape), got.dtype.name) == (
+            tuple(expected.shape),
+            str(expected.dtype).removeprefix("torch."),
+        )
+
+
+def test_every_named_difference_is_of_a_function_there_is():
+    names = {name for table in (DIFFERENT_VALUE, DIFFERENT_GRADIENT) for name in table}
+    known = {f"{e.name}-{i}" for e in catalogue.public.values() for i in range(len(e.samples))}
+    assert names <= known
+    assert set(NOT_IN_TORCH) <= set(catalogue.public)
+    assert {name for name, _ in (*NOT_IN_DTYPE, *WIDER)} <= set(catalogue.public)
