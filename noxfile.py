@@ -186,6 +186,8 @@ def build(session: nox.Session) -> None:
 def gpu(session: nox.Session) -> None:
     """Run the tests marked gpu; without an NVIDIA GPU, say so in one line and skip."""
     reason = _why_no_gpu()
+    if reason is None and not _some_test_says("pytest.mark.gpu"):
+        reason = "there is a GPU, but no test is marked gpu yet"
     if reason:
         session.skip(f"SKIPPED gpu: {reason}")
     install_ours(session, "weft", "weft-vision", "weft-audio", "weft-hub", extras="[cuda12]")
@@ -314,6 +316,10 @@ def _environment_of_its_own(
 def _one_thread() -> dict[str, str]:
     """Keep the tests' arithmetic in one order: a threaded BLAS may sum in another."""
     return {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _some_test_says(text: str) -> bool:
+    return any(text in path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
 
 
 def _why_no_gpu() -> str | None:
