@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weft_steward import Problem
+from weft_steward import Problem, check, read_community
 
 Check = Callable[[], list[Problem]]
 Edit = Callable[[str, str, str], None]
@@ -97,6 +97,39 @@ def test_a_file_that_nothing_reads_is_refused(community: Path, problems: Check, 
     path.write_text("")
     (found,) = problems()
     assert (found.path, found.rule) == (f"governance/{name}", "unexpected-file")
+
+
+def test_a_folder_that_is_named_like_a_file_is_refused(community: Path, problems: Check) -> None:
+    (community / "governance" / "people" / "example-eve.toml").mkdir()
+    (found,) = problems()
+    assert (found.path, found.rule) == (
+        "governance/people/example-eve.toml",
+        "unexpected-file",
+    )
+    assert "cannot be read" in found.message
+
+
+def test_an_empty_community_has_no_problems(tmp_path: Path) -> None:
+    (tmp_path / "governance").mkdir()
+    assert check(read_community(tmp_path)) == []
+
+
+@pytest.mark.parametrize("text", ["", "+++\n", "+++\n+++\n", "# RFC 0004: No header\n"])
+def test_an_rfc_without_a_whole_header_is_a_problem_and_no_crash(
+    community: Path, problems: Check, text: str
+) -> None:
+    (community / "governance" / "rfcs" / "0004-empty.md").write_text(text)
+    found = problems()
+    assert found
+    assert {one.path for one in found} == {"governance/rfcs/0004-empty.md"}
+
+
+def test_windows_line_ends_change_no_line(edit: Edit, community: Path, problems: Check) -> None:
+    edit(LOOM, 'role = "reviewer"', 'role = "reader"')
+    before = problems()
+    path = community / "governance" / LOOM
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert problems() == before
 
 
 def test_a_file_name_that_is_no_handle_is_refused(community: Path, problems: Check) -> None:

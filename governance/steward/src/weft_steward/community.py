@@ -125,6 +125,10 @@ def _data_files(community: Community, kind: str, suffix: str) -> list[tuple[str,
             message = f"data files are UTF-8, and byte {error.start} is not"
             community.problems.append(Problem(shown, 0, "syntax", message))
             continue
+        except OSError as error:
+            message = f"this cannot be read: {error.strerror or error}"
+            community.problems.append(Problem(shown, 0, "unexpected-file", message))
+            continue
         if suffix == ".toml" and not re.match(SLUG, path.stem):
             message = "a data file's name is small letters and digits, joined by single hyphens"
             community.problems.append(Problem(shown, 0, "file-name", message))
