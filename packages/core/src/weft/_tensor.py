@@ -12,11 +12,12 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of, require
 from weft._core.errors import DTypeError, GradError, did_you_mean
-from weft._core.inplace import inplace, write
+from weft._core.inplace import compute, inplace, write
 from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.tensor import Size, Tensor, extra_of, version_of, wrap
 from weft.ops import arithmetic, casting, comparison, creation, indexing, shape
+from weft.ops import complex as complex_parts
 from weft.ops.matmul import matmul
 from weft.ops.random import normal_, uniform_
 from weft.printing import text
@@ -412,8 +413,50 @@ def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Hand
     return Handle(self._node.hooks, hook)
 
 
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> Handle:
+    """Call ``hook(self)`` each time a backward pass has added to this leaf's ``.grad``.
+
+    Raises:
+        GradError: the tensor is not a leaf that requires grad.
+    """
+    if not isinstance(self._node, Leaf):
+        raise GradError(
+            "register_post_accumulate_grad_hook: only a leaf that requires grad accumulates a "
+            "gradient; use register_hook"
+        )
+    extra = extra_of(self)
+    if extra.post_accumulate is None:
+        extra.post_accumulate = []
+    extra.post_accumulate.append(hook)
+    return Handle(extra.post_accumulate, hook)
+
+
+def _imag(self: Tensor) -> Tensor:
+    if not self.dtype.is_complex:
+        raise DTypeError(f"imag: expected a complex tensor, got {self.dtype}")
+    return complex_parts.real(self * -1j)  # type: ignore[no-any-return]  # a composite
+
+
+def _retains_grad(self: Tensor) -> bool:
+    return self._extra is not None and self._extra.retains_grad
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Cut this tensor itself from its graph; return self.
+
+    Raises:
+        GradError: it is a view: its base would still be recorded.
+    """
+    if not _is_leaf(self) and self._version is not None and self._data.base is not None:
+        raise GradError("detach_: a view cannot be detached in place; use detach()")
+    self._node = None
+    return self
+
+
 def retain_grad(self: Tensor) -> None:
     """Keep the gradient of a tensor that is not a leaf in its ``.grad`` too."""
+    if self._node is None:
+        raise GradError("retain_grad: this tensor requires no gradient")
     if _is_leaf(self) or extra_of(self).retains_grad:
         return
     extra_of(self).retains_grad = True
@@ -578,6 +621,7 @@ def _fill_class() -> None:
     plain: tuple[Callable[..., Any], ...] = (
         size, numel, element_size, stride, data_ptr, is_floating_point, is_complex,
         numpy, item, tolist, to, type_as, cpu, requires_grad_, backward, register_hook,
+        register_post_accumulate_grad_hook, detach_,
         retain_grad, copy_, fill_, zero_, normal_, uniform_,
     )  # fmt: skip
     for function in plain:
@@ -605,6 +649,7 @@ def _fill_class() -> None:
         setattr(Tensor, f"new_{make.__name__}", _new(make))
     properties: dict[str, Any] = {
         "shape": _shape, "dtype": _dtype, "ndim": _ndim, "device": device_of, "is_leaf": _is_leaf,
+        "retains_grad": _retains_grad, "real": complex_parts.real, "imag": _imag,
         "grad_fn": _grad_fn, "mT": _matrix_transposed, "T": _transposed,
         "itemsize": element_size, "nbytes": lambda self: numel(self) * element_size(self),
     }  # fmt: skip
@@ -623,7 +668,7 @@ def _in_place_operator(function: Any, name: str) -> Any:
     run = _operator(function)
 
     def method(self: Tensor, other: Any) -> Any:
-        value = run(self, other)
+        value = compute(run, name, self, (other,))
         return value if value is NotImplemented else write(self, value, name)
 
     return method

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import ndarray
+from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import here
 from weft._core.node import Leaf
-from weft._core.tensor import Tensor, version_of
+from weft._core.tensor import Tensor, version_of, wrap
 
 
 def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
@@ -78,8 +79,41 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """Return the in-place method of a function: run it, then write the result into its first."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return write(self, function(self, *args, **kwargs), name)
+        return write(self, compute(function, name, self, args, kwargs), name)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"In-place form of ``{function.__name__}``: writes the result into self."
     return method
+
+
+def compute(
+    function: Callable[..., Any],
+    writer: str,
+    target: Tensor,
+    args: tuple[Any, ...] = (),
+    kwargs: dict[str, Any] | None = None,
+) -> Any:
+    """Return what an in-place op is to write into ``target``.
+
+    While a graph is recorded the function gets a copy of target, at target's place in the graph:
+    what it saves for the backward pass is then not what is about to be overwritten.
+
+    Args:
+        function: the op that makes a new tensor.
+        writer: the name of the in-place op, for messages.
+        target: its first argument.
+        args: the rest of them.
+        kwargs: its settings.
+    """
+    named = kwargs or {}
+    given = (target, *args, *named.values())
+    if not here.grad or all(not isinstance(a, Tensor) or a._node is None for a in given):
+        return function(target, *args, **named)
+    _check_recordable(target, writer)
+    entry = catalogue.public.get(function.__name__)
+    if entry is not None and entry.op is not None and not entry.op.saves:
+        return function(target, *args, **named)
+    data = target._data
+    old = wrap(data.copy() if type(data) is ndarray else data)
+    old._node = target._node
+    return function(old, *(old if a is target else a for a in args), **named)

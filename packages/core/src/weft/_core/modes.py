@@ -1,12 +1,15 @@
 """Modes: what changes how every op of a thread runs, behind one check on the plain path.
 
-``flags.any`` counts the modes entered in all threads together. While it is 0, which is the plain
-path, an op reads nothing else; otherwise it asks ``here`` for its own thread's settings.
+``flags.any`` counts the threads whose settings are not the plain ones. While it is 0, which is the
+plain path, an op reads nothing else; otherwise it asks ``here`` for its own thread's settings.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import threading
+from collections.abc import Callable, Generator
 from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any, TypeVar
@@ -15,7 +18,7 @@ _Self = TypeVar("_Self", bound="GradMode")
 
 
 class Flags:
-    """The process-wide count of modes that are entered."""
+    """The process-wide count of threads that do not record, or are in ``inference_mode``."""
 
     __slots__ = ("any",)
 
@@ -36,16 +39,18 @@ here = Here()
 _lock = threading.Lock()
 
 
-def enter() -> None:
-    """Count one more mode; the caller sets its own fields of ``here``."""
-    with _lock:
-        flags.any += 1
+def switch(grad: bool, inference: bool) -> None:
+    """Change the settings of this thread, and the count if it joins or leaves the plain ones.
 
-
-def leave() -> None:
-    """Count one mode less."""
-    with _lock:
-        flags.any -= 1
+    The count follows the settings and not the context managers, which may be mixed with bare calls
+    of :class:`set_grad_enabled` in any order.
+    """
+    was_plain = here.grad and not here.inference
+    is_plain = grad and not inference
+    here.grad, here.inference = grad, inference
+    if was_plain is not is_plain:
+        with _lock:
+            flags.any += -1 if is_plain else 1
 
 
 class GradMode(ContextDecorator):
@@ -57,12 +62,15 @@ class GradMode(ContextDecorator):
     def __init__(self) -> None:
         self._before: list[tuple[bool, bool]] = []
 
+    def __new__(cls: type[_Self], function: Any = None, *_: Any, **__: Any) -> Any:
+        # `@weft.no_grad` without parentheses decorates, as in PyTorch.
+        if callable(function):
+            return cls()(function)
+        return super().__new__(cls)
+
     def __enter__(self: _Self) -> _Self:
-        enter()
         self._before.append((here.grad, here.inference))
-        here.grad = self._grad
-        if self._inference is not None:
-            here.inference = self._inference
+        switch(self._grad, here.inference if self._inference is None else self._inference)
         return self
 
     def __exit__(
@@ -71,12 +79,44 @@ class GradMode(ContextDecorator):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        here.grad, here.inference = self._before.pop()
-        leave()
+        switch(*self._before.pop())
+
+    def __call__(self, function: Any) -> Any:
+        """Return the function run under the mode; of a generator function, each step of it."""
+        if inspect.isgeneratorfunction(function):
+            return _stepwise(self._recreate_cm, function)
+        return super().__call__(function)
 
     def _recreate_cm(self) -> GradMode:
         # A decorated function enters a manager of its own at each call, in whichever thread.
         return type(self)()
+
+
+def _stepwise(mode: Callable[[], GradMode], function: Any) -> Any:
+    """Wrap a generator function so that the mode holds while it runs, and not while it waits."""
+
+    @functools.wraps(function)
+    def steps(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        inner = function(*args, **kwargs)
+        step: Callable[[], Any] = functools.partial(next, inner)
+        try:
+            while True:
+                try:
+                    with mode():
+                        value = step()
+                except StopIteration as end:
+                    return end.value
+                try:
+                    step = functools.partial(inner.send, (yield value))
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    step = functools.partial(inner.throw, error)
+        finally:
+            with mode():
+                inner.close()
+
+    return steps
 
 
 class no_grad(GradMode):
@@ -121,12 +161,7 @@ class set_grad_enabled(GradMode):
         self._set(mode)
 
     def _set(self, mode: bool) -> None:
-        # A call that outlives no `with` keeps the count up while recording is off in the thread.
-        if here.grad and not mode:
-            enter()
-        elif mode and not here.grad:
-            leave()
-        here.grad = mode
+        switch(mode, here.inference)
 
     def __enter__(self) -> set_grad_enabled:
         return self

@@ -6,8 +6,9 @@ import heapq
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend import ndarray
 from weft._core.aval import Aval
-from weft._core.errors import GradError, ShapeError
+from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import enable_grad, no_grad
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, extra_of, wrap
@@ -31,16 +32,22 @@ def backward(
         gradients: for each its cotangent, of its shape; may be None for one-element tensors.
         retain_graph: keep what nodes saved, for another backward; by default ``create_graph``.
         create_graph: record the backward pass itself, for gradients of gradients.
-        inputs: the leaves to accumulate into; all if None.
+        inputs: the tensors to accumulate into, leaves or not; all leaves if None.
 
     Raises:
         GradError: a tensor needs no gradient, or its graph was freed.
     """
     roots = _roots(tensors, gradients)
-    only = None
-    if inputs is not None:
-        only = {_target(x, i) for i, x in enumerate(inputs)}
-    _run(roots, _keep(retain_graph, create_graph), create_graph, only, accumulate=True)
+    keep = _keep(retain_graph, create_graph)
+    if inputs is None:
+        _run(roots, keep, create_graph, None, accumulate=True)
+        return
+    if not inputs:
+        raise GradError("backward: inputs= is empty; name a tensor, or leave it out for all leaves")
+    targets = {_target(x, i): x for i, x in enumerate(inputs)}
+    found = _run(roots, keep, create_graph, set(targets), accumulate=True)
+    for node, g in found.items():
+        _accumulate(targets[node], g, create_graph)
 
 
 def grad(
@@ -130,6 +137,12 @@ def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]
                 f"backward: the cotangent of a tensor of shape {tuple(x.shape)} must have that "
                 f"shape, got {tuple(seed.shape)}"
             )
+        elif seed.dtype is not x.dtype:
+            if seed.dtype.category > x.dtype.category:
+                raise DTypeError(
+                    f"backward: the cotangent of a tensor of {x.dtype} cannot be of {seed.dtype}"
+                )
+            seed = seed.to(x.dtype)
         roots.append((x._node, seed))
     return roots
 
@@ -158,12 +171,15 @@ def _run(
             for hook in node.hooks or ():
                 changed = hook(g)
                 g = g if changed is None else changed
-            if targets is not None and node in targets and not accumulate:
-                found[node] = g
             if isinstance(node, Leaf):
-                if accumulate and (targets is None or node in targets):
-                    _accumulate(node, g, create_graph)
+                tensor = node.tensor() if accumulate else None
+                if targets is not None and node in targets and not accumulate:
+                    found[node] = g
+                elif tensor is not None and (targets is None or node in targets):
+                    _accumulate(tensor, g, create_graph)
                 continue
+            if targets is not None and node in targets:
+                found[node] = g
             if isinstance(node, Pick):
                 _send_pick(node, g, pending, heap)
                 continue
@@ -172,7 +188,7 @@ def _run(
                 for parent, ct in zip(node.parents, _cotangents(node, g, wanted), strict=True):
                     if parent is not None and ct is not None:
                         _send(parent, ct, pending, heap)
-            if not keep:
+            if not keep and node.op.saves:  # what saved nothing can run backward again
                 node.args = None
                 node.out = None
     return found
@@ -252,17 +268,17 @@ def _saved_output(node: Node, data: Any, origin: Any) -> Tensor:
     return out
 
 
-def _accumulate(leaf: Leaf, g: Tensor, create_graph: bool) -> None:
-    tensor = leaf.tensor()
-    if tensor is None:
-        return
+def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
+    """Add a cotangent to a tensor's ``.grad``, into the same memory unless that is recorded."""
     extra = extra_of(tensor)
-    if extra.grad is None:
+    held = extra.grad
+    if held is None:
         # The cotangent may be shared with another leaf or the user's own; .grad is written to.
-        extra.grad = g.clone()
-    elif create_graph:
-        extra.grad = extra.grad + g
+        plain = type(g._data) is ndarray and g._node is None
+        extra.grad = wrap(g._data.copy()) if plain else g.clone()
+    elif create_graph or not (type(held._data) is type(g._data) is ndarray):
+        extra.grad = held + g
     else:
-        extra.grad = (extra.grad + g).detach()
+        held.add_(g)  # whoever holds .grad, such as an optimizer, keeps seeing the gradient
     for hook in extra.post_accumulate or ():
         hook(tensor)
