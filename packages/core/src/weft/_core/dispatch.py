@@ -48,11 +48,29 @@ def apply(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             out = kernel(*data, **params)
         except Exception as error:
             raise explain(op, data, params, error) from None
-    if record and (not op.records or (flags.any and not here.grad)):
-        record = False
+    if record:
+        record = op.records and (not flags.any or here.grad)
     if op.outputs == 1:
         return finish(op, args, params, out, record)
     return _finish_several(op, args, params, out, record)
+
+
+def apply_one(op: Op, x: Any, params: dict[str, Any]) -> Tensor:
+    """Run an op of one array and one result: :func:`apply` without what more arrays need."""
+    try:
+        data = x._data
+    except AttributeError:
+        raise _not_a_tensor(op, (x,), x) from None
+    kernel = op.kernels.get(type(data))
+    if kernel is None:
+        boxed: Tensor = apply(op, (x,), params)
+        return boxed
+    try:
+        out = kernel(data, **params)
+    except Exception as error:
+        raise explain(op, [data], params, error) from None
+    record = x._node is not None and op.records and (not flags.any or here.grad)
+    return finish(op, (x,), params, out, record)
 
 
 def finish(

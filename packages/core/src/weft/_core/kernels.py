@@ -12,7 +12,9 @@ from weft._core.aval import Aval
 Kernel = Callable[..., Any]
 
 
-def bind(kernel: Kernel, shape: Kernel, *, widen: bool) -> dict[type, Kernel]:
+def bind(
+    kernel: Kernel, shape: Kernel, *, widen: bool, moves: bool = False
+) -> dict[type, Kernel]:
     """Return the table of kernels by array type.
 
     Args:
@@ -20,24 +22,29 @@ def bind(kernel: Kernel, shape: Kernel, *, widen: bool) -> dict[type, Kernel]:
         shape: the shape rule, which is the kernel of the meta device.
         widen: whether half-precision arguments are computed in float32 and rounded once at the
             end. False for kernels that only move data.
+        moves: whether it only views memory, so that no arithmetic can warn.
     """
-    return {ndarray: _numpy_kernel(kernel, shape, widen), Aval: shape}
+    return {ndarray: _numpy_kernel(kernel, shape, widen, moves), Aval: shape}
 
 
-def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool) -> Kernel:
+def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Kernel:
+    def move(*arrays: Any, **params: Any) -> Any:
+        out = kernel(xp, *arrays, **params)
+        return out if type(out) is ndarray else as_array(out)
+
     def run(*arrays: Any, **params: Any) -> Any:
         if widen:
             for a in arrays:
-                if type(a) is ndarray and a.dtype in HALF:
-                    return _as_arrays(_widened(kernel, shape, arrays, params))
+                if type(a) is ndarray and a.itemsize == 2 and a.dtype in HALF:
+                    return as_array(_widened(kernel, shape, arrays, params))
         before = silence()  # inf and NaN are results here, not warnings
         try:
             out = kernel(xp, *arrays, **params)
         finally:
             restore(before)
-        return out if type(out) is ndarray else _as_arrays(out)
+        return out if type(out) is ndarray else as_array(out)
 
-    return run
+    return move if moves else run
 
 
 def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]) -> Any:
@@ -56,7 +63,7 @@ def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any])
         restore(before)
 
 
-def _as_arrays(out: Any) -> Any:
+def as_array(out: Any) -> Any:
     """Make arrays of what NumPy returned: it gives a scalar where the result is 0-d."""
     if isinstance(out, (tuple, list)):
         return tuple(one if type(one) is ndarray else asarray(one) for one in out)

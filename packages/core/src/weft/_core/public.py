@@ -48,6 +48,7 @@ def build(
     canonical: Callable[..., dict[str, Any]] | None = None,
     keyword_only: Sequence[str] = ("dtype",),
     numpy_spellings: bool = True,
+    unpacked: bool = False,
 ) -> Callable[..., Any]:
     """Return the public function of an op.
 
@@ -57,6 +58,7 @@ def build(
         run: ``run(arrays, params)``, which the function ends in.
         canonical: ``canonical(*arrays, **settings)``, the canonical settings; None keeps them.
         keyword_only: settings that cannot be passed by position.
+        unpacked: whether ``run`` takes the one array itself rather than a tuple of them.
         numpy_spellings: whether to take ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``.
     """
     arrays, variadic, settings = kernel_signature(kernel)
@@ -95,6 +97,7 @@ def build(
                 f"        raise TypeError(f'{{_name}}() needs the argument {setting}')",
             ]
     packed = f"tuple({shown[0]})" if variadic else f"({', '.join(shown)},)"
+    packed = shown[0] if unpacked else packed
     if canonical is None:
         params = "{" + ", ".join(f"'{s}': {s}" for s in settings) + "}"
     else:

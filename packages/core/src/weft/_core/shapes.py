@@ -38,10 +38,15 @@ def canonical_dim(name: str, dim: Any, ndim: int) -> int:
         IndexError: it is out of range.
         TypeError: it is not an integer.
     """
-    try:
-        number = operator.index(dim)
-    except TypeError:
-        raise TypeError(f"{name}: dim must be an int, got {type(dim).__name__} {dim!r}") from None
+    if type(dim) is int:
+        number = dim
+    else:
+        try:
+            number = operator.index(dim)
+        except TypeError:
+            raise TypeError(
+                f"{name}: dim must be an int, got {type(dim).__name__} {dim!r}"
+            ) from None
     span = ndim or 1
     if not -span <= number < span:
         raise IndexError(
@@ -69,6 +74,8 @@ def canonical_dims(name: str, dims: Any, ndim: int) -> tuple[int, ...]:
 
 def shape_tuple(name: str, shape: Any, more: Sequence[Any] = ()) -> tuple[int, ...]:
     """Return a shape given as ``f(2, 3)`` or ``f((2, 3))`` as a tuple of ints."""
+    if not more and type(shape) is tuple and all(type(n) is int for n in shape):
+        return shape
     given: Iterable[Any]
     given = (*shape, *more) if isinstance(shape, (tuple, list)) else (shape, *more)
     try:

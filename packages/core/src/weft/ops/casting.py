@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend import ndarray
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.samples import Sample, array
@@ -143,4 +144,6 @@ def is_contiguous(input: Tensor) -> bool:
         bool: true also for tensors without data.
     """
     data = input._data
+    if type(data) is ndarray:
+        return data.flags.c_contiguous
     return isinstance(data, Aval) or not hasattr(data, "flags") or bool(data.flags.c_contiguous)

@@ -9,7 +9,7 @@ from typing import Any
 from weft._backend import ndarray, np
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
-from weft._core.dispatch import apply
+from weft._core.dispatch import apply, apply_one
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.op import not_batchable, not_differentiable
 from weft._core.samples import Draw, ErrorSample, Sample, array, booleans, integers
@@ -148,7 +148,7 @@ def index_view(xp: Any, x: Any, *, key: Key) -> Any:
     Returns:
         Tensor: a view.
     """
-    return _kernel_index(xp, x, (), key)
+    return x[key]
 
 
 def _index_vjp(needs: Any, g: Any, out: Any, x: Any, *indices: Any, key: Key) -> Any:
@@ -230,9 +230,16 @@ def index_add_into_zeros(xp: Any, *xs: Any, key: Key, shape: tuple[int, ...]) ->
     return out
 
 
+_VIEW = catalogue.ops["index_view"]
+#: What a key of a view is made of; NumPy itself refuses too many of them.
+_PLAIN_PARTS = frozenset({int, slice, type(None), type(Ellipsis)})
+
+
 def _read(x: Tensor, arrays: Sequence[Tensor], key: Key) -> Tensor:
-    op = catalogue.ops["index" if arrays else "index_view"]
-    out: Tensor = apply(op, (x, *arrays), {"key": key})
+    if not arrays:
+        # with an Ellipsis at its end even a key of ints alone gives a view
+        return apply_one(_VIEW, x, {"key": key if Ellipsis in key else (*key, ...)})
+    out: Tensor = apply(catalogue.ops["index"], (x, *arrays), {"key": key})
     return out
 
 
@@ -248,6 +255,11 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         IndexError: an index is out of range, or there are too many.
         TypeError: an index is of another kind.
     """
+    kind = type(key)
+    if kind is int or kind is slice:
+        return apply_one(_VIEW, x, {"key": (key, ...)})
+    if kind is tuple and all(type(part) in _PLAIN_PARTS for part in key):
+        return _read(x, (), key)
     arrays, canonical = _read_key("getitem", x, key)
     return _read(x, arrays, canonical)
 
