@@ -18,6 +18,7 @@ from weft._core.node import Leaf
 from weft._core.tensor import Size, Tensor, extra_of, version_of, wrap
 from weft.ops import arithmetic, casting, comparison, creation, indexing, shape
 from weft.ops import complex as complex_parts
+from weft.ops.families.elementwise import declining
 from weft.ops.matmul import matmul
 from weft.ops.random import normal_, uniform_
 from weft.printing import text
@@ -566,16 +567,15 @@ def _reduce(self: Tensor, protocol: Any) -> Any:
 # --- reflected operators -----------------------------------------------------------------------
 
 
-def _operator(function: Any, *, reflected: bool = False) -> Any:
-    """Return a dunder of a function of two: it declines what is neither tensor nor number."""
-    known = (Tensor, int, float, complex, np.generic, ndarray)
+def _reflected(function: Any) -> Any:
+    """Return the operator for a tensor on the right of something else."""
 
     def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, known):
-            return NotImplemented
         if isinstance(other, ndarray):
-            other = creation.asarray_(other)
-        return function(other, self) if reflected else function(self, other)
+            other = wrap(other)
+        if not isinstance(other, (Tensor, int, float, complex, np.generic)):
+            return NotImplemented
+        return function(other, self)
 
     return method
 
@@ -613,11 +613,11 @@ def _fill_class() -> None:
     for name in IN_PLACE:
         setattr(Tensor, f"{name}_", inplace(catalogue.public[name].function, f"{name}_"))
     for name, function in _OPERATORS.items():
-        setattr(Tensor, f"__{name}__", _operator(function))
-        setattr(Tensor, f"__r{name}__", _operator(function, reflected=True))
+        setattr(Tensor, f"__{name}__", declining(function))
+        setattr(Tensor, f"__r{name}__", _reflected(function))
         setattr(Tensor, f"__i{name}__", _in_place_operator(function, f"__i{name}__"))
     for name, function in _COMPARISONS.items():
-        setattr(Tensor, f"__{name}__", _operator(function))
+        setattr(Tensor, f"__{name}__", declining(function))
     plain: tuple[Callable[..., Any], ...] = (
         size, numel, element_size, stride, data_ptr, is_floating_point, is_complex,
         numpy, item, tolist, to, type_as, cpu, requires_grad_, backward, register_hook,
@@ -665,7 +665,7 @@ def _fill_class() -> None:
 
 
 def _in_place_operator(function: Any, name: str) -> Any:
-    run = _operator(function)
+    run = declining(function)
 
     def method(self: Tensor, other: Any) -> Any:
         value = compute(run, name, self, (other,))

@@ -81,3 +81,36 @@ def quiet(kernel: Callable[..., Any]) -> Callable[..., Any]:
             restore(before)
 
     return run
+
+
+def add_into(target: Any, value: Any) -> None:
+    """Add an array to another in place, without a warning where that makes inf or NaN."""
+    before = silence()
+    try:
+        np.add(target, value, out=target, casting="same_kind")
+    finally:
+        restore(before)
+
+
+def ones(like: Any) -> Any:
+    """Return ones of an array's shape and dtype."""
+    out = np.empty(like.shape, like.dtype)
+    out.fill(1)
+    return out
+
+
+def expanded(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return a read-only view of a shape that the array broadcasts to.
+
+    The same as ``np.broadcast_to`` without its Python layer, which costs as much as a small op.
+    """
+    lead = len(shape) - x.ndim
+    own = x.strides
+    strides = (0,) * lead + tuple(
+        0 if n == 1 else step for n, step in zip(x.shape, own, strict=True)
+    )
+    if not x.flags.c_contiguous or 0 in shape:
+        return np.broadcast_to(x, shape)
+    out = ndarray(shape, x.dtype, x, 0, strides)
+    out.flags.writeable = False
+    return out

@@ -118,7 +118,7 @@ def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
     saves = op.saves
     parents: list[Any] = []
     kept: list[Any] = []
-    versions = []
+    versions: tuple[Any, ...] = ()
     for position, a in enumerate(args):
         if not isinstance(a, Tensor):
             parents.append(None)
@@ -127,12 +127,13 @@ def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
         parents.append(a._node)
         if position in saves:
             kept.append(a)
-            versions.append((a, 0 if a._version is None else a._version.count))
+            versions += ((a, 0 if a._version is None else a._version.count),)
         else:
-            kept.append(Unsaved(a._data.shape, a._data.dtype, op.name))
-    node.parents = tuple(parents)
-    node.args = tuple(kept)
-    node.versions = tuple(versions)
+            data = a._data
+            kept.append(Unsaved(data.shape, data.dtype, op.name))
+    node.parents = parents
+    node.args = kept
+    node.versions = versions
     return node
 
 

@@ -12,9 +12,7 @@ from weft._core.aval import Aval
 Kernel = Callable[..., Any]
 
 
-def bind(
-    kernel: Kernel, shape: Kernel, *, widen: bool, moves: bool = False
-) -> dict[type, Kernel]:
+def bind(kernel: Kernel, shape: Kernel, *, widen: bool, moves: bool = False) -> dict[type, Kernel]:
     """Return the table of kernels by array type.
 
     Args:

@@ -42,8 +42,8 @@ class Node:
 
     op: Any
     params: dict[str, Any]
-    parents: tuple[Any, ...]
-    args: tuple[Any, ...] | None  # saved tensors, Unsaved stand-ins and scalars; None once freed
+    parents: list[Any]
+    args: list[Any] | None  # saved tensors, Unsaved stand-ins and scalars; None once freed
     out: Any  # raw data of the output if the op saves it: no cycle through the output tensor
     versions: tuple[tuple[Any, int], ...]  # (saved tensor or output's version, count when saved)
     hooks: list[Any] | None

@@ -335,9 +335,7 @@ def reciprocal(xp: Any, x: Any) -> Any:
     return 1 / x
 
 
-@elementwise(
-    partials=[lambda out, x: 2 * x], saves=("x",), samples=uniform(-3, 3), dtype="number"
-)
+@elementwise(partials=[lambda out, x: 2 * x], saves=("x",), samples=uniform(-3, 3), dtype="number")
 def square(xp: Any, x: Any) -> Any:
     """The element times itself.
 

@@ -387,10 +387,11 @@ def bitwise_not(input: Tensor) -> Tensor:
     errors=(
         ErrorSample(array(2), array(2), array(2), error=DTypeError, match="boolean condition"),
     ),
+    namespaces=(),
     methods=(),
     canonical=lambda condition, x, y: _boolean(condition),
 )
-def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
+def chosen(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     """Take from one where a condition holds, from another where it does not.
 
     Args:
@@ -406,6 +407,39 @@ def where(xp: Any, condition: Any, x: Any, y: Any) -> Any:
         DTypeError: the condition is not boolean.
     """
     return xp.where(condition, x, y)
+
+
+@composite(
+    samples=(
+        Sample(booleans(2, 3), array(2, 3), array(2, 3)),
+        Sample(booleans(3), array(2, 1), 0.5),
+        Sample(booleans(3), 1.0, 2),
+        Sample(booleans(2, 3)),
+    ),
+    methods=(),
+)
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """Take from one where a condition holds, from another where it does not.
+
+    Args:
+        condition: bool.
+        input: a tensor or a number, taken where true.
+        other: a tensor or a number, taken where false.
+
+    Returns:
+        Tensor: of the common shape and the promoted dtype of input and other. Gradients flow only
+        to what was taken. Without input and other, the places where the condition is true: a
+        tuple of one int64 tensor for each dim.
+
+    Raises:
+        DTypeError: the condition is not boolean.
+        TypeError: only one of input and other is given.
+    """
+    if other is None or input is None:
+        if other is not None or input is not None:
+            raise TypeError("where: give both input and other, or neither")
+        return condition.nonzero(as_tuple=True)
+    return chosen(condition, input, other)
 
 
 def _boolean(condition: Any) -> dict[str, Any]:

@@ -374,7 +374,7 @@ def full_like(
     not_differentiable=_MADE,
 )
 def arange(
-    start: Any,
+    start: Any = None,
     end: Any = None,
     step: Any = 1,
     *,
@@ -385,7 +385,7 @@ def arange(
     """Return the numbers from ``start`` up to but not including ``end``, ``step`` apart.
 
     Args:
-        start: the first; if it is the only number, the end, and the first is 0.
+        start: the first, 0 by default; if it is the only number, the end.
         end: where to stop.
         step: the distance; may be negative, not 0.
         dtype: its dtype; int64 if all three are ints, else the default floating dtype.
@@ -399,7 +399,11 @@ def arange(
         ValueError: step is 0, or leads away from end.
     """
     if end is None:
-        start, end = 0, start
+        start, end = None, start
+    if end is None:
+        raise TypeError("arange() needs the argument end")
+    if start is None:
+        start = 0
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
     integral = all(isinstance(v, int) for v in (start, end, step))

@@ -578,8 +578,10 @@ _DATA = "the result's shape depends on the data"
     jvp=not_differentiable("it finds places"),
     batch=not_batchable(_DATA),
     samples=(Sample(booleans(2, 3)),),
+    namespaces=(),
+    methods=(),
 )
-def nonzero(xp: Any, x: Any) -> Any:
+def places(xp: Any, x: Any) -> Any:
     """Places of the elements that are not zero.
 
     Args:
@@ -595,6 +597,25 @@ def _nonzero_shape(x: Any) -> Any:
     raise RuntimeError(
         f"nonzero: {_DATA}, and a tensor of shape {x.shape} on the meta device has none"
     )
+
+
+@composite(
+    samples=(Sample(booleans(2, 3)), Sample(booleans(2, 3), as_tuple=True)),
+    not_differentiable="it finds places",
+)
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """Places of the elements that are not zero.
+
+    Args:
+        input: (...), of n dims.
+        as_tuple: whether to return one tensor for each dim, with which input can be indexed.
+
+    Returns:
+        Tensor: int64, (number of them, n); with ``as_tuple`` a tuple of n tensors of one dim.
+    """
+    if not as_tuple:
+        return places(input)
+    return tuple(places(input if input.ndim else input.reshape(1)).unbind(1))
 
 
 # --- triangles, one-hot ------------------------------------------------------------------------

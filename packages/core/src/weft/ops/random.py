@@ -7,6 +7,8 @@ from typing import Any
 
 from weft._backend import np
 from weft._core import catalogue, dtypes
+from weft._core.aval import Aval
+from weft._core.device import META, device_of, require
 from weft._core.errors import ShapeError
 from weft._core.generator import Generator, default_generator
 from weft._core.inplace import write
@@ -17,6 +19,8 @@ from weft.ops.families.composite import composite
 
 _DRAWN = "it draws at random from settings"
 _PI2 = 2 * math.pi
+#: Bits of a number's significand, the leading one included.
+_SIGNIFICANT = {dtypes.float16.numpy: 11, dtypes.bfloat16.numpy: 8}
 
 
 def _uniform(generator: Generator | None, count: int, dtype: Any) -> Any:
@@ -25,7 +29,10 @@ def _uniform(generator: Generator | None, count: int, dtype: Any) -> Any:
     if dtype == np.float64:
         words = source.words(2 * count).astype(np.uint64).reshape(count, 2)
         return ((words[:, 0] << 21) ^ (words[:, 1] >> 11)).astype(np.float64) * 2.0**-53
-    return ((source.words(count) >> 8).astype(np.float32) * np.float32(2.0**-24)).astype(dtype)
+    bits = np.finfo(np.float32).nmant + 1 if dtype == np.float32 else _SIGNIFICANT[dtype]
+    # as many bits as the dtype holds: more would round up to 1
+    whole = (source.words(count) >> (32 - bits)).astype(np.float32)
+    return (whole * np.float32(2.0**-bits)).astype(dtype)
 
 
 def _normal(generator: Generator | None, count: int, dtype: Any) -> Any:
@@ -52,8 +59,9 @@ def _floating(name: str, dtype: Any) -> Any:
     return own.numpy
 
 
-def _finish(data: Any, shape: tuple[int, ...], requires_grad: bool) -> Tensor:
-    out = wrap(data.reshape(shape))
+def _finish(data: Any, shape: tuple[int, ...], device: Any, requires_grad: bool) -> Tensor:
+    place = require(device)
+    out = wrap(Aval(shape, data.dtype) if place == META else data.reshape(shape))
     return out.requires_grad_() if requires_grad else out
 
 
@@ -62,6 +70,7 @@ def rand(
     *size: Any,
     generator: Generator | None = None,
     dtype: Any = None,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1).
@@ -70,15 +79,15 @@ def rand(
         size: the shape, as ints or one tuple.
         generator: where to draw from; the default generator if None.
         dtype: a floating dtype; the default one if None.
+        device: where to make it.
         requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (*size).
     """
     shape = _shape("rand", size)
-    return _finish(
-        _uniform(generator, math.prod(shape), _floating("rand", dtype)), shape, requires_grad
-    )
+    drawn = _uniform(generator, math.prod(shape), _floating("rand", dtype))
+    return _finish(drawn, shape, device, requires_grad)
 
 
 @composite(samples=(Sample(2, 3),), methods=(), not_differentiable=_DRAWN, random=True)
@@ -86,6 +95,7 @@ def randn(
     *size: Any,
     generator: Generator | None = None,
     dtype: Any = None,
+    device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1.
@@ -94,15 +104,15 @@ def randn(
         size: the shape, as ints or one tuple.
         generator: where to draw from; the default generator if None.
         dtype: a floating dtype; the default one if None.
+        device: where to make it.
         requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (*size).
     """
     shape = _shape("randn", size)
-    return _finish(
-        _normal(generator, math.prod(shape), _floating("randn", dtype)), shape, requires_grad
-    )
+    drawn = _normal(generator, math.prod(shape), _floating("randn", dtype))
+    return _finish(drawn, shape, device, requires_grad)
 
 
 @composite(
@@ -118,6 +128,8 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
 ) -> Tensor:
     """Whole numbers from low up to but not including high, all equally likely.
 
@@ -127,6 +139,8 @@ def randint(
         size: the shape.
         generator: where to draw from; the default generator if None.
         dtype: the dtype; int64 if None.
+        device: where to make it.
+        requires_grad: whether ops on it are recorded; for floating dtypes only.
 
     Returns:
         Tensor: (*size).
@@ -145,53 +159,89 @@ def randint(
     # 64 random bits against the span leave no bias that anyone could measure below 2**40
     drawn = ((words[:, 0] << np.uint64(32)) | words[:, 1]) % np.uint64(high - low)
     own = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)
-    return wrap((drawn.astype(np.int64) + low).astype(own).reshape(shape))
+    return _finish((drawn.astype(np.int64) + low).astype(own), shape, device, requires_grad)
 
 
 @composite(samples=(Sample(6),), methods=(), not_differentiable=_DRAWN, random=True)
-def randperm(n: int, *, generator: Generator | None = None) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+) -> Tensor:
     """The numbers from 0 to n - 1 in random order.
 
     Args:
         n: how many.
         generator: where to draw from; the default generator if None.
+        dtype: the dtype; int64 if None.
+        device: where to make it.
 
     Returns:
-        Tensor: (n,), int64.
+        Tensor: (n,).
     """
     source = default_generator if generator is None else generator
     words = source.words(2 * n).astype(np.uint64).reshape(n, 2)
-    return wrap(np.argsort((words[:, 0] << np.uint64(32)) | words[:, 1], kind="stable"))
+    order = np.argsort((words[:, 0] << np.uint64(32)) | words[:, 1], kind="stable")
+    own = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)
+    return _finish(order.astype(own, copy=False), (n,), device, False)
 
 
 @composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
-def rand_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Uniform numbers in [0, 1) of another tensor's shape and dtype.
 
     Args:
         input: the tensor to be like.
         generator: where to draw from; the default generator if None.
         dtype: another dtype.
+        device: another device.
+        requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: of input's shape.
     """
-    return rand(tuple(input.shape), generator=generator, dtype=dtype or input.dtype)
+    return rand(
+        tuple(input.shape),
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=device_of(input) if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 @composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
-def randn_like(input: Tensor, *, generator: Generator | None = None, dtype: Any = None) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Normal numbers of another tensor's shape and dtype.
 
     Args:
         input: the tensor to be like.
         generator: where to draw from; the default generator if None.
         dtype: another dtype.
+        device: another device.
+        requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: of input's shape.
     """
-    return randn(tuple(input.shape), generator=generator, dtype=dtype or input.dtype)
+    return randn(
+        tuple(input.shape),
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=device_of(input) if device is None else device,
+        requires_grad=requires_grad,
+    )
 
 
 @composite(samples=(Sample(array(3, low=0.0)),), not_differentiable=_DRAWN, random=True)

@@ -13,7 +13,7 @@ from weft._core.samples import ErrorSample, Sample, array, booleans, integers
 from weft._core.shapes import canonical_dim, canonical_dims, without
 from weft._core.tensor import Tensor
 from weft.ops.arithmetic import square
-from weft.ops.broadcasting import broadcast_to
+from weft.ops.broadcasting import expand_to, shape_of
 from weft.ops.comparison import eq, where
 from weft.ops.complex import conj, real
 from weft.ops.exponential import exp, sqrt
@@ -31,7 +31,7 @@ _TRUTHS = (Sample(booleans(2, 3)), Sample(array(2, 3), dim=1), Sample(booleans(0
 
 
 def _spread(g: Any, x: Any) -> Any:
-    return broadcast_to(g, tuple(x.shape))
+    return expand_to(g, shape_of(x))
 
 
 # --- sums --------------------------------------------------------------------------------------
@@ -158,18 +158,30 @@ def prod(xp: Any, x: Any) -> Any:
         Sample(array(4, 3), dim=(0, 1), keepdim=True),
     ),
 )
-def var(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """Variance over dims: the mean squared distance from the mean.
 
     Args:
         input: (...), floating.
-        dim: the dim or dims; all if None.
-        correction: subtracted from the number of elements in the divisor; 1 is unbiased.
+        dim: the dim or dims; all if None. A bool here is ``unbiased``, as in PyTorch.
+        unbiased: whether the divisor is one less than the number of elements.
         keepdim: whether those dims stay, with length 1.
+        correction: subtracted from the number of elements in the divisor; replaces unbiased.
 
     Returns:
         Tensor: without those dims, real. NaN where too few elements are left.
     """
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased else 0
     dims = canonical_dims("var", None if dim in ((), []) else dim, input.ndim)
     count = math.prod(input.shape[d] for d in dims) if input.ndim else 1
     far = input - mean(input, dim, True)
@@ -181,19 +193,27 @@ def var(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool 
 @composite(
     samples=(Sample(array(4, 3)), Sample(array(4, 3), dim=0, correction=0)),
 )
-def std(input: Tensor, dim: Any = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """Standard deviation over dims: the square root of the variance.
 
     Args:
         input: (...), floating.
-        dim: the dim or dims; all if None.
-        correction: subtracted from the number of elements in the divisor; 1 is unbiased.
+        dim: the dim or dims; all if None. A bool here is ``unbiased``, as in PyTorch.
+        unbiased: whether the divisor is one less than the number of elements.
         keepdim: whether those dims stay, with length 1.
+        correction: subtracted from the number of elements in the divisor; replaces unbiased.
 
     Returns:
         Tensor: without those dims.
     """
-    return sqrt(var(input, dim, correction=correction, keepdim=keepdim))
+    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
 # --- extremes ----------------------------------------------------------------------------------

@@ -390,28 +390,49 @@ def _relabelled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 # --- strides -----------------------------------------------------------------------------------
 
 
-def _flip_canonical(input: Any, dims: Any) -> dict[str, Any]:
-    return {"dims": canonical_dims("flip", dims, input.ndim)}
-
-
 @linear(
     shape=lambda x, *, dims: x,
-    transpose=lambda g, x, *, dims: flip(g, dims),
-    batch=with_params("flip", lambda size, params: shift_dims("dims")(size, params)),
-    canonical=_flip_canonical,
-    samples=(Sample(array(2, 3), (0,)), Sample(array(2, 3), (0, -1)), Sample(array(3), 0)),
+    transpose=lambda g, x, *, dims: flipped(g, dims),
+    batch=with_params("flipped", lambda size, params: shift_dims("dims")(size, params)),
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(2, 3), (0,)), Sample(array(3), (0,))),
 )
-def flip(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
+def flipped(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
+    """Reverse the order of elements along canonical dims.
+
+    Args:
+        input: a tensor.
+        dims: the dims to reverse, as non-negative ints.
+
+    Returns:
+        Tensor: of input's shape, a copy.
+    """
+    return xp.flip(x, dims).copy()
+
+
+@composite(
+    samples=(Sample(array(2, 3), (0, -1)), Sample(array(3), 0), Sample(array(2, 3), 0, 1)),
+    errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
+)
+def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """Reverse the order of elements along dims.
 
     Args:
         input: a tensor.
-        dims: the dims to reverse.
+        args: the dims to reverse, as ints or one tuple.
+        dims: the same by name.
 
     Returns:
         Tensor: of input's shape, a copy as in PyTorch.
+
+    Raises:
+        IndexError: a dim is out of range.
     """
-    return xp.flip(x, dims).copy()
+    if dims is None:
+        dims = args[0] if len(args) == 1 else args
+    out: Tensor = flipped(input, dims=canonical_dims("flip", dims, input.ndim))
+    return out
 
 
 def _strided_places(size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:

@@ -102,7 +102,7 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
 
 
 @composite(samples=_SAMPLES, errors=_ERRORS, namespaces=catalogue.BOTH)
-def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Exponentials over their sum along a dim: non-negative and adding up to 1.
 
     Args:
@@ -121,7 +121,7 @@ def softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
 
 
 @composite(samples=_SAMPLES, errors=_ERRORS, namespaces=catalogue.BOTH)
-def log_softmax(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Logarithm of softmax along a dim, without overflow or loss of small values.
 
     Args:

@@ -24,12 +24,13 @@ class Sorted(NamedTuple):
     indices: Tensor
 
 
-def _canonical(input: Any, dim: int, descending: bool) -> dict[str, Any]:
-    return {"dim": canonical_dim("argsort", dim, input.ndim), "descending": descending}
+def _canonical(input: Any, dim: int, descending: bool, stable: bool) -> dict[str, Any]:
+    at = canonical_dim("argsort", dim, input.ndim)
+    return {"dim": at, "descending": descending, "stable": True}
 
 
 @custom(
-    shape=lambda x, *, dim, descending: x.like(dtype=dtypes.int64.numpy),
+    shape=lambda x, *, dim, descending, stable: x.like(dtype=dtypes.int64.numpy),
     vjp=_PLACES,
     jvp=_PLACES,
     batch=along_dim("argsort"),
@@ -37,13 +38,16 @@ def _canonical(input: Any, dim: int, descending: bool) -> dict[str, Any]:
     samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
     errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
 )
-def argsort(xp: Any, x: Any, *, dim: int = -1, descending: bool = False) -> Any:
+def argsort(
+    xp: Any, x: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
+) -> Any:
     """Places of the elements in rising order; equal ones keep their order, NaN comes last.
 
     Args:
         input: (...), real.
         dim: the dim to sort along.
         descending: whether the order falls; NaN then comes first.
+        stable: whether equal elements must keep their order; they do in any case.
 
     Returns:
         Tensor: int64, (...).
@@ -61,7 +65,12 @@ def argsort(xp: Any, x: Any, *, dim: int = -1, descending: bool = False) -> Any:
     samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
 )
 def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, *, axis: int | None = None
+    input: Tensor,
+    dim: int = -1,
+    descending: bool = False,
+    stable: bool = True,
+    *,
+    axis: int | None = None,
 ) -> Sorted:
     """Sort along a dim; equal elements keep their order, NaN counts as the largest.
 
@@ -69,6 +78,7 @@ def sort(
         input: (...), real.
         dim: the dim.
         descending: whether the order falls.
+        stable: whether equal elements must keep their order; they do in any case.
         axis: NumPy's name for dim.
 
     Returns:

@@ -6,12 +6,12 @@ import heapq
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend import add_into, ndarray, ones
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import enable_grad, no_grad
 from weft._core.node import Leaf, Node, Pick
-from weft._core.tensor import Tensor, extra_of, wrap
+from weft._core.tensor import Tensor, extra_of, version_of, wrap
 from weft.ops.creation import ones_like
 
 Cotangents = dict[Any, Any]
@@ -131,7 +131,8 @@ def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]
                     f"backward: only a tensor of one element has an implicit cotangent, this one "
                     f"has shape {tuple(x.shape)}; reduce it, or pass gradient="
                 )
-            seed = ones_like(x)
+            data = x._data
+            seed = wrap(ones(data)) if type(data) is ndarray else ones_like(x)
         elif tuple(seed.shape) != tuple(x.shape):
             raise ShapeError(
                 f"backward: the cotangent of a tensor of shape {tuple(x.shape)} must have that "
@@ -279,6 +280,8 @@ def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
     elif create_graph or not (type(held._data) is type(g._data) is ndarray):
         extra.grad = held + g
     else:
-        held.add_(g)  # whoever holds .grad, such as an optimizer, keeps seeing the gradient
+        # into the memory: whoever holds .grad, such as an optimizer, keeps seeing the gradient
+        add_into(held._data, g._data)
+        version_of(held).bump("backward")
     for hook in extra.post_accumulate or ():
         hook(tensor)

@@ -124,7 +124,9 @@ def reduction(
             return Aval(without(x.shape, dim, keepdim), _result_dtype(name, dtype, x.dtype))
 
         def kept(value: Any, dim: tuple[int, ...], shape_in: tuple[int, ...], keep: bool) -> Any:
-            return value if keep else value.reshape(without(shape_in, dim, True))
+            if keep or not value.ndim:  # a 0-d value broadcasts as it is
+                return value
+            return value.reshape(without(shape_in, dim, True))
 
         def full_vjp(
             needs: Any, g: Any, out: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool
