@@ -192,6 +192,7 @@ def _run(
             if not keep and node.op.saves:  # what saved nothing can run backward again
                 node.args = None
                 node.out = None
+                node.versions = ()  # it holds the saved tensors too
     return found
 
 
