@@ -25,6 +25,7 @@ NOT_NEAR_IN_HALF = {
 NO_META = {
     "one_hot": "the number of classes is read from the data",
     "nonzero": "the result's shape depends on the data",
+    "places": "the result's shape depends on the data",
     "masked_select": "the result's shape depends on the data",
     "embedding": "row numbers are checked against the table",
     "equal": "its result is a Python bool, read from the data",
@@ -34,6 +35,7 @@ NO_META = {
 #: Functions whose batching rule cannot be held to a loop, and why.
 NO_BATCH = {
     "nonzero": "the result's shape depends on the data",
+    "places": "the result's shape depends on the data",
     "masked_select": "the result's shape depends on the data",
     "equal": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",

@@ -55,7 +55,10 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "dropout": torch.nn.functional.dropout,
     "reshape": torch.Tensor.reshape,  # the function takes no reshape(x, 2, 3)
     "permute": torch.Tensor.permute,  # likewise
-    "flip": lambda input, dims: torch.Tensor.flip(input, dims),  # the function takes no int
+    "flip": torch.Tensor.flip,  # the function takes no int
+    "flipped": torch.flip,
+    "chosen": torch.where,
+    "places": torch.nonzero,
     "reshaped_view": torch.reshape,
     "transposed": torch.permute,
 }
@@ -91,7 +94,8 @@ NOT_IN_DTYPE = {
     ("all", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     ("any", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     **{
-        ("power", d): "2 ** -1 is no integer: weft raises, torch gives 0" for d in ("int32", "int64")
+        ("power", d): "2 ** -1 is no integer: weft raises, torch gives 0"
+        for d in ("int32", "int64")
     },
     **{("addmm", d): "torch cuts beta=0.5 to 0 for integers" for d in _WHOLE},
     **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},

@@ -120,9 +120,7 @@ def test_gradients_are_torchs(entry, number):
         assert total is None or not total.requires_grad
         return
     got = weft.autograd.grad(total, [ours[i] for i in chosen], allow_unused=True)
-    expected = torch.autograd.grad(
-        expected_total, [theirs[i] for i in chosen], allow_unused=True
-    )
+    expected = torch.autograd.grad(expected_total, [theirs[i] for i in chosen], allow_unused=True)
     for g, e in zip(got, expected, strict=True):
         if e is None or g is None:  # each may know better that there is no path
             for one in (g, e):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._core import dtypes
 from weft._core.errors import DTypeError
 from weft._core.op import not_differentiable
 from weft._core.samples import (
@@ -414,7 +415,6 @@ def chosen(xp: Any, condition: Any, x: Any, y: Any) -> Any:
         Sample(booleans(2, 3), array(2, 3), array(2, 3)),
         Sample(booleans(3), array(2, 1), 0.5),
         Sample(booleans(3), 1.0, 2),
-        Sample(booleans(2, 3)),
     ),
     methods=(),
 )
@@ -439,6 +439,9 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         if other is not None or input is not None:
             raise TypeError("where: give both input and other, or neither")
         return condition.nonzero(as_tuple=True)
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        # two numbers: the kernel would choose in double precision
+        input = condition.new_full((), input, dtype=dtypes.result_type(input, other))
     return chosen(condition, input, other)
 
 
