@@ -14,6 +14,7 @@ from weft._core.tensor import Tensor, version_of, wrap
 
 _SCALARS = frozenset({bool, int, float, complex})
 _new_node = Node.__new__
+_new_unsaved = Unsaved.__new__
 
 
 def apply(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -130,7 +131,9 @@ def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
             versions += ((a, 0 if a._version is None else a._version.count),)
         else:
             data = a._data
-            kept.append(Unsaved(data.shape, data.dtype, op.name))
+            absent = _new_unsaved(Unsaved)
+            absent.shape, absent.dtype, absent._where = data.shape, data.dtype, op.name
+            kept.append(absent)
     node.parents = parents
     node.args = kept
     node.versions = versions

@@ -24,6 +24,8 @@ from weft.ops.families.linear import linear
 def _resolve(name: str, own: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...]:
     """Return ``wanted`` with its -1 worked out."""
     count = math.prod(own)
+    if math.prod(wanted) == count and min(wanted, default=0) >= 0:
+        return wanted
     if wanted.count(-1) > 1 or any(n < -1 for n in wanted):
         raise ShapeError(f"{name}: at most one length may be -1, got {wanted}")
     if -1 in wanted:
@@ -231,7 +233,7 @@ def transposed(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
     Returns:
         Tensor: a view.
     """
-    return xp.transpose(x, dims)
+    return x.transpose(dims)
 
 
 _TRANSPOSED = catalogue.ops["transposed"]

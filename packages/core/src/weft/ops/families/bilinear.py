@@ -73,7 +73,11 @@ def bilinear(
         )
 
         def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-            return apply(op, promoted(name, args), params)
+            try:
+                alike = args[0]._data.dtype is args[1]._data.dtype
+            except AttributeError:
+                alike = False
+            return apply(op, args if alike else promoted(name, args), params)
 
         return catalogue.enter(
             build(name, kernel, run, canonical=canonical, numpy_spellings=bool(namespaces)),

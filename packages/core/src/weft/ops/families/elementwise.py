@@ -96,7 +96,8 @@ def elementwise(
             function = _unary(op, formula, run)
         else:
             function = _binary(op, formula, run)
-            setattr(function, "operator", _binary(op, formula, _or_decline(run)))
+            # the same, for the operator: a function of its own, so that no call is added
+            function.__dict__["operator"] = _binary(op, formula, _or_decline(run))
         drawn = samples.samples(len(arrays)) if isinstance(samples, Domain) else samples
         return catalogue.enter(
             function,
@@ -308,9 +309,11 @@ def _plain(formula: Callable[..., Any], arity: int) -> Callable[..., Any]:
         name, args, kwargs = formula(Probe(), *marks)
     except (TypeError, ValueError, AttributeError):  # it does more than call one function
         return lambda *arrays: formula(xp, *arrays)
-    if args == marks and not kwargs:
-        return getattr(xp, name)  # type: ignore[no-any-return]  # a NumPy function
-    return lambda *arrays: formula(xp, *arrays)
+    if kwargs or args[:arity] != marks:
+        return lambda *arrays: formula(xp, *arrays)
+    function: Callable[..., Any] = getattr(xp, name)
+    constants = args[arity:]
+    return (lambda *arrays: function(*arrays, *constants)) if constants else function
 
 
 def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:

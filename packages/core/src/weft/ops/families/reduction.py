@@ -101,12 +101,14 @@ def reduction(
             return finalise(xp, combined, math.prod(x.shape[d] for d in dim))
 
         def on_numpy(x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
-            """The same without the Python layer of NumPy's functions; narrow dtypes go the long way."""
+            """The same without the Python layer of NumPy's functions, for plain floats."""
             if x.dtype is not _F32 and x.dtype is not _F64:
                 return general(x, dim=dim, keepdim=keepdim)
             before = silence()
             try:
-                out = ufunc.reduce(formula(xp, x), axis=dim, keepdims=keepdim)
+                # None costs NumPy less than a tuple that names every axis
+                axis = None if len(dim) == x.ndim else dim
+                out = ufunc.reduce(formula(xp, x), axis=axis, keepdims=keepdim)
                 if finalise is not None:
                     out = finalise(xp, out, math.prod(x.shape[d] for d in dim))
             finally:
