@@ -109,14 +109,14 @@ def test_inputs_may_name_a_tensor_that_is_no_leaf():
 
 def test_an_unused_input_is_refused_or_none():
     x, y = leaf(1.0), leaf(1.0)
-    with pytest.raises(weft.GradError, match="input 1 of shape .* allow_unused=True"):
+    with pytest.raises(weft.GradError, match=r"input 1 of shape .* allow_unused=True"):
         weft.autograd.grad((x * x).sum(), [x, y])
     assert weft.autograd.grad((x * x).sum(), [x, y], allow_unused=True)[1] is None
 
 
 def test_an_input_that_needs_no_gradient_is_named():
     x = leaf(1.0)
-    with pytest.raises(weft.GradError, match="input 0 .* needs no gradient"):
+    with pytest.raises(weft.GradError, match=r"input 0 .* needs no gradient"):
         weft.autograd.grad((x * x).sum(), weft.ones(1))
 
 
@@ -502,7 +502,7 @@ def test_a_write_through_a_view_or_a_detached_twin_is_noticed():
         y = x * 1
         z = (y * y).sum()
         twin(y).zero_()
-        with pytest.raises(weft.GradError, match="overwritten in place by copy_|zero_"):
+        with pytest.raises(weft.GradError, match=r"overwritten in place by (copy_|zero_)"):
             z.backward()
 
 
@@ -570,7 +570,7 @@ def test_a_leaf_that_requires_grad_cannot_be_written_while_recording():
         lambda: x.__setitem__(0, 5.0),
         lambda: x.__imul__(2),
     ):
-        with pytest.raises(weft.GradError, match="write under weft.no_grad"):
+        with pytest.raises(weft.GradError, match=r"write under weft\.no_grad"):
             write()
     assert x.tolist() == [1, 2]
     with weft.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from weft._core.modes import here
@@ -28,6 +28,14 @@ class Boxed:
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run ``op`` for the transform at ``level``; return the data of its result or results."""
+        raise NotImplementedError
+
+    def mapped(self, function: Callable[[Any], Any]) -> Boxed:
+        """Return a box of the same kind with ``function`` applied to every tensor in it."""
+        raise NotImplementedError
+
+    def detached(self) -> Boxed:
+        """Return the same values without what any graph or transform knows of their slopes."""
         raise NotImplementedError
 
 

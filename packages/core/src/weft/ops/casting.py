@@ -7,6 +7,7 @@ from typing import Any
 from weft._backend import ndarray
 from weft._core import dtypes
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.samples import Sample, array
 from weft._core.tensor import Tensor, wrap
 from weft.ops.families.batching import with_params
@@ -102,11 +103,12 @@ def detach(input: Tensor) -> Tensor:
         input: (...).
 
     Returns:
-        Tensor: (...), sharing memory with input.
+        Tensor: (...), sharing memory with input. Its tangent in forward mode is zero too.
     """
     from weft._core.tensor import version_of
 
-    out = wrap(input._data)
+    data = input._data
+    out = wrap(data.detached() if isinstance(data, Boxed) else data)
     out._version = version_of(input)
     return out
 

@@ -11,6 +11,7 @@ from weft._core.errors import GradError, ShapeError
 from weft._core.op import NotDifferentiable
 from weft._core.tensor import Tensor, wrap
 from weft._core.tree import flatten
+from weft.ops.casting import detach
 
 
 class Dual(Boxed):
@@ -36,6 +37,15 @@ class Dual(Boxed):
     @property
     def size(self) -> int:
         return int(self.inner.numel())
+
+    def mapped(self, function: Callable[[Any], Any]) -> Dual:
+        """Return the function of the value and of the tangent."""
+        tangent = None if self.tangent is None else function(self.tangent)
+        return Dual(self.level, function(self.inner), tangent)
+
+    def detached(self) -> Dual:
+        """Return the value alone, its tangent zero."""
+        return Dual(self.level, detach(self.inner), None)
 
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:

@@ -8,8 +8,10 @@ from typing import Any
 from weft._core.boxed import Boxed, new_level
 from weft._core.errors import ShapeError
 from weft._core.op import NotBatchable
+from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor, wrap
 from weft._core.tree import flatten
+from weft.ops.casting import detach
 from weft.ops.shape import movedim
 
 
@@ -37,6 +39,14 @@ class Batched(Boxed):
     def size(self) -> int:
         return int(self.inner.numel()) // max(self.length, 1)
 
+    def mapped(self, function: Callable[[Any], Any]) -> Batched:
+        """Return the function of the whole batch."""
+        return Batched(self.level, function(self.inner), self.length)
+
+    def detached(self) -> Batched:
+        """Return the same batch without its graph."""
+        return self.mapped(detach)
+
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run the op's batching rule on the whole batch."""
@@ -63,9 +73,9 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
 
     Args:
         func: a function of one example, returning a tensor or a nest of them.
-        in_dims: the batch dim of every argument, or one for each; None for an argument that all
-            examples share.
-        out_dims: where the batch dim is to be in every result.
+        in_dims: the batch dim of every argument, or one for each, or for a nested argument a nest
+            like it; None for what all examples share.
+        out_dims: where the batch dim is to be in every result, or one for each, nested likewise.
 
     Returns:
         callable: of the same arguments, batched.
@@ -83,13 +93,17 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
         dims = tuple(in_dims) if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
         if len(dims) != len(args):
             raise ShapeError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
-        flat: list[tuple[list[Any], Any, Any]] = []
+        flat: list[tuple[list[Any], Any, list[int | None]]] = []
         lengths = set()
         for arg, dim in zip(args, dims, strict=True):
             leaves, rebuild = flatten(arg)
-            flat.append((leaves, rebuild, dim))
-            if dim is not None:
-                lengths |= {leaf.shape[dim] for leaf in leaves if isinstance(leaf, Tensor)}
+            own = _spread("in_dims", dim, arg)
+            flat.append((leaves, rebuild, own))
+            lengths |= {
+                leaf.shape[canonical_dim("vmap", d, leaf.ndim)]
+                for leaf, d in zip(leaves, own, strict=True)
+                if d is not None and isinstance(leaf, Tensor)
+            }
         if len(lengths) != 1:
             raise ShapeError(
                 f"vmap: batch dims must have one length, got {sorted(lengths) or 'none'} "
@@ -98,13 +112,30 @@ def vmap(func: Callable[..., Any], in_dims: Any = 0, out_dims: Any = 0) -> Calla
         (length,) = lengths
         with new_level() as level:
             boxed = [
-                rebuild([_boxed(leaf, dim, level, length) for leaf in leaves])
-                for leaves, rebuild, dim in flat
+                rebuild([_boxed(x, d, level, length) for x, d in zip(leaves, own, strict=True)])
+                for leaves, rebuild, own in flat
             ]
-            results, rebuild_out = flatten(func(*boxed))
-            return rebuild_out([_unboxed(r, out_dims, level, length) for r in results])
+            result = func(*boxed)
+            leaves, rebuild = flatten(result)
+            ends = _spread("out_dims", out_dims, result)
+            return rebuild(
+                [_unboxed(x, d, level, length) for x, d in zip(leaves, ends, strict=True)]
+            )
 
     return batched
+
+
+def _spread(name: str, dims: Any, tree: Any) -> list[Any]:
+    """Return one dim for each leaf of ``tree``; a dim stands for all that is nested below it."""
+    if dims is None or isinstance(dims, int):
+        return [dims] * len(flatten(tree)[0])
+    if isinstance(dims, dict) and isinstance(tree, dict) and dims.keys() == tree.keys():
+        return [d for key, branch in tree.items() for d in _spread(name, dims[key], branch)]
+    sequences = isinstance(dims, (tuple, list)) and isinstance(tree, (tuple, list))
+    if sequences and len(dims) == len(tree):
+        pairs = zip(dims, tree, strict=True)
+        return [d for dim, branch in pairs for d in _spread(name, dim, branch)]
+    raise ShapeError(f"vmap: {name}={dims!r} is not nested as {type(tree).__name__} {tree!r:.80}")
 
 
 def _boxed(leaf: Any, dim: int | None, level: int, length: int) -> Any:
@@ -113,8 +144,12 @@ def _boxed(leaf: Any, dim: int | None, level: int, length: int) -> Any:
     return wrap(Batched(level, movedim(leaf, dim, 0), length))
 
 
-def _unboxed(result: Any, dim: int, level: int, length: int) -> Any:
+def _unboxed(result: Any, dim: int | None, level: int, length: int) -> Any:
     if not isinstance(result, Tensor):
+        return result
+    if dim is None:
+        if _box(result, level) is not None:
+            raise ShapeError("vmap: out_dims=None needs a result that does not depend on the batch")
         return result
     box = _box(result, level)
     if box is None:  # it does not depend on the batch: every example has the same
