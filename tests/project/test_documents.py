@@ -122,7 +122,10 @@ def test_every_subcommand_that_a_page_names_exists(program: str) -> None:
 
 def test_what_readme_calls_two_commands_are_the_demo_and_the_tests() -> None:
     blocks = [block for block in code_blocks(ROOT / "README.md") if block.language == "console"]
-    assert blocks[0].text == "nox -s demo\nnox -s tests\n"
+    assert blocks[0].text == "".join(
+        f"python -m pip install nox && python -m nox -s {session}\n"
+        for session in ("demo", "tests")
+    )
 
 
 def test_every_folder_that_a_pip_command_installs_is_a_distribution() -> None:
