@@ -1,4 +1,4 @@
-"""The tensor's slots. ``weft/_tensor.py`` fills the class with methods once the ops exist."""
+"""The tensor's slots. ``weft/_tensor`` fills the class with methods once the ops exist."""
 
 from __future__ import annotations
 

@@ -1,0 +1,28 @@
+"""The tensor's methods, a file a topic. Importing this package fills the class with them.
+
+What is no op is written here; the method of an op is the op's own function, put on the class as it
+is, so that calling it costs nothing more.
+"""
+
+from weft._core import catalogue
+from weft._core.tensor import Size, Tensor
+from weft._tensor import conversion, copying, gradients, layout, operators, reading, writing
+
+__all__ = ["Size", "Tensor"]
+
+
+def _fill() -> None:
+    for entry in catalogue.public.values():
+        for name in entry.methods:
+            if not name.startswith("__"):  # operators decline foreign operands: operators.py
+                setattr(Tensor, name, entry.function)
+    for topic in (layout, reading, conversion, gradients, writing, copying, operators):
+        for name, method in topic.METHODS.items():
+            setattr(Tensor, name, method)
+        for name, read in getattr(topic, "PROPERTIES", {}).items():
+            setattr(Tensor, name, property(read))
+        for name, (read, put) in getattr(topic, "WRITABLE", {}).items():
+            setattr(Tensor, name, property(read, put))
+
+
+_fill()

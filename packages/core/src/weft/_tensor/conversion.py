@@ -1,0 +1,110 @@
+"""Another dtype, another device, new tensors like this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend import np
+from weft._core import dtypes
+from weft._core.aval import Aval
+from weft._core.device import device_of, require
+from weft._core.errors import DTypeError
+from weft._core.tensor import Tensor, wrap
+from weft.ops import casting, creation
+from weft.ops import complex as complex_parts
+
+
+def to(
+    self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False
+) -> Tensor:
+    """Return the tensor with another dtype or on another device; itself if nothing changes.
+
+    Args:
+        args: a dtype, a device, or a tensor to be like, in PyTorch's order.
+        dtype: the dtype wanted.
+        device: the device wanted.
+        copy: whether to copy in any case.
+
+    Raises:
+        RuntimeError: the device cannot be used, with the reason.
+    """
+    for value in args:
+        if isinstance(value, Tensor):
+            dtype, device = value.dtype, device_of(value)
+        elif (
+            isinstance(value, dtypes.dtype)
+            or value in (bool, int, float, complex)
+            or isinstance(value, np.dtype)
+        ):
+            dtype = value
+        else:
+            device = value
+    out = self
+    if device is not None and require(device) != device_of(self):
+        out = _moved(self, require(device))
+    if dtype is not None and dtypes.canonical(dtype) != out._data.dtype:
+        return casting.convert(out, dtype=dtype)
+    return casting.clone(out) if copy and out is self else out
+
+
+def _moved(self: Tensor, place: Any) -> Tensor:
+    if place.type == "meta":
+        return wrap(Aval(tuple(self.shape), self._data.dtype))
+    raise RuntimeError("to: a tensor on the meta device has no data to move")
+
+
+def _to_dtype(wanted: dtypes.dtype) -> Callable[[Tensor], Tensor]:
+    def method(self: Tensor) -> Tensor:
+        return to(self, wanted)
+
+    method.__doc__ = f"Return the tensor as {wanted}; itself if it is."
+    return method
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """Return the tensor in another's dtype."""
+    return to(self, other.dtype)
+
+
+def cpu(self: Tensor) -> Tensor:
+    """Return the tensor on the CPU."""
+    return to(self, device="cpu")
+
+
+def _new(make: Any) -> Any:
+    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
+        return make(*args, dtype=dtype or self.dtype, device=device or device_of(self))
+
+    method.__doc__ = f"As ``weft.{make.__name__}``, with this tensor's dtype and device."
+    return method
+
+
+def _imag(self: Tensor) -> Tensor:
+    if not self.dtype.is_complex:
+        raise DTypeError(f"imag: expected a complex tensor, got {self.dtype}")
+    return complex_parts.real(self * -1j)
+
+
+_NAMED = {
+    "bfloat16": dtypes.bfloat16,
+    "bool": dtypes.bool_,
+    "byte": dtypes.uint8,
+    "char": dtypes.int8,
+    "double": dtypes.float64,
+    "float": dtypes.float32,
+    "half": dtypes.float16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "short": dtypes.int16,
+}
+_MAKERS = (creation.zeros, creation.ones, creation.empty, creation.full, creation.tensor)
+
+METHODS: dict[str, Any] = {
+    "cpu": cpu,
+    "to": to,
+    "type_as": type_as,
+    **{name: _to_dtype(wanted) for name, wanted in _NAMED.items()},
+    **{f"new_{make.__name__}": _new(make) for make in _MAKERS},
+}
+PROPERTIES: dict[str, Any] = {"imag": _imag, "real": complex_parts.real}

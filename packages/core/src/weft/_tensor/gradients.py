@@ -1,0 +1,191 @@
+"""Asking for gradients, running backward, hooks."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from weft._core.errors import GradError
+from weft._core.node import Leaf
+from weft._core.tensor import Tensor, extra_of
+from weft.transforms import tape
+
+
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Ask, or ask no more, for this leaf's gradient; return self.
+
+    Raises:
+        GradError: it is not a leaf, or its dtype has no gradient.
+    """
+    if not requires_grad:
+        if self._node is not None and not isinstance(self._node, Leaf):
+            raise GradError(
+                "requires_grad_(False): this tensor was computed by an op; use .detach()"
+            )
+        self._node = None
+        return self
+    if self.dtype.category < 2:
+        raise GradError(
+            f"requires_grad_: only floating and complex tensors have gradients, this one is "
+            f"{self.dtype}"
+        )
+    if self._node is None:
+        self._node = Leaf(weakref.ref(self))
+    return self
+
+
+def _requires_grad(self: Tensor) -> bool:
+    return self._node is not None
+
+
+def _set_requires_grad(self: Tensor, value: bool) -> None:
+    requires_grad_(self, value)
+
+
+def is_leaf(self: Tensor) -> bool:
+    return self._node is None or isinstance(self._node, Leaf)
+
+
+def _grad(self: Tensor) -> Tensor | None:
+    return None if self._extra is None else self._extra.grad
+
+
+def _set_grad(self: Tensor, value: Tensor | None) -> None:
+    if value is not None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"grad: expected a weft.Tensor or None, got {type(value).__name__}")
+        if tuple(value.shape) != tuple(self.shape) or value.dtype is not self.dtype:
+            raise ValueError(
+                f"grad: expected shape {tuple(self.shape)} and {self.dtype}, got "
+                f"{tuple(value.shape)} and {value.dtype}"
+            )
+    extra_of(self).grad = value
+
+
+def _grad_fn(self: Tensor) -> Any:
+    return None if isinstance(self._node, Leaf) else self._node
+
+
+def backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add to ``.grad`` of the leaves this tensor was computed from its gradients by them.
+
+    Args:
+        gradient: the cotangent, of this tensor's shape; may be None if it has one element.
+        retain_graph: keep what nodes saved, for another backward.
+        create_graph: record the backward pass, for gradients of gradients.
+        inputs: the leaves to accumulate into; all if None.
+
+    Raises:
+        GradError: it needs no gradient, or its graph was freed.
+    """
+    if isinstance(inputs, Tensor):
+        inputs = (inputs,)
+    tape.backward(
+        (self,), (gradient,), retain_graph=retain_graph, create_graph=create_graph, inputs=inputs
+    )
+
+
+class Handle:
+    """Removes a hook: ``handle.remove()``."""
+
+    __slots__ = ("_hook", "_hooks")
+
+    def __init__(self, hooks: list[Any], hook: Any) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Remove the hook; a second call does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+    """Call ``hook(gradient)`` when this tensor's gradient is known; a result replaces it.
+
+    Raises:
+        GradError: the tensor needs no gradient.
+    """
+    if self._node is None:
+        raise GradError("register_hook: this tensor requires no gradient")
+    if self._node.hooks is None:
+        self._node.hooks = []
+    self._node.hooks.append(hook)
+    return Handle(self._node.hooks, hook)
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> Handle:
+    """Call ``hook(self)`` each time a backward pass has added to this leaf's ``.grad``.
+
+    Raises:
+        GradError: the tensor is not a leaf that requires grad.
+    """
+    if not isinstance(self._node, Leaf):
+        raise GradError(
+            "register_post_accumulate_grad_hook: only a leaf that requires grad accumulates a "
+            "gradient; use register_hook"
+        )
+    extra = extra_of(self)
+    if extra.post_accumulate is None:
+        extra.post_accumulate = []
+    extra.post_accumulate.append(hook)
+    return Handle(extra.post_accumulate, hook)
+
+
+def _retains_grad(self: Tensor) -> bool:
+    return self._extra is not None and self._extra.retains_grad
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Cut this tensor itself from its graph; return self.
+
+    Raises:
+        GradError: it is a view: its base would still be recorded.
+    """
+    if not is_leaf(self) and self._version is not None and self._data.base is not None:
+        raise GradError("detach_: a view cannot be detached in place; use detach()")
+    self._node = None
+    return self
+
+
+def retain_grad(self: Tensor) -> None:
+    """Keep the gradient of a tensor that is not a leaf in its ``.grad`` too."""
+    if self._node is None:
+        raise GradError("retain_grad: this tensor requires no gradient")
+    if is_leaf(self) or extra_of(self).retains_grad:
+        return
+    extra_of(self).retains_grad = True
+    me = weakref.ref(self)
+
+    def keep(gradient: Tensor) -> None:
+        tensor = me()
+        if tensor is not None:
+            held = extra_of(tensor).grad
+            extra_of(tensor).grad = gradient if held is None else held + gradient
+
+    register_hook(self, keep)
+
+
+METHODS: dict[str, Any] = {
+    "backward": backward,
+    "detach_": detach_,
+    "register_hook": register_hook,
+    "register_post_accumulate_grad_hook": register_post_accumulate_grad_hook,
+    "requires_grad_": requires_grad_,
+    "retain_grad": retain_grad,
+}
+PROPERTIES: dict[str, Any] = {
+    "grad_fn": _grad_fn,
+    "is_leaf": is_leaf,
+    "retains_grad": _retains_grad,
+}
+WRITABLE: dict[str, Any] = {
+    "grad": (_grad, _set_grad),
+    "requires_grad": (_requires_grad, _set_requires_grad),
+}

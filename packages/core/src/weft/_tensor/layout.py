@@ -1,0 +1,97 @@
+"""What a tensor is: shape, dtype, strides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._backend import ndarray
+from weft._core import dtypes
+from weft._core.device import device_of
+from weft._core.tensor import Size, Tensor
+from weft.ops import shape as shapes
+
+
+def shape(self: Tensor) -> Size:
+    return Size(self._data.shape)
+
+
+def dtype(self: Tensor) -> dtypes.dtype:
+    return dtypes.of(self._data.dtype)
+
+
+def ndim(self: Tensor) -> int:
+    return len(self._data.shape)
+
+
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """Return the shape, or the length of one dim."""
+    return shape(self) if dim is None else self._data.shape[dim]
+
+
+def numel(self: Tensor) -> int:
+    """Return the number of elements."""
+    return shape(self).numel()
+
+
+def element_size(self: Tensor) -> int:
+    """Return the bytes of one element."""
+    return dtype(self).itemsize
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """Return how many elements apart neighbours lie in memory, for each dim or one."""
+    data = self._data
+    if isinstance(data, ndarray):
+        steps = tuple(s // data.itemsize for s in data.strides)
+    else:
+        steps = _contiguous_strides(tuple(data.shape))
+    return steps if dim is None else steps[dim]
+
+
+def _contiguous_strides(lengths: tuple[int, ...]) -> tuple[int, ...]:
+    steps = []
+    step = 1
+    for length in reversed(lengths):
+        steps.append(step)
+        step *= max(length, 1)
+    return tuple(reversed(steps))
+
+
+def is_floating_point(self: Tensor) -> bool:
+    """Whether the dtype is floating."""
+    return dtype(self).is_floating_point
+
+
+def is_complex(self: Tensor) -> bool:
+    """Whether the dtype is complex."""
+    return dtype(self).is_complex
+
+
+def _matrix_transposed(self: Tensor) -> Tensor:
+    return shapes.transpose(self, -2, -1)
+
+
+def _transposed(self: Tensor) -> Tensor:
+    return shapes.transposed(self, tuple(reversed(range(self.ndim))))
+
+
+METHODS: dict[str, Any] = {
+    "dim": ndim,
+    "element_size": element_size,
+    "is_complex": is_complex,
+    "is_floating_point": is_floating_point,
+    "nelement": numel,
+    "numel": numel,
+    "size": size,
+    "stride": stride,
+}
+PROPERTIES: dict[str, Any] = {
+    "T": _transposed,
+    "device": device_of,
+    "dtype": dtype,
+    "itemsize": element_size,
+    "mT": _matrix_transposed,
+    "nbytes": lambda self: numel(self) * element_size(self),
+    "ndim": ndim,
+    "shape": shape,
+}

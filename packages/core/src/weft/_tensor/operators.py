@@ -1,0 +1,96 @@
+"""Operators, and the in-place forms of ops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._backend import ndarray, np
+from weft._core import catalogue
+from weft._core.inplace import compute, inplace, write
+from weft._core.tensor import Tensor, wrap
+from weft.ops import arithmetic, comparison
+from weft.ops.families.elementwise import declining
+from weft.ops.matmul import matmul
+
+#: Elementwise functions that also come as in-place methods, ``x.add_(y)``.
+IN_PLACE = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "neg",
+    "abs",
+    "sign",
+    "reciprocal",
+    "square",
+    "exp",
+    "log",
+    "sqrt",
+    "rsqrt",
+    "sin",
+    "cos",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "clamp",
+    "masked_fill",
+]
+
+
+def _reflected(function: Any) -> Any:
+    """Return the operator for a tensor on the right of something else."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        if isinstance(other, ndarray):
+            other = wrap(other)
+        if not isinstance(other, (Tensor, int, float, complex, np.generic)):
+            return NotImplemented
+        return function(other, self)
+
+    return method
+
+
+def _in_place_operator(function: Any, name: str) -> Any:
+    run = declining(function)
+
+    def method(self: Tensor, other: Any) -> Any:
+        value = compute(run, name, self, (other,))
+        return value if value is NotImplemented else write(self, value, name)
+
+    return method
+
+
+_OPERATORS = {
+    "add": arithmetic.plus,
+    "sub": arithmetic.minus,
+    "mul": arithmetic.mul,
+    "truediv": arithmetic.true_divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.remainder,
+    "pow": arithmetic.power,
+    "matmul": matmul,
+    "and": comparison.bitwise_and,
+    "or": comparison.bitwise_or,
+    "xor": comparison.bitwise_xor,
+}
+_COMPARISONS = {name: getattr(comparison, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
+
+
+METHODS: dict[str, Any] = {
+    "__abs__": arithmetic.abs,
+    "__hash__": object.__hash__,
+    "__invert__": comparison.bitwise_not,
+    "__neg__": arithmetic.neg,
+    **{f"__{name}__": declining(function) for name, function in _COMPARISONS.items()},
+    **{f"__{name}__": declining(function) for name, function in _OPERATORS.items()},
+    **{f"__r{name}__": _reflected(function) for name, function in _OPERATORS.items()},
+    **{
+        f"__i{name}__": _in_place_operator(function, f"__i{name}__")
+        for name, function in _OPERATORS.items()
+    },
+    **{f"{name}_": inplace(catalogue.public[name].function, f"{name}_") for name in IN_PLACE},
+}

@@ -1,0 +1,69 @@
+"""Writing into a tensor's memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.aval import Aval
+from weft._core.boxed import Boxed
+from weft._core.inplace import write
+from weft._core.modes import here
+from weft._core.tensor import Tensor, version_of, wrap
+from weft._tensor.conversion import to
+from weft.ops import creation, indexing
+from weft.ops.random import normal_, uniform_
+
+
+def copy_(self: Tensor, src: Any) -> Tensor:
+    """Write another tensor's elements into this one, broadcast and converted; return self."""
+    value = src if isinstance(src, Tensor) else creation.tensor(src, dtype=self.dtype)
+    if value.dtype is not self.dtype:
+        value = to(value, self.dtype)
+    if tuple(value.shape) != tuple(self.shape):
+        value = value.expand(tuple(self.shape))
+    return write(self, value, "copy_")
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Write one number into every element; return self."""
+    return copy_(self, value)
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Write 0 into every element; return self."""
+    return copy_(self, 0)
+
+
+def _setitem(self: Tensor, key: Any, value: Any) -> None:
+    given = value if isinstance(value, Tensor) else creation.tensor(value, dtype=self.dtype)
+    given = to(given, self.dtype)
+    recording = here.grad and (self._node is not None or given._node is not None)
+    if recording or isinstance(self._data, (Aval, Boxed)):
+        write(self, indexing.with_items(self, key, given), "__setitem__")
+    else:  # nothing to record: only the region is written
+        indexing.write_items(self, key, given)
+        version_of(self).bump("__setitem__")
+
+
+def _get_data(self: Tensor) -> Tensor:
+    out = wrap(self._data)
+    out._version = version_of(self)
+    return out
+
+
+def _set_data(self: Tensor, value: Tensor) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"data: expected a weft.Tensor, got {type(value).__name__}")
+    self._data = value._data
+    self._version = value._version
+
+
+METHODS: dict[str, Any] = {
+    "__setitem__": _setitem,
+    "copy_": copy_,
+    "fill_": fill_,
+    "normal_": normal_,
+    "uniform_": uniform_,
+    "zero_": zero_,
+}
+WRITABLE: dict[str, Any] = {"data": (_get_data, _set_data)}
