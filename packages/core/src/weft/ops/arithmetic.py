@@ -384,7 +384,7 @@ def power(xp: Any, x: Any, y: Any) -> Any:
     Returns:
         Tensor: (...). A negative base gives NaN for a fractional exponent.
     """
-    if getattr(x, "dtype", None) == bool:  # NumPy would make int8 of it
+    if getattr(getattr(x, "dtype", None), "kind", "") == "b":  # NumPy would make int8 of it
         return x | ~y
     return xp.power(x, y)
 

@@ -15,7 +15,6 @@ from weft._core.op import not_batchable, not_differentiable
 from weft._core.samples import Draw, ErrorSample, Sample, array, booleans, integers
 from weft._core.shapes import broadcast_shapes, canonical_dim
 from weft._core.tensor import Tensor, wrap
-from weft.ops.arithmetic import mul
 from weft.ops.broadcasting import broadcast_to, sum_to
 from weft.ops.families.batching import loop
 from weft.ops.families.composite import composite
@@ -42,37 +41,102 @@ _FROM_THIRD = range(2, 64)
 # --- keys --------------------------------------------------------------------------------------
 
 
-def _read_key(name: str, x: Tensor, key: Any) -> tuple[list[Tensor], Key]:
-    """Return the index arrays of a key, and the key with :data:`ARRAY` in their places."""
+class _New:
+    """Stands in a key where ``True`` or ``False`` adds a dim that an index array then reads."""
+
+
+_NEW = _New()
+
+
+def _read_key(name: str, x: Tensor, key: Any) -> tuple[Key | None, list[Tensor], Key]:
+    """Return a key in two steps: a basic one, index arrays, and a key for what the first gives.
+
+    The first is None where one step does. As in PyTorch ints are applied before arrays, so that
+    in ``x[0, :, [1, 2]]`` only the list decides where its dim goes.
+    """
     parts = list(key) if isinstance(key, tuple) else [key]
     arrays: list[Tensor] = []
     read: list[Any] = []
+    masks: list[tuple[int, tuple[int, ...]]] = []
+    two_steps = False
     for part in parts:
         if part is None or part is Ellipsis or isinstance(part, slice):
             read.append(_plain_slice(part) if isinstance(part, slice) else part)
-        elif isinstance(part, bool):
-            read += [None, ARRAY]  # x[True] adds a dim of length 1, x[False] of length 0
-            arrays.append(wrap(np.zeros(1 if part else 0, np.int64)))
+            continue
+        number = _number(part)
+        if isinstance(number, bool):  # x[True] adds a dim of length 1, x[False] of length 0
+            arrays.append(wrap(np.zeros(int(number), np.int64)))
+            read.append(_NEW)
+            two_steps = True
+        elif number is not None:
+            read.append(number)
         elif isinstance(part, (Tensor, ndarray, list)):
-            for index in _index_arrays(name, part):
+            data = _index_array(name, part)
+            if data.dtype is dtypes.bool_:
+                masks.append((len(read), tuple(data.shape)))
+            for index in _integers(data):
                 arrays.append(index)
                 read.append(ARRAY)
         else:
-            try:
-                read.append(operator.index(part))
-            except TypeError:
-                raise TypeError(
-                    f"{name}: an index must be an int, slice, None, Ellipsis, list or an integer "
-                    f"or boolean tensor, got {type(part).__name__} {part!r}"
-                ) from None
-    used = sum(p is not None and p is not Ellipsis for p in read)
+            raise TypeError(
+                f"{name}: an index must be an int, slice, None, Ellipsis, list or an integer "
+                f"or boolean tensor, got {type(part).__name__} {part!r}"
+            )
+    used = _dims_used(read)
     if used > x.ndim:
         raise IndexError(
             f"{name}: {used} indices for a tensor of {x.ndim} dimensions (shape {tuple(x.shape)})"
         )
     if read.count(Ellipsis) > 1:
         raise IndexError(f"{name}: an index may hold one Ellipsis, got {read.count(Ellipsis)}")
-    return arrays, tuple(read)
+    for position, shape in masks:
+        _check_mask(name, x, read, position, shape)
+    if arrays and (two_steps or any(isinstance(part, int) for part in read)):
+        basic = [slice(None) if part is ARRAY else None if part is _NEW else part for part in read]
+        return tuple(basic), arrays, tuple(_second(part) for part in read if type(part) is not int)
+    return None, arrays, tuple(read)
+
+
+def _number(part: Any) -> int | bool | None:
+    """Return an index that is one number or truth value, a 0-d tensor too; None if it is not."""
+    if isinstance(part, Tensor):
+        if part.ndim or not isinstance(part._data, ndarray):
+            return None
+        part = part._data
+    if isinstance(part, ndarray) and (part.ndim or part.dtype.kind not in "biu"):
+        return None
+    if isinstance(part, (bool, np.bool_)) or getattr(part, "dtype", None) == np.bool_:
+        return bool(part)
+    try:
+        return operator.index(part)
+    except TypeError:
+        return None
+
+
+def _second(part: Any) -> Any:
+    """Return the part of the second step's key for one of the whole key: arrays, or everything."""
+    if part is ARRAY or part is _NEW:
+        return ARRAY
+    return part if part is Ellipsis else slice(None)
+
+
+def _dims_used(read: Sequence[Any]) -> int:
+    return sum(part is not None and part is not Ellipsis and part is not _NEW for part in read)
+
+
+def _check_mask(
+    name: str, x: Tensor, read: Sequence[Any], position: int, shape: tuple[int, ...]
+) -> None:
+    """Raise unless the mask at a position of the key has the shape of the dims it selects from."""
+    dim = _dims_used(read[:position])
+    if Ellipsis in read[:position]:
+        dim = x.ndim - _dims_used(read[position:])
+    own = tuple(x.shape)[dim : dim + len(shape)]
+    if own != shape:
+        raise IndexError(
+            f"{name}: a mask of shape {shape} does not fit dims {dim} to {dim + len(shape) - 1} "
+            f"of a tensor of shape {tuple(x.shape)}"
+        )
 
 
 def _plain_slice(part: slice) -> slice:
@@ -82,13 +146,27 @@ def _plain_slice(part: slice) -> slice:
     return slice(*ends)
 
 
-def _index_arrays(name: str, part: Any) -> list[Tensor]:
-    """Return an index as integer tensors: a mask as the places where it is true, one a dim."""
-    data = part if isinstance(part, Tensor) else wrap(np.asarray(part))
+def _index_array(name: str, part: Any) -> Tensor:
+    """Return an index as an integer or boolean tensor.
+
+    Raises:
+        DTypeError: it is of another dtype; or of uint8, which PyTorch reads as a mask.
+    """
     if isinstance(part, list) and not part:
-        data = wrap(np.zeros(0, np.int64))
+        return wrap(np.zeros(0, np.int64))
+    data = part if isinstance(part, Tensor) else wrap(np.asarray(part))
     if data.dtype.category > 1:
         raise DTypeError(f"{name}: an index tensor must be integer or boolean, got {data.dtype}")
+    if data.dtype is dtypes.uint8:
+        raise DTypeError(
+            f"{name}: an index of uint8 may mean places or a mask; write .long() for places or "
+            f".bool() for a mask"
+        )
+    return data
+
+
+def _integers(data: Tensor) -> list[Tensor]:
+    """Return an index as integer tensors: a mask as the places where it is true, one a dim."""
     if data.dtype is dtypes.bool_:
         return [wrap(places) for places in np.nonzero(data._data)]
     return [data]
@@ -249,7 +327,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     Args:
         x: the tensor.
         key: ints, slices (also with negative step), None, Ellipsis, lists, integer and boolean
-            tensors, by NumPy's rules.
+            tensors, by PyTorch's rules: ints are applied first, then all arrays together.
 
     Raises:
         IndexError: an index is out of range, or there are too many.
@@ -260,7 +338,9 @@ def getitem(x: Tensor, key: Any) -> Tensor:
         return apply_one(_VIEW, x, {"key": (key, ...)})
     if kind is tuple and all(type(part) in _PLAIN_PARTS for part in key):
         return _read(x, (), key)
-    arrays, canonical = _read_key("getitem", x, key)
+    first, arrays, canonical = _read_key("getitem", x, key)
+    if first is not None:
+        x = _read(x, (), first)
     return _read(x, arrays, canonical)
 
 
@@ -278,7 +358,7 @@ def _put_shape(x: Any, value: Any, *indices: Any, key: Key) -> Aval:
 
 
 def _put_vjp(needs: Any, g: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
-    zero = mul(_read(g, indices, key), 0)
+    zero = g.new_zeros(())
     return (
         put((g, zero, *indices), key=key) if needs[0] else None,
         sum_to(_read(g, indices, key), value.shape) if needs[1] else None,
@@ -287,8 +367,8 @@ def _put_vjp(needs: Any, g: Any, out: Any, x: Any, value: Any, *indices: Any, ke
 
 
 def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
-    base = mul(x, 0) if tangents[0] is None else tangents[0]
-    new = mul(value, 0) if tangents[1] is None else tangents[1]
+    base = x.new_zeros(tuple(x.shape)) if tangents[0] is None else tangents[0]
+    new = x.new_zeros(()) if tangents[1] is None else tangents[1]
     return put((base, new, *indices), key=key)
 
 
@@ -328,14 +408,20 @@ def put(xp: Any, *xs: Any, key: Key) -> Any:
 
 def with_items(x: Tensor, key: Any, value: Tensor) -> Tensor:
     """Return a copy of ``x`` with ``x[key] = value``, differentiable by both."""
-    arrays, canonical = _read_key("setitem", x, key)
-    out: Tensor = put((x, value, *arrays), key=canonical)
-    return out
+    first, arrays, canonical = _read_key("setitem", x, key)
+    if first is None:
+        out: Tensor = put((x, value, *arrays), key=canonical)
+        return out
+    region = put((_read(x, (), first), value, *arrays), key=canonical)
+    whole: Tensor = put((x, region), key=first)
+    return whole
 
 
 def write_items(x: Tensor, key: Any, value: Tensor) -> None:
     """Write ``x[key] = value`` into x's memory, recording nothing."""
-    arrays, canonical = _read_key("setitem", x, key)
+    first, arrays, canonical = _read_key("setitem", x, key)
+    if first is not None:
+        x = _read(x.detach(), (), first)
     avals = [Aval(tuple(t.shape), t._data.dtype) for t in (x, value, *arrays)]
     _put_shape(*avals, key=canonical)
     x._data[_filled(canonical, [a._data for a in arrays])] = value._data
