@@ -1,7 +1,8 @@
-"""A tensor as text: values, and whatever is not the default."""
+"""A tensor as text: values laid out as PyTorch lays them out, and whatever is not the default."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np
@@ -13,59 +14,141 @@ from weft._core.node import Leaf
 from weft._core.tensor import Tensor
 
 _PREFIX = "tensor("
+_LINE = 80
+_THRESHOLD = 1000  # a tensor of more elements shows only the ends of its dims
+_EDGE = 3
+_DIGITS = 4
 
 
 def text(x: Tensor) -> str:
     """Return the tensor as PyTorch prints it."""
-    own = dtypes.of(x._data.dtype)
-    notes = []
-    if isinstance(x._data, (Aval, Boxed)):
-        kind = type(x._data).__name__.lower()
-        notes += ["..."] if kind == "aval" else [kind]
-        notes.append(f"size={tuple(x._data.shape)}")
+    data = x._data
+    own = dtypes.of(data.dtype)
+    shape = tuple(data.shape)
+    place = [f"device='{device_of(x)}'"] if str(device_of(x)) != "cpu" else []
+    notes: list[str] = []
+    if isinstance(data, Aval):
+        body, notes = "...", [*place, f"size={shape}"]
+    elif isinstance(data, Boxed):
+        body, notes = type(data).__name__.lower(), [f"size={shape}", *place]
     else:
-        notes.append(_values(x._data))
-        if 0 in x._data.shape and x._data.ndim != 1:
-            notes.append(f"size={tuple(x._data.shape)}")
-    if str(device_of(x)) != "cpu":
-        notes.append(f"device='{device_of(x)}'")
-    shown_by_values = own in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
-    if not shown_by_values or (x._data.size == 0 and own is not dtypes.get_default_dtype()):
+        body, notes = _values(data), place
+        if 0 in shape and len(shape) != 1:
+            notes = [*notes, f"size={shape}"]
+    default = dtypes.get_default_dtype()
+    shown_by_values = (default, dtypes.int64, dtypes.bool_, dtypes.default_complex())
+    if own not in shown_by_values or (0 in shape and own is not default):
         notes.append(f"dtype={own}")
     if isinstance(x._node, Leaf):
         notes.append("requires_grad=True")
     elif x._node is not None:
         notes.append(f"grad_fn=<{x._node.name}>")
-    return f"{_PREFIX}{', '.join(notes)})"
+    return _noted(_PREFIX + body, notes)
+
+
+def _noted(body: str, notes: list[str]) -> str:
+    """Return the text with its notes, each on a new line where the old one would grow too long."""
+    out = body
+    for note in notes:
+        last = len(out) - out.rfind("\n") - 1
+        if last + len(note) + 2 > _LINE:
+            out += f",\n{' ' * len(_PREFIX)}{note}"
+        else:
+            out += f", {note}"
+    return f"{out})"
+
+
+# --- values ------------------------------------------------------------------------------------
 
 
 def _values(data: Any) -> str:
-    if data.dtype.kind == "V":  # bfloat16 and its kin print as float32
-        data = data.astype(np.float32)
     if data.size == 0:
         return "[]"
-    settings: dict[str, Any] = {
-        "separator": ", ",
-        "prefix": _PREFIX,
-        "threshold": 1000,
-        "edgeitems": 3,
-        "max_line_width": 80,
-        "precision": 4,
-        "suppress_small": False,
-    }
-    if data.dtype.kind == "f":
-        finite = data[np.isfinite(data)]
-        whole = bool(np.all(finite == np.round(finite))) and bool(np.all(np.abs(finite) < 1e8))
-        if not whole:
-            sizes = np.abs(finite[finite != 0])
-            spread = sizes.size and (
-                sizes.max() >= 1e8 or sizes.min() < 1e-4 or sizes.max() / sizes.min() > 1e3
-            )
-            style = np.format_float_scientific if spread else np.format_float_positional
-            more = {"unique": False, "precision": 4}
-            settings["formatter"] = {"float_kind": lambda v: _number(v, style, more)}
-    return np.array2string(data, **settings)
+    if data.dtype.kind == "V" or data.dtype == np.float16:  # bfloat16 and its kin, as float32
+        data = data.astype(np.float32)
+    short = data.size > _THRESHOLD
+    shown = _ends(data) if short else data
+    if data.dtype.kind == "c":
+        style = _complex_style(shown)
+    elif data.dtype.kind == "f":
+        style = _number_style(shown)
+    else:
+        style = _plain_style(shown)
+    return _laid_out(data, style, len(_PREFIX), short)
 
 
-def _number(value: Any, style: Any, more: dict[str, Any]) -> str:
-    return str(style(value, **more)) if np.isfinite(value) else str(value)
+def _ends(data: Any) -> Any:
+    """Return only the first and last few entries of every long dim."""
+    for dim, length in enumerate(data.shape):
+        if length > 2 * _EDGE:
+            places = [*range(_EDGE), *range(length - _EDGE, length)]
+            data = np.take(data, places, axis=dim)
+    return data
+
+
+def _plain_style(shown: Any) -> Callable[[Any], str]:
+    width = max(len(str(v)) for v in shown.ravel().tolist())
+    return lambda v: f"{v!s:>{width}}"
+
+
+def _complex_style(shown: Any) -> Callable[[Any], str]:
+    real, imaginary = _number_style(shown.real), _number_style(shown.imag)
+
+    def style(v: Any) -> str:
+        part = imaginary(v.imag).lstrip()
+        return f"{real(v.real)}{'' if part.startswith('-') else '+'}{part}j"
+
+    return style
+
+
+def _number_style(shown: Any) -> Callable[[Any], str]:
+    """Return how floats are written: whole, with four digits, or with an exponent; one width."""
+    values = np.asarray(shown, np.float64).ravel()
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    whole = bool(np.all(sizes == np.floor(sizes)))
+    least, most = (sizes.min(), sizes.max()) if sizes.size else (1.0, 1.0)
+    # divided the way that cannot overflow
+    exponent = least < most / 1000 or most > 1e8 or (not whole and least < 1e-4)
+    kind = f".{_DIGITS}e" if exponent else ".0f" if whole else f".{_DIGITS}f"
+    point = "." if whole and not exponent else ""
+
+    def written(v: float) -> str:
+        return f"{v:{kind}}{point if np.isfinite(v) else ''}"
+
+    nonzero = values[np.isfinite(values) & (values != 0)].tolist()
+    width = max((len(written(v)) for v in nonzero), default=1)
+    return lambda v: f"{written(float(v)):>{width}}"
+
+
+# --- layout ------------------------------------------------------------------------------------
+
+
+def _laid_out(data: Any, style: Callable[[Any], str], indent: int, short: bool) -> str:
+    """Return nested brackets, each dim's rows under the one above it."""
+    if data.ndim == 0:
+        return style(data.item())
+    if data.ndim == 1:
+        return _row(data, style, indent, short)
+    rows = [
+        "..." if part is None else _laid_out(part, style, indent + 1, short)
+        for part in _parts(data, short)
+    ]
+    between = "," + "\n" * (data.ndim - 1) + " " * (indent + 1)
+    return f"[{between.join(rows)}]"
+
+
+def _row(data: Any, style: Callable[[Any], str], indent: int, short: bool) -> str:
+    items = [" ..." if part is None else style(part.item()) for part in _parts(data, short)]
+    width = max(len(item) for item in items) + 2
+    per_line = max(1, (_LINE - indent) // width)
+    lines = [", ".join(items[start : start + per_line]) for start in range(0, len(items), per_line)]
+    return f"[{(',' + chr(10) + ' ' * (indent + 1)).join(lines)}]"
+
+
+def _parts(data: Any, short: bool) -> list[Any]:
+    """Return the entries of the first dim as arrays; None stands for those left out."""
+    length = len(data)
+    if not short or length <= 2 * _EDGE:
+        return [data[i, ...] for i in range(length)]
+    first = [data[i, ...] for i in range(_EDGE)]
+    return [*first, None, *(data[i, ...] for i in range(length - _EDGE, length))]

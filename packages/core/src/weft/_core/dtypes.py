@@ -205,8 +205,10 @@ def result_type(*operands: Any) -> dtype:
 
 
 def _raise_category(kept: dtype, higher: dtype) -> dtype:
-    """Return ``higher``, widened so that a floating ``kept`` keeps its precision in complex."""
-    return promote_types(kept, higher) if kept.category == 2 else higher
+    """Return ``higher``; of a floating ``kept``, the complex dtype of its precision."""
+    if kept.category < 2:
+        return higher
+    return complex128 if kept is float64 else complex64
 
 
 def _rank(operand: Any) -> tuple[int, dtype]:
