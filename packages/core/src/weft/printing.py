@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from weft._backend import np
 from weft._core import dtypes
@@ -61,6 +61,13 @@ def _noted(body: str, notes: list[str]) -> str:
 # --- values ------------------------------------------------------------------------------------
 
 
+class _Style(NamedTuple):
+    """How elements are written, and how wide PyTorch takes them to be when it breaks lines."""
+
+    written: Callable[[Any], str]
+    width: int
+
+
 def _values(data: Any) -> str:
     if data.size == 0:
         return "[]"
@@ -86,22 +93,22 @@ def _ends(data: Any) -> Any:
     return data
 
 
-def _plain_style(shown: Any) -> Callable[[Any], str]:
+def _plain_style(shown: Any) -> _Style:
     width = max(len(str(v)) for v in shown.ravel().tolist())
-    return lambda v: f"{v!s:>{width}}"
+    return _Style(lambda v: f"{v!s:>{width}}", width)
 
 
-def _complex_style(shown: Any) -> Callable[[Any], str]:
+def _complex_style(shown: Any) -> _Style:
     real, imaginary = _number_style(shown.real), _number_style(shown.imag)
 
-    def style(v: Any) -> str:
-        part = imaginary(v.imag).lstrip()
-        return f"{real(v.real)}{'' if part.startswith('-') else '+'}{part}j"
+    def written(v: Any) -> str:
+        part = imaginary.written(v.imag).lstrip()
+        return f"{real.written(v.real)}{'' if part.startswith('-') else '+'}{part}j"
 
-    return style
+    return _Style(written, real.width + imaginary.width + 1)
 
 
-def _number_style(shown: Any) -> Callable[[Any], str]:
+def _number_style(shown: Any) -> _Style:
     """Return how floats are written: whole, with four digits, or with an exponent; one width."""
     values = np.asarray(shown, np.float64).ravel()
     sizes = np.abs(values[np.isfinite(values) & (values != 0)])
@@ -117,16 +124,16 @@ def _number_style(shown: Any) -> Callable[[Any], str]:
 
     nonzero = values[np.isfinite(values) & (values != 0)].tolist()
     width = max((len(written(v)) for v in nonzero), default=1)
-    return lambda v: f"{written(float(v)):>{width}}"
+    return _Style(lambda v: f"{written(float(v)):>{width}}", width)
 
 
 # --- layout ------------------------------------------------------------------------------------
 
 
-def _laid_out(data: Any, style: Callable[[Any], str], indent: int, short: bool) -> str:
+def _laid_out(data: Any, style: _Style, indent: int, short: bool) -> str:
     """Return nested brackets, each dim's rows under the one above it."""
     if data.ndim == 0:
-        return style(data.item())
+        return style.written(data.item())
     if data.ndim == 1:
         return _row(data, style, indent, short)
     rows = [
@@ -137,10 +144,9 @@ def _laid_out(data: Any, style: Callable[[Any], str], indent: int, short: bool) 
     return f"[{between.join(rows)}]"
 
 
-def _row(data: Any, style: Callable[[Any], str], indent: int, short: bool) -> str:
-    items = [" ..." if part is None else style(part.item()) for part in _parts(data, short)]
-    width = max(len(item) for item in items) + 2
-    per_line = max(1, (_LINE - indent) // width)
+def _row(data: Any, style: _Style, indent: int, short: bool) -> str:
+    items = [" ..." if part is None else style.written(part.item()) for part in _parts(data, short)]
+    per_line = max(1, (_LINE - indent) // (style.width + 2))
     lines = [", ".join(items[start : start + per_line]) for start in range(0, len(items), per_line)]
     return f"[{(',' + chr(10) + ' ' * (indent + 1)).join(lines)}]"
 
