@@ -121,7 +121,7 @@ def _contains(self: Tensor, value: Any) -> bool:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    return format(item(self), spec) if spec and not self._data.shape else str(self)
+    return str(self) if self._data.shape else format(item(self), spec)
 
 
 def _getattr(self: Tensor, name: str) -> Any:
@@ -149,7 +149,6 @@ METHODS: dict[str, Any] = {
     "__iter__": _iter,
     "__len__": _len,
     "__repr__": text,
-    "__str__": text,
     "data_ptr": data_ptr,
     "item": item,
     "numpy": numpy,
