@@ -36,17 +36,16 @@ def _page(module: str, entries: list[Any]) -> str:
     topic = module.rpartition(".")[2].replace("_", " ").capitalize()
     lines = [_BY, "", topic, "=" * len(topic), "", f"Defined in ``{module}``.", ""]
     for entry in sorted(entries, key=lambda e: e.name):
-        methods = [m for m in entry.methods if not m.startswith("__")]
         if entry.namespaces:
             lines += [f".. autofunction:: {entry.namespaces[0]}.{entry.name}{signature(entry)}", ""]
-        elif methods:
-            lines += [f".. automethod:: weft.Tensor.{methods[0]}", ""]
+        elif entry.methods:
+            lines += [f".. automethod:: weft.Tensor.{entry.methods[0]}", ""]
         else:
             continue
         for namespace in entry.namespaces[1:]:
             lines += [f"   Also offered as ``{namespace}.{entry.name}``.", ""]
-        if entry.namespaces and methods:
-            lines += [f"   As a method: {', '.join(f'``x.{m}``' for m in methods)}.", ""]
+        if entry.namespaces and entry.methods:
+            lines += [f"   As a method: {', '.join(f'``x.{m}``' for m in entry.methods)}.", ""]
         if entry.not_differentiable:
             lines += [f"   Has no gradient: {entry.not_differentiable}.", ""]
     return "\n".join(lines)

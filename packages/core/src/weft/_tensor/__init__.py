@@ -14,8 +14,7 @@ __all__ = ["Size", "Tensor"]
 def _fill() -> None:
     for entry in catalogue.public.values():
         for name in entry.methods:
-            if not name.startswith("__"):  # operators decline foreign operands: operators.py
-                setattr(Tensor, name, entry.function)
+            setattr(Tensor, name, entry.function)
     for topic in (layout, reading, conversion, gradients, writing, copying, operators):
         for name, method in topic.METHODS.items():
             setattr(Tensor, name, method)

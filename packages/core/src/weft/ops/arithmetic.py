@@ -24,9 +24,7 @@ _MISFIT = (
 )
 
 
-@elementwise(
-    partials=[1, 1], samples=uniform(-3, 3), errors=_MISFIT, namespaces=(), methods=("__add__",)
-)
+@elementwise(partials=[1, 1], samples=uniform(-3, 3), errors=_MISFIT, namespaces=(), methods=())
 def plus(xp: Any, x: Any, y: Any) -> Any:
     """Sum, element by element: the operator ``+``.
 
@@ -45,7 +43,7 @@ def plus(xp: Any, x: Any, y: Any) -> Any:
     samples=uniform(-3, 3),
     errors=_MISFIT,
     namespaces=(),
-    methods=("__sub__",),
+    methods=(),
     dtype="number",
 )
 def minus(xp: Any, x: Any, y: Any) -> Any:
@@ -66,7 +64,7 @@ def minus(xp: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     samples=uniform(-3, 3),
     errors=_MISFIT,
-    methods=("mul", "multiply", "__mul__", "__rmul__"),
+    methods=("mul", "multiply"),
 )
 def mul(xp: Any, x: Any, y: Any) -> Any:
     """Product, element by element.
@@ -94,7 +92,7 @@ def mul(xp: Any, x: Any, y: Any) -> Any:
     dtype="float",
     samples=uniforms((-3, 3), (0.5, 3)),
     errors=_MISFIT,
-    methods=("true_divide", "__truediv__"),
+    methods=("true_divide",),
 )
 def true_divide(xp: Any, x: Any, y: Any) -> Any:
     """Quotient, element by element; integers give the default floating dtype.
@@ -112,7 +110,7 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[lambda g, out, x, y: g * 0, lambda g, out, x, y: g * 0],
     samples=uniforms((0.1, 0.4), (0.5, 3)),
-    methods=("floor_divide", "__floordiv__"),
+    methods=("floor_divide",),
 )
 def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     """Quotient rounded down.
@@ -131,7 +129,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     partials=[1, lambda g, out, x, y: -g * floor_divide(x, y)],
     saves=("x", "y"),
     samples=uniforms((-3, 3), (0.5, 3)),
-    methods=("remainder", "__mod__"),
+    methods=("remainder",),
 )
 def remainder(xp: Any, x: Any, y: Any) -> Any:
     """Remainder of floored division: it has the sign of the divisor, as Python's ``%``.
@@ -266,7 +264,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     raise ValueError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
 
 
-@elementwise(partials=[-1], samples=uniform(-3, 3), dtype="number", methods=("neg", "__neg__"))
+@elementwise(partials=[-1], samples=uniform(-3, 3), dtype="number", methods=("neg",))
 def neg(xp: Any, x: Any) -> Any:
     """Negation.
 
@@ -293,7 +291,7 @@ def _abs_scale(g: Any, out: Any, x: Any) -> Any:
     saves=("x", "out"),
     dtype="real",
     samples=uniforms((0.2, 3)),
-    methods=("abs", "absolute", "__abs__"),
+    methods=("abs", "absolute"),
 )
 def abs(xp: Any, x: Any) -> Any:
     """Absolute value; of a complex number, its modulus.
@@ -371,7 +369,7 @@ def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
     partials=[_power_by_base, _power_by_exponent],
     saves=("x", "y", "out"),
     samples=uniforms((0.3, 3), (-2, 2)),
-    methods=("pow", "__pow__"),
+    methods=("pow",),
     namespaces=(),
 )
 def power(xp: Any, x: Any, y: Any) -> Any:

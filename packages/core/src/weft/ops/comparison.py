@@ -24,7 +24,7 @@ _TRUTH = not_differentiable("its result is true or false")
 _WHOLE = Domain(((0, 3),), kind="int")
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("eq", "__eq__"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("eq",))
 def eq(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are equal; NaN equals nothing.
 
@@ -38,7 +38,7 @@ def eq(xp: Any, x: Any, y: Any) -> Any:
     return xp.equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ne", "not_equal", "__ne__"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ne", "not_equal"))
 def ne(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements differ; NaN differs from everything.
 
@@ -52,7 +52,7 @@ def ne(xp: Any, x: Any, y: Any) -> Any:
     return xp.not_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("lt", "less", "__lt__"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("lt", "less"))
 def lt(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are less than others.
 
@@ -66,7 +66,7 @@ def lt(xp: Any, x: Any, y: Any) -> Any:
     return xp.less(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("le", "less_equal", "__le__"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("le", "less_equal"))
 def le(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are less than or equal to others.
 
@@ -80,7 +80,7 @@ def le(xp: Any, x: Any, y: Any) -> Any:
     return xp.less_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("gt", "greater", "__gt__"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("gt", "greater"))
 def gt(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are greater than others.
 
@@ -94,9 +94,7 @@ def gt(xp: Any, x: Any, y: Any) -> Any:
     return xp.greater(x, y)
 
 
-@elementwise(
-    partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ge", "greater_equal", "__ge__")
-)
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ge", "greater_equal"))
 def ge(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are greater than or equal to others.
 
@@ -280,7 +278,7 @@ _INTEGER_PAIRS = (Sample(integers(2, 3), integers(3)), Sample(booleans(3), boole
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    methods=("bitwise_and", "__and__", "__rand__"),
+    methods=("bitwise_and",),
     not_differentiable=_BITS.reason,
 )
 def bitwise_and(input: Any, other: Any) -> Any:
@@ -303,7 +301,7 @@ def bitwise_and(input: Any, other: Any) -> Any:
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    methods=("bitwise_or", "__or__", "__ror__"),
+    methods=("bitwise_or",),
     not_differentiable=_BITS.reason,
 )
 def bitwise_or(input: Any, other: Any) -> Any:
@@ -326,7 +324,7 @@ def bitwise_or(input: Any, other: Any) -> Any:
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    methods=("bitwise_xor", "__xor__", "__rxor__"),
+    methods=("bitwise_xor",),
     not_differentiable=_BITS.reason,
 )
 def bitwise_xor(input: Any, other: Any) -> Any:
@@ -349,7 +347,7 @@ def bitwise_xor(input: Any, other: Any) -> Any:
 @composite(
     samples=(Sample(integers(2, 3)), Sample(booleans(3))),
     errors=(ErrorSample(array(2), error=DTypeError, match="integer or boolean tensors"),),
-    methods=("bitwise_not", "__invert__"),
+    methods=("bitwise_not",),
     not_differentiable=_BITS.reason,
 )
 def bitwise_not(input: Tensor) -> Tensor:
