@@ -405,7 +405,9 @@ def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Ke
         Sample((array(4, 3), array(2)), key=(slice(0, 3, 2), 1)),
     ),
     errors=(
-        ErrorSample((array(4), array(3)), key=(slice(0, 2),), error=ShapeError, match="does not fit"),
+        ErrorSample(
+            (array(4), array(3)), key=(slice(0, 2),), error=ShapeError, match="does not fit"
+        ),
     ),
     namespaces=(),
     methods=(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weft._backend import np
+from weft._backend import ndarray, np
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.device import META, device_of, require
@@ -176,7 +176,12 @@ def randperm(
 
     Returns:
         Tensor: (n,).
+
+    Raises:
+        ValueError: n is negative.
     """
+    if n < 0:
+        raise ValueError(f"randperm: n must not be negative, got {n}")
     source = default_generator if generator is None else generator
     words = source.words(2 * n).astype(np.uint64).reshape(n, 2)
     order = np.argsort((words[:, 0] << np.uint64(32)) | words[:, 1], kind="stable")
@@ -254,7 +259,14 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 
     Returns:
         Tensor: (...), of input's dtype.
+
+    Raises:
+        ValueError: an element is no probability.
     """
+    data = input._data
+    if type(data) is ndarray and not ((data >= 0) & (data <= 1)).all():
+        bad = data[~((data >= 0) & (data <= 1))].flat[0]
+        raise ValueError(f"bernoulli: probabilities must be in [0, 1], got {bad}")
     return (rand(tuple(input.shape), generator=generator) < input).to(input.dtype)
 
 
