@@ -108,8 +108,11 @@ def mean(
         )
     dims = canonical_dims("mean", None if dim in ((), []) else dim, input.ndim)
     count = math.prod(input.shape[d] for d in dims) if input.ndim else 1
-    total = sum(input, dim, keepdim, dtype=dtype)
-    return total / count if count else total * math.nan
+    # the sum of many halves overflows where their mean does not
+    wide = dtypes.float32 if own in (dtypes.float16, dtypes.bfloat16) else own
+    total = sum(input, dim, keepdim, dtype=wide)
+    out = total / count if count else total * math.nan
+    return out if out.dtype is own else out.to(own)
 
 
 def _prod_rule(g: Any, out: Any, x: Any, dim: tuple[int, ...]) -> Any:
@@ -184,10 +187,14 @@ def var(
         correction = 1 if unbiased else 0
     dims = canonical_dims("var", None if dim in ((), []) else dim, input.ndim)
     count = math.prod(input.shape[d] for d in dims) if input.ndim else 1
+    own = input.dtype
+    if own in (dtypes.float16, dtypes.bfloat16):
+        input = input.to(dtypes.float32)
     far = input - mean(input, dim, True)
     total = sum(real(far * conj(far)) if far.dtype.is_complex else square(far), dim, keepdim)
     left = count - correction
-    return total / left if left > 0 else total * math.nan
+    out = total / left if left > 0 else total * math.nan
+    return out.to(own) if own.itemsize == 2 else out
 
 
 @composite(
@@ -211,9 +218,11 @@ def std(
         correction: subtracted from the number of elements in the divisor; replaces unbiased.
 
     Returns:
-        Tensor: without those dims.
+        Tensor: without those dims. Its gradient where it is 0 is 0, as in PyTorch.
     """
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    square = var(input, dim, unbiased, keepdim, correction=correction)
+    flat = eq(square, 0)
+    return where(flat, 0.0, sqrt(where(flat, 1.0, square)))
 
 
 # --- extremes ----------------------------------------------------------------------------------

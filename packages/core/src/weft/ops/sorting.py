@@ -120,4 +120,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     if not 0 <= k <= length:
         raise IndexError(f"topk: k must be from 0 to {length}, the length of dim {at}; got {k}")
     values, places = sort(input, at, largest)
+    if not input.ndim:
+        values, places = values.reshape(1)[:k], places.reshape(1)[:k]
+        return Sorted(values.reshape(()), places.reshape(())) if k else Sorted(values, places)
     return Sorted(values.narrow(at, 0, k), places.narrow(at, 0, k))

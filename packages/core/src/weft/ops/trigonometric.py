@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._core.samples import uniform, uniforms
+from weft.ops.comparison import where
 from weft.ops.exponential import rsqrt
 from weft.ops.families.elementwise import elementwise
 
@@ -101,10 +102,16 @@ def atan(xp: Any, x: Any) -> Any:
     return xp.arctan(x)
 
 
+def _over_square(part: Any, x: Any, y: Any) -> Any:
+    """Return part / (x ** 2 + y ** 2), and 0 in the origin, where PyTorch's gradient is 0 too."""
+    square = x * x + y * y
+    return where(square == 0, 0.0, part / where(square == 0, 1.0, square))
+
+
 @elementwise(
     partials=[
-        lambda out, x, y: y / (x * x + y * y),
-        lambda out, x, y: -x / (x * x + y * y),
+        lambda out, x, y: _over_square(y, x, y),
+        lambda out, x, y: _over_square(-x, x, y),
     ],
     saves=("x", "y"),
     dtype="float",
