@@ -50,6 +50,7 @@ NO_SECOND_ORDER: dict[str, str] = {}
 READS_STRIDES = {
     "is_contiguous": "tells how memory is laid out",
     "view": "refuses memory that is not contiguous",
+    "view_as": "refuses memory that is not contiguous",
     "as_strided": "refuses memory that is not contiguous",
 }
 

@@ -1,6 +1,7 @@
 """weft: tensors on CPU and GPU with tape autograd, PyTorch's habits without its weight."""
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from weft import autograd, func
 from weft._core.device import device
@@ -37,6 +38,7 @@ from weft._core.generator import (
     manual_seed,
     set_rng_state,
 )
+from weft._core.limits import finfo, iinfo
 from weft._core.modes import (
     enable_grad,
     inference_mode,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
 _LAZY = ("io", "nn")
 
 half, double, long = float16, float64, int64
+e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 __all__ = [
     "DTypeError",
@@ -81,9 +84,11 @@ __all__ = [
     "device",
     "double",
     "dtype",
+    "e",
     "enable_grad",
     "float16",
     "float32",
+    "finfo",
     "float64",
     "from_numpy",
     "frombuffer",
@@ -91,6 +96,8 @@ __all__ = [
     "get_default_dtype",
     "get_rng_state",
     "half",
+    "iinfo",
+    "inf",
     "inference_mode",
     "initial_seed",
     "int8",
@@ -100,10 +107,14 @@ __all__ = [
     "io",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_tensor",
     "long",
     "manual_seed",
+    "nan",
     "nn",
     "no_grad",
+    "numel",
+    "pi",
     "promote_types",
     "result_type",
     "set_default_dtype",
@@ -117,6 +128,16 @@ __all__ = [
     "uint64",
     *_functions,
 ]
+
+
+def is_tensor(obj: Any) -> TypeGuard[Tensor]:
+    """Whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Tensor) -> int:
+    """Return the number of elements of a tensor."""
+    return input.numel()
 
 
 def __getattr__(name: str) -> Any:

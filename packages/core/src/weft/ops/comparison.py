@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 from weft._core import dtypes
 from weft._core.errors import DTypeError
@@ -372,8 +372,8 @@ def bitwise_not(input: Tensor) -> Tensor:
 @elementwise(
     partials=[
         None,
-        lambda g, out, condition, x, y: where(condition, g, 0),
-        lambda g, out, condition, x, y: where(condition, 0, g),
+        lambda g, out, condition, x, y: chosen(condition, g, 0),
+        lambda g, out, condition, x, y: chosen(condition, 0, g),
     ],
     saves=("condition",),
     unpromoted=("condition",),
@@ -406,6 +406,14 @@ def chosen(xp: Any, condition: Any, x: Any, y: Any) -> Any:
         DTypeError: the condition is not boolean.
     """
     return xp.where(condition, x, y)
+
+
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+
+
+@overload
+def where(condition: Tensor, input: Any, other: Any) -> Tensor: ...
 
 
 @composite(
@@ -441,6 +449,21 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
         # two numbers: the kernel would choose in double precision
         input = condition.new_full((), input, dtype=dtypes.result_type(input, other))
     return chosen(condition, input, other)
+
+
+@composite(samples=(Sample(array(2, 3), booleans(2, 3), 2.5),), namespaces=(), methods=("where",))
+def kept_where(input: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """Keep elements where a condition holds, take another's elsewhere.
+
+    Args:
+        input: (...).
+        condition: bool, broadcasts with input.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: of the common shape.
+    """
+    return where(condition, input, other)
 
 
 def _boolean(condition: Any) -> dict[str, Any]:

@@ -174,6 +174,51 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
+@composite(samples=(Sample(array(2, 3)), Sample(array())))
+def ravel(input: Tensor) -> Tensor:
+    """Join all dims into one: ``flatten`` of the whole tensor.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (number of elements,); a view where input's strides allow one.
+    """
+    return reshape(input, (-1,)) if math.prod(input.shape) else reshape(input, (0,))
+
+
+@composite(
+    samples=(Sample(array(2, 3), array(3, 2, low=0.0)),), namespaces=(), methods=("view_as",)
+)
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """Give the same memory the shape of another tensor, never copying.
+
+    Args:
+        input: (...), contiguous.
+        other: a tensor of the shape wanted.
+
+    Returns:
+        Tensor: of other's shape, a view.
+    """
+    return view(input, tuple(other.shape))
+
+
+@composite(
+    samples=(Sample(array(2, 3), array(3, 2, low=0.0)),), namespaces=(), methods=("reshape_as",)
+)
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """Give the same elements the shape of another tensor.
+
+    Args:
+        input: (...).
+        other: a tensor of the shape wanted.
+
+    Returns:
+        Tensor: of other's shape.
+    """
+    return reshape(input, tuple(other.shape))
+
+
 @composite(
     samples=(Sample(array(6, 2), 0, (2, 3)), Sample(array(2, 6), -1, (-1, 2))),
 )
@@ -265,6 +310,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 @composite(
     samples=(Sample(array(2, 3, 4), 0, 2), Sample(array(2, 3), -1, -2), Sample(array(), 0, 0)),
     errors=(ErrorSample(array(2, 3), 0, 2, error=IndexError, match="dim 2 is out of range"),),
+    methods=("transpose", "swapaxes", "swapdims"),
 )
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Swap two dims.
