@@ -58,6 +58,7 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "flip": torch.Tensor.flip,  # the function takes no int
     "flipped": torch.flip,
     "chosen": torch.where,
+    "kept_where": torch.Tensor.where,
     "places": torch.nonzero,
     "reshaped_view": torch.reshape,
     "transposed": torch.permute,

@@ -70,7 +70,7 @@ def assert_same(
     assert len(ours) == len(theirs), f"{where}: {len(ours)} results beside {len(theirs)}"
     for a, b in zip(ours, theirs, strict=True):
         if not isinstance(b, torch.Tensor):
-            near = abs(a - b) <= 1e-6 * abs(b) if isinstance(b, float) else a == b
+            near = a == b or (isinstance(b, float) and abs(a - b) <= 1e-6 * abs(b))
             assert type(a) is type(b) and near, f"{where}: {a!r} beside {b!r}"
             continue
         assert isinstance(a, weft.Tensor), f"{where}: {a!r} beside a tensor"
