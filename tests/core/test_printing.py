@@ -66,7 +66,7 @@ def test_repr_is_the_golden_string(make, expected):
     made = make()
     assert repr(made) == expected
     if isinstance(made, weft.Tensor):
-        assert str(made) == f"{made}" == expected
+        assert str(made) == expected
 
 
 def test_long_matrices_show_their_ends():
@@ -116,3 +116,4 @@ def test_a_number_formats_as_a_number():
     assert f"{weft.tensor(3.14159):.2f}" == "3.14"
     assert f"{weft.tensor(7):>3d}" == "  7"
     assert f"{weft.tensor([1.0])}" == "tensor([1.])"
+    assert f"{weft.tensor(1.5)}" == "1.5"  # a number, as training logs want it

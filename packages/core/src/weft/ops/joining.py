@@ -81,6 +81,7 @@ def _tensors(name: str, tensors: Any) -> tuple[Tensor, ...]:
         Sample((array(2, 3), array(1, 3))),
         Sample((array(2, 3), array(2, 1)), dim=-1),
         Sample((array(0), array(2))),
+        Sample((array(0), array(2, 3))),
     ),
     errors=(
         ErrorSample((array(2, 3), array(2, 2)), error=ShapeError, match="must be equal"),
@@ -93,7 +94,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     """Join tensors along an existing dim.
 
     Args:
-        tensors: all of one shape but for the dim; dtypes are promoted.
+        tensors: all of one shape but for the dim; dtypes are promoted. Those of shape (0,) are
+            left out, whatever the others' shape.
         dim: the dim.
         axis: NumPy's name for dim.
 
@@ -105,6 +107,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
         ValueError: there is no tensor.
     """
     given = _tensors("cat", tensors)
+    # PyTorch's: code that grows a list often starts it with an empty 1-d tensor
+    given = tuple(x for x in given if tuple(x.shape) != (0,)) or given[:1]
     at = canonical_dim("cat", dim if axis is None else axis, given[0].ndim)
     return joined(given, dim=at)
 
