@@ -41,7 +41,7 @@ def element_size(self: Tensor) -> int:
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """Return how many elements apart neighbours lie in memory, for each dim or one."""
     data = self._data
-    if isinstance(data, ndarray):
+    if isinstance(data, ndarray) and data.size:  # NumPy gives an empty array zeros
         steps = tuple(s // data.itemsize for s in data.strides)
     else:
         steps = _contiguous_strides(tuple(data.shape))
