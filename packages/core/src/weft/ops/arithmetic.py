@@ -346,23 +346,23 @@ def square(xp: Any, x: Any) -> Any:
     return xp.square(x)
 
 
-def _power_by_base(g: Any, out: Any, x: Any, y: Any) -> Any:
+def _power_by_base(out: Any, x: Any, y: Any) -> Any:
     if not isinstance(y, Tensor):
-        return g * 0 if y == 0 else g * (y * power(x, y - 1))
+        return 0 if y == 0 else y * power(x, y - 1)
     from weft.ops.comparison import where
 
     # 0 ** (0 - 1) is inf; its factor 0 must make 0 of it, not NaN
-    return where(y == 0, 0.0, g * (y * power(x, where(y == 0, 1.0, y - 1))))
+    return where(y == 0, 0.0, y * power(x, where(y == 0, 1.0, y - 1)))
 
 
-def _power_by_exponent(g: Any, out: Any, x: Any, y: Any) -> Any:
+def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
     from weft.ops.comparison import where
     from weft.ops.exponential import log
 
     if not isinstance(x, Tensor):
-        return g * (out * log(out.new_tensor(x)))
+        return out * log(out.new_tensor(x))
     # 0 ** y is flat for positive y; log 0 would make NaN of it
-    return where((x == 0) & (y >= 0), 0.0, g * (out * log(where(x == 0, 1.0, x))))
+    return where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x)))
 
 
 @elementwise(

@@ -125,13 +125,20 @@ def _prod_rule(g: Any, out: Any, x: Any, dim: tuple[int, ...]) -> Any:
     return where(zero, _spread(alone, x), where(zeros == 0, g * rest, 0.0) / others)
 
 
+def _prod_vjp(g: Any, out: Any, x: Any, dim: tuple[int, ...]) -> Any:
+    """The rule with the conjugate of the product of the others, as reverse mode needs it."""
+    if not x.dtype.is_complex:
+        return _prod_rule(g, out, x, dim)
+    return conj(_prod_rule(conj(g), out, x, dim))
+
+
 @reduction(
     combine="prod",
     identity=1,
     dtype="sum",
     takes_dtype=True,
     saves=("x",),
-    vjp=_prod_rule,
+    vjp=_prod_vjp,
     jvp=lambda t, out, x, dim, keepdim: (
         sum(_prod_rule(t * 0 + 1, out, x, dim) * t, dim or None, keepdim) if x.ndim else t
     ),
@@ -547,7 +554,8 @@ def _lse_weights(out: Any, x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
 
 def _lse_vjp(needs: Any, g: Any, out: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
     kept = g if keepdim else g.reshape(without(tuple(x.shape), dim, True))
-    return (kept * _lse_weights(out, x, dim, keepdim),)
+    weights = _lse_weights(out, x, dim, keepdim)
+    return (kept * (conj(weights) if x.dtype.is_complex else weights),)
 
 
 def _lse_jvp(tangents: Any, out: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
