@@ -8,21 +8,17 @@ import importlib.util
 
 @functools.cache
 def why_unavailable() -> str:
-    """Return in one sentence why no GPU can be used."""
+    """Return in one sentence why no GPU can be used, and what was found of one."""
+    return f"this version of weft has no GPU kernels yet, so all runs on the CPU ({_found()})"
+
+
+def _found() -> str:
     if importlib.util.find_spec("cupy") is None:
-        return (
-            "no GPU can be used because CuPy is not installed; install weft[cuda13] (driver 580 "
-            "or newer) or weft[cuda12]"
-        )
+        return "CuPy, which they will need, is not installed"
     try:
         import cupy
 
         count = cupy.cuda.runtime.getDeviceCount()
     except Exception as error:  # CuPy raises its own kinds for a missing driver and a mismatch
-        return f"no GPU can be used because CuPy cannot reach the driver: {error}"
-    if count == 0:
-        return "no GPU can be used because the driver reports no device"
-    return (
-        f"the driver reports {count} device(s), but this version of weft has no GPU kernels yet; "
-        f"use device='cpu'"
-    )
+        return f"CuPy is installed, but cannot reach the driver: {error}"
+    return f"CuPy is installed, and the driver reports {count} device(s)"

@@ -80,7 +80,8 @@ def finish(
     """Wrap one result; share the version of what it views; record the call if asked."""
     out = wrap(data)
     if op.is_view:
-        out._version = version_of(args[0])
+        version = out._version = version_of(args[0])
+        version.viewed = True
     if record and of(data.dtype).category >= 2:
         node = make_node(op, args, params)
         if -1 in op.saves:
@@ -95,8 +96,10 @@ def _finish_several(
 ) -> tuple[Tensor, ...]:
     outs = tuple(wrap(one) for one in data)
     if op.is_view:
+        version = version_of(args[0])
+        version.viewed = True
         for out in outs:
-            out._version = version_of(args[0])
+            out._version = version
     if record:
         node = make_node(op, args, params)
         node.out = data if -1 in op.saves else tuple(Aval(d.shape, d.dtype) for d in data)

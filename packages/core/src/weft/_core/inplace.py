@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,10 @@ from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, version_of, wrap
+
+
+#: References to a version counter that one tensor alone has: its slot, a local, the argument.
+_ALONE = 3
 
 
 def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
@@ -66,12 +71,12 @@ def _check_recordable(target: Tensor, writer: str) -> None:
             f"{writer}: a leaf tensor that requires grad cannot be written in place while a graph "
             f"is recorded; write under weft.no_grad()"
         )
-    base = getattr(target._data, "base", None)
-    if base is not None and target._version is not None:
+    version = target._version
+    if version is not None and version.viewed and sys.getrefcount(version) > _ALONE:
         raise GradError(
-            f"{writer}: writing in place through a view while a graph is recorded is not "
-            f"differentiable in this version; use the op that makes a new tensor, or write under "
-            f"weft.no_grad()"
+            f"{writer}: writing in place to a tensor that shares memory with a view while a graph "
+            f"is recorded is not differentiable in this version; use the op that makes a new "
+            f"tensor, or write under weft.no_grad()"
         )
 
 

@@ -13,10 +13,11 @@ next_sequence = itertools.count().__next__
 class Version:
     """Counts in-place writes to memory that a tensor and all its views share."""
 
-    __slots__ = ("count", "writer")
+    __slots__ = ("count", "viewed", "writer")
 
     def __init__(self) -> None:
         self.count = 0
+        self.viewed = False  # whether an op has made a view of the memory
         self.writer = ""
 
     def bump(self, writer: str) -> None:
