@@ -144,9 +144,9 @@ def test_a_dtype_is_found_by_its_name_and_numpys_and_pythons():
 def test_a_misspelt_dtype_suggests_the_nearest():
     with pytest.raises(weft.DTypeError, match="'flaot32'; did you mean 'float32'"):
         weft.zeros(1, dtype="flaot32")
-    with pytest.raises(weft.DTypeError, match="arrays of datetime64.* have no weft dtype"):
+    with pytest.raises(weft.DTypeError, match=r"arrays of datetime64.* have no weft dtype"):
         weft.zeros(1, dtype=np.dtype("datetime64[s]"))
-    with pytest.raises(weft.DTypeError, match="expected a dtype such as weft.float32, got 3"):
+    with pytest.raises(weft.DTypeError, match=r"expected a dtype such as weft\.float32, got 3"):
         weft.zeros(1, dtype=3)
 
 

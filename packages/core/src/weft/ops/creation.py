@@ -18,6 +18,15 @@ from weft.ops.families.composite import composite
 _MADE = "made from settings: no argument to differentiate by"
 
 
+def _made(
+    make: Any, shape: tuple[int, ...], dtype: Any, device: Any, requires_grad: bool
+) -> Tensor:
+    """Return a tensor of ``make(shape, dtype)``; on the meta device no memory is taken."""
+    place = require(device)
+    out = wrap(Aval(shape, dtype) if place == META else make(shape, dtype))
+    return out.requires_grad_() if requires_grad else out
+
+
 def _finish(data: Any, device: Any, requires_grad: bool) -> Tensor:
     """Wrap fresh data, on the device asked for."""
     place = require(device)
@@ -132,8 +141,18 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
         ) from None
     if array_.dtype == object or array_.dtype.kind not in "biufc":
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} {str(data)[:60]!r}")
+    wanted = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)
+    if array_.dtype.kind in "iu" and wanted.kind in "iu" and array_.size:
+        limits = np.iinfo(wanted)
+        least, most = int(array_.min()), int(array_.max())
+        if least < limits.min or most > limits.max:
+            bad = least if least < limits.min else most
+            raise OverflowError(
+                f"tensor: {bad} does not fit {dtypes.of(wanted)}, which holds {limits.min} to "
+                f"{limits.max}; pass a wider dtype="
+            )
     if dtype is not None:
-        return array_.astype(dtypes.canonical(dtype))
+        return array_.astype(wanted)
     if array_.size == 0 and array_.dtype == np.float64:
         return array_.astype(dtypes.get_default_dtype().numpy)
     kind = array_.dtype.kind
@@ -218,7 +237,7 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
         >>> weft.zeros(2)
         tensor([0., 0.])
     """
-    return _finish(np.zeros(_shape("zeros", size), _dtype(dtype)), device, requires_grad)
+    return _made(np.zeros, _shape("zeros", size), _dtype(dtype), device, requires_grad)
 
 
 @composite(samples=_SIZES, methods=(), not_differentiable=_MADE)
@@ -234,7 +253,7 @@ def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool 
     Returns:
         Tensor: (*size).
     """
-    return _finish(np.ones(_shape("ones", size), _dtype(dtype)), device, requires_grad)
+    return _made(np.ones, _shape("ones", size), _dtype(dtype), device, requires_grad)
 
 
 @composite(samples=_SIZES, methods=(), not_differentiable=_MADE, random=True)
@@ -250,7 +269,7 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     Returns:
         Tensor: (*size).
     """
-    return _finish(np.empty(_shape("empty", size), _dtype(dtype)), device, requires_grad)
+    return _made(np.empty, _shape("empty", size), _dtype(dtype), device, requires_grad)
 
 
 @composite(
@@ -279,13 +298,14 @@ def full(
         Tensor: (*size).
     """
     own = _dtype(dtype, dtypes.scalar_dtype(fill_value))
-    return _finish(np.full(_shape("full", (size,)), fill_value, own), device, requires_grad)
+    shape = _shape("full", (size,))
+    return _made(lambda n, d: np.full(n, fill_value, d), shape, own, device, requires_grad)
 
 
 def _like(input: Tensor, make: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     own = input._data.dtype if dtype is None else dtypes.canonical(dtype)
     place = device_of(input) if device is None else device
-    return _finish(make(tuple(input.shape), own), place, requires_grad)
+    return _made(make, tuple(input.shape), own, place, requires_grad)
 
 
 @composite(samples=(Sample(array(2, 3)),), methods=(), not_differentiable=_MADE)
