@@ -48,7 +48,7 @@ import weft
         (lambda: setattr(weft.ones(2), "grad", weft.ones(3)), ValueError, r"\(2,\).*got \(3,\)"),
         (lambda: setattr(weft.ones(2), "grad", 1.0), TypeError, "expected a weft.Tensor or None"),
         (lambda: setattr(weft.ones(2), "anything", 1), AttributeError, "anything"),
-        (lambda: weft.ones(2).view(3), ValueError, r"2 elements of shape \(2,\) do not fill \(3,\)"),
+        (lambda: weft.ones(2).view(3), ValueError, r"2 elements of shape .* do not fill"),
         (lambda: weft.arange(0, 5, 0), ValueError, "arange: step 0 does not lead from 0 to 5"),
     ],
 )  # fmt: skip
