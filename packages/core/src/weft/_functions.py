@@ -94,16 +94,12 @@ from weft.ops.exponential import (
     rsqrt,
     sqrt,
 )
-from weft.ops.indexing import (
+from weft.ops.gathering import (
     gather,
     index_select,
-    masked_select,
-    nonzero,
     scatter_add,
     select,
     take_along_dim,
-    tril,
-    triu,
 )
 from weft.ops.joining import (
     cat,
@@ -112,6 +108,10 @@ from weft.ops.joining import (
     split,
     stack,
     unbind,
+)
+from weft.ops.masking import (
+    masked_select,
+    nonzero,
 )
 from weft.ops.matmul import (
     addmm,
@@ -184,6 +184,10 @@ from weft.ops.special import (
     erf,
     erfc,
     erfinv,
+)
+from weft.ops.triangles import (
+    tril,
+    triu,
 )
 from weft.ops.trigonometric import (
     acos,

@@ -29,7 +29,7 @@ from weft.ops.convolution import (
     conv2d,
     conv3d,
 )
-from weft.ops.indexing import (
+from weft.ops.lookup import (
     embedding,
     one_hot,
 )

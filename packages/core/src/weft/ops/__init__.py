@@ -112,18 +112,12 @@ from weft.ops.exponential import (
     rsqrt,
     sqrt,
 )
-from weft.ops.indexing import (
-    embedding,
+from weft.ops.gathering import (
     gather,
     index_select,
-    masked_select,
-    nonzero,
-    one_hot,
     scatter_add,
     select,
     take_along_dim,
-    tril,
-    triu,
 )
 from weft.ops.joining import (
     cat,
@@ -132,6 +126,10 @@ from weft.ops.joining import (
     split,
     stack,
     unbind,
+)
+from weft.ops.lookup import (
+    embedding,
+    one_hot,
 )
 from weft.ops.loss import (
     binary_cross_entropy,
@@ -143,6 +141,10 @@ from weft.ops.loss import (
     mse_loss,
     nll_loss,
     smooth_l1_loss,
+)
+from weft.ops.masking import (
+    masked_select,
+    nonzero,
 )
 from weft.ops.matmul import (
     addmm,
@@ -238,6 +240,10 @@ from weft.ops.special import (
     erf,
     erfc,
     erfinv,
+)
+from weft.ops.triangles import (
+    tril,
+    triu,
 )
 from weft.ops.trigonometric import (
     acos,

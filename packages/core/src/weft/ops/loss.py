@@ -13,7 +13,8 @@ from weft.ops.arithmetic import abs, square
 from weft.ops.comparison import where
 from weft.ops.exponential import exp, log
 from weft.ops.families.composite import composite
-from weft.ops.indexing import getitem, picked
+from weft.ops.gathering import picked
+from weft.ops.indexing import getitem
 from weft.ops.reductions import mean, sum
 from weft.ops.rounding import clamp
 from weft.ops.softmax import log_softmax

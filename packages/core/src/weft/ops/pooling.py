@@ -20,7 +20,7 @@ from weft._core.tensor import Tensor
 from weft.ops.creation import ones, tensor
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
-from weft.ops.indexing import picked
+from weft.ops.gathering import picked
 from weft.ops.padding import constant_pad
 from weft.ops.reductions import mean, sum
 

@@ -404,7 +404,7 @@ class Extreme(NamedTuple):
 
 
 def _extreme(name: str, find: Any, input: Tensor, dim: int, keepdim: bool) -> Extreme:
-    from weft.ops.indexing import take_along_dim
+    from weft.ops.gathering import take_along_dim
 
     at = canonical_dim(name, dim, input.ndim)
     places = find(input, at, True)

@@ -509,7 +509,7 @@ def _strided_shape(x: Any, *, size: Any, stride: Any, storage_offset: int) -> An
 
 
 def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
-    from weft.ops.indexing import scatter_into_zeros
+    from weft.ops.gathering import scatter_into_zeros
 
     count = math.prod(x.shape)
     places = reshape(_strided_places(size, stride, storage_offset), -1)

@@ -12,7 +12,7 @@ from weft._core.tensor import Tensor
 from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
-from weft.ops.indexing import picked
+from weft.ops.gathering import picked
 
 _PLACES = not_differentiable("it finds places, which are whole numbers")
 

@@ -1,0 +1,226 @@
+"""Picking and placing elements by number along one dim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.aval import Aval
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array, integers
+from weft._core.shapes import broadcast_shapes, canonical_dim
+from weft._core.tensor import Tensor
+from weft.ops.broadcasting import broadcast_to
+from weft.ops.families.composite import composite
+from weft.ops.families.linear import linear
+from weft.ops.indexing import getitem
+
+
+def check_places(name: str, index: Any, length: int) -> None:
+    """Raise an IndexError if an index array leaves a dim of some length, or is negative."""
+    if index.size and (index.min() < 0 or index.max() >= length):
+        bad = index[(index < 0) | (index >= length)].flat[0]
+        raise IndexError(f"{name}: index {bad} is out of range for a dim of length {length}")
+
+
+def _gather_shape(x: Any, index: Any, *, dim: int) -> Aval:
+    if x.ndim != index.ndim:
+        raise ShapeError(
+            f"gather: index must have as many dims as input; got {index.shape} for {x.shape}"
+        )
+    for d, (have, want) in enumerate(zip(x.shape, index.shape, strict=True)):
+        if d != dim and want > have:
+            raise ShapeError(
+                f"gather: index of shape {index.shape} exceeds input of shape {x.shape} in dim {d}"
+            )
+    return Aval(index.shape, x.dtype)
+
+
+def _gather_canonical(input: Any, index: Any, dim: int) -> dict[str, Any]:
+    return {"dim": canonical_dim("gather", dim, input.ndim)}
+
+
+def _region(shape: tuple[int, ...], dim: int) -> tuple[slice, ...]:
+    return tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(shape))
+
+
+@linear(
+    shape=_gather_shape,
+    transpose=lambda g, x, index, *, dim: scatter_into_zeros(
+        g, index, dim=dim, length=x.shape[dim], shape=tuple(x.shape)
+    ),
+    samples=(Sample(array(3, 4), integers(3, 2, low=0, high=4), dim=1),),
+    canonical=_gather_canonical,
+    errors=(
+        ErrorSample(
+            array(3), integers(2, low=3, high=9), dim=0, error=IndexError, match="out of range"
+        ),
+        ErrorSample(array(3), integers(2, 2), dim=0, error=ShapeError, match="as many dims"),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def picked(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
+    """Pick one element along a dim for each place of an index.
+
+    Args:
+        input: (...).
+        index: int64, with as many dims; lengths at most input's but in ``dim``.
+        dim: the dim.
+
+    Returns:
+        Tensor: of index's shape.
+    """
+    if not x.ndim:
+        check_places("gather", index, 1)
+        return x.copy()
+    check_places("gather", index, x.shape[dim])
+    return xp.take_along_axis(x[_region(index.shape, dim)], index, axis=dim)
+
+
+@linear(
+    shape=lambda x, index, *, dim, length, shape: Aval(shape, x.dtype),
+    transpose=lambda g, x, index, *, dim, length, shape: picked(g, index, dim=dim),
+    widen=True,
+    samples=(Sample(array(3, 2), integers(3, 2, low=0, high=4), dim=1, length=4, shape=(3, 4)),),
+    namespaces=(),
+    methods=(),
+)
+def scatter_into_zeros(
+    xp: Any, x: Any, index: Any, *, dim: int, length: int, shape: tuple[int, ...]
+) -> Any:
+    """Add each element into zeros at the place an index names along a dim.
+
+    Args:
+        input: (...).
+        index: int64, of input's shape.
+        dim: the dim.
+        length: the dim's length in the result.
+        shape: the result's shape.
+
+    Returns:
+        Tensor: (*shape).
+    """
+    out = xp.zeros(shape, x.dtype)
+    if not x.ndim:
+        return out + x
+    check_places("scatter_add", index, length)
+    where = list(xp.indices(index.shape, sparse=True))
+    where[dim] = index
+    xp.add.at(out, tuple(where), x)
+    return out
+
+
+@composite(
+    samples=(
+        Sample(array(3, 4), 1, integers(3, 2, low=0, high=4)),
+        Sample(array(3, 4), 0, integers(2, 4, low=0, high=3)),
+    ),
+)
+def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Pick one element along a dim for each place of an index.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        index: int64, with as many dims; lengths at most input's but in ``dim``.
+
+    Returns:
+        Tensor: of index's shape.
+
+    Raises:
+        IndexError: an index is negative or beyond the dim.
+        ShapeError: the shapes do not fit.
+    """
+    return picked(input, index, dim=dim)
+
+
+@composite(
+    samples=(Sample(array(3, 4), 1, integers(3, 2, low=0, high=4), array(3, 2)),),
+)
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """Add each element of a source at the place an index names along a dim.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        index: int64, with as many dims, of at most src's shape.
+        src: what is added, of at least index's shape.
+
+    Returns:
+        Tensor: of input's shape.
+
+    Raises:
+        IndexError: an index is negative or beyond the dim.
+    """
+    at = canonical_dim("scatter_add", dim, input.ndim)
+    used = getitem(src, tuple(slice(n) for n in index.shape))
+    shape = tuple(input.shape)
+    return input + scatter_into_zeros(used, index, dim=at, length=shape[at], shape=shape)
+
+
+@composite(
+    samples=(Sample(array(3, 4), integers(3, 1, low=0, high=4), 1),),
+)
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """Pick along a dim by indices that broadcast with the other dims.
+
+    Args:
+        input: (...).
+        indices: int64.
+        dim: the dim; None picks from the flattened tensor.
+
+    Returns:
+        Tensor: of indices' shape, broadcast.
+
+    Raises:
+        IndexError: an index is beyond the dim.
+    """
+    if dim is None:
+        return picked(input.reshape(-1), indices.reshape(-1), dim=0)
+    at = canonical_dim("take_along_dim", dim, input.ndim)
+    own, wanted = list(input.shape), list(indices.shape)
+    own[at], wanted[at] = 1, 1
+    common = list(broadcast_shapes("take_along_dim", tuple(own), tuple(wanted)))
+    x_shape, i_shape = list(common), list(common)
+    x_shape[at], i_shape[at] = input.shape[at], indices.shape[at]
+    return picked(
+        broadcast_to(input, tuple(x_shape)), broadcast_to(indices, tuple(i_shape)), dim=at
+    )
+
+
+@composite(samples=(Sample(array(3, 4), 1, integers(5, low=0, high=4)),))
+def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+    """Take entries of a dim by number.
+
+    Args:
+        input: (...).
+        dim: the dim.
+        index: int64, (n,).
+
+    Returns:
+        Tensor: with length n in that dim.
+
+    Raises:
+        IndexError: a number is beyond the dim.
+    """
+    at = canonical_dim("index_select", dim, input.ndim)
+    return getitem(input, (slice(None),) * at + (index,))
+
+
+@composite(samples=(Sample(array(3, 4), 1, 2), Sample(array(3, 4), -2, -1)))
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """View one entry of a dim.
+
+    Args:
+        input: (...).
+        dim: the dim, which goes away.
+        index: which entry; negative counts from the end.
+
+    Returns:
+        Tensor: a view.
+
+    Raises:
+        IndexError: the entry is beyond the dim.
+    """
+    at = canonical_dim("select", dim, input.ndim)
+    return getitem(input, (slice(None),) * at + (index,))
