@@ -41,9 +41,7 @@ SAMPLES = [
 #: Those that compute something from a floating array, the same at every call.
 COMPUTING = [p for p in SAMPLES if reads_floats(p.values[1]) and not p.values[0].random]
 DIFFERENTIABLE = [
-    p
-    for p in COMPUTING
-    if not p.values[0].not_differentiable and p.id not in NOT_THE_SLOPE
+    p for p in COMPUTING if not p.values[0].not_differentiable and p.id not in NOT_THE_SLOPE
 ]
 
 
@@ -145,10 +143,7 @@ def backwards(data: np.ndarray) -> np.ndarray:
 def test_strides_of_an_argument_do_not_change_the_result(entry, sample):
     call = Call(entry.function, sample, np.float64, entry.name)
     plain = outputs(call.run([weft.from_numpy(v.copy()) for v in call.variables]))
-    flipped = [
-        weft.from_numpy(backwards(backwards(v).copy(order="F")))
-        for v in call.variables
-    ]
+    flipped = [weft.from_numpy(backwards(backwards(v).copy(order="F"))) for v in call.variables]
     for got, expected in zip(outputs(call.run(flipped)), plain, strict=True):
         near(got, expected, "float64")
 
@@ -241,9 +236,7 @@ def test_the_second_derivative_agrees_with_finite_differences(entry, sample):
         if not total.requires_grad:
             return None
         # squared, so that ops that are linear have a second derivative too
-        gradients = weft.autograd.grad(
-            total * total, tensors, create_graph=True, allow_unused=True
-        )
+        gradients = weft.autograd.grad(total * total, tensors, create_graph=True, allow_unused=True)
         terms = [(g * a).sum() for g, a in zip(gradients, along, strict=True) if g is not None]
         return sum(terms[1:], start=terms[0]) if terms else None
 

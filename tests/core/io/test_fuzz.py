@@ -217,7 +217,7 @@ def main(kind: str, folder: str) -> None:
     path = Path(folder) / "damaged"
     for content in cases(kind, 20_000, seed=2):
         _written(path, content)
-        faulthandler.dump_traceback_later(20, exit=True)  # a hang
+        faulthandler.dump_traceback_later(60, exit=True)  # a hang, also on a busy machine
         outcome(kind, path)
     print("done")
 

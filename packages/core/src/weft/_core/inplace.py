@@ -14,7 +14,6 @@ from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, version_of, wrap
 
-
 #: References to a version counter that one tensor alone has: its slot, a local, the argument.
 _ALONE = 3
 
