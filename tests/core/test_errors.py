@@ -103,3 +103,16 @@ def test_one_element_of_any_shape_reads_as_a_number():
 def test_membership_compares_elements():
     assert 2 in weft.arange(3)
     assert 5 not in weft.arange(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("reshape", lambda: weft.reshape([1, 2], (2, 1))),
+        ("mean", lambda: weft.mean([1.0, 2.0])),
+        ("linear", lambda: weft.nn.functional.linear([1.0], weft.ones(1, 1))),
+    ],
+)
+def test_a_composite_given_no_tensor_says_so_under_its_own_name(name, call):
+    with pytest.raises(TypeError, match=rf"^{name}: expected a weft.Tensor as argument 1, got li"):
+        call()

@@ -176,10 +176,14 @@ def explain(op: Op, data: list[Any], params: dict[str, Any], error: Exception) -
 
 
 def _not_a_tensor(op: Op, args: tuple[Any, ...], bad: Any) -> TypeError:
-    position = next(i for i, a in enumerate(args) if a is bad)
+    return not_a_tensor(op.name, next(i for i, a in enumerate(args) if a is bad), bad)
+
+
+def not_a_tensor(name: str, position: int, bad: Any) -> TypeError:
+    """Return the error for an argument, counted from 0, that had to be a tensor."""
     hint = "; make one with weft.tensor(...)" if not callable(bad) else ""
     return TypeError(
-        f"{op.name}: expected a weft.Tensor as argument {position + 1}, got {_describe(bad)}{hint}"
+        f"{name}: expected a weft.Tensor as argument {position + 1}, got {_describe(bad)}{hint}"
     )
 
 

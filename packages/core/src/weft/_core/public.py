@@ -114,6 +114,41 @@ def build(
     return _function("\n".join(lines) + "\n", name, scope)
 
 
+def guarded(body: Callable[..., Any], explain: Callable[..., Exception | None]) -> Any:
+    """Return a function of the same signature that says who asked when an argument is no tensor.
+
+    Args:
+        body: a composite, which reads attributes of its arguments.
+        explain: ``explain(name, arguments)``, a better error than the one raised, or None.
+    """
+    code = body.__code__
+    names = code.co_varnames
+    plain = names[: code.co_argcount]
+    late = names[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    starred = names[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 0x04 else ""
+    optional = plain[len(plain) - len(body.__defaults__ or ()) :]
+    defaults = {**dict(zip(optional, body.__defaults__ or (), strict=True))}
+    defaults |= body.__kwdefaults__ or {}
+    parameters = [f"{n}=_default_{n}" if n in defaults else n for n in plain]
+    if starred or late:
+        parameters.append(f"*{starred}")
+    parameters += [f"{n}=_default_{n}" if n in defaults else n for n in late]
+    passed = [*plain, *([f"*{starred}"] if starred else []), *(f"{n}={n}" for n in late)]
+    source = (
+        f"def call({', '.join(parameters)}):\n"
+        f"    try:\n"
+        f"        return _body({', '.join(passed)})\n"
+        f"    except (AttributeError, TypeError) as error:\n"
+        f"        better = _explain(_name, ({''.join(f'{n}, ' for n in plain)}))\n"
+        f"        raise (better or error) from None\n"
+    )
+    scope = {"_body": body, "_explain": explain, "_name": body.__name__}
+    scope |= {f"_default_{name}": default for name, default in defaults.items()}
+    function = _function(source, body.__name__, scope)
+    function.__wrapped__ = body  # type: ignore[attr-defined]  # where signatures are read from
+    return function
+
+
 def _function(source: str, name: str, scope: dict[str, Any]) -> Callable[..., Any]:
     made: dict[str, Any] = dict(scope)
     exec(_compiled(source), made)  # our own template, filled with parameter names only

@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from weft._core import catalogue
+from weft._core.dispatch import not_a_tensor
+from weft._core.public import guarded
 from weft._core.samples import ErrorSample, Sample
+from weft._core.tensor import Tensor
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -20,7 +23,7 @@ def composite(
     not_differentiable: str = "",
     random: bool = False,
 ) -> Callable[[_F], _F]:
-    """Enter the decorated function in the catalogue as it stands.
+    """Enter the decorated function in the catalogue, with one error for what is no tensor.
 
     Args:
         samples: argument lists for the generated tests.
@@ -32,8 +35,21 @@ def composite(
     """
 
     def decorate(body: _F) -> _F:
+        wants = [
+            position
+            for position, name in enumerate(body.__code__.co_varnames[: body.__code__.co_argcount])
+            if body.__annotations__.get(name) == "Tensor"
+        ]
+
+        def explain(name: str, arguments: tuple[Any, ...]) -> Exception | None:
+            for position in wants:
+                if not isinstance(arguments[position], Tensor):
+                    return not_a_tensor(name, position, arguments[position])
+            return None
+
+        function: _F = guarded(body, explain) if wants else body
         catalogue.enter(
-            body,
+            function,
             None,
             source=body,
             samples=samples,
@@ -43,6 +59,6 @@ def composite(
             not_differentiable=not_differentiable,
             random=random,
         )
-        return body
+        return function
 
     return decorate
