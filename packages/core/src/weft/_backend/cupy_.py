@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 
 
 @functools.cache
@@ -13,6 +12,8 @@ def why_unavailable() -> str:
 
 
 def _found() -> str:
+    import importlib.util
+
     if importlib.util.find_spec("cupy") is None:
         return "CuPy, which they will need, is not installed"
     try:

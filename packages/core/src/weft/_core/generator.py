@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from typing import Any
 
@@ -10,6 +10,11 @@ from weft._backend import xp
 from weft._core import philox
 
 _MASK = 0xFFFFFFFFFFFFFFFF
+
+
+def _fresh_seed() -> int:
+    """Return 63 random bits of the system's; ``secrets`` would import all of ``hashlib`` for it."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
 
 
 class Generator:
@@ -24,7 +29,7 @@ class Generator:
     def __init__(self, seed: int | None = None) -> None:
         self._lock = threading.Lock()
         self._stream = 0
-        self.manual_seed(secrets.randbits(63) if seed is None else seed)
+        self.manual_seed(_fresh_seed() if seed is None else seed)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of a seed over; return self."""
@@ -35,7 +40,7 @@ class Generator:
 
     def seed(self) -> int:
         """Take a new seed from the system and return it."""
-        seed = secrets.randbits(63)
+        seed = _fresh_seed()
         self.manual_seed(seed)
         return seed
 
