@@ -1,5 +1,5 @@
 """The array libraries under weft: the only package that imports NumPy and CuPy."""
 
-from weft._backend.numpy_ import add_into, asarray, ndarray, np, ones, quiet, xp
+from weft._backend.numpy_ import add_into, asarray, ndarray, np, ones, xp
 
-__all__ = ["add_into", "asarray", "ndarray", "np", "ones", "quiet", "xp"]
+__all__ = ["add_into", "asarray", "ndarray", "np", "ones", "xp"]

@@ -70,19 +70,6 @@ def _silencer() -> tuple[Callable[[], Any], Callable[[Any], None]]:
 silence, restore = _silencer()
 
 
-def quiet(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a kernel so that overflow and 0/0 make inf and NaN without a warning."""
-
-    def run(*arrays: Any, **params: Any) -> Any:
-        before = silence()
-        try:
-            return kernel(*arrays, **params)
-        finally:
-            restore(before)
-
-    return run
-
-
 def add_into(target: Any, value: Any) -> None:
     """Add an array to another in place, without a warning where that makes inf or NaN."""
     before = silence()

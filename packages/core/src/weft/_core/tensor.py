@@ -22,15 +22,13 @@ class Size(tuple[int, ...]):
 
 
 class Extra:
-    """What few tensors have: a gradient, hooks, a name. Made when first needed."""
+    """What few tensors have: a gradient, and who wants to hear of it. Made when first needed."""
 
-    __slots__ = ("grad", "hooks", "name", "post_accumulate", "retains_grad")
+    __slots__ = ("grad", "post_accumulate", "retains_grad")
 
     def __init__(self) -> None:
         self.grad: Any = None
-        self.hooks: list[Any] | None = None
         self.post_accumulate: list[Any] | None = None
-        self.name: str | None = None
         self.retains_grad = False
 
 

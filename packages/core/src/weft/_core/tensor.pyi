@@ -13,9 +13,7 @@ class Size(tuple[builtins.int, ...]):
 
 class Extra:
     grad: Any
-    hooks: list[Any] | None
     post_accumulate: list[Any] | None
-    name: str | None
     retains_grad: bool
 
 def wrap(data: Any) -> Tensor: ...

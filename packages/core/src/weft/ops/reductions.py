@@ -572,7 +572,7 @@ def _lse_canonical(input: Any, dim: Any, keepdim: bool) -> dict[str, Any]:
     shape=_lse_shape,
     vjp=_lse_vjp,
     jvp=_lse_jvp,
-    batch=with_params("logsumexp", lambda size, params: shift_dims("dim")(size, params)),
+    batch=with_params("logsumexp", shift_dims("dim")),
     saves=("x", "out"),
     canonical=_lse_canonical,
     floating=True,

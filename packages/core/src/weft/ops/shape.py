@@ -441,7 +441,7 @@ def _relabelled(x: Tensor, shape: tuple[int, ...]) -> Tensor:
 @linear(
     shape=lambda x, *, dims: x,
     transpose=lambda g, x, *, dims: flipped(g, dims),
-    batch=with_params("flipped", lambda size, params: shift_dims("dims")(size, params)),
+    batch=with_params("flipped", shift_dims("dims")),
     namespaces=(),
     methods=(),
     samples=(Sample(array(2, 3), (0,)), Sample(array(3), (0,))),

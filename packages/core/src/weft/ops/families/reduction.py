@@ -152,7 +152,7 @@ def reduction(
             shape=shape,
             vjp=vjp if isinstance(vjp, NotDifferentiable) else full_vjp,
             jvp=jvp if isinstance(jvp, NotDifferentiable) else full_jvp,
-            batch=with_params(name, lambda size, params: shift_dims("dim")(size, params)),
+            batch=with_params(name, shift_dims("dim")),
             saves=tuple({"x": 0, "out": -1}[s] for s in saves),
             kernels=bind(kernel, shape, widen=True),
         )
