@@ -90,3 +90,19 @@ def without(shape: tuple[int, ...], dims: Iterable[int], keepdim: bool) -> tuple
     if keepdim:
         return tuple(1 if i in gone else n for i, n in enumerate(shape))
     return tuple(n for i, n in enumerate(shape) if i not in gone)
+
+
+def ints_per_dim(name: str, setting: str, value: Any, count: int, least: int) -> tuple[int, ...]:
+    """Return a setting given as one int, or one for each of ``count`` spatial dims, as a tuple.
+
+    Raises:
+        ValueError: it is neither, or one of them is below ``least``.
+    """
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+    if len(values) == 1:
+        values *= count
+    if len(values) != count or any(not isinstance(v, int) or v < least for v in values):
+        raise ValueError(
+            f"{name}: {setting} must be an int or {count} ints of at least {least}, got {value!r}"
+        )
+    return values

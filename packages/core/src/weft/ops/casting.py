@@ -26,7 +26,7 @@ def _back(g: Any, x: Any, *, dtype: Any) -> Any:
 @linear(
     shape=lambda x, *, dtype: x.like(dtype=dtype),
     transpose=_back,
-    batch=with_params("convert", lambda size, params: params),
+    batch=with_params("convert"),
     canonical=_canonical,
     methods=(),
     samples=(
@@ -55,7 +55,7 @@ def convert(xp: Any, x: Any, *, dtype: Any) -> Any:
 @linear(
     shape=lambda x: x,
     transpose=lambda g, x: g,
-    batch=with_params("clone", lambda size, params: params),
+    batch=with_params("clone"),
     samples=(Sample(array(2, 3)), Sample(array(3, 2, step="transposed")), Sample(array())),
 )
 def clone(xp: Any, x: Any) -> Any:
@@ -73,7 +73,7 @@ def clone(xp: Any, x: Any) -> Any:
 @linear(
     shape=lambda x: x,
     transpose=lambda g, x: g,
-    batch=with_params("alias", lambda size, params: params),
+    batch=with_params("alias"),
     is_view=True,
     methods=("view_as_self",),
     samples=(Sample(array(2, 3)),),

@@ -15,7 +15,7 @@ from weft.ops.families.linear import linear
 @linear(
     shape=lambda x: x,
     transpose=lambda g, x: conj(g),
-    batch=with_params("conj", lambda size, params: params),
+    batch=with_params("conj"),
     samples=(Sample(array(2, 3)),),
 )
 def conj(xp: Any, x: Any) -> Any:

@@ -11,6 +11,7 @@ from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import loop
 from weft.ops.families.bilinear import bilinear
@@ -325,23 +326,11 @@ def convolution_weight(
 # --- what users call ---------------------------------------------------------------------------
 
 
-def _per_dim(name: str, setting: str, value: Any, count: int, least: int) -> tuple[int, ...]:
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
-    if len(values) == 1:
-        values *= count
-    bad = [v for v in values if not isinstance(v, int) or v < least]
-    if len(values) != count or bad:
-        raise ValueError(
-            f"{name}: {setting} must be an int or {count} ints of at least {least}, got {value!r}"
-        )
-    return values
-
-
 def _geometry(
     name: str, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: int, count: int
 ) -> Geometry:
-    strides = _per_dim(name, "stride", stride, count, 1)
-    dilations = _per_dim(name, "dilation", dilation, count, 1)
+    strides = ints_per_dim(name, "stride", stride, count, 1)
+    dilations = ints_per_dim(name, "dilation", dilation, count, 1)
     pairs: tuple[Pair, ...]
     if padding == "valid":
         pairs = ((0, 0),) * count
@@ -353,7 +342,7 @@ def _geometry(
     elif isinstance(padding, str):
         raise ValueError(f"{name}: padding must be ints, 'same' or 'valid', got {padding!r}")
     else:
-        pairs = tuple((p, p) for p in _per_dim(name, "padding", padding, count, 0))
+        pairs = tuple((p, p) for p in ints_per_dim(name, "padding", padding, count, 0))
     if not isinstance(groups, int) or groups < 1:
         raise ValueError(f"{name}: groups must be a positive int, got {groups!r}")
     return {"stride": strides, "padding": pairs, "dilation": dilations, "groups": groups}

@@ -16,6 +16,7 @@ from weft._core.aval import Aval
 from weft._core.errors import ShapeError
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
 from weft.ops.creation import ones, tensor
 from weft.ops.families.composite import composite
@@ -31,15 +32,6 @@ _PLACES = not_differentiable("it finds places, which are whole numbers")
 
 
 # --- windows -----------------------------------------------------------------------------------
-
-
-def _per_dim(name: str, setting: str, value: Any, count: int, least: int) -> Ints:
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
-    if len(values) != count or any(not isinstance(v, int) or v < least for v in values):
-        raise ValueError(
-            f"{name}: {setting} must be an int or {count} ints of at least {least}, got {value!r}"
-        )
-    return values
 
 
 def _require_dims(name: str, input: Tensor, count: int) -> None:
@@ -62,10 +54,10 @@ def _windows(
 ) -> dict[str, Any]:
     """Return kernel, stride, (low, high) padding and dilation per spatial dim, checked to fit."""
     _require_dims(name, input, count)
-    kernel = _per_dim(name, "kernel_size", kernel_size, count, 1)
-    steps = kernel if stride in (None, ()) else _per_dim(name, "stride", stride, count, 1)
-    pads = _per_dim(name, "padding", padding, count, 0)
-    spread = _per_dim(name, "dilation", dilation, count, 1)
+    kernel = ints_per_dim(name, "kernel_size", kernel_size, count, 1)
+    steps = kernel if stride in (None, ()) else ints_per_dim(name, "stride", stride, count, 1)
+    pads = ints_per_dim(name, "padding", padding, count, 0)
+    spread = ints_per_dim(name, "dilation", dilation, count, 1)
     pairs = []
     spatial = tuple(input.shape)[input.ndim - count :]
     for n, k, s, p, d in zip(spatial, kernel, steps, pads, spread, strict=True):
@@ -339,7 +331,7 @@ def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> Ints
     spatial = tuple(input.shape)[input.ndim - count :]
     if len(sizes) == count:
         sizes = [own if n is None else n for n, own in zip(sizes, spatial, strict=True)]
-    return _per_dim(name, "output_size", sizes, count, 1)
+    return ints_per_dim(name, "output_size", sizes, count, 1)
 
 
 def _adaptive_avg_pool(count: int) -> Callable[..., Any]:

@@ -12,12 +12,16 @@ from weft._core.tensor import Tensor
 Rule = Callable[..., Any]
 
 
-def with_params(name: str, shifted: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Rule:
+def with_params(
+    name: str,
+    shifted: Callable[[int, dict[str, Any]], dict[str, Any]] = lambda size, params: params,
+) -> Rule:
     """Return the rule of an op of one array: the same op with settings moved past the batch axis.
 
     Args:
         name: the op.
-        shifted: ``shifted(size, params)``, the settings for the array with its batch axis.
+        shifted: ``shifted(size, params)``, the settings for the array with its batch axis; by
+            default they stay as they are.
     """
 
     def batch(size: int, batched: Sequence[bool], /, *args: Any, **params: Any) -> Any:
