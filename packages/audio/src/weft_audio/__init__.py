@@ -1,8 +1,9 @@
 """Audio on weft: recordings to tensors, resampling, and finding speech."""
 
-from weft_audio._version import __version__
+from weft.version import lockstep
 
-# The version check comes before anything that a mismatch could break.
+# Before anything that another version of weft could break.
+__version__ = lockstep("weft-audio")
 # isort: split
 from weft_audio import functional, io, models, plot, tasks, transforms
 

@@ -1,8 +1,9 @@
 """Computer vision on weft: images to tensors, transforms, models and what they were trained on."""
 
-from weft_vision._version import __version__
+from weft.version import lockstep
 
-# The version check comes before anything that a mismatch could break.
+# Before anything that another version of weft could break.
+__version__ = lockstep("weft-vision")
 # isort: split
 from weft_vision import categories, draw, io, models, presets, tasks, transforms
 
