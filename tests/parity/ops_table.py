@@ -36,6 +36,7 @@ NOT_IN_TORCH = {
 #: torch's function for a name that differs.
 RENAMED: dict[str, Callable[..., Any]] = {
     "plus": operator.add,
+    "linear_map": torch.nn.functional.linear,
     "minus": operator.sub,
     "power": operator.pow,
     "bits_and": torch.bitwise_and,

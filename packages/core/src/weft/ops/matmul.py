@@ -51,7 +51,14 @@ def _to_y(g: Any, x: Any, y: Any) -> Any:
         return sum_to(matmul(x.transpose(-2, -1), g.unsqueeze(-1)).squeeze(-1), y.shape)
     if x.ndim == 1:
         return sum_to(x.unsqueeze(-1) * g.unsqueeze(-2), y.shape)
+    if y.ndim == 2 and x.ndim > 2:  # one product over all rows instead of a sum of many
+        return matmul(_rows(x).transpose(0, 1), _rows(g))
     return sum_to(matmul(x.transpose(-2, -1), g), y.shape)
+
+
+def _rows(x: Any) -> Any:
+    """Return all dims but the last joined into one."""
+    return x.reshape((-1, x.shape[-1]))
 
 
 def _batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
@@ -243,6 +250,54 @@ def addmm(
     return (input if beta == 1 else input * beta) + product
 
 
+def _map_shape(x: Any, y: Any) -> Aval:
+    if y.ndim != 2 or x.ndim < 1 or x.shape[-1] != y.shape[1]:
+        raise ShapeError(
+            f"linear: weight expects {y.shape[-1] if y.ndim else 0} input features (weight.shape "
+            f"== {y.shape}), but input has {x.shape[-1] if x.ndim else 0} (input.shape == "
+            f"{x.shape})"
+        )
+    return Aval((*x.shape[:-1], y.shape[0]), x.dtype)
+
+
+def _map_batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
+    if not batched[1]:
+        return linear_map(x, y)
+    lead = tuple(x.shape)[1 if batched[0] else 0 : -1]
+    rows = x.reshape((size, -1, x.shape[-1])) if batched[0] else _rows(x)
+    return matmul(rows, y.transpose(-2, -1)).reshape((size, *lead, y.shape[-2]))
+
+
+@bilinear(
+    shape=_map_shape,
+    transposes=(
+        lambda g, x, y: matmul(g, y),
+        lambda g, x, y: matmul(_rows(g).transpose(0, 1), _rows(x)),
+    ),
+    batch=_map_batch,
+    samples=(
+        Sample(array(2, 3), array(4, 3)),
+        Sample(array(3), array(4, 3)),
+        Sample(array(2, 2, 3), array(4, 3)),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def linear_map(xp: Any, x: Any, y: Any) -> Any:
+    """Product with a transposed weight, as layers hold it.
+
+    Args:
+        input: (..., in_features).
+        other: the weight, (out_features, in_features).
+
+    Returns:
+        Tensor: (..., out_features).
+    """
+    if y.ndim != 2:
+        raise ValueError("no matrix")  # the shape rule tells the user the numbers
+    return xp.matmul(x, y.T)
+
+
 @composite(
     samples=(
         Sample(array(2, 3), array(4, 3), array(4)),
@@ -268,11 +323,5 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         ShapeError: the numbers of features differ.
     """
-    if weight.ndim != 2 or input.ndim < 1 or input.shape[-1] != weight.shape[1]:
-        raise ShapeError(
-            f"linear: weight expects {weight.shape[-1] if weight.ndim else 0} input features "
-            f"(weight.shape == {tuple(weight.shape)}), but input has "
-            f"{input.shape[-1] if input.ndim else 0} (input.shape == {tuple(input.shape)})"
-        )
-    out = matmul(input, weight.transpose(0, 1))
+    out = linear_map(input, weight)
     return out if bias is None else out + bias
