@@ -113,6 +113,13 @@ def detach(input: Tensor) -> Tensor:
     return out
 
 
+def in_order(data: Any) -> bool:
+    """Whether an array's elements lie in memory in the order of their indices."""
+    if type(data) is ndarray:
+        return data.flags.c_contiguous
+    return isinstance(data, Aval) or not hasattr(data, "flags") or bool(data.flags.c_contiguous)
+
+
 @composite(
     samples=(Sample(array(2, 3)), Sample(array(3, 2, step="transposed"))),
     namespaces=(),
@@ -127,7 +134,7 @@ def contiguous(input: Tensor) -> Tensor:
     Returns:
         Tensor: (...).
     """
-    return input if is_contiguous(input) else clone(input)
+    return input if in_order(input._data) else clone(input)
 
 
 @composite(
@@ -145,7 +152,4 @@ def is_contiguous(input: Tensor) -> bool:
     Returns:
         bool: true also for tensors without data.
     """
-    data = input._data
-    if type(data) is ndarray:
-        return data.flags.c_contiguous
-    return isinstance(data, Aval) or not hasattr(data, "flags") or bool(data.flags.c_contiguous)
+    return in_order(input._data)

@@ -13,7 +13,7 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
-from weft.ops.casting import contiguous, is_contiguous
+from weft.ops.casting import clone, in_order
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
@@ -99,13 +99,14 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
         shape: the shape wanted, as ints or one tuple; one length may be -1.
 
     Returns:
-        Tensor: (*shape); a view where input's strides allow one, else a copy.
+        Tensor: (*shape); a view if input is contiguous, else a copy.
 
     Raises:
         ShapeError: the number of elements differs.
     """
     wanted = shape_tuple("reshape", shape[0] if len(shape) == 1 else shape)
-    return _relabelled(contiguous(input), _resolve("reshape", input._data.shape, wanted))
+    whole = input if in_order(input._data) else clone(input)
+    return _relabelled(whole, _resolve("reshape", input._data.shape, wanted))
 
 
 @composite(
@@ -131,7 +132,7 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     """
     wanted = shape_tuple("view", shape[0] if len(shape) == 1 else shape)
     resolved = _resolve("view", input._data.shape, wanted)
-    if not is_contiguous(input):
+    if not in_order(input._data):
         raise ShapeError(
             f"view: a tensor of shape {tuple(input.shape)} and strides {input.stride()} is not "
             f"contiguous and cannot be seen as {resolved} without a copy; use reshape"
@@ -182,7 +183,7 @@ def ravel(input: Tensor) -> Tensor:
         input: (...).
 
     Returns:
-        Tensor: (number of elements,); a view where input's strides allow one.
+        Tensor: (number of elements,); a view if input is contiguous, else a copy.
     """
     return reshape(input, (-1,)) if math.prod(input.shape) else reshape(input, (0,))
 
