@@ -34,7 +34,15 @@ def test_list_shows_a_line_for_each_model(stage: Stage, command: Command) -> Non
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in out.splitlines()] == ["NAME", "a/line", "a/other"]
     assert json.loads(command("list", "--json").out)[0]["name"] == "a/line"
-    assert command("list", "--task", "none").out.count("\n") == 1
+
+
+def test_list_says_when_no_model_has_the_task(stage: Stage, command: Command) -> None:
+    stage.entry("a/line", line_weights())
+    task = json.loads(command("list", "--json").out)[0]["task"]
+    code, out, err = command("list", "--task", task[:-1])
+    assert (code, out.count("\n")) == (0, 1)
+    assert f"did you mean {task!r}?" in err and is_one_line(err)
+    assert f"the index has {task}" in command("list", "--task", "none").err
 
 
 def test_info_shows_the_whole_entry(stage: Stage, command: Command) -> None:
@@ -243,6 +251,45 @@ def test_a_bug_is_one_line_too_and_says_how_to_see_more(
     monkeypatch.setenv("WEFT_HUB_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         cli.main(["list"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_output_that_cannot_be_written_is_no_bug_but_one_line(stage: Stage) -> None:
+    stage.entry("a/line", line_weights())
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "weft_hub.cli", "list"],
+            env=stage.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.stderr == "weft-hub: reading or writing failed: No space left on device\n"
+    assert ended.returncode in (1, 120)  # 120: the interpreter's own last flush failed too
+
+
+def test_a_folder_that_may_not_be_entered_is_no_bug(
+    stage: Stage, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_self: weft_hub.Hub, **_: object) -> list[str]:
+        raise PermissionError(13, "Permission denied", "/locked/photo.jpg")
+
+    monkeypatch.setattr(weft_hub.Hub, "list", forbidden)
+    assert command("list") == Outcome(1, "", "weft-hub: /locked/photo.jpg: Permission denied\n")
+
+
+def test_a_closed_output_is_said_and_a_closed_error_stream_is_not_put_on_the_output(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", None)
+        assert cli.main(["list"]) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and "standard output is closed" in err and is_one_line(err)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", None)
+        assert cli.main(["info", "nothing"]) == 1
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_reader_that_has_enough_is_no_error_to_speak_of(stage: Stage) -> None:

@@ -238,6 +238,7 @@ def test_a_folder_that_pip_removes_while_it_is_watched_is_no_error(
     [
         ("ERROR: HTTP error 403 while getting it\nsomething", "code 2: HTTP error 403"),
         ("Traceback\nOSError: boom", "code 2: OSError: boom"),
+        ("ERROR: Exception:\nTraceback\nOSError: disk full", "code 2: OSError: disk full"),
         ("", "code 2: it said nothing"),
         ("ERROR: " + "x" * 5000, "…"),
     ],

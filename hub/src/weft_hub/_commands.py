@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from weft_hub._nearest import did_you_mean
 from weft_hub._plugins import task_of
 from weft_hub.card import Card
 from weft_hub.errors import HubError
@@ -36,6 +37,10 @@ def list_models(options: argparse.Namespace) -> int:
     if options.json:
         _print_json([_brief(card) for card in cards])
         return 0
+    if options.task is not None and not cards:
+        tasks = sorted({hub.info(name).task for name in hub.list()})
+        hint = did_you_mean(options.task, tasks) or f"the index has {', '.join(tasks) or 'none'}"
+        print(f"weft-hub: no model has the task {options.task!r}; {hint}", file=sys.stderr)
     rows = [("NAME", "TASK", "SIZE", "LICENCE", "SUMMARY")]
     rows += [(c.name, c.task, _bytes(c.size), c.license, c.summary) for c in cards]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]

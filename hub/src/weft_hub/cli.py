@@ -96,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _commands.version()
         if options.command is None:
             raise UsageError("a command is required (`weft-hub --help` shows them)")
+        if sys.stdout is None:
+            raise UsageError("standard output is closed, so there is nowhere to print")
         code: int = options.run(options)
         sys.stdout.flush()
         return code
@@ -111,6 +113,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("WEFT_HUB_TRACEBACK"):
             raise
+        if isinstance(error, OSError) and error.strerror:
+            # A full disk or a forbidden folder is the machine's state, not a bug.
+            return _say(f"{error.filename or 'reading or writing failed'}: {error.strerror}")
         return _say(
             f"{type(error).__name__}: {error} (this is a bug of weft-hub or of a package that it "
             "uses; WEFT_HUB_TRACEBACK=1 shows where it was raised)"
@@ -118,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(text: str) -> int:
-    print("weft-hub: " + " ".join(text.split()), file=sys.stderr)
+    if sys.stderr is not None:  # print() would take a closed one for standard output
+        print("weft-hub: " + " ".join(text.split()), file=sys.stderr)
     return 1
 
 

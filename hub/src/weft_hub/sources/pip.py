@@ -188,7 +188,8 @@ def explain(said: str, wanted: WheelMember, uri: str, code: int) -> HubError:
     if "No matching distribution found" in said:
         return SourceError(f"{uri}: {_not_found(said, wanted)}")
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR:")] or lines[-1:]
+    # pip heads a traceback with "ERROR: Exception:"; what happened is on the traceback's last line.
+    errors = [line for line in lines if re.match(r"ERROR: (?!Exception:$)", line)] or lines[-1:]
     why = _short(errors[-1].removeprefix("ERROR:").strip(), 300) if errors else "it said nothing"
     return SourceError(f"{uri}: pip failed with exit code {code}: {why}")
 
