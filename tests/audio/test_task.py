@@ -125,3 +125,14 @@ def test_an_unknown_label_set_suggests_the_nearest():
 def test_a_waveform_of_three_axes_is_refused():
     with pytest.raises(ValueError, match=r"got \(1, 1, 5\)"):
         voice_activity_detection.preprocess({})(weft.zeros(1, 1, 5))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sample_that_is_not_finite_is_named_with_its_place(value: float, tmp_path):
+    samples = bursts()
+    samples[7] = value
+    with pytest.raises(ValueError, match=f"1 of 8000 samples .* first {value} at sample 7"):
+        voice_activity_detection.run(Loudness(), samples)
+    save(tmp_path / "bad.wav", samples.unsqueeze(0), 4_000, encoding="PCM_F", bits_per_sample=32)
+    with pytest.raises(ValueError, match=r"bad\.wav: 1 of 8000 samples"):
+        voice_activity_detection.run(Loudness(), tmp_path / "bad.wav")

@@ -137,4 +137,15 @@ def _mono(source: Recording, rate: int) -> weft.Tensor:
             "voice-activity-detection: expects a waveform of shape (time,) or (channels, time), "
             f"got {tuple(waveform.shape)}"
         )
-    return functional.resample(waveform.to(weft.float32), source_rate, rate)
+    waveform = waveform.to(weft.float32)
+    unfit = weft.nonzero(~weft.isfinite(waveform))
+    if len(unfit):
+        # One of them would spread through the filter and the network's state to every later frame.
+        named = "" if isinstance(source, (weft.Tensor, tuple, bytes)) else f"{os.fspath(source)}: "
+        first = int(unfit[0].item())
+        raise ValueError(
+            f"voice-activity-detection: {named}{len(unfit)} of {len(waveform)} samples are not "
+            f"finite, the first {waveform[first].item()} at sample {first}; finite samples in "
+            "[-1, 1] are required"
+        )
+    return functional.resample(waveform, source_rate, rate)
