@@ -99,7 +99,11 @@ NOT_IN_DTYPE = {
         ("power", d): "2 ** -1 is no integer: weft raises, torch gives 0"
         for d in ("int32", "int64")
     },
-    **{("addmm", d): "torch cuts beta=0.5 to 0 for integers" for d in _WHOLE},
+    **{
+        (name, d): "torch cuts a factor of 0.5 to 0 for integers"
+        for name in ("addmm", "addcmul", "baddbmm")
+        for d in _WHOLE
+    },
     **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},
     **{("topk", d): "which of equal elements comes first is not defined" for d in _WHOLE},
 }

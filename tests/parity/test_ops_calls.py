@@ -115,18 +115,19 @@ x.clone().masked_fill_(x > 0, 0) ; x.clone().relu_() ; x.clone().sqrt_() ; x.clo
 x.to(m.complex64).imag ; x.where(x > 0, y) ; m.numel(x) ; m.is_tensor(x) ; m.finfo(m.float32).eps
 m.finfo(x.dtype).max ; m.iinfo(m.int64).max ; m.finfo(m.float16).tiny ; m.pi ; x.ravel()
 x.view_as(y) ; x.reshape_as(y.t()) ; x.swapaxes(0, 1)
+x.repeat(2, 1) ; x.tile((2,)) ; x.roll(1, 0) ; m.roll(x, (1, 1), (0, 1))
+x.repeat_interleave(2, dim=0) ; x.diagonal() ; m.diag(x[0]) ; m.einsum("ij,kj->ik", x, y)
+m.norm(x) ; x.norm(dim=1) ; x.norm(p=2, dim=1, keepdim=True) ; m.lerp(x, y, 0.3)
+m.addcmul(x, x, y, value=0.5) ; m.baddbmm(z, z, m.eye(3).expand(2, 3, 3))
+m.meshgrid(x[0], y[1], indexing="ij") ; m.einsum("bij->bji", z) ; m.tensordot(x, y, dims=([1], [1]))
+m.hypot(x, y)
 """
 #: What weft may not have yet: the call raises then, so nobody is misled.
 MISSING = """
 m.zeros(size=(2, 1)) ; m.inf ; m.can_cast(m.int32, m.float32) ; m.is_floating_point(x)
-m.broadcast_shapes((2, 1), (3,)) ; x.view(m.int32) ; x.repeat(2, 1) ; x.tile((2,)) ; x.roll(1, 0)
-m.roll(x, (1, 1), (0, 1)) ; x.repeat_interleave(2, dim=0) ; x.diagonal() ; m.diag(x[0])
-m.einsum("ij,kj->ik", x, y) ; m.norm(x) ; x.norm(dim=1) ; x.norm(p=2, dim=1, keepdim=True)
-m.lerp(x, y, 0.3) ; m.addcmul(x, x, y, value=0.5) ; m.baddbmm(z, z, m.eye(3).expand(2, 3, 3))
-m.meshgrid(x[0], y[1], indexing="ij") ; x.scatter(1, g, 0.0) ; x.index_add(1, i, x)
+m.broadcast_shapes((2, 1), (3,)) ; x.view(m.int32) ; x.scatter(1, g, 0.0) ; x.index_add(1, i, x)
 x.index_fill(1, i, 0.0) ; m.bincount(i) ; m.unique(i) ; x.median() ; m.histc(x, 4, -1, 1)
-x.cumprod(1) ; m.searchsorted(x[0].sort().values, 0.1) ; m.einsum("bij->bji", z)
-m.tensordot(x, y, dims=([1], [1])) ; x.diff() ; m.hypot(x, y) ; m.logaddexp(x, y)
+x.cumprod(1) ; m.searchsorted(x[0].sort().values, 0.1) ; x.diff() ; m.logaddexp(x, y)
 m.nan_to_num(x / 0) ; m.isin(i, i[:1]) ; m.cdist(x, y) ; F.scaled_dot_product_attention(z, z, z)
 F.interpolate(z[None], scale_factor=2)
 F.interpolate(z[None], size=(4, 4), mode="bilinear", align_corners=False) ; F.unfold(z[None], 2)

@@ -32,6 +32,13 @@ from weft.ops.casting import (
     convert,
     detach,
 )
+from weft.ops.combined import (
+    addcdiv,
+    addcmul,
+    baddbmm,
+    hypot,
+    lerp,
+)
 from weft.ops.comparison import (
     allclose,
     bitwise_and,
@@ -62,6 +69,10 @@ from weft.ops.complex import (
     conj,
     real,
 )
+from weft.ops.contraction import (
+    einsum,
+    tensordot,
+)
 from weft.ops.convolution import (
     conv1d,
     conv2d,
@@ -82,6 +93,10 @@ from weft.ops.creation import (
 )
 from weft.ops.cumulative import (
     cumsum,
+)
+from weft.ops.diagonals import (
+    diag,
+    diagonal,
 )
 from weft.ops.exponential import (
     exp,
@@ -122,6 +137,9 @@ from weft.ops.matmul import (
     mv,
     outer,
 )
+from weft.ops.norms import (
+    norm,
+)
 from weft.ops.random import (
     bernoulli,
     dropout,
@@ -148,6 +166,12 @@ from weft.ops.reductions import (
     std,
     sum,
     var,
+)
+from weft.ops.repeating import (
+    meshgrid,
+    repeat_interleave,
+    roll,
+    tile,
 )
 from weft.ops.rounding import (
     ceil,
@@ -206,6 +230,8 @@ __all__ = [
     "abs",
     "acos",
     "add",
+    "addcdiv",
+    "addcmul",
     "addmm",
     "alias",
     "all",
@@ -221,6 +247,7 @@ __all__ = [
     "asin",
     "atan",
     "atan2",
+    "baddbmm",
     "bernoulli",
     "bitwise_and",
     "bitwise_not",
@@ -244,9 +271,12 @@ __all__ = [
     "count_nonzero",
     "cumsum",
     "detach",
+    "diag",
+    "diagonal",
     "div",
     "dot",
     "dropout",
+    "einsum",
     "empty",
     "empty_like",
     "eq",
@@ -269,12 +299,14 @@ __all__ = [
     "gather",
     "ge",
     "gt",
+    "hypot",
     "index_select",
     "isclose",
     "isfinite",
     "isinf",
     "isnan",
     "le",
+    "lerp",
     "linspace",
     "log",
     "log10",
@@ -293,6 +325,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
     "mm",
@@ -303,6 +336,7 @@ __all__ = [
     "ne",
     "neg",
     "nonzero",
+    "norm",
     "ones",
     "ones_like",
     "outer",
@@ -321,7 +355,9 @@ __all__ = [
     "reciprocal",
     "relu",
     "remainder",
+    "repeat_interleave",
     "reshape",
+    "roll",
     "round",
     "rsqrt",
     "scatter_add",
@@ -345,6 +381,8 @@ __all__ = [
     "take_along_dim",
     "tan",
     "tanh",
+    "tensordot",
+    "tile",
     "topk",
     "transpose",
     "tril",

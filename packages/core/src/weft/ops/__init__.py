@@ -50,6 +50,13 @@ from weft.ops.casting import (
     convert,
     detach,
 )
+from weft.ops.combined import (
+    addcdiv,
+    addcmul,
+    baddbmm,
+    hypot,
+    lerp,
+)
 from weft.ops.comparison import (
     allclose,
     bitwise_and,
@@ -80,6 +87,10 @@ from weft.ops.complex import (
     conj,
     real,
 )
+from weft.ops.contraction import (
+    einsum,
+    tensordot,
+)
 from weft.ops.convolution import (
     conv1d,
     conv2d,
@@ -100,6 +111,10 @@ from weft.ops.creation import (
 )
 from weft.ops.cumulative import (
     cumsum,
+)
+from weft.ops.diagonals import (
+    diag,
+    diagonal,
 )
 from weft.ops.exponential import (
     exp,
@@ -161,6 +176,9 @@ from weft.ops.normalization import (
     group_norm,
     layer_norm,
 )
+from weft.ops.norms import (
+    norm,
+)
 from weft.ops.padding import (
     pad,
 )
@@ -204,6 +222,12 @@ from weft.ops.reductions import (
     std,
     sum,
     var,
+)
+from weft.ops.repeating import (
+    meshgrid,
+    repeat_interleave,
+    roll,
+    tile,
 )
 from weft.ops.rounding import (
     ceil,
@@ -268,6 +292,8 @@ __all__ = [
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
     "add",
+    "addcdiv",
+    "addcmul",
     "addmm",
     "alias",
     "all",
@@ -286,6 +312,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "baddbmm",
     "batch_norm",
     "bernoulli",
     "binary_cross_entropy",
@@ -314,9 +341,12 @@ __all__ = [
     "cross_entropy",
     "cumsum",
     "detach",
+    "diag",
+    "diagonal",
     "div",
     "dot",
     "dropout",
+    "einsum",
     "elu",
     "embedding",
     "empty",
@@ -349,6 +379,7 @@ __all__ = [
     "hardswish",
     "hardtanh",
     "huber_loss",
+    "hypot",
     "index_select",
     "isclose",
     "isfinite",
@@ -359,6 +390,7 @@ __all__ = [
     "layer_norm",
     "le",
     "leaky_relu",
+    "lerp",
     "linear",
     "linspace",
     "log",
@@ -382,6 +414,7 @@ __all__ = [
     "max_pool3d",
     "maximum",
     "mean",
+    "meshgrid",
     "min",
     "minimum",
     "mish",
@@ -395,6 +428,7 @@ __all__ = [
     "neg",
     "nll_loss",
     "nonzero",
+    "norm",
     "one_hot",
     "ones",
     "ones_like",
@@ -416,7 +450,9 @@ __all__ = [
     "relu",
     "relu6",
     "remainder",
+    "repeat_interleave",
     "reshape",
+    "roll",
     "round",
     "rsqrt",
     "scatter_add",
@@ -446,7 +482,9 @@ __all__ = [
     "tan",
     "tanh",
     "tanhshrink",
+    "tensordot",
     "threshold",
+    "tile",
     "topk",
     "transpose",
     "tril",

@@ -1,0 +1,127 @@
+"""Short formulas of several tensors that have names of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array, uniform
+from weft._core.tensor import Tensor
+from weft.ops.comparison import eq, where
+from weft.ops.families.composite import composite
+from weft.ops.families.elementwise import elementwise
+from weft.ops.matmul import matmul
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), array(2, 3), 0.3),
+        Sample(array(2, 3), array(3), array(2, 1, low=0.0)),
+    ),
+)
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """Linear interpolation: input + weight (end - input).
+
+    Args:
+        input: (...), what weight 0 gives.
+        end: broadcasts with it; what weight 1 gives.
+        weight: a number, or a tensor that broadcasts.
+
+    Returns:
+        Tensor: (...).
+    """
+    moved: Tensor = weight * (end - input)
+    return input + moved
+
+
+@composite(samples=(Sample(array(2, 3), array(3), array(2, 1), value=0.5),))
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """A tensor plus a multiple of a product: input + value tensor1 tensor2.
+
+    Args:
+        input: (...).
+        tensor1: broadcasts with it.
+        tensor2: broadcasts with it.
+        value: the multiple.
+
+    Returns:
+        Tensor: (...).
+    """
+    product = tensor1 * tensor2
+    return input + (product if value == 1 else product * value)
+
+
+@composite(samples=(Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),))
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """A tensor plus a multiple of a quotient: input + value tensor1 / tensor2.
+
+    Args:
+        input: (...).
+        tensor1: broadcasts with it.
+        tensor2: broadcasts with it.
+        value: the multiple.
+
+    Returns:
+        Tensor: (...).
+    """
+    quotient = tensor1 / tensor2
+    return input + (quotient if value == 1 else quotient * value)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 2, 4), array(2, 2, 3), array(2, 3, 4)),
+        Sample(array(2, 1, 4), array(2, 2, 3), array(2, 3, 4), beta=0.5, alpha=2.0),
+    ),
+    errors=(
+        ErrorSample(array(2), array(2, 3), array(3, 2), error=ShapeError, match="3-d matrices"),
+    ),
+)
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    """Products of matrices in pairs plus a tensor: beta input + alpha (batch1 @ batch2).
+
+    Args:
+        input: broadcasts to (b, n, m).
+        batch1: (b, n, k).
+        batch2: (b, k, m).
+        beta: factor of input.
+        alpha: factor of the products.
+
+    Returns:
+        Tensor: (b, n, m).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+    """
+    if batch1.ndim != 3 or batch2.ndim != 3:
+        raise ShapeError(
+            f"baddbmm: expected batches of 3-d matrices, got shapes {tuple(batch1.shape)} and "
+            f"{tuple(batch2.shape)}"
+        )
+    product = matmul(batch1, batch2)
+    product = product if alpha == 1 else product * alpha
+    return (input if beta == 1 else input * beta) + product
+
+
+@elementwise(
+    partials=[
+        lambda g, out, x, y: where(eq(out, 0), 0, g * (x / where(eq(out, 0), 1.0, out))),
+        lambda g, out, x, y: where(eq(out, 0), 0, g * (y / where(eq(out, 0), 1.0, out))),
+    ],
+    saves=("x", "y", "out"),
+    dtype="float",
+    samples=uniform(0.3, 3),
+)
+def hypot(xp: Any, x: Any, y: Any) -> Any:
+    """Length of the hypotenuse: the square root of x^2 + y^2, without overflow.
+
+    Args:
+        input: (...), real.
+        other: broadcasts with it.
+
+    Returns:
+        Tensor: (...). The gradient at the origin is 0.
+    """
+    return xp.hypot(x, y)
