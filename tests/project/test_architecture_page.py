@@ -110,3 +110,13 @@ def test_the_diagram_of_layers_is_the_layers_that_there_are() -> None:
     assert {word.removesuffix(".py") for word in drawn} == {
         word.removesuffix(".py") for word in there
     }
+
+
+def test_the_picture_of_layers_shows_the_layers_of_the_text() -> None:
+    picture = (PAGE.parent / "assets" / "layers.svg").read_text(encoding="utf-8")
+    drawn = [words.split() for words in re.findall(r">([^<>]+)</text>", picture)]
+    diagram = next(block.text for block in code_blocks(PAGE) if block.language == "text")
+    for line in diagram.splitlines():
+        names, about = re.split(r"\s{3,}", line)
+        assert names.split() in drawn, f"layers.svg does not show {names}"
+        assert about.split() in drawn, f"layers.svg does not say of {names}: {about}"
