@@ -3,6 +3,9 @@
 It also leaves out of the page of Tensor the methods that are ops: each op has its entry on the page
 of its module, where its methods are named.
 
+A function of `weft.nn.functional` that only adds `inplace` to an op says so in one line that names
+the op; here it is shown with the op's own description.
+
 In reStructuredText `|x|`, `*size` and `add_` mean things (a substitution, the start of emphasis, a
 link) that no author of a formula or a name has in mind. So outside of code they are escaped, and
 code between single backticks becomes a literal. Blocks that are indented code, doctests and
@@ -11,11 +14,14 @@ directives are left as they are.
 
 from __future__ import annotations
 
+import inspect
 import re
+from importlib import import_module
 from typing import Any
 
 # Spans that are markup already: literals, roles, strong text, and links with a target.
 _CODE = re.compile(r"``.+?``|:[\w:]+:`[^`]+`|`[^`]+ <[^`]+>`_+|\*\*[^*\s][^*]*\*\*")
+_ADDS_TO_AN_OP = re.compile(r"`weft\.ops\.(\w+)`; with (.*)")
 _SPECIAL = re.compile(r"\\|\*|\||(?<=\w)_(?!\w)|\[(?=[\w#]+\]_)")
 
 
@@ -62,8 +68,18 @@ def _plain(text: str) -> str:
     return _SPECIAL.sub(lambda match: "\\" + match[0], text)
 
 
+def with_the_op(lines: list[str]) -> list[str]:
+    """Return the lines, with the description of the op in place of its name."""
+    adds = _ADDS_TO_AN_OP.fullmatch(lines[0]) if lines else None
+    if adds is None:
+        return lines
+    op = inspect.getdoc(getattr(import_module("weft.ops"), adds[1])) or ""
+    first, _, rest = op.partition("\n")
+    return [first, "", f"With {adds[2]}", *rest.split("\n"), *lines[1:]]
+
+
 def _process(app: Any, what: str, name: str, subject: Any, options: Any, lines: list[str]) -> None:
-    lines[:] = as_restructured_text(lines)
+    lines[:] = as_restructured_text(with_the_op(lines))
 
 
 def _skip(app: Any, what: str, name: str, subject: Any, skip: bool, options: Any) -> bool | None:

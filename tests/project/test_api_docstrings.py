@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import re
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from docs.api.docstrings import as_restructured_text
+import weft
+import weft.nn.functional
+from docs.api.docstrings import as_restructured_text, with_the_op
+from docs.api.signatures import is_part, readable, with_inplace
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "api"
 
 PACKAGES = ["weft", "weft_vision", "weft_audio", "weft_hub", "weft_steward"]
 
@@ -62,3 +70,38 @@ def test_every_public_name_has_a_docstring(package: str) -> None:
             if documented and not inspect.getdoc(subject):
                 bare.append(f"{module.__name__}.{name}")
     assert bare == []
+
+
+def test_every_name_of_weft_is_on_a_page() -> None:
+    pages = "\n".join(path.read_text(encoding="utf-8") for path in PAGES.rglob("*.rst"))
+    shown = set(re.findall(r"\w+", pages))
+    names = [name for name in weft.__all__ if not isinstance(getattr(weft, name), ModuleType)]
+    assert [name for name in names if name not in shown and not name.startswith("__")] == []
+
+
+def test_a_function_that_adds_inplace_to_an_op_is_described_by_the_op() -> None:
+    lines = with_the_op(["`weft.ops.relu`; with `inplace` the result is written into `input`."])
+    assert lines[0] == inspect.getdoc(weft.relu).partition("\n")[0]
+    assert lines[2] == "With `inplace` the result is written into `input`."
+    assert "Args:" in lines
+
+
+def test_other_docstrings_are_not_touched() -> None:
+    assert with_the_op(["As `weft.ops.relu`."]) == ["As `weft.ops.relu`."]
+    assert with_the_op([]) == []
+
+
+def test_a_signature_says_inplace_where_the_function_takes_it() -> None:
+    functional = weft.nn.functional
+    assert with_inplace("(input)", functional.relu) == "(input, inplace=False)"
+    assert with_inplace("(input, dim)", functional.softmax) == "(input, dim)"
+
+
+def test_signatures_read_as_written() -> None:
+    assert readable("(a: ~typing.Any = <factory>)") == "(a: Any = ...)"
+
+
+def test_private_parts_of_a_class_are_told_from_public_bases() -> None:
+    assert all(is_part(base) for base in weft.nn.Module.__bases__)
+    assert not is_part(weft.nn.Module)
+    assert not is_part(object)
