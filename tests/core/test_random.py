@@ -215,6 +215,18 @@ def test_randint_is_even_over_its_range():
     assert chi_square < 38.3  # chance exceeds it once in a million, for 6 degrees of freedom
 
 
+def test_randint_takes_its_bounds_in_each_of_pytorchs_ways():
+    def drawn(*args, **named):
+        return weft.randint(*args, generator=weft.Generator(3), **named).tolist()
+
+    wanted = drawn(0, 10, (4,))
+    assert drawn(10, (4,)) == wanted
+    assert drawn(10, size=(4,)) == wanted
+    assert drawn(high=10, size=(4,)) == wanted
+    with pytest.raises(TypeError, match=r"randint: expected a size, as in weft.randint\(10, "):
+        weft.randint(10)
+
+
 def test_randint_reaches_the_ends_of_int64():
     wide = weft.randint(-(2**63), 2**63 - 1, (1000,), generator=weft.Generator(7)).numpy()
     assert wide.min() < -(2**62)

@@ -62,6 +62,14 @@ if TYPE_CHECKING:
 #: Subpackages that load when first used.
 _LAZY = ("io", "nn")
 
+#: Where something is that PyTorch has at its top level and weft has elsewhere.
+_ELSEWHERE = {
+    "load": "weft.io.load_safetensors and weft.io.load_pytorch read weights",
+    "save": "weft.io.save_safetensors writes weights",
+    "FloatTensor": "weft.tensor(data, dtype=weft.float32) makes one",
+    "LongTensor": "weft.tensor(data, dtype=weft.int64) makes one",
+}
+
 half, double, long = float16, float64, int64
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
@@ -152,7 +160,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"weft.{name}")
     from weft._core.errors import did_you_mean
 
-    raise AttributeError(f"module 'weft' has no attribute {name!r}{did_you_mean(name, __all__)}")
+    hint = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else did_you_mean(name, __all__)
+    raise AttributeError(f"module 'weft' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

@@ -21,5 +21,6 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of ``choices``, or an empty string."""
     import difflib  # only who misspells a name pays for it
 
-    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    # below 0.7 come words of other meanings: 'ravel' for 'save', 'tensor' for 'norm'
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""

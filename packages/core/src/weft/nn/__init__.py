@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from weft.nn import functional, init
 from weft.nn._hooks import RemovableHandle
 from weft.nn._state import consume_prefix_in_state_dict_if_present
@@ -204,3 +206,12 @@ __all__ = [
     "register_module_forward_hook",
     "register_module_forward_pre_hook",
 ]
+
+if not TYPE_CHECKING:  # or a checker would take every name
+
+    def __getattr__(name):
+        """Say which name is near a misspelt one."""
+        from weft._core.errors import did_you_mean
+
+        hint = did_you_mean(name, __all__)
+        raise AttributeError(f"module 'weft.nn' has no attribute {name!r}{hint}")

@@ -139,6 +139,10 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
             f"tensor: the nested sequences are ragged; every one at the same depth must have the "
             f"same length ({error})"
         ) from None
+    if array_.dtype == object and array_.size and all(type(v) is int for v in array_.flat):
+        raise OverflowError(
+            f"tensor: {max(array_.flat, key=abs)} fits no integer dtype; write it as a float"
+        )
     if array_.dtype == object or array_.dtype.kind not in "biufc":
         raise TypeError(f"tensor: expected numbers, got {type(data).__name__} {str(data)[:60]!r}")
     wanted = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)

@@ -122,7 +122,7 @@ def randn(
     random=True,
 )
 def randint(
-    low: int,
+    low: Any = 0,
     high: Any = None,
     size: Any = None,
     *,
@@ -134,8 +134,8 @@ def randint(
     """Whole numbers from low up to but not including high, all equally likely.
 
     Args:
-        low: the least; if only two arguments are given, high, and low is 0.
-        high: the end.
+        low: the least; if no high is given, this is high, and low is 0.
+        high: the end. ``randint(high, size)`` takes the shape as its second argument.
         size: the shape.
         generator: where to draw from; the default generator if None.
         dtype: the dtype; int64 if None.
@@ -147,9 +147,14 @@ def randint(
 
     Raises:
         ValueError: high is not above low.
+        TypeError: there is no high or no size.
     """
-    if size is None:
+    if size is None:  # randint(high, size)
         low, high, size = 0, low, high
+    elif high is None:  # randint(high, size=size)
+        low, high = 0, low
+    if size is None:
+        raise TypeError(f"randint: expected a size, as in weft.randint({high}, (2, 3)), got None")
     if high <= low:
         raise ValueError(f"randint: high must be above low, got low={low}, high={high}")
     shape = _shape("randint", (size,))
