@@ -186,3 +186,9 @@ def test_the_default_dtype_is_used_by_data_factories_and_scalars():
 def test_the_default_dtype_must_be_floating(wrong):
     with pytest.raises(weft.DTypeError, match="set_default_dtype: expected a floating dtype"):
         weft.set_default_dtype(wrong)
+
+
+def test_to_takes_non_blocking_as_pytorchs_callers_pass_it():
+    x = weft.ones(2)
+    assert x.to("cpu", non_blocking=True) is x
+    assert x.to("cpu", weft.float64, non_blocking=True).dtype is weft.float64

@@ -25,6 +25,8 @@ import weft
         (lambda: weft.ones(2).shpae, AttributeError, "Tensor has no attribute 'shpae'; did you"),
         (lambda: weft.sofmax, AttributeError, "module 'weft' has no attribute 'sofmax'; did you"),
         (lambda: weft.nn.Linaer, AttributeError, "module 'weft.nn' has .* did you mean 'Linear'"),
+        (lambda: weft.nn.functional.nll_loss(weft.ones(1, 3), weft.tensor([3])), IndexError,
+         r"nll_loss: target must hold classes from 0 to 2 .*ignore_index \(-100\).*index 3"),
         (lambda: weft.load, AttributeError, "'load'; weft.io.load_safetensors and weft.io.load_py"),
         (lambda: weft.ones(2, device="cdua"), ValueError, "got 'cdua'; did you mean 'cuda'"),
         (lambda: weft.device("cpu:x"), ValueError, "expected one of cpu, cuda, meta or 'cuda:N'"),

@@ -16,7 +16,12 @@ from weft.ops import complex as complex_parts
 
 
 def to(
-    self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
 ) -> Tensor:
     """Return the tensor with another dtype or on another device; itself if nothing changes.
 
@@ -24,6 +29,7 @@ def to(
         args: a dtype, a device, or a tensor to be like, in PyTorch's order.
         dtype: the dtype wanted.
         device: the device wanted.
+        non_blocking: taken for PyTorch's callers; the copy is finished on return either way.
         copy: whether to copy in any case.
 
     Raises:
@@ -81,6 +87,7 @@ def _new(make: Any) -> Any:
 
 
 def _imag(self: Tensor) -> Tensor:
+    """Return the imaginary part of a complex tensor."""
     if not self.dtype.is_complex:
         raise DTypeError(f"imag: expected a complex tensor, got {self.dtype}")
     return complex_parts.real(self * -1j)

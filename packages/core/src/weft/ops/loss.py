@@ -278,7 +278,13 @@ def _nll(
     at = _class_dim(name, input, target)
     counted = target != ignore_index
     safe = where(counted, target, 0)
-    loss = -picked(input, safe.unsqueeze(at), dim=at).squeeze(at)
+    try:
+        loss = -picked(input, safe.unsqueeze(at), dim=at).squeeze(at)
+    except IndexError as error:
+        raise IndexError(
+            f"{name}: target must hold classes from 0 to {input.shape[at] - 1} (input.shape == "
+            f"{tuple(input.shape)}) or ignore_index ({ignore_index}); {error}"
+        ) from error
     factor = counted.to(input.dtype)
     if weight is not None:
         factor = factor * getitem(weight, safe)
