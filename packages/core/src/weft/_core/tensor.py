@@ -35,10 +35,10 @@ class Extra:
 class Tensor:
     """An n-dimensional array of one dtype that records how it was computed.
 
-    Ops make tensors through ``Tensor.__new__`` and set all four slots themselves; people call
-    :func:`weft.tensor`.
+    Make one with :func:`weft.tensor` or another function of creation.
     """
 
+    # Ops make tensors through Tensor.__new__ and set all four slots themselves.
     __slots__ = ("__weakref__", "_data", "_extra", "_node", "_version")
 
     _data: Any  # an array; an Aval on the meta device; a transform's boxed value

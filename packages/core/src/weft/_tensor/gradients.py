@@ -36,6 +36,7 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
 
 
 def _requires_grad(self: Tensor) -> bool:
+    """Whether ops on this tensor are recorded for a backward pass; may be set on a leaf."""
     return self._node is not None
 
 
@@ -44,10 +45,12 @@ def _set_requires_grad(self: Tensor, value: bool) -> None:
 
 
 def is_leaf(self: Tensor) -> bool:
+    """Whether no recorded op computed this tensor: the gradients of leaves are kept."""
     return self._node is None or isinstance(self._node, Leaf)
 
 
 def _grad(self: Tensor) -> Tensor | None:
+    """Return the gradient that backward passes have added up, or None; may be set."""
     return None if self._extra is None else self._extra.grad
 
 
@@ -64,6 +67,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
 
 
 def _grad_fn(self: Tensor) -> Any:
+    """Return the record of the op that computed this tensor, or None."""
     return None if isinstance(self._node, Leaf) else self._node
 
 
@@ -139,6 +143,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], No
 
 
 def _retains_grad(self: Tensor) -> bool:
+    """Whether `retain_grad` was called on this tensor, which is no leaf."""
     return self._extra is not None and self._extra.retains_grad
 
 

@@ -12,14 +12,17 @@ from weft.ops import shape as shapes
 
 
 def shape(self: Tensor) -> Size:
+    """Return the length of each dim; a tuple."""
     return Size(self._data.shape)
 
 
 def dtype(self: Tensor) -> dtypes.dtype:
+    """Return the dtype of the elements."""
     return dtypes.of(self._data.dtype)
 
 
 def ndim(self: Tensor) -> int:
+    """Return the number of dims."""
     return len(self._data.shape)
 
 
@@ -36,6 +39,11 @@ def numel(self: Tensor) -> int:
 def element_size(self: Tensor) -> int:
     """Return the bytes of one element."""
     return dtype(self).itemsize
+
+
+def nbytes(self: Tensor) -> int:
+    """Return the bytes of all elements together."""
+    return numel(self) * element_size(self)
 
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
@@ -68,10 +76,12 @@ def is_complex(self: Tensor) -> bool:
 
 
 def _matrix_transposed(self: Tensor) -> Tensor:
+    """Return a view with the last two dims swapped."""
     return shapes.transpose(self, -2, -1)
 
 
 def _transposed(self: Tensor) -> Tensor:
+    """Return a view with the dims in reverse order."""
     return shapes.transposed(self, tuple(reversed(range(self.ndim))))
 
 
@@ -91,7 +101,7 @@ PROPERTIES: dict[str, Any] = {
     "dtype": dtype,
     "itemsize": element_size,
     "mT": _matrix_transposed,
-    "nbytes": lambda self: numel(self) * element_size(self),
+    "nbytes": nbytes,
     "ndim": ndim,
     "shape": shape,
 }

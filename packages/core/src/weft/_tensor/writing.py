@@ -46,6 +46,7 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
 
 
 def _get_data(self: Tensor) -> Tensor:
+    """Return a tensor over the same memory that records nothing; may be set."""
     out = wrap(self._data)
     out._version = version_of(self)
     return out

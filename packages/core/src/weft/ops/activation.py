@@ -258,7 +258,7 @@ def selu(input: Tensor) -> Tensor:
 
 @composite(samples=_BOTH[:3], namespaces=_F)
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """Continuously differentiable exponential linear unit.
+    """The element if positive, else alpha (exp(x / alpha) - 1): differentiable at 0 for any alpha.
 
     Args:
         input: (...), real.
@@ -266,6 +266,8 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
     Returns:
         Tensor: (...).
+
+    Source: Barron, arXiv:1704.07483.
     """
     return elu(input / alpha, 1.0) * alpha
 
