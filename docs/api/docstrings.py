@@ -1,7 +1,7 @@
 """A Sphinx extension: our docstrings are plain text with `code`, and this makes them its markup.
 
 It also leaves out of the page of Tensor the methods that are ops: each op has its entry on the page
-of its module, where its methods are named.
+of its module, where its methods are named. The forms that write in place are named together.
 
 A function of `weft.nn.functional` that only adds `inplace` to an op says so in one line that names
 the op; here it is shown with the op's own description.
@@ -79,12 +79,28 @@ def with_the_op(lines: list[str]) -> list[str]:
 
 
 def _process(app: Any, what: str, name: str, subject: Any, options: Any, lines: list[str]) -> None:
+    if name == "weft.Tensor":
+        lines += in_place_forms(subject)
     lines[:] = as_restructured_text(with_the_op(lines))
 
 
 def _skip(app: Any, what: str, name: str, subject: Any, skip: bool, options: Any) -> bool | None:
     is_op = str(getattr(subject, "__module__", "")).startswith("weft.ops.")
-    return True if what == "class" and is_op else None
+    if what != "class":
+        return None
+    return True if is_op or is_in_place_form(name, subject) else None
+
+
+def is_in_place_form(name: str, subject: Any) -> bool:
+    """Whether a method is an op's form that writes into self, such as `add_`."""
+    return name.endswith("_") and (inspect.getdoc(subject) or "").startswith("In-place form of ")
+
+
+def in_place_forms(tensor: type) -> list[str]:
+    """Return lines that name the in-place forms together: each has only its op to say of it."""
+    found = [name for name, method in vars(tensor).items() if is_in_place_form(name, method)]
+    names = ", ".join(f"`{name}`" for name in sorted(found))
+    return ["", f"Ops that also write into the tensor itself: {names}.", ""]
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -13,7 +13,7 @@ import pytest
 
 import weft
 import weft.nn.functional
-from docs.api.docstrings import as_restructured_text, with_the_op
+from docs.api.docstrings import as_restructured_text, in_place_forms, with_the_op
 from docs.api.signatures import is_part, readable, with_inplace
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "api"
@@ -105,3 +105,15 @@ def test_private_parts_of_a_class_are_told_from_public_bases() -> None:
     assert all(is_part(base) for base in weft.nn.Module.__bases__)
     assert not is_part(weft.nn.Module)
     assert not is_part(object)
+
+
+def test_every_attribute_of_a_tensor_has_a_docstring() -> None:
+    members = vars(weft.Tensor).items()
+    bare = [name for name, one in members if not name.startswith("_") and not inspect.getdoc(one)]
+    assert bare == []
+
+
+def test_forms_that_write_in_place_are_named_together() -> None:
+    text = " ".join(in_place_forms(weft.Tensor))
+    assert "`add_`" in text
+    assert "`requires_grad_`" not in text
