@@ -56,7 +56,7 @@ def _matrix(loaded: Any) -> str:
     lines = [
         _BY, "", title, "=" * len(title), "",
         "Every op record, its family, and what it has. A rule that is absent says why.", "",
-        ".. list-table::", "   :header-rows: 1", "",
+        ".. list-table::", "   :header-rows: 1", "   :widths: 15 12 18 45 10", "",
         "   * - op", "     - family", "     - defined in", "     - gradient", "     - batching",
     ]  # fmt: skip
     for name, op in sorted(loaded.ops.items()):
