@@ -470,3 +470,23 @@ def test_losses_refuse_shapes_that_would_broadcast() -> None:
             loss(weft.ones(3), weft.ones(3, 1))
     with pytest.raises(ValueError, match=r"delta must be positive, got 0"):
         nn.HuberLoss(delta=0)(weft.ones(3), weft.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Conv2d(3, 4, 3), (0, 4, 6, 6)),
+        (nn.Conv2d(3, 4, 1), (0, 4, 8, 8)),
+        (nn.Conv2d(3, 3, 3, groups=3), (0, 3, 6, 6)),
+        (nn.MaxPool2d(2), (0, 3, 4, 4)),
+        (nn.AdaptiveMaxPool2d(2), (0, 3, 2, 2)),
+        (nn.AvgPool2d(2), (0, 3, 4, 4)),
+    ],
+)
+def test_an_empty_batch_goes_through_forward_and_backward(layer, shape):
+    x = weft.zeros(0, 3, 8, 8, requires_grad=True)
+    out = layer(x)
+    out.sum().backward()
+    assert tuple(out.shape) == shape
+    assert tuple(x.grad.shape) == (0, 3, 8, 8)
+    assert all(not p.grad.any() for p in layer.parameters())

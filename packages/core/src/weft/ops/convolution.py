@@ -157,7 +157,7 @@ def convolution(
     if c_group == 1 and o == groups:
         return _depthwise(xp, x, w, out, stride, dilation)
     if math.prod(kernel) == 1 and groups == 1 and all(s == 1 for s in stride):
-        flat = xp.matmul(w.reshape(o, c_group), x.reshape(n, c_group, -1))
+        flat = xp.matmul(w.reshape(o, c_group), x.reshape(n, c_group, math.prod(out)))
         return flat.reshape(n, o, *out)
     columns = _columns(xp, x, kernel, out, stride, dilation, groups)
     rows = w.reshape(groups, o // groups, -1)
@@ -261,7 +261,8 @@ def convolution_input(
     result = xp.zeros((n, c, *total), xp.result_type(g, w))
     # one product for all taps: (N, groups, C / groups * taps, prod(out))
     rows = w.reshape(groups, o // groups, c_group * math.prod(kernel)).swapaxes(-1, -2)
-    products = xp.matmul(rows, g.reshape(n, groups, o // groups, -1))
+    # every length is spelled out: -1 has no meaning in an empty batch
+    products = xp.matmul(rows, g.reshape(n, groups, o // groups, math.prod(g.shape[2:])))
     products = products.reshape(n, c, math.prod(kernel), *out)
     for i, (_, region) in enumerate(_taps(kernel, out, stride, dilation)):
         result[(*_ALL, *region)] += products[:, :, i]
@@ -319,7 +320,7 @@ def convolution_weight(
     out = g.shape[2:]
     x = _padded(xp, x, padding)
     columns = _columns(xp, x, kernel, out, stride, dilation, groups)
-    rows = g.reshape(n, groups, o // groups, -1)
+    rows = g.reshape(n, groups, o // groups, math.prod(g.shape[2:]))
     return xp.matmul(rows, columns.swapaxes(-1, -2)).sum(axis=0).reshape(shape)
 
 

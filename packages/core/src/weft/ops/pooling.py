@@ -177,14 +177,18 @@ def adaptive_places(xp: Any, x: Any, *, sizes: Ints) -> Any:
     spans = [_adaptive_spans(n, parts) for n, parts in zip(spatial, sizes, strict=True)]
     for cell in itertools.product(*map(range, sizes)):
         region = tuple(slice(*spans[dim][i]) for dim, i in enumerate(cell))
-        best = x[(..., *region)].reshape(*lead, -1).argmax(axis=-1)
-        where[(..., *cell)] = numbers[region].reshape(-1)[best]
+        inside = numbers[region].reshape(-1)
+        best = x[(..., *region)].reshape(*lead, len(inside)).argmax(axis=-1)
+        where[(..., *cell)] = inside[best]
     return where
 
 
 def _at_places(input: Tensor, places: Tensor, count: int) -> Tensor:
     lead = tuple(input.shape)[: input.ndim - count]
-    values = picked(input.reshape((*lead, -1)), places.reshape((*lead, -1)), dim=len(lead))
+    flat, chosen = (
+        t.reshape((*lead, math.prod(tuple(t.shape)[len(lead) :]))) for t in (input, places)
+    )  # not -1, which has no meaning in an empty batch
+    values = picked(flat, chosen, dim=len(lead))
     return values.reshape(tuple(places.shape))
 
 
