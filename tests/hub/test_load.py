@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import pickle
 import struct
@@ -62,6 +63,17 @@ def test_two_loads_share_no_memory(stage: Stage) -> None:
         first.weight[...] = 9.0
     assert second.weight.tolist() == [[1.0, 1.0]]
     assert stage.hub().load("a/line").weight.tolist() == [[1.0, 1.0]]
+
+
+def test_a_deep_copy_of_a_model_shares_its_card_and_not_its_numbers(stage: Stage) -> None:
+    stage.entry("a/line", line_weights((2.0, -1.0), 0.5), preprocess={"scale": 10.0})
+    model = stage.hub().load("a/line")
+    copied = copy.deepcopy(model)
+    assert copied.card is model.card
+    with weft.no_grad():
+        copied.weight.zero_()
+    assert model(weft.tensor([3.0, 4.0])).tolist() == [2.5]
+    assert copied(weft.tensor([3.0, 4.0])).tolist() == [0.5]
 
 
 def test_a_loaded_model_can_be_trained_and_the_cache_stays_as_it_was(stage: Stage) -> None:

@@ -79,6 +79,10 @@ class Card:
     text: str = field(repr=False)
     folder: Path = field(repr=False)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Card:
+        """Return the card itself: it never changes, and a copy of a model goes on sharing it."""
+        return self
+
     @property
     def size(self) -> int:
         """Return how many bytes the files have together."""
