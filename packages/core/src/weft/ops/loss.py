@@ -48,7 +48,7 @@ _PAIR_ERRORS = (
 
 @composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Squared difference.
+    """Squared difference: (input - target)^2.
 
     Args:
         input: (...).
@@ -67,7 +67,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 @composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Absolute difference.
+    """Absolute difference: |input - target|.
 
     Args:
         input: (...).
@@ -120,6 +120,8 @@ def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
 ) -> Tensor:
     """Half the squared difference up to a distance, then linear with slope delta.
+
+    d^2 / 2 where d = |input - target| is below delta, else delta (d - delta / 2).
 
     Args:
         input: (...).
@@ -195,6 +197,8 @@ def binary_cross_entropy(
 ) -> Tensor:
     """Cross-entropy of yes-or-no answers, from probabilities.
 
+    -(target log(input) + (1 - target) log(1 - input)), times weight.
+
     Args:
         input: (...), in [0, 1]; logarithms are kept above -100, as in PyTorch.
         target: (...), in [0, 1].
@@ -225,6 +229,8 @@ def kl_div(
     input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
     """Kullback-Leibler divergence of a target from log-probabilities.
+
+    target (log(target) - input), and 0 where target is 0.
 
     Args:
         input: (N, ...), log-probabilities.
@@ -362,6 +368,10 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """Cross-entropy of classes, from logits.
+
+    -weight[target] log_softmax(input)[target] for class numbers; for probabilities the sum over
+    the classes of -weight target log_softmax(input). The mean divides class numbers' losses by
+    the sum of their weights.
 
     Args:
         input: (N, C, ...) or (C,), logits.
