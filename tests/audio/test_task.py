@@ -136,3 +136,15 @@ def test_a_sample_that_is_not_finite_is_named_with_its_place(value: float, tmp_p
     save(tmp_path / "bad.wav", samples.unsqueeze(0), 4_000, encoding="PCM_F", bits_per_sample=32)
     with pytest.raises(ValueError, match=r"bad\.wav: 1 of 8000 samples"):
         voice_activity_detection.run(Loudness(), tmp_path / "bad.wav")
+
+
+@pytest.mark.parametrize(
+    ("source", "got"),
+    [
+        (weft.zeros(400, dtype=weft.int16), "weft.int16"),
+        ((np.zeros(400), 4_000), "ndarray"),
+    ],
+)
+def test_a_waveform_of_integers_or_of_another_library_is_refused(source, got):
+    with pytest.raises(TypeError, match=rf"floating weft\.Tensor .* got {got}"):
+        voice_activity_detection.run(Loudness(), source)

@@ -130,6 +130,14 @@ def _mono(source: Recording, rate: int) -> weft.Tensor:
         waveform, source_rate = source
     else:
         waveform, source_rate = io.load(source)
+    if not isinstance(waveform, weft.Tensor) or not waveform.dtype.is_floating_point:
+        # Integer samples would count as amplitudes of thousands, and silence as speech.
+        kind = waveform.dtype if isinstance(waveform, weft.Tensor) else type(waveform).__name__
+        raise TypeError(
+            "voice-activity-detection: expects a waveform as a floating weft.Tensor with amplitude "
+            f"in [-1, 1], got {kind}; weft.from_numpy takes arrays, and 16-bit integers are "
+            "divided by 32768"
+        )
     if waveform.ndim == 2:
         waveform = waveform.mean(dim=0)
     if waveform.ndim != 1:
