@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -231,6 +233,16 @@ def test_a_folder_that_pip_removes_while_it_is_watched_is_no_error(
     assert pip_source._largest_wheel(tmp_path) == 5
     monkeypatch.setattr(os, "scandir", vanishing(scandir))
     assert pip_source._largest_wheel(tmp_path) == 5
+
+
+def test_a_full_disk_is_told_from_an_index_that_fails(
+    stage_pip: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"pip:not-there==1.0/x?sha256={'0' * 64}&size=1000"
+    stage_pip.entry("a/line", line_weights(), sources=[uri])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=999))
+    with pytest.raises(weft_hub.CacheError, match=r"of the 1000 bytes .* only 999 are free"):
+        stage_pip.hub().download("a/line")
 
 
 @pytest.mark.parametrize(

