@@ -1,4 +1,4 @@
-"""weft: tensors on CPU and GPU with tape autograd, PyTorch's habits without its weight."""
+"""weft: tensors with tape autograd, PyTorch's habits without its weight."""
 
 import math
 from typing import TYPE_CHECKING, Any, TypeGuard
