@@ -107,9 +107,18 @@ def true_divide(xp: Any, x: Any, y: Any) -> Any:
     return xp.true_divide(x, y)
 
 
+def _divisible(name: str, x: Any, y: Any) -> None:
+    """Refuse to divide integers by 0, for which NumPy gives 0; floats give inf or NaN."""
+    if hasattr(y, "dtype") and y.dtype.kind in "iu" and x.size and not y.all():
+        raise ZeroDivisionError(f"{name}: an integer cannot be divided by 0; use floats for inf")
+
+
 @elementwise(
     partials=[lambda g, out, x, y: g * 0, lambda g, out, x, y: g * 0],
     samples=uniforms((0.1, 0.4), (0.5, 3)),
+    errors=(
+        ErrorSample(integers(2), integers(2, low=0, high=1), error=ZeroDivisionError, match="by 0"),
+    ),
     methods=("floor_divide",),
 )
 def floor_divide(xp: Any, x: Any, y: Any) -> Any:
@@ -121,7 +130,11 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...), of the promoted dtype. The gradient is 0: it is piecewise constant.
+
+    Raises:
+        ZeroDivisionError: integers are divided by 0.
     """
+    _divisible("floor_divide", x, y)
     return xp.floor_divide(x, y)
 
 
@@ -140,7 +153,11 @@ def remainder(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...).
+
+    Raises:
+        ZeroDivisionError: integers are divided by 0.
     """
+    _divisible("remainder", x, y)
     return xp.remainder(x, y)
 
 
@@ -158,7 +175,11 @@ def fmod(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...).
+
+    Raises:
+        ZeroDivisionError: integers are divided by 0.
     """
+    _divisible("fmod", x, y)
     return xp.fmod(x, y)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend import ndarray
 from weft._core import catalogue
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -189,7 +190,10 @@ def _log_above(p: Tensor) -> Tensor:
 
 @composite(
     samples=(Sample(array(2, 3, low=0.1, high=0.9), array(2, 3, low=0.0)),),
-    errors=_PAIR_ERRORS[:1],
+    errors=(
+        _PAIR_ERRORS[0],
+        ErrorSample(array(3, low=1.5, high=2.0), array(3), error=ValueError, match=r"in \[0, 1\]"),
+    ),
     namespaces=_F,
 )
 def binary_cross_entropy(
@@ -210,8 +214,15 @@ def binary_cross_entropy(
 
     Raises:
         ShapeError: the shapes differ.
+        ValueError: an input is no probability.
     """
     _same_shape("binary_cross_entropy", input, target)
+    data = input._data
+    if type(data) is ndarray and data.size and not (data.min() >= 0 and data.max() <= 1):
+        raise ValueError(
+            f"binary_cross_entropy: input must be probabilities in [0, 1], got values from "
+            f"{data.min()} to {data.max()}; for logits use binary_cross_entropy_with_logits"
+        )
     yes, no = _log_above(input), _log_above(1 - input)
     loss = -(target * yes + (1 - target) * no)
     return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
