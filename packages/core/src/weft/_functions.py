@@ -41,10 +41,6 @@ from weft.ops.combined import (
 )
 from weft.ops.comparison import (
     allclose,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    bitwise_xor,
     eq,
     equal,
     ge,
@@ -54,10 +50,6 @@ from weft.ops.comparison import (
     isinf,
     isnan,
     le,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
     lt,
     masked_fill,
     maximum,
@@ -124,6 +116,16 @@ from weft.ops.joining import (
     stack,
     unbind,
 )
+from weft.ops.logic import (
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+)
 from weft.ops.masking import (
     masked_select,
     nonzero,
@@ -182,9 +184,7 @@ from weft.ops.rounding import (
     trunc,
 )
 from weft.ops.shape import (
-    as_strided,
     flatten,
-    flip,
     movedim,
     permute,
     ravel,
@@ -208,6 +208,10 @@ from weft.ops.special import (
     erf,
     erfc,
     erfinv,
+)
+from weft.ops.strides import (
+    as_strided,
+    flip,
 )
 from weft.ops.triangles import (
     tril,

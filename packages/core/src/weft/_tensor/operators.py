@@ -8,7 +8,7 @@ from weft._backend import ndarray, np
 from weft._core import catalogue
 from weft._core.inplace import compute, inplace, write
 from weft._core.tensor import Tensor, wrap
-from weft.ops import arithmetic, comparison
+from weft.ops import arithmetic, comparison, logic
 from weft.ops.families.elementwise import declining
 from weft.ops.matmul import matmul
 
@@ -73,9 +73,9 @@ _OPERATORS = {
     "mod": arithmetic.remainder,
     "pow": arithmetic.power,
     "matmul": matmul,
-    "and": comparison.bitwise_and,
-    "or": comparison.bitwise_or,
-    "xor": comparison.bitwise_xor,
+    "and": logic.bitwise_and,
+    "or": logic.bitwise_or,
+    "xor": logic.bitwise_xor,
 }
 _COMPARISONS = {name: getattr(comparison, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
 
@@ -83,7 +83,7 @@ _COMPARISONS = {name: getattr(comparison, name) for name in ("eq", "ne", "lt", "
 METHODS: dict[str, Any] = {
     "__abs__": arithmetic.abs,
     "__hash__": object.__hash__,
-    "__invert__": comparison.bitwise_not,
+    "__invert__": logic.bitwise_not,
     "__neg__": arithmetic.neg,
     **{f"__{name}__": declining(function) for name, function in _COMPARISONS.items()},
     **{f"__{name}__": declining(function) for name, function in _OPERATORS.items()},

@@ -59,10 +59,6 @@ from weft.ops.combined import (
 )
 from weft.ops.comparison import (
     allclose,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    bitwise_xor,
     eq,
     equal,
     ge,
@@ -72,10 +68,6 @@ from weft.ops.comparison import (
     isinf,
     isnan,
     le,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
     lt,
     masked_fill,
     maximum,
@@ -141,6 +133,16 @@ from weft.ops.joining import (
     split,
     stack,
     unbind,
+)
+from weft.ops.logic import (
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
 )
 from weft.ops.lookup import (
     embedding,
@@ -238,9 +240,7 @@ from weft.ops.rounding import (
     trunc,
 )
 from weft.ops.shape import (
-    as_strided,
     flatten,
-    flip,
     movedim,
     permute,
     ravel,
@@ -264,6 +264,10 @@ from weft.ops.special import (
     erf,
     erfc,
     erfinv,
+)
+from weft.ops.strides import (
+    as_strided,
+    flip,
 )
 from weft.ops.triangles import (
     tril,

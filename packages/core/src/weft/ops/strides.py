@@ -1,0 +1,248 @@
+"""Views by strides, sliding windows, and dims reversed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._core.aval import Aval
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
+from weft._core.tensor import Tensor
+from weft.ops.families.batching import shift_dims, with_params
+from weft.ops.families.composite import composite
+from weft.ops.families.linear import linear
+from weft.ops.shape import reshape
+
+
+@linear(
+    shape=lambda x, *, dims: x,
+    transpose=lambda g, x, *, dims: flipped(g, dims),
+    batch=with_params("flipped", shift_dims("dims")),
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(2, 3), (0,)), Sample(array(3), (0,))),
+)
+def flipped(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
+    """Reverse the order of elements along canonical dims.
+
+    Args:
+        input: a tensor.
+        dims: the dims to reverse, as non-negative ints.
+
+    Returns:
+        Tensor: of input's shape, a copy.
+    """
+    return xp.flip(x, dims).copy()
+
+
+@composite(
+    samples=(Sample(array(2, 3), (0, -1)), Sample(array(3), 0), Sample(array(2, 3), 0, 1)),
+    errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
+)
+def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
+    """Reverse the order of elements along dims.
+
+    Args:
+        input: a tensor.
+        args: the dims to reverse, as ints or one tuple.
+        dims: the same by name.
+
+    Returns:
+        Tensor: of input's shape, a copy as in PyTorch.
+
+    Raises:
+        IndexError: a dim is out of range.
+    """
+    if dims is None:
+        dims = args[0] if len(args) == 1 else args
+    out: Tensor = flipped(input, dims=canonical_dims("flip", dims, input.ndim))
+    return out
+
+
+def _strided_places(size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:
+    """Return for each element of a strided view which element of the memory it is."""
+    from weft.ops.creation import arange
+
+    places = arange(1) + offset
+    for n, step in zip(size, stride, strict=True):
+        places = places.unsqueeze(-1) + arange(n) * step
+    return reshape(places, size)
+
+
+def _strided_shape(x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
+    """Check the bounds: the one place that keeps a view inside the memory."""
+    count = math.prod(x.shape)
+    last = storage_offset + sum(
+        (n - 1) * step for n, step in zip(size, stride, strict=True) if n > 0
+    )
+    empty = any(n == 0 for n in size)
+    if min(*size, *stride, storage_offset, 0) < 0 or not (empty or last < count):
+        raise ShapeError(
+            f"as_strided: size {size} with stride {stride} from element {storage_offset} reaches "
+            f"element {last}, but the tensor has {count} (shape {x.shape}); all must be at least 0"
+        )
+    return x.like(shape=size)
+
+
+def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
+    from weft.ops.gathering import scatter_into_zeros
+
+    count = math.prod(x.shape)
+    places = reshape(_strided_places(size, stride, storage_offset), -1)
+    flat = scatter_into_zeros(reshape(g, -1), places, dim=0, length=count, shape=(count,))
+    return reshape(flat, x.shape)
+
+
+def _strided_canonical(input: Any, size: Any, stride: Any, storage_offset: int) -> dict[str, Any]:
+    lengths, steps = shape_tuple("as_strided", size), shape_tuple("as_strided", stride)
+    if len(lengths) != len(steps):
+        raise ShapeError(f"as_strided: size {lengths} and stride {steps} must be as many numbers")
+    if not input.is_contiguous():
+        raise ShapeError(
+            f"as_strided: expected a contiguous tensor, got shape {tuple(input.shape)} with "
+            f"strides {input.stride()}; call .contiguous() first"
+        )
+    return {"size": lengths, "stride": steps, "storage_offset": int(storage_offset)}
+
+
+@linear(
+    shape=_strided_shape,
+    transpose=_strided_back,
+    canonical=_strided_canonical,
+    is_view=True,
+    samples=(
+        Sample(array(6), (2, 2), (3, 1), 1),
+        Sample(array(2, 3), (2, 2), (1, 1)),
+        Sample(array(3), (), ()),
+    ),
+    errors=(
+        ErrorSample(array(6), (2, 3), (3, 1), 1, error=ShapeError, match="reaches element 6"),
+        ErrorSample(array(6), (2,), (1, 1), error=ShapeError, match="as many numbers"),
+        ErrorSample(array(6), (2,), (-1,), 3, error=ShapeError, match="at least 0"),
+    ),
+)
+def as_strided(
+    xp: Any,
+    x: Any,
+    *,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    storage_offset: int = 0,
+) -> Any:
+    """View contiguous memory with any lengths and strides, within its bounds.
+
+    Args:
+        input: (...), contiguous.
+        size: the shape wanted.
+        stride: how many elements apart neighbours are, for each dim; not negative.
+        storage_offset: the element that comes first, counted from input's first. (PyTorch counts
+            from the start of the storage, which for a whole tensor is the same.)
+
+    Returns:
+        Tensor: (*size), a view; elements may appear several times.
+
+    Raises:
+        ShapeError: the view would leave the memory, or input is not contiguous.
+    """
+    # the bounds: nothing below this line knows where the memory ends
+    _strided_shape(Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset)
+    flat = x.reshape(-1)[storage_offset:]
+    steps = tuple(step * x.itemsize for step in stride)
+    return xp.lib.stride_tricks.as_strided(flat, size, steps)
+
+
+def _unfold_shape(x: Any, *, dimension: int, size: int, step: int) -> Any:
+    length = x.shape[dimension] if x.shape else 1
+    if size < 0 or size > length or step < 1:
+        raise ShapeError(
+            f"unfold: windows of {size} every {step} do not fit dim {dimension} of length "
+            f"{length}; size must be at most the length and step positive"
+        )
+    shape = list(x.shape)
+    shape[dimension] = (length - size) // step + 1
+    return x.like(shape=(*shape, size))
+
+
+def _unfold_back(g: Any, x: Any, *, dimension: int, size: int, step: int) -> Any:
+    return fold_windows(g, length=x.shape[dimension], dimension=dimension, size=size, step=step)
+
+
+def _unfold_canonical(input: Any, dimension: int, size: int, step: int) -> dict[str, Any]:
+    at = canonical_dim("unfold", dimension, input.ndim)
+    return {"dimension": at, "size": size, "step": step}
+
+
+def _next_dimension(size: int, params: dict[str, Any]) -> dict[str, Any]:
+    return {**params, "dimension": params["dimension"] + 1}
+
+
+@linear(
+    shape=_unfold_shape,
+    transpose=_unfold_back,
+    batch=with_params("unfold", _next_dimension),
+    canonical=_unfold_canonical,
+    is_view=True,
+    namespaces=(),
+    methods=("unfold",),
+    samples=(Sample(array(7), 0, 3, 2), Sample(array(2, 5), 1, 2, 1), Sample(array(4, 2), 0, 4, 3)),
+    errors=(
+        ErrorSample(array(3), 0, 4, 1, error=ShapeError, match="do not fit dim 0 of length 3"),
+    ),
+)
+def unfold(xp: Any, x: Any, *, dimension: int, size: int, step: int) -> Any:
+    """View sliding windows along a dim as a new last dim.
+
+    Args:
+        input: (..., n, ...).
+        dimension: the dim to slide along.
+        size: the length of a window.
+        step: from one window to the next.
+
+    Returns:
+        Tensor: (..., (n - size) // step + 1, ..., size), a view.
+
+    Raises:
+        ShapeError: a window is longer than the dim.
+    """
+    windows = xp.lib.stride_tricks.sliding_window_view(x, size, axis=dimension)
+    return windows[(slice(None),) * dimension + (slice(None, None, step),)]
+
+
+def _fold_shape(x: Any, *, length: int, dimension: int, size: int, step: int) -> Any:
+    shape = list(x.shape[:-1])
+    shape[dimension] = length
+    return x.like(shape=tuple(shape))
+
+
+@linear(
+    shape=_fold_shape,
+    transpose=lambda g, x, *, length, dimension, size, step: unfold(g, dimension, size, step),
+    batch=with_params("fold_windows", _next_dimension),
+    widen=True,
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(3, 3), length=7, dimension=0, size=3, step=2),),
+)
+def fold_windows(xp: Any, x: Any, *, length: int, dimension: int, size: int, step: int) -> Any:
+    """Add windows back into the dim they were taken from: the transpose of ``unfold``.
+
+    Args:
+        input: (..., windows, ..., size).
+        length: the dim's length.
+        dimension: the dim they were taken from.
+        size: the length of a window.
+        step: from one window to the next.
+
+    Returns:
+        Tensor: (..., length, ...), each element the sum of all windows that held it.
+    """
+    shape = list(x.shape[:-1])
+    count = shape[dimension]
+    shape[dimension] = length
+    out = xp.zeros(tuple(shape), x.dtype)
+    lead = (slice(None),) * dimension
+    for offset in range(size):
+        out[(*lead, slice(offset, offset + (count - 1) * step + 1, step))] += x[..., offset]
+    return out
