@@ -12,6 +12,13 @@ import weft
 from weft._core.samples import Draw, Sample
 
 
+def cast(data: np.ndarray, dtype: Any) -> np.ndarray:
+    """Return an array in a dtype, or in the complex dtype nearest to it if it is complex."""
+    if data.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        dtype = np.complex128 if np.dtype(dtype) == np.float64 else np.complex64
+    return np.asarray(data.astype(dtype))
+
+
 def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
     """Return an array as ``spec`` describes it."""
     shape = tuple(reversed(spec.shape)) if spec.step == "transposed" else spec.shape
@@ -27,9 +34,11 @@ def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
         data = data.reshape(shape).astype(dtype)
     else:
         data = rng.uniform(spec.low, spec.high, shape)
-        if np.dtype(dtype).kind == "c":
+        if spec.kind == "complex":
+            data = data + 1j * rng.uniform(spec.low, spec.high, shape)
+        elif np.dtype(dtype).kind == "c":
             data = data + 1j * rng.uniform(-0.5, 0.5, shape)
-        data = np.asarray(data).astype(dtype)
+        data = cast(np.asarray(data), dtype)
     data = np.asarray(data)
     if spec.step == "transposed":
         return data.T
@@ -52,7 +61,7 @@ class Call:
     def _read(self, value: Any, rng: np.random.Generator, dtype: Any) -> Any:
         if isinstance(value, Draw):
             data = draw(value, rng, dtype)
-            if value.kind == "float" and not value.fixed:
+            if value.kind in ("float", "complex") and not value.fixed:
                 self.variables.append(data)
                 return _Variable(len(self.variables) - 1)
             return weft.from_numpy(data)
@@ -110,4 +119,13 @@ def outputs(result: Any) -> list[weft.Tensor]:
 
 def floating(result: Any) -> list[weft.Tensor]:
     """Return the tensors in a result that can have a gradient."""
-    return [t for t in outputs(result) if t.dtype.is_floating_point]
+    return [t for t in outputs(result) if t.dtype.is_floating_point or t.dtype.is_complex]
+
+
+def weights_for(out: Any, seed: int) -> np.ndarray:
+    """Return fixed weights, complex for a complex result, to make one number of a result."""
+    rng = np.random.default_rng(seed)
+    weights = rng.uniform(0.5, 1.5, tuple(out.shape))
+    if out.dtype.is_complex:
+        weights = weights + 1j * rng.uniform(0.5, 1.5, tuple(out.shape))
+    return np.asarray(weights)

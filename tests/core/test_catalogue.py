@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import weft
-from tests.core.drawing import Call, floating, outputs
+from tests.core.drawing import Call, cast, floating, outputs, weights_for
 from tests.core.tolerances import (
     BY_DTYPE,
     NO_BATCH,
@@ -27,10 +27,10 @@ ENTRIES = list(catalogue.public.values())
 
 
 def reads_floats(sample) -> bool:
-    """Whether a floating array is among the sample's arguments."""
+    """Whether a floating or complex array is among the sample's arguments."""
     flat = [*sample.args, *sample.kwargs.values()]
     flat += [v for part in flat if isinstance(part, tuple) for v in part]
-    return any(isinstance(v, Draw) and v.kind == "float" and not v.fixed for v in flat)
+    return any(isinstance(v, Draw) and v.kind in ("float", "complex") and not v.fixed for v in flat)
 
 
 SAMPLES = [
@@ -60,9 +60,11 @@ ERRORS = [
 def near(actual: weft.Tensor, expected: weft.Tensor, dtype: str) -> None:
     """Assert that two results agree within the tolerance of a dtype."""
     rtol, atol = BY_DTYPE[dtype]
+    assert actual.dtype.is_complex == expected.dtype.is_complex
+    wide = weft.complex128 if expected.dtype.is_complex else weft.float64
     np.testing.assert_allclose(
-        np.asarray(actual.detach().to(weft.float64).numpy()),
-        np.asarray(expected.detach().to(weft.float64).numpy()),
+        np.asarray(actual.detach().to(wide).numpy()),
+        np.asarray(expected.detach().to(wide).numpy()),
         rtol=rtol,
         atol=atol,
     )
@@ -100,8 +102,8 @@ def test_no_rule_is_silently_absent(op):
 def test_float32_agrees_with_float64(entry, sample):
     wide = Call(entry.function, sample, np.float64, entry.name)
     narrow = Call(entry.function, sample, np.float64, entry.name)
-    narrow.variables = [v.astype(np.float32) for v in wide.variables]
-    wide.variables = [v.astype(np.float64) for v in narrow.variables]
+    narrow.variables = [cast(v, np.float32) for v in wide.variables]
+    wide.variables = [cast(v, np.float64) for v in narrow.variables]
     results = zip(
         outputs(narrow.run(narrow.tensors())), outputs(wide.run(wide.tensors())), strict=True
     )
@@ -114,10 +116,11 @@ def test_float32_agrees_with_float64(entry, sample):
 @pytest.mark.parametrize(("entry", "sample"), except_for(NOT_NEAR_IN_HALF, COMPUTING))
 def test_half_precision_is_computed_in_float32_and_rounded(entry, sample, half):
     call = Call(entry.function, sample, np.float32, entry.name)
-    narrow = [t.to(getattr(weft, half)) for t in call.tensors()]
-    wide = [t.to(weft.float64) for t in narrow]
+    arrays = [cast(v, getattr(weft, half).numpy) for v in call.variables]
+    narrow = [weft.from_numpy(v) for v in arrays]
+    wide = [weft.from_numpy(cast(v, np.float64)) for v in arrays]
     for got, expected in zip(outputs(call.run(narrow)), outputs(call.run(wide)), strict=True):
-        if got.dtype.is_floating_point:
+        if got.dtype.is_floating_point or got.dtype.is_complex:
             near(got, expected, half)
         assert got.shape == expected.shape
 
@@ -126,7 +129,7 @@ def test_half_precision_is_computed_in_float32_and_rounded(entry, sample, half):
 @pytest.mark.parametrize(("entry", "sample"), except_for(NO_META, SAMPLES))
 def test_the_meta_device_tells_shape_and_dtype(entry, sample, dtype):
     call = Call(entry.function, sample, weft.float32.numpy, entry.name)
-    call.variables = [v.astype(getattr(weft, dtype).numpy) for v in call.variables]
+    call.variables = [cast(v, getattr(weft, dtype).numpy) for v in call.variables]
     real = outputs(call.run(call.tensors()))
     abstract = outputs(call.on_meta())
     assert [(tuple(t.shape), t.dtype) for t in abstract] == [
@@ -162,19 +165,27 @@ def test_wrong_arguments_raise_the_promised_error(entry, sample):
 
 
 def weighted(call: Call, tensors: list[weft.Tensor]) -> weft.Tensor | None:
-    """Return a sum of all floating results with fixed weights, or None if there is none."""
+    """Return a sum of all floating results with fixed weights, or None if there is none.
+
+    Of complex results it is the real part of the sum, which complex weights make depend on all.
+    """
     total = None
     for i, out in enumerate(floating(call.run(tensors))):
-        rng = np.random.default_rng(i)
-        weights = weft.from_numpy(np.asarray(rng.uniform(0.5, 1.5, tuple(out.shape))))
-        term = (out * weights).sum()
+        term = weft.real((out * weft.from_numpy(weights_for(out, i))).sum())
         total = term if total is None else total + term
     return total
 
 
 def directions(call: Call, seed: int) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    return [np.asarray(rng.standard_normal(v.shape)) for v in call.variables]
+    return [
+        cast(
+            rng.standard_normal(v.shape)
+            + (1j * rng.standard_normal(v.shape) if v.dtype.kind == "c" else 0),
+            np.float64,
+        )
+        for v in call.variables
+    ]
 
 
 def moved(call: Call, direction: list[np.ndarray], step: float) -> list[weft.Tensor]:
@@ -189,8 +200,9 @@ def slope(call: Call, function, direction: list[np.ndarray], step: float) -> flo
 
 
 def dot(gradients, direction: list[np.ndarray]) -> float:
+    """The slope along a direction; of a complex gradient both parts count, as in PyTorch."""
     return math.fsum(
-        float((g.detach().numpy() * d).sum())
+        float((g.detach().numpy().conj() * d).sum().real)
         for g, d in zip(gradients, direction, strict=True)
         if g is not None
     )
@@ -237,7 +249,11 @@ def test_the_second_derivative_agrees_with_finite_differences(entry, sample):
             return None
         # squared, so that ops that are linear have a second derivative too
         gradients = weft.autograd.grad(total * total, tensors, create_graph=True, allow_unused=True)
-        terms = [(g * a).sum() for g, a in zip(gradients, along, strict=True) if g is not None]
+        terms = [
+            weft.real((g.conj() * a).sum())
+            for g, a in zip(gradients, along, strict=True)
+            if g is not None
+        ]
         return sum(terms[1:], start=terms[0]) if terms else None
 
     tensors = call.tensors(requires_grad=True)

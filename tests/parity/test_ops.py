@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import weft
-from tests.core.drawing import Call, _filled, floating
+from tests.core.drawing import Call, _filled, cast, floating, weights_for
 from tests.parity.ops_table import (
     DIFFERENT_GRADIENT,
     DIFFERENT_VALUE,
@@ -46,10 +46,12 @@ def drawn(entry: catalogue.Public, sample: Sample, dtype: str) -> Call:
     wide = np.complex128 if dtype.startswith("complex") else np.float64
     call = Call(entry.function, sample, wide, entry.name)
     if dtype == "bool":
-        call.variables = [np.asarray(v > np.median(v) if v.size else v > 0) for v in call.variables]
+        call.variables = [
+            v if v.dtype.kind == "c" else np.asarray(v > np.median(v) if v.size else v > 0)
+            for v in call.variables
+        ]
     else:
-        own = getattr(weft, dtype).numpy
-        call.variables = [np.asarray(v.astype(own)) for v in call.variables]
+        call.variables = [cast(v, getattr(weft, dtype).numpy) for v in call.variables]
     return call
 
 
@@ -108,12 +110,12 @@ def test_gradients_are_torchs(entry, number):
     expected_results = [
         t
         for t in tensors_in(run_torch(entry, call, theirs), torch.Tensor)
-        if t.dtype.is_floating_point
+        if t.dtype.is_floating_point or t.dtype.is_complex
     ]
     for i, (mine, other) in enumerate(zip(results, expected_results, strict=True)):
-        weights = np.asarray(np.random.default_rng(i).uniform(0.5, 1.5, tuple(mine.shape)))
-        term = (mine * weft.from_numpy(weights).to(mine.dtype)).sum()
-        expected_term = (other * torch.from_numpy(weights).to(other.dtype)).sum()
+        weights = weights_for(mine, i)
+        term = weft.real((mine * weft.from_numpy(weights).to(mine.dtype)).sum())
+        expected_term = (other * torch.from_numpy(weights).to(other.dtype)).sum().real
         total = term if total is None else total + term
         expected_total = expected_term if expected_total is None else expected_total + expected_term
     if expected_total is None or not expected_total.requires_grad:

@@ -14,7 +14,8 @@ class Draw:
         shape: the array's shape.
         low: the least value.
         high: the largest value; not reached by integers.
-        kind: ``"float"`` (the dtype under test), ``"int"`` (int64) or ``"bool"``.
+        kind: ``"float"`` (the dtype under test), ``"complex"`` (complex of its precision, both
+            parts in the range), ``"int"`` (int64) or ``"bool"``.
         distinct: whether all elements must differ clearly (for max, sort and their kin).
         step: strides to test: ``"contiguous"``, ``"transposed"`` or ``"reversed"``.
         fixed: whether it stays as drawn (an index, a target), never differentiated.
