@@ -19,13 +19,14 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"weft"}),  # the package itself: its table of contents
     frozenset(
         {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "testing"}
+        | {"linalg", "fft", "special", "signal", "foreach"}
         | {"config"}
     ),
-    frozenset({"_tensor", "_functions", "printing", "random", "autograd", "func"}),
+    frozenset({"_tensor", "printing", "random", "autograd", "func"}),
     frozenset({"transforms", "compile"}),
     frozenset({"ops"}),
     frozenset({"_core"}),
-    frozenset({"_backend", "version"}),
+    frozenset({"_backend", "_names", "version"}),
 )
 # Layers from this one up are written against the public names and may say `import weft`.
 PUBLIC_LAYER = 1

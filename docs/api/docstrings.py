@@ -21,7 +21,7 @@ from typing import Any
 
 # Spans that are markup already: literals, roles, strong text, and links with a target.
 _CODE = re.compile(r"``.+?``|:[\w:]+:`[^`]+`|`[^`]+ <[^`]+>`_+|\*\*[^*\s][^*]*\*\*")
-_ADDS_TO_AN_OP = re.compile(r"`weft\.ops\.(\w+)`; with (.*)")
+_ADDS_TO_AN_OP = re.compile(r"The op `(\w+)`; with (.*)")
 _SPECIAL = re.compile(r"\\|\*|\||(?<=\w)_(?!\w)|\[(?=[\w#]+\]_)")
 
 
@@ -73,7 +73,7 @@ def with_the_op(lines: list[str]) -> list[str]:
     adds = _ADDS_TO_AN_OP.fullmatch(lines[0]) if lines else None
     if adds is None:
         return lines
-    op = inspect.getdoc(getattr(import_module("weft.ops"), adds[1])) or ""
+    op = inspect.getdoc(getattr(import_module("weft.nn._functions"), adds[1])) or ""
     first, _, rest = op.partition("\n")
     return [first, "", f"With {adds[2]}", *rest.split("\n"), *lines[1:]]
 

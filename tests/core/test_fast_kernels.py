@@ -10,10 +10,12 @@ from tests.core.drawing import Call, outputs
 from weft._backend import asarray, ndarray, xp
 from weft._core import catalogue
 from weft._core.samples import Draw
+from weft.ops import load_all
 
+load_all()
 ENTRIES = [e for e in catalogue.public.values() if not e.random]
 SAMPLES = [
-    pytest.param(entry, sample, id=f"{entry.name}-{i}")
+    pytest.param(entry, sample, id=f"{entry.key}-{i}")
     for entry in ENTRIES
     for i, sample in enumerate(entry.samples)
 ]
@@ -53,17 +55,17 @@ def test_the_kernel_that_runs_agrees_with_the_reference(entry, sample, dtype, mo
 
     for op in catalogue.ops.values():
         monkeypatch.setitem(op.kernels, ndarray, watched(op, op.kernels[ndarray]))
-    call = Call(entry.function, sample, np.dtype(dtype), entry.name)
+    call = Call(entry.function, sample, np.dtype(dtype), entry.key)
     result = call.run(call.tensors())
     if entry.op is not None and entry.family not in ("elementwise", "composite") and compared:
-        assert entry.name in compared
+        assert entry.key in compared
     assert result is not None
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("entry", "sample"), PLAIN)
 def test_the_short_path_of_elementwise_ops_agrees_with_the_formula(entry, sample, dtype):
-    call = Call(entry.function, sample, np.dtype(dtype), entry.name)
+    call = Call(entry.function, sample, np.dtype(dtype), entry.key)
     tensors = call.tensors()
     (short,) = outputs(call.run(tensors))
     # under vmap every op goes by its record, not by the short path

@@ -10,6 +10,9 @@ import pytest
 
 import weft
 from weft._core import catalogue
+from weft.ops import load_all
+
+load_all()
 
 BUILT = [
     entry
@@ -18,7 +21,7 @@ BUILT = [
 ]
 
 
-@pytest.mark.parametrize("entry", BUILT, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", BUILT, ids=lambda e: e.key)
 def test_a_function_says_its_name_module_and_arguments(entry):
     function = entry.function
     assert function.__name__ == function.__qualname__ == entry.name
@@ -27,13 +30,13 @@ def test_a_function_says_its_name_module_and_arguments(entry):
     assert not {"x", "y", "xs", "xp"} & set(names), "kernels' short names are not the users'"
 
 
-@pytest.mark.parametrize("entry", BUILT, ids=lambda e: e.name)
+@pytest.mark.parametrize("entry", BUILT, ids=lambda e: e.key)
 def test_a_public_function_pickles_by_its_name(entry):
     assert pickle.loads(pickle.dumps(entry.function)) is entry.function
 
 
 def test_arrays_are_called_input_and_other():
-    assert list(inspect.signature(weft.mul).parameters) == ["input", "other"]
+    assert list(inspect.signature(weft.mul).parameters) == ["input", "other", "out"]
     a, b = weft.tensor([2.0]), weft.tensor([3.0])
     assert weft.mul(input=a, other=b).tolist() == [6]
     assert weft.sin(input=a).tolist() == weft.sin(a).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -13,24 +14,6 @@ from weft._core import catalogue
 #: Wider tolerances: (name, dtype) -> (rtol, atol).
 WIDER: dict[tuple[str, str], tuple[float, float]] = {
     ("hardsigmoid", "gradient"): (1e-7, 0),  # torch keeps a sixth in float32
-}
-
-#: Entries torch has not, each with the reason.
-NOT_IN_TORCH = {
-    "convolution_input": "the transpose rule of convolution; torch's is private",
-    "convolution_weight": "the transpose rule of convolution; torch's is private",
-    "convolution": "weft's takes no bias and is not transposed; conv1d to conv3d are compared",
-    "index": "takes weft's canonical key; test_indexing.py compares x[key]",
-    "index_view": "takes weft's canonical key; test_indexing.py compares x[key]",
-    "index_add_into_zeros": "takes weft's canonical key; it is the gradient of x[key]",
-    "put": "takes weft's canonical key; test_indexing.py compares x[key] = value",
-    "scatter_into_zeros": "the transpose rule of gather, compared through its gradient",
-    "piece": "its several settings are one of narrow's; narrow is compared",
-    "spaced": "the transpose rule of narrow, compared through its gradient",
-    "pieces": "takes lengths that are canonical; split is compared",
-    "largest_places": "flat numbers of max_pool's places, compared through return_indices",
-    "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
-    "fold_windows": "the transpose rule of unfold, compared through its gradient",
 }
 
 #: torch's function for a name that differs.
@@ -109,21 +92,17 @@ NOT_IN_DTYPE = {
 }
 
 
-def reference(entry: catalogue.Public) -> Callable[..., Any]:
-    """Return torch's function for an entry.
+def reference(entry: catalogue.Public) -> Callable[..., Any] | None:
+    """Return torch's function for an entry, or None if torch has none.
 
-    Raises:
-        LookupError: torch has none and no table says so.
+    An op that is not offered to users is compared where RENAMED says with what; the others are the
+    canonical forms and transposes of ops that are.
     """
-    name = entry.name
-    if name in RENAMED:
-        return RENAMED[name]
-    places = (torch, torch.nn.functional, torch.Tensor)
-    if entry.namespaces == catalogue.FUNCTIONAL:
-        places = (torch.nn.functional, torch, torch.Tensor)
-    elif not entry.namespaces:
-        places = (torch.Tensor, torch, torch.nn.functional)
+    if entry.key in RENAMED:
+        return RENAMED[entry.key]
+    places = [*entry.places, *(f"weft.Tensor.{method}" for method in entry.methods)]
     for place in places:
-        if hasattr(place, name):
-            return getattr(place, name)
-    raise LookupError(f"torch has no {name}: name its counterpart, or the reason, in ops_table.py")
+        with contextlib.suppress(AttributeError):
+            found: Callable[..., Any] = operator.attrgetter(place.removeprefix("weft."))(torch)
+            return found
+    return None

@@ -80,14 +80,14 @@ def test_every_name_of_weft_is_on_a_page() -> None:
 
 
 def test_a_function_that_adds_inplace_to_an_op_is_described_by_the_op() -> None:
-    lines = with_the_op(["`weft.ops.relu`; with `inplace` the result is written into `input`."])
+    lines = with_the_op(["The op `relu`; with `inplace` the result is written into `input`."])
     assert lines[0] == inspect.getdoc(weft.relu).partition("\n")[0]
     assert lines[2] == "With `inplace` the result is written into `input`."
     assert "Args:" in lines
 
 
 def test_other_docstrings_are_not_touched() -> None:
-    assert with_the_op(["As `weft.ops.relu`."]) == ["As `weft.ops.relu`."]
+    assert with_the_op(["As the op `relu`."]) == ["As the op `relu`."]
     assert with_the_op([]) == []
 
 

@@ -18,7 +18,7 @@ def main() -> int:
     loaded = catalogue.load()
     wanted: dict[Path, str] = {
         **namespaces.files(loaded),
-        **stubs.files(),
+        **stubs.files(loaded),
         **pages.files(loaded),
     }
     stale = []

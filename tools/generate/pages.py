@@ -37,15 +37,19 @@ def _page(module: str, entries: list[Any]) -> str:
     lines = [_BY, "", topic, "=" * len(topic), "", f"Defined in ``{module}``.", ""]
     for entry in sorted(entries, key=lambda e: e.name):
         if entry.namespaces:
-            lines += [f".. autofunction:: {entry.namespaces[0]}.{entry.name}{signature(entry)}", ""]
+            lines += [f".. autofunction:: {entry.places[0]}{signature(entry)}", ""]
         elif entry.methods:
             lines += [f".. automethod:: weft.Tensor.{entry.methods[0]}", ""]
         else:
             continue
-        for namespace in entry.namespaces[1:]:
-            lines += [f"   Also offered as ``{namespace}.{entry.name}``.", ""]
+        if entry.places[1:]:
+            lines += [f"   Also {', '.join(f'``{place}``' for place in entry.places[1:])}.", ""]
         if entry.namespaces and entry.methods:
             lines += [f"   As a method: {', '.join(f'``x.{m}``' for m in entry.methods)}.", ""]
+        if entry.inplace:
+            lines += [f"   In place: {', '.join(f'``{n}``' for n in entry.in_place_names)}.", ""]
+        if entry.out:
+            lines += ["   ``out=``: tensors to write the result into; no gradient then.", ""]
         if entry.not_differentiable:
             lines += [f"   Has no gradient: {entry.not_differentiable}.", ""]
     return "\n".join(lines)
@@ -62,7 +66,7 @@ def _matrix(loaded: Any) -> str:
     for name, op in sorted(loaded.ops.items()):
         gradient = "yes" if op.records else f"no: {op.vjp.reason}"
         batching = f"no: {op.batch.reason}" if hasattr(op.batch, "reason") else "yes"
-        module = loaded.public[name].module
+        module = op.kernel.__module__
         lines += [
             f"   * - {name}", f"     - {op.family}", f"     - ``{module}``",
             f"     - {gradient}", f"     - {batching}",

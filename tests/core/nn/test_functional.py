@@ -9,6 +9,7 @@ import pytest
 import weft
 import weft.nn.functional as F
 from weft._core import catalogue
+from weft.ops import load_all
 
 Function = Callable[..., weft.Tensor]
 
@@ -20,6 +21,7 @@ INPLACE = (
 
 
 def test_every_functional_op_of_the_catalogue_is_offered() -> None:
+    load_all()
     listed = {
         name for name, entry in catalogue.public.items() if "weft.nn.functional" in entry.namespaces
     }

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from weft import autograd, func
+from weft._core import lazy as _lazy
 from weft._core.device import device
 from weft._core.dtypes import (
     bfloat16,
@@ -47,20 +48,20 @@ from weft._core.modes import (
     no_grad,
     set_grad_enabled,
 )
-from weft._functions import *
-from weft._functions import __all__ as _functions
+from weft._names import FUNCTIONS as _FUNCTIONS
 from weft._tensor import Size, Tensor
 from weft.config import show_config
 from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
 from weft.ops.creation import asarray_ as asarray
 
 if TYPE_CHECKING:
-    from weft import io, nn
+    from weft import fft, io, linalg, nn, signal, special
+    from weft._functions import *
 
     __version__: str
 
 #: Subpackages that load when first used.
-_LAZY = ("io", "nn")
+_LAZY = ("fft", "io", "linalg", "nn", "signal", "special")
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -96,11 +97,12 @@ __all__ = [
     "enable_grad",
     "float16",
     "float32",
-    "finfo",
     "float64",
+    "finfo",
     "from_numpy",
     "frombuffer",
     "func",
+    "fft",
     "get_default_dtype",
     "get_rng_state",
     "half",
@@ -116,6 +118,7 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
+    "linalg",
     "long",
     "manual_seed",
     "nan",
@@ -129,12 +132,14 @@ __all__ = [
     "set_grad_enabled",
     "set_rng_state",
     "show_config",
+    "signal",
+    "special",
     "tensor",
     "uint8",
     "uint16",
     "uint32",
     "uint64",
-    *_functions,
+    *_FUNCTIONS["weft"],
 ]
 
 
@@ -158,6 +163,8 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"weft.{name}")
+    if name in _FUNCTIONS["weft"]:
+        return _lazy.attribute(__name__, _FUNCTIONS["weft"], name)
     from weft._core.errors import did_you_mean
 
     hint = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else did_you_mean(name, __all__)
@@ -165,4 +172,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, "__version__"})
+    return sorted({*globals(), *_LAZY, *_FUNCTIONS["weft"], "__version__"})

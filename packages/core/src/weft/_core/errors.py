@@ -17,6 +17,10 @@ class GradError(RuntimeError):
     """A derivative that cannot be taken: no graph, a freed graph, an overwritten saved tensor."""
 
 
+class LinAlgError(RuntimeError):
+    """A matrix for which the result does not exist: singular, or not positive-definite."""
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of ``choices``, or an empty string."""
     import difflib  # only who misspells a name pays for it

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import ndarray
-from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import here
@@ -79,11 +78,17 @@ def _check_recordable(target: Tensor, writer: str) -> None:
         )
 
 
-def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Return the in-place method of a function: run it, then write the result into its first."""
+def inplace(function: Callable[..., Any], name: str, *, reads: bool = True) -> Callable[..., Any]:
+    """Return the in-place method of a function: run it, then write the result into its first.
+
+    Args:
+        function: the op that makes a new tensor.
+        name: the method's name, for messages.
+        reads: whether the function's backward pass may read its arguments or its result.
+    """
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return write(self, compute(function, name, self, args, kwargs), name)
+        return write(self, compute(function, name, self, args, kwargs, reads=reads), name)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"In-place form of ``{function.__name__}``: writes the result into self."
@@ -96,6 +101,8 @@ def compute(
     target: Tensor,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
+    *,
+    reads: bool = True,
 ) -> Any:
     """Return what an in-place op is to write into ``target``.
 
@@ -108,14 +115,14 @@ def compute(
         target: its first argument.
         args: the rest of them.
         kwargs: its settings.
+        reads: whether its backward pass may read its arguments or its result.
     """
     named = kwargs or {}
     given = (target, *args, *named.values())
     if not here.grad or all(not isinstance(a, Tensor) or a._node is None for a in given):
         return function(target, *args, **named)
     _check_recordable(target, writer)
-    entry = catalogue.public.get(function.__name__)
-    if entry is not None and entry.op is not None and not entry.op.saves:
+    if not reads:
         return function(target, *args, **named)
     data = target._data
     old = wrap(data.copy() if type(data) is ndarray else data)

@@ -12,6 +12,8 @@ import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from weft._core.out import into
+
 #: Kernels and rules say x and y; users read PyTorch's names.
 PUBLIC_NAMES = {"x": "input", "y": "other", "xs": "tensors"}
 #: NumPy's spellings, taken wherever PyTorch's are.
@@ -49,6 +51,7 @@ def build(
     keyword_only: Sequence[str] = ("dtype",),
     numpy_spellings: bool = True,
     unpacked: bool = False,
+    out: bool = False,
 ) -> Callable[..., Any]:
     """Return the public function of an op.
 
@@ -60,6 +63,7 @@ def build(
         keyword_only: settings that cannot be passed by position.
         unpacked: whether ``run`` takes the one array itself rather than a tuple of them.
         numpy_spellings: whether to take ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``.
+        out: whether to take ``out=``.
     """
     arrays, variadic, settings = kernel_signature(kernel)
     defaults = kernel.__kwdefaults__ or {}
@@ -77,9 +81,10 @@ def build(
     for setting in [s for s in settings if s not in keyword_only]:
         parameters.append(f"{setting}=_default_{setting}" if setting in defaults else setting)
     renamed = [s for s in settings if s in NUMPY_SPELLINGS and numpy_spellings]
-    if late or renamed:
+    if late or renamed or out:
         parameters.append("*")
     parameters += [f"{s}=_default_{s}" if s in defaults else s for s in late]
+    parameters += ["out=None"] if out else []
     parameters += [f"{NUMPY_SPELLINGS[s]}=_unset" for s in renamed]
     # A setting PyTorch requires may come under NumPy's name, so it needs a default of its own.
     for setting in renamed:
@@ -87,10 +92,7 @@ def build(
             parameters[parameters.index(setting)] = f"{setting}=_unset"
     lines = [f"def call({', '.join(parameters)}):"]
     for setting in renamed:
-        lines += [
-            f"    if {NUMPY_SPELLINGS[setting]} is not _unset:",
-            f"        {setting} = {NUMPY_SPELLINGS[setting]}",
-        ]
+        lines += _spelling(setting)
         if setting not in defaults:
             lines += [
                 f"    if {setting} is _unset:",
@@ -103,9 +105,13 @@ def build(
     else:
         given = ", ".join([*shown, *(f"{s}={s}" for s in settings)])
         params = f"_canonical({given})"
-    lines.append(f"    return _run({packed}, {params})")
+    result = f"_run({packed}, {params})"
+    if out:
+        lines += ["    if out is not None:", f"        return _into(_name, out, {result})"]
+    lines.append(f"    return {result}")
     scope: dict[str, Any] = {
         "_canonical": canonical,
+        "_into": into,
         "_name": name,
         "_run": run,
         "_unset": UNSET,
@@ -114,12 +120,31 @@ def build(
     return _function("\n".join(lines) + "\n", name, scope)
 
 
-def guarded(body: Callable[..., Any], explain: Callable[..., Exception | None]) -> Any:
-    """Return a function of the same signature that says who asked when an argument is no tensor.
+def _spelling(setting: str) -> list[str]:
+    """Return the lines that take NumPy's spelling of a setting."""
+    return [
+        f"    if {NUMPY_SPELLINGS[setting]} is not _unset:",
+        f"        {setting} = {NUMPY_SPELLINGS[setting]}",
+    ]
+
+
+def guarded(
+    body: Callable[..., Any],
+    explain: Callable[..., Exception | None],
+    *,
+    name: str,
+    out: bool = False,
+) -> Any:
+    """Return a composite with what every public function has around its author's body.
+
+    That is NumPy's spellings of ``dim`` and ``keepdim``, ``out=``, and an error that says who asked
+    when an argument is no tensor.
 
     Args:
-        body: a composite, which reads attributes of its arguments.
+        body: the composite, which reads attributes of its arguments.
         explain: ``explain(name, arguments)``, a better error than the one raised, or None.
+        name: the function's name, for messages.
+        out: whether to take ``out=``.
     """
     code = body.__code__
     names = code.co_varnames
@@ -129,23 +154,46 @@ def guarded(body: Callable[..., Any], explain: Callable[..., Exception | None]) 
     optional = plain[len(plain) - len(body.__defaults__ or ()) :]
     defaults = {**dict(zip(optional, body.__defaults__ or (), strict=True))}
     defaults |= body.__kwdefaults__ or {}
-    parameters = [f"{n}=_default_{n}" if n in defaults else n for n in plain]
-    if starred or late:
+    everything = {*plain, *late, starred}
+    renamed = [s for s in (*plain, *late) if NUMPY_SPELLINGS.get(s, s) not in everything]
+    needed = [s for s in renamed if s not in defaults]
+    # A setting without a default may come under NumPy's name, and so may all after it.
+    unset = set(needed)
+    for given in plain[plain.index(needed[0]) :] if needed and needed[0] in plain else ():
+        if given not in defaults:
+            unset.add(given)
+    parameters = [
+        f"{n}=_default_{n}" if n in defaults else f"{n}=_unset" if n in unset else n for n in plain
+    ]
+    if starred or late or renamed or out:
         parameters.append(f"*{starred}")
-    parameters += [f"{n}=_default_{n}" if n in defaults else n for n in late]
+    parameters += [
+        f"{n}=_default_{n}" if n in defaults else f"{n}=_unset" if n in unset else n for n in late
+    ]
+    parameters += ["out=None"] if out else []
+    parameters += [f"{NUMPY_SPELLINGS[s]}=_unset" for s in renamed]
+    lines = [f"def call({', '.join(parameters)}):"]
+    for setting in renamed:
+        lines += _spelling(setting)
+    for setting in sorted(unset):
+        lines += [
+            f"    if {setting} is _unset:",
+            f"        raise TypeError(f'{{_name}}() needs the argument {setting}')",
+        ]
     passed = [*plain, *([f"*{starred}"] if starred else []), *(f"{n}={n}" for n in late)]
-    source = (
-        f"def call({', '.join(parameters)}):\n"
-        f"    try:\n"
-        f"        return _body({', '.join(passed)})\n"
-        f"    except (AttributeError, TypeError) as error:\n"
-        f"        better = _explain(_name, ({''.join(f'{n}, ' for n in plain)}))\n"
-        f"        raise (better or error) from None\n"
-    )
-    scope = {"_body": body, "_explain": explain, "_name": body.__name__}
+    lines += [
+        "    try:",
+        f"        {'result =' if out else 'return'} _body({', '.join(passed)})",
+        "    except (AttributeError, TypeError) as error:",
+        f"        better = _explain(_name, ({''.join(f'{n}, ' for n in plain)}))",
+        "        raise (better or error) from None",
+    ]
+    if out:
+        lines += ["    return result if out is None else _into(_name, out, result)"]
+    scope = {"_body": body, "_explain": explain, "_into": into, "_name": name, "_unset": UNSET}
     scope |= {f"_default_{name}": default for name, default in defaults.items()}
-    function = _function(source, body.__name__, scope)
-    function.__wrapped__ = body  # type: ignore[attr-defined]  # where signatures are read from
+    function = _function("\n".join(lines) + "\n", body.__name__, scope)
+    function.__wrapped__ = body  # type: ignore[attr-defined]  # where annotations are read from
     return function
 
 

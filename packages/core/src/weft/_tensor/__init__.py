@@ -1,20 +1,19 @@
 """The tensor's methods, a file a topic. Importing this package fills the class with them.
 
 What is no op is written here; the method of an op is the op's own function, put on the class as it
-is, so that calling it costs nothing more.
+is, so that calling it costs nothing more. Until the op's module is loaded, which the first use of
+one of its methods does, a descriptor stands there for it.
 """
 
-from weft._core import catalogue
+from weft._core.lazy import Method
 from weft._core.tensor import Size, Tensor
+from weft._names import METHODS
 from weft._tensor import conversion, copying, gradients, layout, operators, reading, writing
 
 __all__ = ["Size", "Tensor"]
 
 
 def _fill() -> None:
-    for entry in catalogue.public.values():
-        for name in entry.methods:
-            setattr(Tensor, name, entry.function)
     for topic in (layout, reading, conversion, gradients, writing, copying, operators):
         for name, method in topic.METHODS.items():
             setattr(Tensor, name, method)
@@ -22,6 +21,9 @@ def _fill() -> None:
             setattr(Tensor, name, property(read))
         for name, (read, put) in getattr(topic, "WRITABLE", {}).items():
             setattr(Tensor, name, property(read, put))
+    for name, module in METHODS.items():
+        if name not in vars(Tensor):
+            setattr(Tensor, name, Method(module, name))
 
 
 _fill()

@@ -1,44 +1,15 @@
-"""Operators, and the in-place forms of ops."""
+"""Operators."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from weft._backend import ndarray, np
-from weft._core import catalogue
-from weft._core.inplace import compute, inplace, write
+from weft._core.inplace import compute, write
 from weft._core.tensor import Tensor, wrap
 from weft.ops import arithmetic, comparison, logic
 from weft.ops.families.elementwise import declining
 from weft.ops.matmul import matmul
-
-#: Elementwise functions that also come as in-place methods, ``x.add_(y)``.
-IN_PLACE = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "neg",
-    "abs",
-    "sign",
-    "reciprocal",
-    "square",
-    "exp",
-    "log",
-    "sqrt",
-    "rsqrt",
-    "sin",
-    "cos",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "floor",
-    "ceil",
-    "round",
-    "trunc",
-    "clamp",
-    "masked_fill",
-]
 
 
 def _reflected(function: Any) -> Any:
@@ -92,5 +63,4 @@ METHODS: dict[str, Any] = {
         f"__i{name}__": _in_place_operator(function, f"__i{name}__")
         for name, function in _OPERATORS.items()
     },
-    **{f"{name}_": inplace(catalogue.public[name].function, f"{name}_") for name in IN_PLACE},
 }

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import weft
-from weft import Tensor, ops
+from weft import Tensor
+from weft.nn import _functions
 
 
 def _written(input: Tensor, function: Callable[..., Tensor], *settings: Any) -> Tensor:
@@ -22,96 +23,96 @@ def _written(input: Tensor, function: Callable[..., Tensor], *settings: Any) -> 
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.relu`; with `inplace` the result is written into `input`."""
+    """The op `relu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.relu)
-    return ops.relu(input)
+        return _written(input, _functions.relu)
+    return _functions.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.relu6`; with `inplace` the result is written into `input`."""
+    """The op `relu6`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.relu6)
-    return ops.relu6(input)
+        return _written(input, _functions.relu6)
+    return _functions.relu6(input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.silu`; with `inplace` the result is written into `input`."""
+    """The op `silu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.silu)
-    return ops.silu(input)
+        return _written(input, _functions.silu)
+    return _functions.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.mish`; with `inplace` the result is written into `input`."""
+    """The op `mish`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.mish)
-    return ops.mish(input)
+        return _written(input, _functions.mish)
+    return _functions.mish(input)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.selu`; with `inplace` the result is written into `input`."""
+    """The op `selu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.selu)
-    return ops.selu(input)
+        return _written(input, _functions.selu)
+    return _functions.selu(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.hardswish`; with `inplace` the result is written into `input`."""
+    """The op `hardswish`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.hardswish)
-    return ops.hardswish(input)
+        return _written(input, _functions.hardswish)
+    return _functions.hardswish(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """`weft.ops.hardsigmoid`; with `inplace` the result is written into `input`."""
+    """The op `hardsigmoid`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.hardsigmoid)
-    return ops.hardsigmoid(input)
+        return _written(input, _functions.hardsigmoid)
+    return _functions.hardsigmoid(input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """`weft.ops.celu`; with `inplace` the result is written into `input`."""
+    """The op `celu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.celu, alpha)
-    return ops.celu(input, alpha)
+        return _written(input, _functions.celu, alpha)
+    return _functions.celu(input, alpha)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """`weft.ops.elu`; with `inplace` the result is written into `input`."""
+    """The op `elu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.elu, alpha)
-    return ops.elu(input, alpha)
+        return _written(input, _functions.elu, alpha)
+    return _functions.elu(input, alpha)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """`weft.ops.leaky_relu`; with `inplace` the result is written into `input`."""
+    """The op `leaky_relu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.leaky_relu, negative_slope)
-    return ops.leaky_relu(input, negative_slope)
+        return _written(input, _functions.leaky_relu, negative_slope)
+    return _functions.leaky_relu(input, negative_slope)
 
 
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
-    """`weft.ops.hardtanh`; with `inplace` the result is written into `input`."""
+    """The op `hardtanh`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.hardtanh, min_val, max_val)
-    return ops.hardtanh(input, min_val, max_val)
+        return _written(input, _functions.hardtanh, min_val, max_val)
+    return _functions.hardtanh(input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """`weft.ops.threshold`; with `inplace` the result is written into `input`."""
+    """The op `threshold`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.threshold, threshold, value)
-    return ops.threshold(input, threshold, value)
+        return _written(input, _functions.threshold, threshold, value)
+    return _functions.threshold(input, threshold, value)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`weft.ops.dropout`; with `inplace` the result is written into `input`."""
+    """The op `dropout`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, ops.dropout, p, training)
-    return ops.dropout(input, p, training)
+        return _written(input, _functions.dropout, p, training)
+    return _functions.dropout(input, p, training)
 
 
 def softmin(input: Tensor, dim: int, dtype: weft.dtype | None = None) -> Tensor:
@@ -122,4 +123,4 @@ def softmin(input: Tensor, dim: int, dtype: weft.dtype | None = None) -> Tensor:
         dim: the axis.
         dtype: compute in and return this dtype.
     """
-    return ops.softmax(-input, dim, dtype=dtype)
+    return _functions.softmax(-input, dim, dtype=dtype)

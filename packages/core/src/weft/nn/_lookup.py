@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weft
-from weft import Tensor, ops
+from weft import Tensor
+from weft.nn import _functions
 
 _ABOVE_NORM = 1e-7  # PyTorch's: keeps a shortened vector just below the limit
 
@@ -48,12 +49,12 @@ def embedding(
         padding_idx %= rows
     if max_norm is not None:
         _shorten(weight, input, max_norm, norm_type)
-    out = ops.embedding(input, weight, padding_idx)
+    out = _functions.embedding(input, weight, padding_idx)
     if not scale_grad_by_freq or not weight.requires_grad:
         return out
     flat = input.reshape(-1)
     ones = weft.ones(flat.shape, dtype=weight.dtype)
-    counts = ops.scatter_add(weft.zeros(rows, dtype=weight.dtype), 0, flat, ones)
+    counts = weft.scatter_add(weft.zeros(rows, dtype=weight.dtype), 0, flat, ones)
     per_row = counts[input].unsqueeze(-1)
     # The value stays as it is; only the gradient is divided.
     return out.detach() + (out - out.detach()) / per_row
@@ -67,4 +68,4 @@ def _shorten(weight: Tensor, input: Tensor, max_norm: float, norm_type: float) -
         lengths = (read.abs() ** norm_type).sum(-1, keepdim=True) ** (1.0 / norm_type)
         shortened = read * (max_norm / (lengths + _ABOVE_NORM))
         # A row that is read twice is written twice with the same values.
-        weight[numbers] = ops.where(lengths > max_norm, shortened, read)
+        weight[numbers] = weft.where(lengths > max_norm, shortened, read)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import weft
-from weft import Tensor, ops
+from weft import Tensor
 
 _EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 
@@ -37,7 +37,7 @@ def rms_norm(
     if eps is None:
         eps = _EPSILON[input.dtype.name]
     axes = tuple(range(-len(shape), 0))
-    out = input * ops.rsqrt((input * input).mean(axes, keepdim=True) + eps)
+    out = input * weft.rsqrt((input * input).mean(axes, keepdim=True) + eps)
     return out if weight is None else out * weight
 
 
@@ -50,7 +50,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
         dim: the axis.
         eps: the least length that is divided by.
     """
-    return input / ops.clamp(_norm(input, p, dim, keepdim=True), min=eps)
+    return input / weft.clamp(_norm(input, p, dim, keepdim=True), min=eps)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
@@ -64,7 +64,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             formula's; PyTorch's is that of the formula without the maximum.
     """
     lengths = [
-        ops.clamp(_norm(x, 2.0, dim, keepdim=True), min=eps) for x in weft.broadcast_tensors(x1, x2)
+        weft.clamp(_norm(x, 2.0, dim, keepdim=True), min=eps)
+        for x in weft.broadcast_tensors(x1, x2)
     ]
     return (x1 / lengths[0] * (x2 / lengths[1])).sum(dim)
 
@@ -86,7 +87,7 @@ def pairwise_distance(
 
 def _norm(x: Tensor, p: float, dim: int, *, keepdim: bool) -> Tensor:
     if p == 2:
-        return ops.sqrt((x * x).sum(dim, keepdim=keepdim))
+        return weft.sqrt((x * x).sum(dim, keepdim=keepdim))
     magnitude = x.abs()
     if p == 1:
         return magnitude.sum(dim, keepdim=keepdim)
@@ -123,6 +124,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
             f"{second}, got {input1.shape[-1]} and {input2.shape[-1]}"
         )
     rows = weight.permute(1, 0, 2).reshape(first, outputs * second)
-    partial = ops.matmul(input1, rows).reshape(*lead, outputs, second)
+    partial = weft.matmul(input1, rows).reshape(*lead, outputs, second)
     out = (partial * input2.unsqueeze(-2)).sum(-1)
     return out if bias is None else out + bias

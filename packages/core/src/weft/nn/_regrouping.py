@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weft
-from weft import Tensor, ops
+from weft import Tensor
+from weft.nn import _functions
 
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
@@ -132,5 +133,5 @@ def _channel_dropout(
     if not training or p == 0:
         return input
     kept = weft.ones(*input.shape[:-axes], *(1,) * axes, dtype=input.dtype)
-    mask = ops.dropout(kept, p, True)
+    mask = _functions.dropout(kept, p, True)
     return input.mul_(mask) if inplace else input * mask

@@ -83,7 +83,7 @@ from weft.nn._regrouping import (
     pixel_shuffle,
     pixel_unshuffle,
 )
-from weft.ops import tanh
+from weft.ops.trigonometric import tanh
 
 #: What replaces an op of the same name.
 REPLACED = [

@@ -198,6 +198,8 @@ def trunc_quotient(x: Any, y: Any) -> Any:
         Sample(array(2), 1.5),
     ),
     errors=_MISFIT,
+    inplace=True,
+    out=True,
 )
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Sum of one tensor and a multiple of another.
@@ -225,6 +227,8 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
         ErrorSample(booleans(2), booleans(2), error=DTypeError, match="logical_xor"),
     ),
     methods=("sub", "subtract"),
+    inplace=True,
+    out=True,
 )
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """Difference of one tensor and a multiple of another.
@@ -254,6 +258,8 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     ),
     errors=(ErrorSample(array(2), 2, rounding_mode="up", error=ValueError, match="rounding_mode"),),
     methods=("div", "divide"),
+    inplace=True,
+    out=True,
 )
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """Quotient, element by element, optionally rounded.
@@ -417,6 +423,7 @@ def power(xp: Any, x: Any, y: Any) -> Any:
         Sample(array(3, low=0.3), -0.5),
     ),
     methods=(),
+    out=True,
 )
 def pow(input: Any, exponent: Any) -> Any:
     """Base to the power of an exponent, element by element.

@@ -18,6 +18,8 @@ from weft.ops.matmul import matmul
         Sample(array(2, 3), array(2, 3), 0.3),
         Sample(array(2, 3), array(3), array(2, 1, low=0.0)),
     ),
+    inplace=True,
+    out=True,
 )
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """Linear interpolation: input + weight (end - input).
@@ -34,7 +36,11 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     return input + moved
 
 
-@composite(samples=(Sample(array(2, 3), array(3), array(2, 1), value=0.5),))
+@composite(
+    samples=(Sample(array(2, 3), array(3), array(2, 1), value=0.5),),
+    inplace=True,
+    out=True,
+)
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """A tensor plus a multiple of a product: input + value tensor1 tensor2.
 
@@ -51,7 +57,11 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     return input + (product if value == 1 else product * value)
 
 
-@composite(samples=(Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),))
+@composite(
+    samples=(Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),),
+    inplace=True,
+    out=True,
+)
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """A tensor plus a multiple of a quotient: input + value tensor1 / tensor2.
 
@@ -76,6 +86,8 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     errors=(
         ErrorSample(array(2), array(2, 3), array(3, 2), error=ShapeError, match="3-d matrices"),
     ),
+    inplace=True,
+    out=True,
 )
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1

@@ -308,6 +308,8 @@ def _share(g: Any, x: Any, y: Any, chosen: Any) -> Any:
     ),
     errors=(ErrorSample(array(2), array(2), 1.0, error=DTypeError, match="boolean condition"),),
     namespaces=("weft",),
+    inplace=True,
+    out=True,
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Put a value where a mask is true.

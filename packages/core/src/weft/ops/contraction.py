@@ -166,6 +166,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     ),
     errors=(ErrorSample(array(2, 3), array(2, 3), 1, error=ShapeError, match="lengths"),),
     methods=(),
+    out=True,
 )
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Sum of products over some dims of each of two tensors.

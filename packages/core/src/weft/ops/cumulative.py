@@ -53,6 +53,8 @@ def _summed(own: Any) -> Any:
         Sample(integers(4), 0, dtype=dtypes.float64),
     ),
     errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
+    inplace=True,
+    out=True,
 )
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Sum of the elements up to each, along a dim.

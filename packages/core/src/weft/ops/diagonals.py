@@ -51,6 +51,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 @composite(
     samples=(Sample(array(3, 4)), Sample(array(3)), Sample(array(3), -1), Sample(array(3), 2)),
     errors=(ErrorSample(array(2, 2, 2), error=ShapeError, match="one or two dims"),),
+    out=True,
 )
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """The diagonal of a matrix, or a matrix with a given diagonal and zeros elsewhere.

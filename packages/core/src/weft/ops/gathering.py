@@ -115,6 +115,7 @@ def scatter_into_zeros(
         Sample(array(3, 4), 1, integers(3, 2, low=0, high=4)),
         Sample(array(3, 4), 0, integers(2, 4, low=0, high=3)),
     ),
+    out=True,
 )
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Pick one element along a dim for each place of an index.
@@ -136,6 +137,8 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 @composite(
     samples=(Sample(array(3, 4), 1, integers(3, 2, low=0, high=4), array(3, 2)),),
+    inplace=True,
+    out=True,
 )
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """Add each element of a source at the place an index names along a dim.
@@ -160,6 +163,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 @composite(
     samples=(Sample(array(3, 4), integers(3, 1, low=0, high=4), 1),),
+    out=True,
 )
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Pick along a dim by indices that broadcast with the other dims.
@@ -188,7 +192,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     )
 
 
-@composite(samples=(Sample(array(3, 4), 1, integers(5, low=0, high=4)),))
+@composite(
+    samples=(Sample(array(3, 4), 1, integers(5, low=0, high=4)),),
+    out=True,
+)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Take entries of a dim by number.
 

@@ -89,6 +89,7 @@ def _tensors(name: str, tensors: Any) -> tuple[Tensor, ...]:
         ErrorSample(array(2), error=TypeError, match="list or tuple"),
     ),
     methods=(),
+    out=True,
 )
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Join tensors along an existing dim.
@@ -120,6 +121,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> 
     ),
     errors=(ErrorSample((array(2), array(3)), error=ShapeError, match="same shape"),),
     methods=(),
+    out=True,
 )
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
     """Join tensors along a new dim.

@@ -155,6 +155,8 @@ _INTEGER_PAIRS = (Sample(integers(2, 3), integers(3)), Sample(booleans(3), boole
     errors=_bits_errors(),
     methods=("bitwise_and",),
     not_differentiable=_BITS.reason,
+    inplace=True,
+    out=True,
 )
 def bitwise_and(input: Any, other: Any) -> Any:
     """Bitwise and of integers or booleans.
@@ -178,6 +180,8 @@ def bitwise_and(input: Any, other: Any) -> Any:
     errors=_bits_errors(),
     methods=("bitwise_or",),
     not_differentiable=_BITS.reason,
+    inplace=True,
+    out=True,
 )
 def bitwise_or(input: Any, other: Any) -> Any:
     """Bitwise or of integers or booleans.
@@ -201,6 +205,8 @@ def bitwise_or(input: Any, other: Any) -> Any:
     errors=_bits_errors(),
     methods=("bitwise_xor",),
     not_differentiable=_BITS.reason,
+    inplace=True,
+    out=True,
 )
 def bitwise_xor(input: Any, other: Any) -> Any:
     """Bitwise exclusive or of integers or booleans.
@@ -224,6 +230,8 @@ def bitwise_xor(input: Any, other: Any) -> Any:
     errors=(ErrorSample(array(2), error=DTypeError, match="integer or boolean tensors"),),
     methods=("bitwise_not",),
     not_differentiable=_BITS.reason,
+    inplace=True,
+    out=True,
 )
 def bitwise_not(input: Tensor) -> Tensor:
     """Bitwise not of integers, logical not of booleans.

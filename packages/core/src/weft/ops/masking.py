@@ -14,7 +14,10 @@ from weft.ops.families.custom import custom
 from weft.ops.indexing import getitem
 
 
-@composite(samples=(Sample(array(2, 3), booleans(2, 3)),))
+@composite(
+    samples=(Sample(array(2, 3), booleans(2, 3)),),
+    out=True,
+)
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """Take the elements where a mask is true, as a 1-d tensor.
 
@@ -62,6 +65,7 @@ def _nonzero_shape(x: Any) -> Any:
 @composite(
     samples=(Sample(booleans(2, 3)), Sample(booleans(2, 3), as_tuple=True)),
     not_differentiable="it finds places",
+    out=True,
 )
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """Places of the elements that are not zero.

@@ -128,6 +128,7 @@ def _require_dims(name: str, *tensors: tuple[Tensor, int]) -> None:
 @composite(
     samples=(Sample(array(2, 3), array(3, 4)),),
     errors=(ErrorSample(array(2, 2, 3), array(3, 4), error=ShapeError, match="2-d and 2-d"),),
+    out=True,
 )
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices, without broadcasting.
@@ -149,6 +150,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 @composite(
     samples=(Sample(array(2, 2, 3), array(2, 3, 4)),),
     errors=(ErrorSample(array(2, 3), array(3, 4), error=ShapeError, match="3-d and 3-d"),),
+    out=True,
 )
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Products of matrices in pairs.
@@ -167,7 +169,10 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
-@composite(samples=(Sample(array(2, 3), array(3)),))
+@composite(
+    samples=(Sample(array(2, 3), array(3)),),
+    out=True,
+)
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector.
 
@@ -185,7 +190,10 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     return matmul(input, vec)
 
 
-@composite(samples=(Sample(array(3), array(3)),))
+@composite(
+    samples=(Sample(array(3), array(3)),),
+    out=True,
+)
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors, without conjugation.
 
@@ -203,7 +211,10 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
-@composite(samples=(Sample(array(3), array(2)),))
+@composite(
+    samples=(Sample(array(3), array(2)),),
+    out=True,
+)
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Outer product of two vectors.
 
@@ -226,6 +237,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
         Sample(array(2, 4), array(2, 3), array(3, 4)),
         Sample(array(4), array(2, 3), array(3, 4), beta=0.5, alpha=2.0),
     ),
+    inplace=True,
+    out=True,
 )
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1

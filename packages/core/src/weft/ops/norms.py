@@ -27,6 +27,7 @@ from weft.ops.reductions import amax, amin, sum
         ErrorSample(integers(3), error=DTypeError, match="floating or complex"),
         ErrorSample(array(3), p="nuc", error=ValueError, match="'fro' or a number"),
     ),
+    out=True,
 )
 def norm(input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Tensor:
     """Norm of all elements, or of those along dims, read as a vector.

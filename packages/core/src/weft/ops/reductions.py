@@ -70,6 +70,7 @@ def sum(xp: Any, x: Any) -> Any:
         Sample(integers(3), dtype=dtypes.float64),
     ),
     errors=(ErrorSample(integers(3), error=DTypeError, match="floating or complex"),),
+    out=True,
 )
 def mean(
     input: Tensor,
@@ -167,6 +168,7 @@ def prod(xp: Any, x: Any) -> Any:
         Sample(array(4, 3), dim=0, correction=0),
         Sample(array(4, 3), dim=(0, 1), keepdim=True),
     ),
+    out=True,
 )
 def var(
     input: Tensor,
@@ -206,6 +208,7 @@ def var(
 
 @composite(
     samples=(Sample(array(4, 3)), Sample(array(4, 3), dim=0, correction=0)),
+    out=True,
 )
 def std(
     input: Tensor,
@@ -423,6 +426,7 @@ def _extreme(name: str, find: Any, input: Tensor, dim: int, keepdim: bool) -> Ex
         Sample(array(2, 3, distinct=True), 0, True),
         Sample(array(2, 3), array(3)),
     ),
+    out=True,
 )
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None) -> Any:
     """Largest element of all; or along a dim, with its place; or of two tensors.
@@ -456,6 +460,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
         Sample(array(2, 3, distinct=True), 0, True),
         Sample(array(2, 3), array(3)),
     ),
+    out=True,
 )
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = None) -> Any:
     """Smallest element of all; or along a dim, with its place; or of two tensors.

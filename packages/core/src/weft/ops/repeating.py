@@ -80,6 +80,7 @@ def tile(input: Tensor, *dims: Any) -> Tensor:
         Sample(array(0, 2), 1, 0),
     ),
     errors=(ErrorSample(array(2, 3), (1, 2), 0, error=ValueError, match="as many"),),
+    out=True,
 )
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """Move elements along dims; what leaves one end comes in at the other.

@@ -96,6 +96,8 @@ def frac(xp: Any, x: Any) -> Any:
     ),
     errors=(ErrorSample(array(2), error=ValueError, match="needs min, max or both"),),
     methods=("clamp", "clip"),
+    inplace=True,
+    out=True,
 )
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Limit to an interval.

@@ -101,7 +101,12 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
     return input if dtype is None else input.to(dtypes.of(dtypes.canonical(dtype)))
 
 
-@composite(samples=_SAMPLES, errors=_ERRORS, namespaces=catalogue.BOTH)
+@composite(
+    samples=_SAMPLES,
+    errors=_ERRORS,
+    namespaces=catalogue.BOTH,
+    out=True,
+)
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Exponentials over their sum along a dim: non-negative and adding up to 1.
 
@@ -120,7 +125,12 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     return out
 
 
-@composite(samples=_SAMPLES, errors=_ERRORS, namespaces=catalogue.BOTH)
+@composite(
+    samples=_SAMPLES,
+    errors=_ERRORS,
+    namespaces=catalogue.BOTH,
+    out=True,
+)
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """Logarithm of softmax along a dim, without overflow or loss of small values.
 

@@ -63,6 +63,7 @@ def argsort(
 
 @composite(
     samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
+    out=True,
 )
 def sort(
     input: Tensor,
@@ -98,6 +99,7 @@ def sort(
         Sample(array(5, 2, distinct=True), 3, 0, False),
     ),
     errors=(ErrorSample(array(3), 4, error=IndexError, match="k must be from 0 to 3"),),
+    out=True,
 )
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Sorted:
     """The k largest or smallest elements along a dim.

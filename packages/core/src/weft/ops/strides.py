@@ -40,6 +40,7 @@ def flipped(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
 @composite(
     samples=(Sample(array(2, 3), (0, -1)), Sample(array(3), 0), Sample(array(2, 3), 0, 1)),
     errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
+    out=True,
 )
 def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     """Reverse the order of elements along dims.

@@ -24,6 +24,8 @@ def _triangle(name: str, input: Tensor, diagonal: int, lower: bool) -> Tensor:
 @composite(
     samples=(Sample(array(3, 4)), Sample(array(2, 3, 3), 1), Sample(array(3, 3), -1)),
     errors=(ErrorSample(array(3), error=ShapeError, match="at least 2 dims"),),
+    inplace=True,
+    out=True,
 )
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of matrices; the rest is 0.
@@ -41,6 +43,8 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 @composite(
     samples=(Sample(array(3, 4)), Sample(array(2, 3, 3), 1), Sample(array(3, 3), -1)),
     errors=(ErrorSample(array(3), error=ShapeError, match="at least 2 dims"),),
+    inplace=True,
+    out=True,
 )
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices; the rest is 0.

@@ -28,6 +28,9 @@ def bilinear(
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
+    aliases: Iterable[str] = (),
+    inplace: bool = False,
+    out: bool | None = None,
 ) -> Callable[[Rule], Callable[..., Tensor]]:
     """Make an op of two arrays that is linear in each.
 
@@ -41,6 +44,9 @@ def bilinear(
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function.
+        aliases: other names of the same function, as :func:`weft._core.catalogue.enter` has them.
+        inplace: whether each method also has a form that writes into its tensor.
+        out: whether it takes ``out=``; by default it does.
     """
     to_x, to_y = transposes
 
@@ -51,7 +57,8 @@ def bilinear(
         )
 
     def decorate(kernel: Rule) -> Callable[..., Tensor]:
-        name = kernel.__name__
+        name = catalogue.key_of(kernel.__name__, namespaces)
+        has_out = catalogue.takes_out(out, namespaces, otherwise=True)
 
         def jvp(tangents: Any, out: Any, x: Any, y: Any, **params: Any) -> Any:
             first = None if tangents[0] is None else apply(op, (tangents[0], y), params)
@@ -80,13 +87,23 @@ def bilinear(
             return apply(op, args if alike else promoted(name, args), params)
 
         return catalogue.enter(
-            build(name, kernel, run, canonical=canonical, numpy_spellings=bool(namespaces)),
+            build(
+                name,
+                kernel,
+                run,
+                canonical=canonical,
+                numpy_spellings=bool(namespaces),
+                out=has_out,
+            ),
             op,
             source=kernel,
             samples=samples,
             errors=errors,
             namespaces=namespaces,
             methods=methods,
+            aliases=aliases,
+            inplace=inplace,
+            out=has_out,
         )
 
     return decorate

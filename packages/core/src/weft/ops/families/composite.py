@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from weft._core import catalogue
 from weft._core.dispatch import not_a_tensor
-from weft._core.public import guarded
+from weft._core.public import NUMPY_SPELLINGS, guarded
 from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
 
@@ -20,8 +20,12 @@ def composite(
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
+    aliases: Iterable[str] = (),
+    inplace: bool = False,
+    out: bool = False,
     not_differentiable: str = "",
     random: bool = False,
+    key: str = "",
 ) -> Callable[[_F], _F]:
     """Enter the decorated function in the catalogue, with one error for what is no tensor.
 
@@ -30,16 +34,22 @@ def composite(
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function; by default the one of its own name.
+        aliases: other names of the same function, as :func:`weft._core.catalogue.enter` has them.
+        inplace: whether each method also has a form that writes into its tensor.
+        out: whether it takes ``out=``.
         not_differentiable: why it has no gradient.
         random: whether each call draws anew.
+        key: its name in the catalogue, where two namespaces have a function of the same name.
     """
 
     def decorate(body: _F) -> _F:
+        code = body.__code__
         wants = [
             position
-            for position, name in enumerate(body.__code__.co_varnames[: body.__code__.co_argcount])
+            for position, name in enumerate(code.co_varnames[: code.co_argcount])
             if body.__annotations__.get(name) == "Tensor"
         ]
+        settings = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
         def explain(name: str, arguments: tuple[Any, ...]) -> Exception | None:
             for position in wants:
@@ -47,7 +57,10 @@ def composite(
                     return not_a_tensor(name, position, arguments[position])
             return None
 
-        function: _F = guarded(body, explain) if wants else body
+        function: _F = body
+        if wants or out or any(s in NUMPY_SPELLINGS for s in settings):
+            asked = catalogue.key_of(body.__name__, namespaces)
+            function = guarded(body, explain, name=asked, out=out)
         catalogue.enter(
             function,
             None,
@@ -56,8 +69,12 @@ def composite(
             errors=errors,
             namespaces=namespaces,
             methods=methods,
+            aliases=aliases,
+            inplace=inplace,
+            out=out,
             not_differentiable=not_differentiable,
             random=random,
+            key=key,
         )
         return function
 

@@ -35,6 +35,9 @@ def custom(
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
+    aliases: Iterable[str] = (),
+    inplace: bool = False,
+    out: bool | None = None,
     keyword_only: Sequence[str] = ("dtype",),
 ) -> Callable[[Rule], Rule]:
     """Make an op of a kernel with every rule given.
@@ -56,11 +59,15 @@ def custom(
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function.
+        aliases: other names of the same function, as :func:`weft._core.catalogue.enter` has them.
+        inplace: whether each method also has a form that writes into its tensor.
+        out: whether it takes ``out=``; by default unless it is a view.
         keyword_only: settings that cannot be passed by position.
     """
 
     def decorate(kernel: Rule) -> Rule:
-        name = kernel.__name__
+        name = catalogue.key_of(kernel.__name__, namespaces)
+        has_out = catalogue.takes_out(out, namespaces, otherwise=not is_view)
         arrays, _, _ = kernel_signature(kernel)
         op = Op(
             name,
@@ -92,6 +99,7 @@ def custom(
                 canonical=canonical,
                 keyword_only=keyword_only,
                 numpy_spellings=bool(namespaces),
+                out=has_out,
             ),
             op,
             source=kernel,
@@ -99,6 +107,9 @@ def custom(
             errors=errors,
             namespaces=namespaces,
             methods=methods,
+            aliases=aliases,
+            inplace=inplace,
+            out=has_out,
             not_differentiable=vjp.reason if isinstance(vjp, NotDifferentiable) else "",
         )
 

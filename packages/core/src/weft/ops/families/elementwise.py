@@ -19,6 +19,7 @@ from weft._core.errors import DTypeError
 from weft._core.kernels import as_array, bind
 from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op
+from weft._core.out import into
 from weft._core.public import build, kernel_signature
 from weft._core.samples import Domain, ErrorSample, Sample
 from weft._core.shapes import broadcast_shapes
@@ -43,6 +44,9 @@ def elementwise(
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
+    aliases: Iterable[str] = (),
+    inplace: bool = True,
+    out: bool | None = None,
     canonical: Callable[..., dict[str, Any]] | None = None,
     unpromoted: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
@@ -61,13 +65,17 @@ def elementwise(
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function; by default the one of its own name.
+        aliases: other names of the same function, as :func:`weft._core.catalogue.enter` has them.
+        inplace: whether each method also has a form that writes into its tensor.
+        out: whether it takes ``out=``; by default it does.
         canonical: makes settings canonical.
         unpromoted: names of arguments that keep their dtype, such as a condition.
     """
 
     def decorate(formula: Callable[..., Any]) -> Callable[..., Tensor]:
         arrays, _, settings = kernel_signature(formula)
-        name = formula.__name__
+        name = catalogue.key_of(formula.__name__, namespaces)
+        has_out = catalogue.takes_out(out, namespaces, otherwise=True)
         exempt = frozenset(arrays.index(s) for s in unpromoted)
         shape = _shape_rule(name, dtype, exempt)
         kept = tuple(-1 if s == "out" else arrays.index(s) for s in saves)
@@ -91,7 +99,7 @@ def elementwise(
         )
         run = _promoting(op, dtype, exempt)
         if settings or len(arrays) > 2 or formula.__defaults__:
-            function = build(name, formula, run, canonical=canonical)
+            function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:
             function = _unary(op, formula, run)
         else:
@@ -107,6 +115,9 @@ def elementwise(
             errors=errors,
             namespaces=namespaces,
             methods=methods,
+            aliases=aliases,
+            inplace=inplace,
+            out=has_out,
             not_differentiable=partials.reason if isinstance(partials, NotDifferentiable) else "",
         )
 
@@ -321,8 +332,10 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     kernel: Any = None
     records = op.records
 
-    def call(input: Any) -> Any:
+    def call(input: Any, *, out: Any = None) -> Any:
         nonlocal kernel
+        if out is not None:
+            return into(op.name, out, run((input,), _NONE))
         try:
             x = input._data
             dtype = x.dtype
@@ -339,10 +352,10 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             restore(before)
         if records and input._node is not None and (not flags.any or here.grad):
             return finish(op, (input,), _NONE, as_array(data), True)
-        out = _new(Tensor)
-        out._data = data if type(data) is ndarray else as_array(data)
-        out._node = out._version = out._extra = None
-        return out
+        result = _new(Tensor)
+        result._data = data if type(data) is ndarray else as_array(data)
+        result._node = result._version = result._extra = None
+        return result
 
     return call
 
@@ -355,8 +368,10 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     kernel: Any = None
     records = op.records
 
-    def call(input: Any, other: Any) -> Any:
+    def call(input: Any, other: Any, *, out: Any = None) -> Any:
         nonlocal kernel
+        if out is not None:
+            return into(op.name, out, run((input, other), _NONE))
         try:
             x = input._data
             dtype = x.dtype
@@ -389,10 +404,10 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             restore(before)
         if record and records and (not flags.any or here.grad):
             return finish(op, (input, other), _NONE, as_array(data), True)
-        out = _new(Tensor)
-        out._data = data if type(data) is ndarray else as_array(data)
-        out._node = out._version = out._extra = None
-        return out
+        result = _new(Tensor)
+        result._data = data if type(data) is ndarray else as_array(data)
+        result._node = result._version = result._extra = None
+        return result
 
     return call
 

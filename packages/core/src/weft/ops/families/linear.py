@@ -30,6 +30,9 @@ def linear(
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
+    aliases: Iterable[str] = (),
+    inplace: bool = False,
+    out: bool | None = None,
     keyword_only: Sequence[str] = ("dtype",),
 ) -> Callable[[Rule], Callable[..., Tensor]]:
     """Make an op that is linear in its first array, or in all of its variadic arrays together.
@@ -49,11 +52,15 @@ def linear(
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function.
+        aliases: other names of the same function, as :func:`weft._core.catalogue.enter` has them.
+        inplace: whether each method also has a form that writes into its tensor.
+        out: whether it takes ``out=``; by default unless it is a view.
         keyword_only: settings that cannot be passed by position.
     """
 
     def decorate(kernel: Rule) -> Callable[..., Tensor]:
-        name = kernel.__name__
+        name = catalogue.key_of(kernel.__name__, namespaces)
+        has_out = catalogue.takes_out(out, namespaces, otherwise=not is_view)
         arrays, variadic, _ = kernel_signature(kernel)
 
         def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> tuple[Any, ...]:
@@ -87,6 +94,7 @@ def linear(
             canonical=canonical,
             keyword_only=keyword_only,
             numpy_spellings=bool(namespaces),
+            out=has_out,
         )
         return catalogue.enter(
             function,
@@ -96,6 +104,9 @@ def linear(
             errors=errors,
             namespaces=namespaces,
             methods=methods,
+            aliases=aliases,
+            inplace=inplace,
+            out=has_out,
         )
 
     return decorate

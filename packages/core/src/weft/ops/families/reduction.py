@@ -61,7 +61,10 @@ def reduction(
     takes_dtype: bool = False,
     samples: Iterable[Sample] = SAMPLES,
     errors: Iterable[ErrorSample] = (),
+    namespaces: tuple[str, ...] = catalogue.WEFT,
     methods: Iterable[str] | None = None,
+    aliases: Iterable[str] = (),
+    out: bool | None = None,
 ) -> Callable[[Rule], Callable[..., Tensor]]:
     """Make an op that reduces dims, of a formula ``formula(xp, x)`` applied to each element first.
 
@@ -79,11 +82,15 @@ def reduction(
         takes_dtype: whether users may pass ``dtype=``, to which the input is converted first.
         samples: argument lists for the generated tests.
         errors: argument lists that must raise, besides wrong dims.
+        namespaces: where it is offered.
         methods: tensor methods that are this function.
+        aliases: other names of the same function, as :func:`weft._core.catalogue.enter` has them.
+        out: whether it takes ``out=``; by default it does.
     """
 
     def decorate(formula: Rule) -> Callable[..., Tensor]:
-        name = formula.__name__
+        name = catalogue.key_of(formula.__name__, namespaces)
+        has_out = catalogue.takes_out(out, namespaces, otherwise=True)
 
         def kernel(xp: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
             if combine == "sum" and dtype == "sum":
@@ -176,12 +183,15 @@ def reduction(
             return apply_one(op, x, params)
 
         return catalogue.enter(
-            build(name, _with_dtype if takes_dtype else _without_dtype, run),
+            build(name, _with_dtype if takes_dtype else _without_dtype, run, out=has_out),
             op,
             source=formula,
             samples=samples,
             errors=(*ERRORS, *errors),
+            namespaces=namespaces,
             methods=methods,
+            aliases=aliases,
+            out=has_out,
             not_differentiable=vjp.reason if isinstance(vjp, NotDifferentiable) else "",
         )
 
