@@ -46,16 +46,18 @@ def main() -> int:
 
 
 def _formatted(text: str, name: str) -> str:
-    """Return Python text as ruff formats it, so that the lint session agrees with what is here."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ruff", "format", "--stdin-filename", name, "-"],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=catalogue.ROOT,
-    )
-    return done.stdout
+    """Return Python text as ruff sorts and formats it, so that the lint session agrees with it."""
+    for command in (["check", "--fix-only", "--quiet"], ["format"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", name, "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=catalogue.ROOT,
+        )
+        text = done.stdout
+    return text
 
 
 if __name__ == "__main__":
