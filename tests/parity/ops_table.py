@@ -88,6 +88,15 @@ NOT_IN_DTYPE = {
         for d in _WHOLE
     },
     **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},
+    **{
+        ("affine_grid_generator", d): "torch cuts the points to whole numbers: weft raises"
+        for d in (*_WHOLE, "complex64")
+    },
+    **{
+        (name, d): "torch computes places in half precision, weft in float32"
+        for name in ("grid_sample", "grid_sampler", "grid_sampler_2d")
+        for d in ("float16", "bfloat16")
+    },
     **{("topk", d): "which of equal elements comes first is not defined" for d in _WHOLE},
 }
 

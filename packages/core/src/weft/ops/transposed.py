@@ -126,14 +126,24 @@ def conv_transpose1d(
         dilation: step within the kernel.
 
     Returns:
-        Tensor: (N, O, (length - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1).
+        Tensor: (N, O, (length - 1) stride - 2 padding + dilation (kernel - 1) + output_padding
+        + 1).
 
     Raises:
         ShapeError: channels do not fit, or nothing would be left of the result.
         ValueError: a setting is out of range.
     """
     return transposed_convolution(
-        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -176,7 +186,16 @@ def conv_transpose2d(
         ValueError: a setting is out of range.
     """
     return transposed_convolution(
-        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -218,7 +237,16 @@ def conv_transpose3d(
         ValueError: a setting is out of range.
     """
     return transposed_convolution(
-        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose3d",
+        3,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -227,9 +255,7 @@ def conv_transpose3d(
         Sample(array(5, 2, 3), array(2, 3, 4), array(4)),
         Sample(array(3, 2, 2), array(3, 2, 1), array(1), 1),
     ),
-    errors=(
-        ErrorSample(array(5, 3), array(2, 3, 4), array(4), error=ShapeError, match="T, B, C"),
-    ),
+    errors=(ErrorSample(array(5, 3), array(2, 3, 4), array(4), error=ShapeError, match="T, B, C"),),
     namespaces=catalogue.BOTH,
     methods=(),
 )

@@ -1,0 +1,411 @@
+"""Sampling an image at the points of a grid, and the grid of an affine map."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from weft._core import catalogue, dtypes
+from weft._core.errors import DTypeError, ShapeError, did_you_mean
+from weft._core.samples import ErrorSample, Sample, array, integers
+from weft._core.tensor import Tensor
+from weft.ops.creation import linspace, ones
+from weft.ops.families.composite import composite
+from weft.ops.gathering import picked
+from weft.ops.joining import stack
+
+_F = catalogue.FUNCTIONAL
+_MODES = ("bilinear", "nearest", "bicubic")
+_PADDINGS = ("zeros", "border", "reflection")
+_KEYS = -0.75  # the cubic filter's parameter, as in interpolate
+
+
+def _places(at: Tensor, length: int, align_corners: bool) -> Tensor:
+    """Return coordinates in [-1, 1] as places from 0 to length - 1."""
+    if align_corners:
+        return (at + 1) * ((length - 1) / 2)
+    return ((at + 1) * length - 1) / 2
+
+
+def _inside(at: Tensor, length: int, padding: str, align_corners: bool) -> Tensor:
+    """Return places with those beyond the border brought back, as the padding says."""
+    if padding == "zeros":
+        return at
+    if padding == "reflection":
+        low, span = (0.0, length - 1.0) if align_corners else (-0.5, float(length))
+        if span == 0:
+            at = at * 0
+        else:
+            away = (at - low).abs()
+            turned = (away / span).floor().detach()
+            rest = away - turned * span
+            at = rest.where(turned % 2 == 0, span - rest) + low
+    return at.clamp(0, length - 1)
+
+
+class _Pixels:
+    """The elements of an image, picked at whole places; those outside count as zero."""
+
+    def __init__(self, image: Tensor, spatial: tuple[int, ...]) -> None:
+        batch, channels = tuple(image.shape)[:2]
+        self.spatial = spatial
+        self.channels = channels
+        self.flat = image.reshape((batch, channels, math.prod(spatial)))
+
+    def at(self, places: Sequence[Tensor]) -> Tensor:
+        """Return (N, C, *out) for one floating tensor (N, *out) of whole places per dim."""
+        number: Any = 0
+        there: Any = None
+        for place, length in zip(places, self.spatial, strict=True):
+            fits = (place >= 0) & (place <= length - 1)
+            there = fits if there is None else there & fits
+            whole = place.where(fits, 0.0).to(dtypes.int64)
+            number = number * length + whole
+        shape = tuple(number.shape)
+        number = (
+            number.reshape((shape[0], 1, -1))
+            if 0 not in shape
+            else number.reshape((shape[0], 1, math.prod(shape[1:])))
+        )
+        number = number.expand((shape[0], self.channels, number.shape[-1]))
+        values = picked(self.flat, number, dim=2).reshape((shape[0], self.channels, *shape[1:]))
+        return values.where(there.unsqueeze(1), 0.0)
+
+
+def _linear(pixels: _Pixels, places: Sequence[Tensor]) -> Tensor:
+    floors = [p.detach().floor() for p in places]
+    total: Any = None
+    for corner in itertools.product((0, 1), repeat=len(places)):
+        share: Any = 1.0
+        for place, floor, side in zip(places, floors, corner, strict=True):
+            share = share * ((place - floor) if side else (1 - (place - floor)))
+        value = pixels.at([f + side for f, side in zip(floors, corner, strict=True)])
+        term = value * share.unsqueeze(1)
+        total = term if total is None else total + term
+    return total  # type: ignore[no-any-return]  # there is at least one corner
+
+
+def _cubic_shares(share: Tensor) -> list[Tensor]:
+    a = _KEYS
+
+    def near(x: Tensor) -> Tensor:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x: Tensor) -> Tensor:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return [far(share + 1), near(share), near(1 - share), far(2 - share)]
+
+
+def _cubic(pixels: _Pixels, places: Sequence[Tensor], padding: str, align_corners: bool) -> Tensor:
+    floors = [p.detach().floor() for p in places]
+    shares = [_cubic_shares(p - f) for p, f in zip(places, floors, strict=True)]
+    taps = [
+        [_inside(f + t, n, padding, align_corners) for t in (-1, 0, 1, 2)]
+        for f, n in zip(floors, pixels.spatial, strict=True)
+    ]
+    total: Any = None
+    for i, j in itertools.product(range(4), range(4)):
+        value = pixels.at([taps[0][i], taps[1][j]])
+        term = value * (shares[0][i] * shares[1][j]).unsqueeze(1)
+        total = term if total is None else total + term
+    return total  # type: ignore[no-any-return]  # sixteen taps
+
+
+def sampled(
+    name: str, input: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool
+) -> Tensor:
+    """Return the image at the grid's points, everything checked."""
+    for setting, value, known in (
+        ("mode", mode, _MODES),
+        ("padding_mode", padding_mode, _PADDINGS),
+    ):
+        if value not in known:
+            raise ValueError(
+                f"{name}: {setting} must be one of {', '.join(known)}, got {value!r}"
+                f"{did_you_mean(value, known)}"
+            )
+    count = input.ndim - 2
+    if count not in (2, 3) or grid.ndim != input.ndim or grid.shape[-1] != count:
+        raise ShapeError(
+            f"{name}: expected input (N, C, H, W) and grid (N, h, w, 2), or (N, C, D, H, W) and "
+            f"(N, d, h, w, 3); got {tuple(input.shape)} and {tuple(grid.shape)}"
+        )
+    if input.shape[0] != grid.shape[0]:
+        raise ShapeError(
+            f"{name}: input and grid must have the same batch, got {input.shape[0]} "
+            f"(input.shape == {tuple(input.shape)}) and {grid.shape[0]} (grid.shape == "
+            f"{tuple(grid.shape)})"
+        )
+    spatial = tuple(input.shape)[2:]
+    if 0 in spatial:
+        raise ShapeError(f"{name}: nothing to sample in input.shape == {tuple(input.shape)}")
+    if mode == "bicubic" and count != 2:
+        raise ValueError(f"{name}: mode 'bicubic' needs 4 dims, got {tuple(input.shape)}")
+    own = input.dtype
+    if own.itemsize < 4:
+        input, grid = input.to(dtypes.float32), grid.to(dtypes.float32)
+    # the grid names the last dim first
+    places = [
+        _places(grid.select(-1, count - 1 - d), n, align_corners) for d, n in enumerate(spatial)
+    ]
+    pixels = _Pixels(input, spatial)
+    if mode == "bicubic":
+        return _cubic(pixels, places, padding_mode, align_corners).to(own)
+    places = [
+        _inside(p, n, padding_mode, align_corners) for p, n in zip(places, spatial, strict=True)
+    ]
+    if mode == "nearest":
+        return pixels.at([p.detach().round() for p in places]).to(own)
+    return _linear(pixels, places).to(own)
+
+
+_IMAGE, _GRID = array(2, 3, 4, 5), array(2, 3, 2, 2, low=-1.3, high=1.3)
+_SOLID, _POINTS = array(1, 2, 3, 4, 3), array(1, 2, 2, 3, 3, low=-1.2, high=1.2)
+_SAMPLES = (
+    ("bilinear", "zeros", False),
+    ("bilinear", "border", True),
+    ("bilinear", "reflection", False),
+    ("bilinear", "reflection", True),
+    ("nearest", "zeros", True),
+    ("nearest", "border", False),
+    ("bicubic", "zeros", False),
+    ("bicubic", "border", True),
+    ("bicubic", "reflection", False),
+)
+
+
+@composite(
+    samples=(
+        *(Sample(_IMAGE, _GRID, *settings) for settings in _SAMPLES),
+        Sample(_SOLID, _POINTS, align_corners=False),
+        Sample(_SOLID, _POINTS, "bilinear", "reflection", True),
+        Sample(_SOLID, _POINTS, "nearest", align_corners=True),
+    ),
+    errors=(
+        ErrorSample(array(1, 1, 2, 2), array(2, 3, 3, 2), error=ShapeError, match="same batch"),
+        ErrorSample(array(1, 1, 2, 2), array(1, 3, 3, 3), error=ShapeError, match="grid"),
+        ErrorSample(_IMAGE, _GRID, "cubic", error=ValueError, match="'bicubic'"),
+        ErrorSample(_IMAGE, _GRID, "nearest", "zero", error=ValueError, match="'zeros'"),
+        ErrorSample(_SOLID, _POINTS, "bicubic", error=ValueError, match="4 dims"),
+    ),
+    namespaces=_F,
+)
+def grid_sample(
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+) -> Tensor:
+    """Sample an image at points.
+
+    Args:
+        input: (N, C, H, W) or (N, C, D, H, W), the images.
+        grid: (N, h, w, 2) or (N, d, h, w, 3), points: x from -1 (left) to 1 (right), then y, then
+            z.
+        mode: ``"bilinear"`` (between the neighbours, in three dims too), ``"nearest"``, or
+            ``"bicubic"`` (two dims only).
+        padding_mode: what lies beyond the border: ``"zeros"``, the ``"border"`` itself, or the
+            image's ``"reflection"``.
+        align_corners: whether -1 and 1 are the middles of the outermost elements rather than
+            their outer edges; False if None.
+
+    Returns:
+        Tensor: (N, C, h, w) or (N, C, d, h, w). Nearest has no gradient by the grid. NaN points
+        see what lies beyond the border.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        ValueError: a mode is unknown.
+
+    Source: Jaderberg et al., arXiv:1506.02025; settings as in PyTorch, which warns where
+    align_corners is None.
+    """
+    return sampled("grid_sample", input, grid, mode, padding_mode, bool(align_corners))
+
+
+def _named(name: str, kind: str, number: int, known: Sequence[str]) -> str:
+    if isinstance(number, bool) or number not in range(len(known)):
+        choices = ", ".join(f"{i} ({k})" for i, k in enumerate(known))
+        raise ValueError(f"{name}: {kind} must be one of {choices}, got {number!r}")
+    return known[number]
+
+
+_NUMBERED = (Sample(_IMAGE, _GRID, 0, 0, False), Sample(_IMAGE, _GRID, 2, 1, True))
+_NUMBER_ERRORS = (ErrorSample(_IMAGE, _GRID, 3, 0, False, error=ValueError, match="bicubic"),)
+
+
+@composite(samples=_NUMBERED, errors=_NUMBER_ERRORS, methods=())
+def grid_sampler(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: int,
+    padding_mode: int,
+    align_corners: bool,
+) -> Tensor:
+    """Sample an image at points: ``nn.functional.grid_sample`` with modes by number.
+
+    Args:
+        input: (N, C, H, W) or (N, C, D, H, W).
+        grid: (N, h, w, 2) or (N, d, h, w, 3).
+        interpolation_mode: 0 bilinear, 1 nearest, 2 bicubic.
+        padding_mode: 0 zeros, 1 border, 2 reflection.
+        align_corners: whether -1 and 1 are the middles of the outermost elements.
+
+    Returns:
+        Tensor: (N, C, h, w) or (N, C, d, h, w).
+
+    Raises:
+        ValueError: a number is unknown.
+        ShapeError: the shapes do not fit.
+    """
+    mode = _named("grid_sampler", "interpolation_mode", interpolation_mode, _MODES)
+    padding = _named("grid_sampler", "padding_mode", padding_mode, _PADDINGS)
+    return sampled("grid_sampler", input, grid, mode, padding, align_corners)
+
+
+@composite(samples=_NUMBERED, errors=_NUMBER_ERRORS, methods=())
+def grid_sampler_2d(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: int,
+    padding_mode: int,
+    align_corners: bool,
+) -> Tensor:
+    """Sample an image of two dims at points: :func:`grid_sampler` of that shape only.
+
+    Args:
+        input: (N, C, H, W).
+        grid: (N, h, w, 2).
+        interpolation_mode: 0 bilinear, 1 nearest, 2 bicubic.
+        padding_mode: 0 zeros, 1 border, 2 reflection.
+        align_corners: whether -1 and 1 are the middles of the outermost elements.
+
+    Returns:
+        Tensor: (N, C, h, w).
+
+    Raises:
+        ValueError: a number is unknown.
+        ShapeError: the shapes do not fit.
+    """
+    if input.ndim != 4:
+        raise ShapeError(f"grid_sampler_2d: input must have 4 dims, got {tuple(input.shape)}")
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+@composite(
+    samples=(Sample(_SOLID, _POINTS, 0, 1, False), Sample(_SOLID, _POINTS, 1, 0, True)),
+    errors=(ErrorSample(_IMAGE, _GRID, 0, 0, False, error=ShapeError, match="5 dims"),),
+    methods=(),
+)
+def grid_sampler_3d(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: int,
+    padding_mode: int,
+    align_corners: bool,
+) -> Tensor:
+    """Sample a volume at points: :func:`grid_sampler` of that shape only.
+
+    Args:
+        input: (N, C, D, H, W).
+        grid: (N, d, h, w, 3).
+        interpolation_mode: 0 bilinear, 1 nearest.
+        padding_mode: 0 zeros, 1 border, 2 reflection.
+        align_corners: whether -1 and 1 are the middles of the outermost elements.
+
+    Returns:
+        Tensor: (N, C, d, h, w).
+
+    Raises:
+        ValueError: a number is unknown.
+        ShapeError: the shapes do not fit.
+    """
+    if input.ndim != 5:
+        raise ShapeError(f"grid_sampler_3d: input must have 5 dims, got {tuple(input.shape)}")
+    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+
+def _affine(name: str, theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    if not theta.dtype.is_floating_point:
+        raise DTypeError(f"{name}: theta must be floating, got {theta.dtype}")
+    count = len(size) - 2
+    if count not in (2, 3) or tuple(theta.shape) != (size[0], count, count + 1):
+        raise ShapeError(
+            f"{name}: expected theta (N, 2, 3) for size (N, C, H, W), or (N, 3, 4) for "
+            f"(N, C, D, H, W); got theta.shape == {tuple(theta.shape)} and size {tuple(size)}"
+        )
+    if min(size) < 1:
+        raise ShapeError(f"{name}: size must be positive, got {tuple(size)}")
+    lengths = tuple(size)[2:]
+    columns = []
+    for dim in reversed(range(count)):
+        length = lengths[dim]
+        line = (
+            linspace(-1.0, 1.0, length, dtype=theta.dtype)
+            if length > 1
+            else ones(1, dtype=theta.dtype) * 0
+        )
+        if not align_corners:
+            line = line * ((length - 1) / length)
+        across = [1] * count
+        across[dim] = length
+        columns.append(line.reshape(tuple(across)).expand(lengths))
+    columns.append(ones(lengths, dtype=theta.dtype))
+    base = stack(columns, -1).reshape((1, -1, count + 1))
+    points = base @ theta.transpose(1, 2)
+    return points.reshape((size[0], *lengths, count))
+
+
+_AFFINE = (
+    Sample(array(2, 2, 3), (2, 3, 4, 5), False),
+    Sample(array(1, 2, 3), (1, 1, 2, 1), True),
+    Sample(array(2, 3, 4), (2, 1, 2, 3, 2), True),
+    Sample(array(1, 3, 4), (1, 1, 2, 3, 1), False),
+)
+_AFFINE_ERRORS = (
+    ErrorSample(array(1, 2, 3), (2, 1, 2, 2), False, error=ShapeError, match="expected theta"),
+    ErrorSample(array(1, 2, 3), (1, 1, 0, 2), False, error=ShapeError, match="positive"),
+    ErrorSample(integers(1, 2, 3), (1, 1, 2, 2), False, error=DTypeError, match="floating"),
+)
+
+
+@composite(samples=_AFFINE, errors=_AFFINE_ERRORS, namespaces=_F)
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
+    """The points at which :func:`grid_sample` samples to apply an affine map.
+
+    Args:
+        theta: (N, 2, 3) or (N, 3, 4), the maps: of (x, y, 1) or (x, y, z, 1).
+        size: (N, C, H, W) or (N, C, D, H, W), of the result of sampling.
+        align_corners: as for grid_sample; False if None.
+
+    Returns:
+        Tensor: (N, H, W, 2) or (N, D, H, W, 3).
+
+    Raises:
+        ShapeError: theta and size do not fit.
+        DTypeError: theta is not floating.
+    """
+    return _affine("affine_grid", theta, size, bool(align_corners))
+
+
+@composite(samples=_AFFINE, errors=_AFFINE_ERRORS, methods=())
+def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """The points of an affine map: ``nn.functional.affine_grid``.
+
+    Args:
+        theta: (N, 2, 3) or (N, 3, 4).
+        size: (N, C, H, W) or (N, C, D, H, W).
+        align_corners: as for grid_sampler.
+
+    Returns:
+        Tensor: (N, H, W, 2) or (N, D, H, W, 3).
+
+    Raises:
+        ShapeError: theta and size do not fit.
+        DTypeError: theta is not floating.
+    """
+    return _affine("affine_grid_generator", theta, size, align_corners)
