@@ -66,6 +66,8 @@ NOT_BY = {
     "binary_cross_entropy_with_logits-1": {2, 3},
     "nll_loss-1": {1},
     "cross_entropy-2": {1},
+    "linear_cross_entropy-1": {3},
+    "multi_margin_loss-1": {1},
     "batch_norm-0": {1, 2},
     "batch_norm-1": {1, 2},
 }
@@ -88,6 +90,11 @@ NOT_IN_DTYPE = {
         for d in _WHOLE
     },
     **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},
+    **{
+        ("hinge_embedding_loss", d): "torch cuts margin - input to whole numbers" for d in _WHOLE
+    },
+    **{("gaussian_nll_loss", d): "torch cuts a variance of 0.5 to 0 for integers" for d in _WHOLE},
+    ("soft_margin_loss", "complex64"): "softplus of a complex number takes another branch",
     **{
         ("affine_grid_generator", d): "torch cuts the points to whole numbers: weft raises"
         for d in (*_WHOLE, "complex64")

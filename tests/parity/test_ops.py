@@ -60,7 +60,7 @@ def run_torch(entry: catalogue.Public, call: Call, tensors: list[torch.Tensor]) 
     """Call torch's function with the arguments of a call."""
     args = [to_torch(_filled(a, tensors)) for a in call._args]
     kwargs = {k: to_torch(_filled(v, tensors)) for k, v in call._kwargs.items()}
-    if entry.module == "weft.ops.loss":  # torch's have size_average and reduce in between
+    if entry.module.startswith("weft.ops.loss"):  # torch's have size_average and reduce in between
         kwargs = inspect.signature(entry.function).bind(*args, **kwargs).arguments
         args = []
     return quietly(reference(entry), *args, **kwargs)

@@ -24,7 +24,8 @@ _F = catalogue.FUNCTIONAL
 _REDUCTIONS = ("none", "mean", "sum")
 
 
-def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
+    """Return the losses, their mean or their sum, as a reduction's name says."""
     if reduction not in _REDUCTIONS:
         raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
     if reduction == "none":
@@ -32,7 +33,8 @@ def _reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
     return mean(loss) if reduction == "mean" else sum(loss)
 
 
-def _same_shape(name: str, input: Tensor, target: Tensor) -> None:
+def same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise a ShapeError if a loss's two tensors would have to broadcast."""
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(
             f"{name}: input and target must have the same shape, got {tuple(input.shape)} and "
@@ -62,8 +64,8 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Raises:
         ShapeError: the shapes differ (PyTorch warns and broadcasts).
     """
-    _same_shape("mse_loss", input, target)
-    return _reduced("mse_loss", square(input - target), reduction)
+    same_shape("mse_loss", input, target)
+    return reduced("mse_loss", square(input - target), reduction)
 
 
 @composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
@@ -81,8 +83,8 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     Raises:
         ShapeError: the shapes differ (PyTorch warns and broadcasts).
     """
-    _same_shape("l1_loss", input, target)
-    return _reduced("l1_loss", abs(input - target), reduction)
+    same_shape("l1_loss", input, target)
+    return reduced("l1_loss", abs(input - target), reduction)
 
 
 def _huber(far: Tensor, delta: float) -> Tensor:
@@ -112,8 +114,8 @@ def smooth_l1_loss(
         raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    _same_shape("smooth_l1_loss", input, target)
-    return _reduced("smooth_l1_loss", _huber(abs(input - target), beta) / beta, reduction)
+    same_shape("smooth_l1_loss", input, target)
+    return reduced("smooth_l1_loss", _huber(abs(input - target), beta) / beta, reduction)
 
 
 @composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
@@ -139,8 +141,8 @@ def huber_loss(
     """
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    _same_shape("huber_loss", input, target)
-    return _reduced("huber_loss", _huber(abs(input - target), delta), reduction)
+    same_shape("huber_loss", input, target)
+    return reduced("huber_loss", _huber(abs(input - target), delta), reduction)
 
 
 @composite(
@@ -174,12 +176,12 @@ def binary_cross_entropy_with_logits(
         ShapeError: the shapes differ.
     """
     name = "binary_cross_entropy_with_logits"
-    _same_shape(name, input, target)
+    same_shape(name, input, target)
     if pos_weight is None:
         loss = softplus(-input) + (1 - target) * input
     else:
         loss = (1 - target) * input + (1 + (pos_weight - 1) * target) * softplus(-input)
-    return _reduced(name, loss if weight is None else loss * weight, reduction)
+    return reduced(name, loss if weight is None else loss * weight, reduction)
 
 
 def _log_above(p: Tensor) -> Tensor:
@@ -216,7 +218,7 @@ def binary_cross_entropy(
         ShapeError: the shapes differ.
         ValueError: an input is no probability.
     """
-    _same_shape("binary_cross_entropy", input, target)
+    same_shape("binary_cross_entropy", input, target)
     data = input._data
     if type(data) is ndarray and data.size and not (data.min() >= 0 and data.max() <= 1):
         raise ValueError(
@@ -225,7 +227,7 @@ def binary_cross_entropy(
         )
     yes, no = _log_above(input), _log_above(1 - input)
     loss = -(target * yes + (1 - target) * no)
-    return _reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+    return reduced("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 
 
 @composite(
@@ -255,7 +257,7 @@ def kl_div(
     Raises:
         ShapeError: the shapes differ.
     """
-    _same_shape("kl_div", input, target)
+    same_shape("kl_div", input, target)
     if log_target:
         loss = exp(target) * (target - input)
     else:
@@ -264,7 +266,7 @@ def kl_div(
         loss = where(positive, target * (log(safe) - input), 0.0)
     if reduction == "batchmean":
         return sum(loss) / input.shape[0]
-    return _reduced("kl_div", loss, reduction)
+    return reduced("kl_div", loss, reduction)
 
 
 def _class_dim(name: str, input: Tensor, target: Tensor) -> int:
@@ -308,7 +310,7 @@ def _nll(
     loss = where(counted, loss * factor, 0.0)
     if reduction == "mean":
         return sum(loss) / sum(factor)
-    return _reduced(name, loss, reduction)
+    return reduced(name, loss, reduction)
 
 
 @composite(
@@ -419,7 +421,7 @@ def cross_entropy(
             factor = factor * getitem(weight, where(counted, target, 0))
         every = sum(every) / sum(factor)
     else:
-        every = _reduced("cross_entropy", every, reduction)
+        every = reduced("cross_entropy", every, reduction)
     return hard * (1 - label_smoothing) + every * label_smoothing
 
 
@@ -432,7 +434,7 @@ def _soft(
     at: int,
     across: Any,
 ) -> Tensor:
-    _same_shape("cross_entropy", logs, target)
+    same_shape("cross_entropy", logs, target)
     classes = logs.shape[at]
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / classes
@@ -441,4 +443,4 @@ def _soft(
     loss = -sum(logs * target, dim=at)
     if reduction == "mean":
         return sum(loss) / max(loss.numel(), 1)
-    return _reduced("cross_entropy", loss, reduction)
+    return reduced("cross_entropy", loss, reduction)
