@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from weft._core import catalogue
+from weft._core import catalogue, dtypes
 from weft._core.errors import ShapeError
 from weft._core.modes import no_grad
 from weft._core.samples import ErrorSample, Sample, array
@@ -22,6 +22,17 @@ def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     if weight is not None:
         x = x * weight
     return x if bias is None else x + bias
+
+
+def _require_channels(name: str, input: Tensor, **named: Tensor | None) -> None:
+    """Raise a ShapeError if a parameter of a channel each has another length."""
+    channels = input.shape[1] if input.ndim > 1 else 0
+    for parameter, value in named.items():
+        if value is not None and tuple(value.shape) != (channels,):
+            raise ShapeError(
+                f"{name}: input has {channels} channels (input.shape == {tuple(input.shape)}), "
+                f"but {parameter} has shape {tuple(value.shape)}"
+            )
 
 
 @composite(
@@ -70,19 +81,14 @@ def batch_norm(
 
     Source: Ioffe and Szegedy, arXiv:1502.03167.
     """
-    channels = input.shape[1] if input.ndim > 1 else 0
-    named = {
-        "running_mean": running_mean,
-        "running_var": running_var,
-        "weight": weight,
-        "bias": bias,
-    }
-    for name, value in named.items():
-        if value is not None and tuple(value.shape) != (channels,):
-            raise ShapeError(
-                f"batch_norm: input has {channels} channels (input.shape == "
-                f"{tuple(input.shape)}), but {name} has shape {tuple(value.shape)}"
-            )
+    _require_channels(
+        "batch_norm",
+        input,
+        running_mean=running_mean,
+        running_var=running_var,
+        weight=weight,
+        bias=bias,
+    )
     across = (1, -1, *(1,) * (input.ndim - 2))
     if training:
         dims = (0, *range(2, input.ndim))
@@ -119,6 +125,15 @@ def _record(running: Tensor | None, value: Tensor, momentum: float) -> None:
             running.copy_(running * (1 - momentum) + value.detach() * momentum)
 
 
+def _last_dims(name: str, input: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the numbers of the last dims, which must have these lengths."""
+    if not shape or tuple(input.shape)[-len(shape) :] != shape:
+        raise ShapeError(
+            f"{name}: expected the last dims to be {shape}, got input.shape == {tuple(input.shape)}"
+        )
+    return tuple(range(input.ndim - len(shape), input.ndim))
+
+
 def _normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
     centred = x - mean(x, dims, True)
     return centred * rsqrt(mean(square(centred), dims, True) + eps)
@@ -130,7 +145,8 @@ def _normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
         Sample(array(2, 3, 4), (3, 4)),
     ),
     errors=(ErrorSample(array(2, 3), (2,), error=ShapeError, match=r"last dims to be \(2,\)"),),
-    namespaces=_F,
+    namespaces=catalogue.BOTH,
+    methods=(),
 )
 def layer_norm(
     input: Tensor,
@@ -138,6 +154,7 @@ def layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
+    cudnn_enable: bool = True,
 ) -> Tensor:
     """Normalise the last dims by their own mean and variance.
 
@@ -147,6 +164,7 @@ def layer_norm(
         weight: of normalized_shape.
         bias: of normalized_shape.
         eps: added to the variance.
+        cudnn_enable: taken as PyTorch takes it, and not read.
 
     Returns:
         Tensor: of input's shape.
@@ -157,19 +175,15 @@ def layer_norm(
     Source: Ba et al., arXiv:1607.06450.
     """
     shape = tuple(normalized_shape)
-    if not shape or tuple(input.shape)[-len(shape) :] != shape:
-        raise ShapeError(
-            f"layer_norm: expected the last dims to be {shape}, got input.shape == "
-            f"{tuple(input.shape)}"
-        )
-    dims = tuple(range(input.ndim - len(shape), input.ndim))
+    dims = _last_dims("layer_norm", input, shape)
     return _scaled(_normalised(input, dims, eps), weight, bias)
 
 
 @composite(
     samples=(Sample(array(2, 4, 3), 2, array(4), array(4)), Sample(array(2, 4), 4)),
     errors=(ErrorSample(array(2, 3), 2, error=ValueError, match="3 channels into 2 groups"),),
-    namespaces=_F,
+    namespaces=catalogue.BOTH,
+    methods=(),
 )
 def group_norm(
     input: Tensor,
@@ -177,6 +191,7 @@ def group_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
+    cudnn_enabled: bool = True,
 ) -> Tensor:
     """Normalise groups of channels by their own mean and variance.
 
@@ -186,6 +201,7 @@ def group_norm(
         weight: (C,).
         bias: (C,).
         eps: added to the variance.
+        cudnn_enabled: taken as PyTorch takes it, and not read.
 
     Returns:
         Tensor: of input's shape.
@@ -206,3 +222,175 @@ def group_norm(
         None if weight is None else weight.reshape(across),
         None if bias is None else bias.reshape(across),
     )
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), (3,), array(3)),
+        Sample(array(2, 3, 4), (3, 4), None, 0.1),
+        Sample(array(2, 3), (3,)),
+    ),
+    errors=(ErrorSample(array(2, 3), (2,), error=ShapeError, match=r"last dims to be \(2,\)"),),
+    namespaces=catalogue.BOTH,
+    methods=(),
+)
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """Divide the last dims by the root of their mean square.
+
+    .. math:: x / \\sqrt{mean(x^2) + eps} \\cdot weight
+
+    Args:
+        input: (..., *normalized_shape), floating.
+        normalized_shape: the lengths of those dims.
+        weight: of normalized_shape.
+        eps: added to the mean square; the spacing of input's dtype at 1 if None,
+            of float32's for half precision.
+
+    Returns:
+        Tensor: of input's shape.
+
+    Raises:
+        ShapeError: input does not end in normalized_shape.
+
+    Source: Zhang and Sennrich, arXiv:1910.07467.
+    """
+    dims = _last_dims("rms_norm", input, tuple(normalized_shape))
+    own = input.dtype
+    if own.itemsize < 4:  # squares of small numbers vanish in half precision
+        input = input.to(dtypes.float32)
+    if eps is None:
+        eps = 2.0**-52 if input.dtype.itemsize == 8 and not own.is_complex else 2.0**-23
+    out = input * rsqrt(mean(square(input), dims, True) + eps)
+    return _scaled(out, weight, None).to(own)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, 4)),
+        Sample(array(2, 3, 4), None, None, array(3), array(3)),
+        Sample(array(2, 2, 3), array(2), array(2, low=0.5), use_input_stats=False),
+        Sample(array(2, 3, 2, 2), eps=0.1),
+    ),
+    errors=(
+        ErrorSample(array(2, 3, 1), error=ValueError, match="more than 1"),
+        ErrorSample(array(2, 3, 2), use_input_stats=False, error=ValueError, match="running_mean"),
+        ErrorSample(array(2, 3, 2), array(2), array(2), error=ShapeError, match="3 channels"),
+    ),
+    namespaces=_F,
+)
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel of each example by its own mean and variance, or as recorded.
+
+    Args:
+        input: (N, C, *spatial).
+        running_mean: (C,); used when use_input_stats is false, and else written: the mean over
+            the examples.
+        running_var: (C,), likewise; the recorded variances are unbiased.
+        weight: (C,).
+        bias: (C,).
+        use_input_stats: whether to use the input's own mean and variance.
+        momentum: the new examples' part in the running values.
+        eps: added to the variance.
+
+    Returns:
+        Tensor: of input's shape.
+
+    Raises:
+        ValueError: running values are needed and absent, or a channel has one element.
+        ShapeError: a parameter's length is not C.
+
+    Source: Ulyanov et al., arXiv:1607.08022.
+    """
+    name = "instance_norm"
+    _require_channels(
+        name, input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
+    if not use_input_stats:
+        if running_mean is None or running_var is None:
+            raise ValueError(
+                f"{name}: running_mean and running_var are needed when use_input_stats is false"
+            )
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    dims = tuple(range(2, input.ndim))
+    count = math.prod(input.shape[d] for d in dims)
+    if count < 2:
+        raise ValueError(
+            f"{name}: needs more than 1 spatial element per channel, got input.shape == "
+            f"{tuple(input.shape)}"
+        )
+    centre = mean(input, dims, True)
+    centred = input - centre
+    variance = mean(square(centred), dims, True)
+    _record(running_mean, centre.reshape(tuple(input.shape)[:2]).mean(0), momentum)
+    unbiased = variance.reshape(tuple(input.shape)[:2]).mean(0) * (count / (count - 1))
+    _record(running_var, unbiased, momentum)
+    across = (1, -1, *(1,) * (input.ndim - 2))
+    return _scaled(
+        centred * rsqrt(variance + eps),
+        None if weight is None else weight.reshape(across),
+        None if bias is None else bias.reshape(across),
+    )
+
+
+@composite(
+    samples=(
+        Sample(array(2, 5, 3), 3),
+        Sample(array(1, 4, 2, 2), 2, 0.5, 0.6, 2.0),
+        Sample(array(2, 3, 2), 5, alpha=0.3),
+    ),
+    errors=(
+        ErrorSample(array(2, 3), 2, error=ShapeError, match="at least 3 dims"),
+        ErrorSample(array(2, 3, 2), 0, error=ValueError, match="size must be positive"),
+    ),
+    namespaces=_F,
+)
+def local_response_norm(
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Divide by a power of the mean square over neighbouring channels.
+
+    .. math:: x / (k + alpha \\cdot mean(x^2))^{beta}
+
+    Args:
+        input: (N, C, *spatial).
+        size: how many channels count, the own one in the middle; those beyond the ends are zeros.
+        alpha: factor of the mean square.
+        beta: the power.
+        k: what is added.
+
+    Returns:
+        Tensor: of input's shape.
+
+    Raises:
+        ShapeError: input has fewer than three dims.
+        ValueError: size is not positive.
+
+    Source: Krizhevsky et al., NIPS 2012; the mean instead of the sum as in PyTorch.
+    """
+    if input.ndim < 3:
+        raise ShapeError(
+            f"local_response_norm: input must have at least 3 dims (N, C, *spatial), got shape "
+            f"{tuple(input.shape)}"
+        )
+    if size < 1:
+        raise ValueError(f"local_response_norm: size must be positive, got {size}")
+    from weft.ops.padding import constant_pad
+
+    around = tuple((size // 2, (size - 1) // 2) if d == 1 else (0, 0) for d in range(input.ndim))
+    squares: Tensor = constant_pad(square(input), widths=around, value=0.0)
+    means = squares.unfold(1, size, 1).sum(-1) / size
+    return input / (means * alpha + k) ** beta

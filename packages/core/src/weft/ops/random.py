@@ -1,4 +1,4 @@
-"""Random tensors, in-place draws, and dropout."""
+"""Random tensors and in-place draws."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from weft._backend import ndarray, np
-from weft._core import catalogue, dtypes
+from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.device import META, device_of, require
 from weft._core.errors import ShapeError
 from weft._core.generator import Generator, default_generator
 from weft._core.inplace import write
-from weft._core.samples import ErrorSample, Sample, array
+from weft._core.samples import Sample, array
 from weft._core.shapes import shape_tuple
 from weft._core.tensor import Tensor, wrap
 from weft.ops.families.composite import composite
@@ -289,41 +289,3 @@ def normal_(
     """Fill in place with normal numbers of a mean and standard deviation; return self."""
     drawn = randn(tuple(self.shape), generator=generator, dtype=self.dtype)
     return write(self, drawn * std + mean, "normal_")
-
-
-@composite(
-    samples=(Sample(array(2, 3), 0.0), Sample(array(2, 3), 0.4, False), Sample(array(2), 1.0)),
-    errors=(ErrorSample(array(2), 1.5, error=ValueError, match=r"in \[0, 1\], got 1.5"),),
-    namespaces=catalogue.BOTH,
-)
-def dropout(
-    input: Tensor,
-    p: float = 0.5,
-    training: bool = True,
-    *,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Zero elements at random and scale the rest, so that the mean stays.
-
-    Args:
-        input: (...).
-        p: the probability of zero.
-        training: whether to do anything.
-        generator: where to draw from; the default generator if None.
-
-    Returns:
-        Tensor: (...).
-
-    Raises:
-        ValueError: p is no probability.
-
-    Source: Srivastava et al., JMLR 15 (2014).
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p must be in [0, 1], got {p}")
-    if not training or p == 0:
-        return input
-    if p == 1:
-        return input * 0
-    kept = rand(tuple(input.shape), generator=generator) >= p
-    return input * (kept.to(input.dtype) / (1 - p))
