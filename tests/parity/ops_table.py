@@ -36,7 +36,6 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "constant_pad": lambda input, widths, value: torch.nn.functional.pad(
         input, [w for pair in reversed(widths) for w in pair], value=value
     ),
-    "dropout": torch.nn.functional.dropout,
     "reshape": torch.Tensor.reshape,  # the function takes no reshape(x, 2, 3)
     "permute": torch.Tensor.permute,  # likewise
     "flip": torch.Tensor.flip,  # the function takes no int
@@ -52,7 +51,6 @@ RENAMED: dict[str, Callable[..., Any]] = {
 DIFFERENT_VALUE = {
     "prod-2": "torch's prod takes one dim, weft's several",
     "avg_pool1d-4": "torch's avg_pool1d has no divisor_override",
-    "dropout-0": "each draws random numbers of its own",
 }
 
 #: Samples whose gradients differ on purpose.
@@ -80,7 +78,6 @@ _WHOLE = ("uint8", "int32", "int64")
 NOT_IN_DTYPE = {
     ("sign", "bool"): "truth values have no sign: weft raises",
     ("square", "bool"): "truth values are no numbers: weft raises, torch gives int64",
-    ("dropout", "bool"): "a truth value is not scaled by 1 / (1 - p)",
     ("all", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     ("any", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     **{

@@ -38,7 +38,8 @@ def reference(name: str) -> list[str] | None:
         return None if stand_in is None else parameters(stand_in)
 
 
-@pytest.mark.parametrize("name", ours.__all__)
+# Those that write into their input are builtins in PyTorch, which tell no arguments.
+@pytest.mark.parametrize("name", [n for n in ours.__all__ if not n.endswith("_")])
 def test_arguments_have_pytorchs_names_and_order(name: str) -> None:
     expected = reference(name)
     assert expected is not None, f"PyTorch tells no signature of {name}"

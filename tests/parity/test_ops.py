@@ -136,12 +136,15 @@ def test_gradients_are_torchs(entry, number):
 def test_random_functions_give_torchs_shapes_and_dtypes(entry, number):
     for dtype in ("float32", "float64", "float16", "bfloat16"):
         call = drawn(entry, entry.samples[number], dtype)
-        expected = run_torch(entry, call, [tensor_of(v) for v in call.variables])
-        got = call.run(call.tensors())
-        assert (tuple(got.shape), got.dtype.name) == (
-            tuple(expected.shape),
-            str(expected.dtype).removeprefix("torch."),
-        )
+        try:
+            expected = run_torch(entry, call, [tensor_of(v) for v in call.variables])
+        except REFUSALS:
+            assert dtype in ("float16", "bfloat16"), f"torch refuses {entry.key} in {dtype}"
+            continue  # torch has no such kernel; weft has one
+        got = tensors_in(call.run(call.tensors()), weft.Tensor)
+        assert [(tuple(t.shape), f"torch.{t.dtype.name}") for t in got] == [
+            (tuple(t.shape), str(t.dtype)) for t in tensors_in(expected, torch.Tensor)
+        ]
 
 
 def test_every_named_difference_is_of_a_function_there_is():

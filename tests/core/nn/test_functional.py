@@ -16,18 +16,21 @@ Function = Callable[..., weft.Tensor]
 
 INPLACE = (
     "relu", "relu6", "silu", "mish", "selu", "hardswish", "hardsigmoid", "celu", "elu",
-    "leaky_relu", "hardtanh", "threshold", "dropout",
+    "leaky_relu", "hardtanh", "threshold", "dropout", "rrelu", "alpha_dropout",
+    "feature_alpha_dropout",
 )  # fmt: skip
 
 
 def test_every_functional_op_of_the_catalogue_is_offered() -> None:
     load_all()
     listed = {
-        name for name, entry in catalogue.public.items() if "weft.nn.functional" in entry.namespaces
+        entry.name: entry.function
+        for entry in catalogue.public.values()
+        if "weft.nn.functional" in entry.namespaces
     }
     assert listed
-    assert listed - set(F.__all__) == set()
-    extended = {name for name in listed if getattr(F, name) is not catalogue.public[name].function}
+    assert set(listed) - set(F.__all__) == set()
+    extended = {name for name, function in listed.items() if getattr(F, name) is not function}
     assert extended == {function.__name__ for function in F.REPLACED}
     assert extended == set(INPLACE) | {"embedding"}
 

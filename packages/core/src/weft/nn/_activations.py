@@ -14,7 +14,7 @@ from weft import Tensor
 from weft.nn import _functions
 
 
-def _written(input: Tensor, function: Callable[..., Tensor], *settings: Any) -> Tensor:
+def written(input: Tensor, function: Callable[..., Tensor], *settings: Any) -> Tensor:
     """The function's result, in the memory of `input`."""
     recorded = input.requires_grad and weft.is_grad_enabled()
     # The backward pass may need what is about to be overwritten.
@@ -25,70 +25,70 @@ def _written(input: Tensor, function: Callable[..., Tensor], *settings: Any) -> 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `relu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.relu)
+        return written(input, _functions.relu)
     return _functions.relu(input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `relu6`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.relu6)
+        return written(input, _functions.relu6)
     return _functions.relu6(input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `silu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.silu)
+        return written(input, _functions.silu)
     return _functions.silu(input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `mish`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.mish)
+        return written(input, _functions.mish)
     return _functions.mish(input)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `selu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.selu)
+        return written(input, _functions.selu)
     return _functions.selu(input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `hardswish`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.hardswish)
+        return written(input, _functions.hardswish)
     return _functions.hardswish(input)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """The op `hardsigmoid`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.hardsigmoid)
+        return written(input, _functions.hardsigmoid)
     return _functions.hardsigmoid(input)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The op `celu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.celu, alpha)
+        return written(input, _functions.celu, alpha)
     return _functions.celu(input, alpha)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """The op `elu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.elu, alpha)
+        return written(input, _functions.elu, alpha)
     return _functions.elu(input, alpha)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """The op `leaky_relu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.leaky_relu, negative_slope)
+        return written(input, _functions.leaky_relu, negative_slope)
     return _functions.leaky_relu(input, negative_slope)
 
 
@@ -97,30 +97,25 @@ def hardtanh(
 ) -> Tensor:
     """The op `hardtanh`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.hardtanh, min_val, max_val)
+        return written(input, _functions.hardtanh, min_val, max_val)
     return _functions.hardtanh(input, min_val, max_val)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """The op `threshold`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.threshold, threshold, value)
+        return written(input, _functions.threshold, threshold, value)
     return _functions.threshold(input, threshold, value)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """The op `dropout`; with `inplace` the result is written into `input`."""
+def rrelu(
+    input: Tensor,
+    lower: float = 1.0 / 8,
+    upper: float = 1.0 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """The op `rrelu`; with `inplace` the result is written into `input`."""
     if inplace:
-        return _written(input, _functions.dropout, p, training)
-    return _functions.dropout(input, p, training)
-
-
-def softmin(input: Tensor, dim: int, dtype: weft.dtype | None = None) -> Tensor:
-    """The softmax of −x along `dim`.
-
-    Args:
-        input: any shape.
-        dim: the axis.
-        dtype: compute in and return this dtype.
-    """
-    return _functions.softmax(-input, dim, dtype=dtype)
+        return written(input, _functions.rrelu, lower, upper, training)
+    return _functions.rrelu(input, lower, upper, training)

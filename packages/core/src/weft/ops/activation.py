@@ -71,6 +71,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     dtype="float",
     samples=uniform(-4, 4),
     namespaces=_F,
+    inplace=False,
 )
 def logsigmoid(xp: Any, x: Any) -> Any:
     """Logarithm of the logistic function.
@@ -109,6 +110,7 @@ def _gelu_canonical(input: Any, approximate: str) -> dict[str, Any]:
     samples=(Sample(array(2, 3, low=-3.0, high=3.0)), Sample(array(3), approximate="tanh")),
     canonical=_gelu_canonical,
     namespaces=_F,
+    inplace=False,
 )
 def gelu(xp: Any, x: Any, *, approximate: str = "none") -> Any:
     """Gaussian error linear unit: x times the normal distribution function at x.
@@ -241,7 +243,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@composite(samples=_BOTH[:3], namespaces=catalogue.BOTH)
+@composite(samples=_BOTH[:3], namespaces=catalogue.BOTH, methods=(), inplace=True)
 def selu(input: Tensor) -> Tensor:
     """Scaled exponential linear unit, whose fixed point has mean 0 and variance 1.
 
@@ -256,7 +258,7 @@ def selu(input: Tensor) -> Tensor:
     return elu(input, _SELU_ALPHA) * _SELU_SCALE
 
 
-@composite(samples=_BOTH[:3], namespaces=_F)
+@composite(samples=_BOTH[:3], namespaces=catalogue.BOTH, methods=(), inplace=True)
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """The element if positive, else alpha (exp(x / alpha) - 1): differentiable at 0 for any alpha.
 
@@ -280,6 +282,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     dtype="float",
     samples=(Sample(array(2, 3, low=-3.0, high=3.0)), Sample(array(4), 2.0, 1.0)),
     namespaces=_F,
+    inplace=False,
 )
 def softplus(xp: Any, x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Smooth positive part: log(1 + exp(beta x)) / beta.
@@ -359,121 +362,3 @@ def softsign(input: Tensor) -> Tensor:
         Tensor: (...), in (-1, 1).
     """
     return input / (1 + input.abs())
-
-
-@composite(samples=(Sample(array(2, 3, low=-3.0, high=3.0)),), namespaces=_F)
-def tanhshrink(input: Tensor) -> Tensor:
-    """x less its hyperbolic tangent.
-
-    Args:
-        input: (...), real.
-
-    Returns:
-        Tensor: (...).
-    """
-    return input - input.tanh()
-
-
-@composite(
-    samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
-    namespaces=_F,
-)
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """Move towards 0 by a distance, at most to it.
-
-    Args:
-        input: (...), real.
-        lambd: the distance, not negative.
-
-    Returns:
-        Tensor: (...).
-
-    Raises:
-        ValueError: the distance is negative.
-    """
-    if lambd < 0:
-        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
-    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
-
-
-@composite(
-    samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
-    namespaces=_F,
-)
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """0 within a distance of 0, the element beyond.
-
-    Args:
-        input: (...), real.
-        lambd: the distance.
-
-    Returns:
-        Tensor: (...).
-    """
-    return where((input >= -lambd) & (input <= lambd), 0, input)
-
-
-@composite(samples=(Sample(array(4, low=0.7, high=2.0), 0.5, 9.0),), namespaces=_F)
-def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
-    """The element if above a threshold, else a value.
-
-    Args:
-        input: (...), real.
-        threshold: the threshold.
-        value: the value.
-
-    Returns:
-        Tensor: (...).
-    """
-    if input.dtype.category < 2:  # as in PyTorch, the result's dtype is the input's
-        threshold, value = int(threshold), int(value)
-    return where(input > threshold, input, value)
-
-
-@composite(samples=(Sample(array(2, 4)), Sample(array(4, 2), dim=0)), namespaces=_F)
-def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """Gated linear unit: one half of a dim times the logistic function of the other.
-
-    Args:
-        input: (..., 2 n, ...).
-        dim: the dim to halve.
-
-    Returns:
-        Tensor: (..., n, ...).
-
-    Raises:
-        ValueError: the dim's length is odd.
-    """
-    if input.shape[dim] % 2:
-        raise ValueError(f"glu: dim {dim} has odd length {input.shape[dim]}")
-    value, gate = input.chunk(2, dim)
-    return value * sigmoid(gate)
-
-
-@composite(
-    samples=(
-        Sample(array(2, 3, low=-3.0, high=-0.2), array(1)),
-        Sample(array(2, 3, 2, low=-3.0, high=-0.2), array(3)),
-    ),
-    namespaces=catalogue.BOTH,
-)
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """The element if positive, else a learned fraction of it.
-
-    Args:
-        input: (N, C, ...).
-        weight: (1,) or (C,), the fractions.
-
-    Returns:
-        Tensor: of input's shape.
-
-    Raises:
-        ValueError: weight has neither 1 nor C elements.
-    """
-    if weight.numel() not in (1, input.shape[1] if input.ndim > 1 else 1):
-        raise ValueError(
-            f"prelu: weight must have 1 or {input.shape[1]} elements, got {weight.numel()}"
-        )
-    if weight.numel() > 1:
-        weight = weight.reshape((1, -1, *(1,) * (input.ndim - 2)))
-    return where(input > 0, input, weight * input)

@@ -65,8 +65,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         x1: (...), floating.
         x2: broadcasts with x1.
         dim: the dim of the broadcast shape.
-        eps: the least length that is divided by; as in PyTorch, where it is in force the gradient
-            is that of the formula without it.
+        eps: the least length that is divided by. Where it is in force the gradient is this
+            formula's; PyTorch's is that of the formula without the maximum.
 
     Returns:
         Tensor: without that dim.
@@ -79,8 +79,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     _require_floating("cosine_similarity", x1, x2)
     units = []
     for x in broadcast_tensors(x1, x2):
-        length = x.norm(2, dim, True)
-        units.append(x / (length + (length.clamp(min=eps) - length).detach()))
+        units.append(x / x.norm(2, dim, True).clamp(min=eps))
     return (units[0] * units[1]).sum(dim)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from weft._core import dtypes
+from weft._core import catalogue, dtypes
 from weft._core.errors import ShapeError
 from weft._core.generator import Generator
 from weft._core.samples import ErrorSample, Sample, array
@@ -44,9 +44,7 @@ def _channels(name: str, input: Tensor) -> tuple[int, ...]:
     return (*tuple(input.shape)[:2], *(1,) * (input.ndim - 2))
 
 
-def _zeroed(
-    input: Tensor, p: float, shape: tuple[int, ...], generator: Generator | None
-) -> Tensor:
+def _zeroed(input: Tensor, p: float, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
     if p == 1:
         return input * 0
     kept = rand(shape, generator=generator) >= p
@@ -65,10 +63,15 @@ def _saturated(
     return input * (kept * scale) + shift
 
 
-@composite(samples=_SAMPLES, errors=_ERRORS, methods=(), inplace=True, random=True)
-def dropout(
-    input: Tensor, p: float, train: bool, *, generator: Generator | None = None
-) -> Tensor:
+@composite(
+    samples=_SAMPLES,
+    errors=_ERRORS,
+    namespaces=catalogue.BOTH,
+    methods=(),
+    inplace=True,
+    random=True,
+)
+def dropout(input: Tensor, p: float, train: bool, *, generator: Generator | None = None) -> Tensor:
     """Zero elements at random and scale the rest, so that the mean stays.
 
     Args:
@@ -116,7 +119,14 @@ def feature_dropout(
     return _zeroed(input, p, _channels("feature_dropout", input), generator)
 
 
-@composite(samples=_SAMPLES, errors=_ERRORS, methods=(), inplace=True, random=True)
+@composite(
+    samples=_SAMPLES,
+    errors=_ERRORS,
+    namespaces=catalogue.BOTH,
+    methods=(),
+    inplace=True,
+    random=True,
+)
 def alpha_dropout(
     input: Tensor, p: float, train: bool, *, generator: Generator | None = None
 ) -> Tensor:
@@ -141,7 +151,14 @@ def alpha_dropout(
     return _saturated(input, p, tuple(input.shape), generator)
 
 
-@composite(samples=_SAMPLES, errors=_FEATURE_ERRORS, methods=(), inplace=True, random=True)
+@composite(
+    samples=_SAMPLES,
+    errors=_FEATURE_ERRORS,
+    namespaces=catalogue.BOTH,
+    methods=(),
+    inplace=True,
+    random=True,
+)
 def feature_alpha_dropout(
     input: Tensor, p: float, train: bool, *, generator: Generator | None = None
 ) -> Tensor:
