@@ -23,6 +23,7 @@ def addmm(
     alpha: builtins.float = ...,
     out: Any = ...,
 ) -> Tensor: ...
+def affine_grid_generator(theta: Tensor, size: Any, align_corners: builtins.bool) -> Tensor: ...
 def alias(input: Tensor) -> Tensor: ...
 def all(
     input: Tensor,
@@ -40,6 +41,9 @@ def allclose(
     atol: builtins.float = ...,
     equal_nan: builtins.bool = ...,
 ) -> builtins.bool: ...
+def alpha_dropout(
+    input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
+) -> Tensor: ...
 def amax(
     input: Tensor,
     dim: Any = ...,
@@ -117,6 +121,9 @@ def baddbmm(
     out: Any = ...,
 ) -> Tensor: ...
 def bernoulli(input: Tensor, *, generator: Any = ...) -> Tensor: ...
+def bilinear(
+    input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = ...
+) -> Tensor: ...
 def bitwise_and(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def bitwise_not(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def bitwise_or(input: Any, other: Any, *, out: Any = ...) -> Any: ...
@@ -128,6 +135,8 @@ def cat(
     tensors: Any, dim: builtins.int = ..., *, axis: builtins.int | None = ..., out: Any = ...
 ) -> Tensor: ...
 def ceil(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def celu(input: Tensor, alpha: builtins.float = ...) -> Tensor: ...
+def channel_shuffle(input: Tensor, groups: builtins.int) -> Tensor: ...
 def chunk(
     input: Tensor, chunks: builtins.int, dim: builtins.int = ..., *, axis: Any = ...
 ) -> builtins.tuple[Tensor, ...]: ...
@@ -161,9 +170,43 @@ def conv3d(
     dilation: Any = ...,
     groups: builtins.int = ...,
 ) -> Tensor: ...
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: builtins.int = ...) -> Tensor: ...
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = ...,
+    stride: Any = ...,
+    padding: Any = ...,
+    output_padding: Any = ...,
+    groups: builtins.int = ...,
+    dilation: Any = ...,
+) -> Tensor: ...
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = ...,
+    stride: Any = ...,
+    padding: Any = ...,
+    output_padding: Any = ...,
+    groups: builtins.int = ...,
+    dilation: Any = ...,
+) -> Tensor: ...
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = ...,
+    stride: Any = ...,
+    padding: Any = ...,
+    output_padding: Any = ...,
+    groups: builtins.int = ...,
+    dilation: Any = ...,
+) -> Tensor: ...
 def convert(input: Tensor, dtype: Any, *, out: Any = ...) -> Tensor: ...
 def cos(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def cosh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def cosine_similarity(
+    x1: Tensor, x2: Tensor, dim: builtins.int = ..., eps: builtins.float = ..., *, axis: Any = ...
+) -> Tensor: ...
 def count_nonzero(
     input: Tensor,
     dim: Any = ...,
@@ -186,7 +229,7 @@ def div(
 ) -> Any: ...
 def dot(input: Tensor, tensor: Tensor, *, out: Any = ...) -> Tensor: ...
 def dropout(
-    input: Tensor, p: builtins.float = ..., training: builtins.bool = ..., *, generator: Any = ...
+    input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
 ) -> Tensor: ...
 def einsum(equation: builtins.str, *operands: Any) -> Tensor: ...
 def empty(
@@ -210,6 +253,12 @@ def eye(
     dtype: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
+) -> Tensor: ...
+def feature_alpha_dropout(
+    input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
+) -> Tensor: ...
+def feature_dropout(
+    input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
 ) -> Tensor: ...
 def flatten(
     input: Tensor, start_dim: builtins.int = ..., end_dim: builtins.int = ...
@@ -239,7 +288,37 @@ def gather(
     input: Tensor, dim: builtins.int = ..., index: Tensor = ..., *, out: Any = ..., axis: Any = ...
 ) -> Tensor: ...
 def ge(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def grid_sampler(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> Tensor: ...
+def grid_sampler_2d(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> Tensor: ...
+def grid_sampler_3d(
+    input: Tensor,
+    grid: Tensor,
+    interpolation_mode: builtins.int,
+    padding_mode: builtins.int,
+    align_corners: builtins.bool,
+) -> Tensor: ...
+def group_norm(
+    input: Tensor,
+    num_groups: builtins.int,
+    weight: Tensor | None = ...,
+    bias: Tensor | None = ...,
+    eps: builtins.float = ...,
+    cudnn_enabled: builtins.bool = ...,
+) -> Tensor: ...
 def gt(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def hardshrink(input: Tensor, lambd: builtins.float = ..., *, out: Any = ...) -> Tensor: ...
 def hypot(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def index_select(
     input: Tensor, dim: builtins.int = ..., index: Tensor = ..., *, out: Any = ..., axis: Any = ...
@@ -254,6 +333,14 @@ def isclose(
 def isfinite(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def isinf(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def isnan(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = ...,
+    bias: Tensor | None = ...,
+    eps: builtins.float = ...,
+    cudnn_enable: builtins.bool = ...,
+) -> Tensor: ...
 def le(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Any = ...) -> Tensor: ...
 def linspace(
@@ -332,6 +419,10 @@ def narrow(
     *,
     axis: Any = ...,
 ) -> Tensor: ...
+def native_channel_shuffle(input: Tensor, groups: builtins.int) -> Tensor: ...
+def native_dropout(
+    input: Tensor, p: builtins.float, train: builtins.bool | None
+) -> builtins.tuple[Tensor, Tensor]: ...
 def ne(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def neg(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def nonzero(input: Tensor, *, as_tuple: builtins.bool = ..., out: Any = ...) -> Any: ...
@@ -352,7 +443,18 @@ def ones_like(
     input: Tensor, *, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
 ) -> Tensor: ...
 def outer(input: Tensor, vec2: Tensor, *, out: Any = ...) -> Tensor: ...
+def pairwise_distance(
+    x1: Tensor,
+    x2: Tensor,
+    p: builtins.float = ...,
+    eps: builtins.float = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def permute(input: Tensor, *dims: Any) -> Tensor: ...
+def pixel_shuffle(input: Tensor, upscale_factor: builtins.int) -> Tensor: ...
+def pixel_unshuffle(input: Tensor, downscale_factor: builtins.int) -> Tensor: ...
 def pow(input: Any, exponent: Any, *, out: Any = ...) -> Any: ...
 def prelu(input: Tensor, weight: Tensor) -> Tensor: ...
 def prod(
@@ -417,8 +519,21 @@ def repeat_interleave(
     input: Tensor, repeats: Any, dim: builtins.int | None = ..., *, axis: Any = ...
 ) -> Tensor: ...
 def reshape(input: Tensor, *shape: Any) -> Tensor: ...
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None = ...,
+    eps: builtins.float | None = ...,
+) -> Tensor: ...
 def roll(input: Tensor, shifts: Any, dims: Any = ..., *, out: Any = ...) -> Tensor: ...
 def round(input: Tensor, decimals: Any = ..., *, out: Any = ...) -> Tensor: ...
+def rrelu(
+    input: Tensor,
+    lower: builtins.float = ...,
+    upper: builtins.float = ...,
+    training: builtins.bool = ...,
+    generator: Any = ...,
+) -> Tensor: ...
 def rsqrt(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def scatter_add(
     input: Tensor,
@@ -492,6 +607,7 @@ def take_along_dim(
 def tan(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def tanh(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def tensordot(a: Tensor, b: Tensor, dims: Any = ..., *, out: Any = ...) -> Tensor: ...
+def threshold(input: Tensor, threshold: builtins.float, value: builtins.float) -> Tensor: ...
 def tile(input: Tensor, *dims: Any) -> Tensor: ...
 def topk(
     input: Tensor,
@@ -541,9 +657,11 @@ __all__ = [
     "addcdiv",
     "addcmul",
     "addmm",
+    "affine_grid_generator",
     "alias",
     "all",
     "allclose",
+    "alpha_dropout",
     "amax",
     "amin",
     "any",
@@ -557,6 +675,7 @@ __all__ = [
     "atan2",
     "baddbmm",
     "bernoulli",
+    "bilinear",
     "bitwise_and",
     "bitwise_not",
     "bitwise_or",
@@ -566,6 +685,8 @@ __all__ = [
     "broadcast_to",
     "cat",
     "ceil",
+    "celu",
+    "channel_shuffle",
     "chunk",
     "clamp",
     "clone",
@@ -573,9 +694,14 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "convert",
     "cos",
     "cosh",
+    "cosine_similarity",
     "count_nonzero",
     "cumsum",
     "detach",
@@ -596,6 +722,8 @@ __all__ = [
     "exp2",
     "expm1",
     "eye",
+    "feature_alpha_dropout",
+    "feature_dropout",
     "flatten",
     "flip",
     "floor",
@@ -606,13 +734,19 @@ __all__ = [
     "full_like",
     "gather",
     "ge",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
+    "group_norm",
     "gt",
+    "hardshrink",
     "hypot",
     "index_select",
     "isclose",
     "isfinite",
     "isinf",
     "isnan",
+    "layer_norm",
     "le",
     "lerp",
     "linspace",
@@ -641,6 +775,8 @@ __all__ = [
     "mul",
     "mv",
     "narrow",
+    "native_channel_shuffle",
+    "native_dropout",
     "ne",
     "neg",
     "nonzero",
@@ -648,7 +784,10 @@ __all__ = [
     "ones",
     "ones_like",
     "outer",
+    "pairwise_distance",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "pow",
     "prelu",
     "prod",
@@ -665,8 +804,10 @@ __all__ = [
     "remainder",
     "repeat_interleave",
     "reshape",
+    "rms_norm",
     "roll",
     "round",
+    "rrelu",
     "rsqrt",
     "scatter_add",
     "select",
@@ -690,6 +831,7 @@ __all__ = [
     "tan",
     "tanh",
     "tensordot",
+    "threshold",
     "tile",
     "topk",
     "transpose",

@@ -5,30 +5,41 @@ from weft.ops.activation import (
     celu,
     elu,
     gelu,
-    glu,
-    hardshrink,
     hardsigmoid,
     hardswish,
     hardtanh,
     leaky_relu,
     logsigmoid,
     mish,
-    prelu,
     relu,
     relu6,
     selu,
     sigmoid,
     silu,
     softplus,
-    softshrink,
     softsign,
-    tanhshrink,
-    threshold,
+)
+from weft.ops.bilinear_form import (
+    bilinear,
 )
 from weft.ops.convolution import (
     conv1d,
     conv2d,
     conv3d,
+)
+from weft.ops.distances import (
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+)
+from weft.ops.dropouts import (
+    alpha_dropout,
+    dropout,
+    feature_alpha_dropout,
+)
+from weft.ops.grids import (
+    affine_grid,
+    grid_sample,
 )
 from weft.ops.lookup import (
     embedding,
@@ -45,16 +56,44 @@ from weft.ops.loss import (
     nll_loss,
     smooth_l1_loss,
 )
+from weft.ops.loss_likelihoods import (
+    gaussian_nll_loss,
+    linear_cross_entropy,
+    poisson_nll_loss,
+)
+from weft.ops.loss_margins import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from weft.ops.matmul import (
     linear,
 )
 from weft.ops.normalization import (
     batch_norm,
     group_norm,
+    instance_norm,
     layer_norm,
+    local_response_norm,
+    rms_norm,
 )
 from weft.ops.padding import (
     pad,
+)
+from weft.ops.piecewise import (
+    glu,
+    hardshrink,
+    prelu,
+    rrelu,
+    softshrink,
+    tanhshrink,
+    threshold,
 )
 from weft.ops.pooling import (
     adaptive_avg_pool1d,
@@ -70,22 +109,46 @@ from weft.ops.pooling import (
     max_pool2d,
     max_pool3d,
 )
-from weft.ops.random import (
-    dropout,
+from weft.ops.regrouping import (
+    channel_shuffle,
+    fold,
+    native_channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
+)
+from weft.ops.resampling import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
+from weft.ops.soft_choices import (
+    gumbel_softmax,
+    softmin,
 )
 from weft.ops.softmax import (
     log_softmax,
     softmax,
 )
+from weft.ops.transposed import (
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 
+alpha_dropout_ = in_place["alpha_dropout_"]
+celu_ = in_place["celu_"]
+dropout_ = in_place["dropout_"]
 elu_ = in_place["elu_"]
-gelu_ = in_place["gelu_"]
+feature_alpha_dropout_ = in_place["feature_alpha_dropout_"]
 hardtanh_ = in_place["hardtanh_"]
 leaky_relu_ = in_place["leaky_relu_"]
-logsigmoid_ = in_place["logsigmoid_"]
 relu_ = in_place["relu_"]
+rrelu_ = in_place["rrelu_"]
+selu_ = in_place["selu_"]
 sigmoid_ = in_place["sigmoid_"]
-softplus_ = in_place["softplus_"]
+threshold_ = in_place["threshold_"]
 
 __all__ = [
     "adaptive_avg_pool1d",
@@ -94,62 +157,105 @@ __all__ = [
     "adaptive_max_pool1d",
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
+    "affine_grid",
+    "alpha_dropout",
+    "alpha_dropout_",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "cosine_embedding_loss",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
+    "dropout_",
     "elu",
     "elu_",
     "embedding",
+    "feature_alpha_dropout",
+    "feature_alpha_dropout_",
+    "fold",
+    "gaussian_nll_loss",
     "gelu",
-    "gelu_",
     "glu",
+    "grid_sample",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "hinge_embedding_loss",
     "huber_loss",
+    "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
-    "logsigmoid_",
+    "margin_ranking_loss",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
     "mish",
     "mse_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "native_channel_shuffle",
     "nll_loss",
+    "normalize",
     "one_hot",
     "pad",
+    "pairwise_distance",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "poisson_nll_loss",
     "prelu",
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
+    "rrelu",
+    "rrelu_",
     "selu",
+    "selu_",
     "sigmoid",
     "sigmoid_",
     "silu",
     "smooth_l1_loss",
+    "soft_margin_loss",
     "softmax",
+    "softmin",
     "softplus",
-    "softplus_",
     "softshrink",
     "softsign",
     "tanhshrink",
     "threshold",
+    "threshold_",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
