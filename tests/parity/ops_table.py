@@ -90,9 +90,7 @@ NOT_IN_DTYPE = {
         for d in _WHOLE
     },
     **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},
-    **{
-        ("hinge_embedding_loss", d): "torch cuts margin - input to whole numbers" for d in _WHOLE
-    },
+    **{("hinge_embedding_loss", d): "torch cuts margin - input to whole numbers" for d in _WHOLE},
     **{("gaussian_nll_loss", d): "torch cuts a variance of 0.5 to 0 for integers" for d in _WHOLE},
     ("soft_margin_loss", "complex64"): "softplus of a complex number takes another branch",
     **{
