@@ -1,9 +1,10 @@
-"""Sums, products, quotients, remainders, powers and signs."""
+"""Sums, products, negation, absolute values, reciprocals and squares."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from weft._core import dtypes
 from weft._core.errors import DTypeError
 from weft._core.samples import (
     ErrorSample,
@@ -64,7 +65,7 @@ def minus(xp: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     samples=uniform(-3, 3),
     errors=_MISFIT,
-    methods=("mul", "multiply"),
+    aliases=("multiply",),
 )
 def mul(xp: Any, x: Any, y: Any) -> Any:
     """Product, element by element.
@@ -83,111 +84,21 @@ def mul(xp: Any, x: Any, y: Any) -> Any:
     return xp.multiply(x, y)
 
 
-@elementwise(
-    partials=[
-        lambda out, x, y: reciprocal(y) if isinstance(y, Tensor) else 1 / y,
-        lambda out, x, y: -out / y,
-    ],
-    saves=("y", "out"),
-    dtype="float",
-    samples=uniforms((-3, 3), (0.5, 3)),
-    errors=_MISFIT,
-    methods=("true_divide",),
-)
-def true_divide(xp: Any, x: Any, y: Any) -> Any:
-    """Quotient, element by element; integers give the default floating dtype.
-
-    Args:
-        input: (...), a tensor or a number.
-        other: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...). x/0 is inf or -inf, 0/0 is NaN.
-    """
-    return xp.true_divide(x, y)
-
-
-def _divisible(name: str, x: Any, y: Any) -> None:
-    """Refuse to divide integers by 0, for which NumPy gives 0; floats give inf or NaN."""
-    if hasattr(y, "dtype") and y.dtype.kind in "iu" and x.size and not y.all():
-        raise ZeroDivisionError(f"{name}: an integer cannot be divided by 0; use floats for inf")
-
-
-@elementwise(
-    partials=[lambda g, out, x, y: g * 0, lambda g, out, x, y: g * 0],
-    samples=uniforms((0.1, 0.4), (0.5, 3)),
-    errors=(
-        ErrorSample(integers(2), integers(2, low=0, high=1), error=ZeroDivisionError, match="by 0"),
-    ),
-    methods=("floor_divide",),
-)
-def floor_divide(xp: Any, x: Any, y: Any) -> Any:
-    """Quotient rounded down.
-
-    Args:
-        input: (...), a tensor or a number.
-        other: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...), of the promoted dtype. The gradient is 0: it is piecewise constant.
-
-    Raises:
-        ZeroDivisionError: integers are divided by 0.
-    """
-    _divisible("floor_divide", x, y)
-    return xp.floor_divide(x, y)
-
-
-@elementwise(
-    partials=[1, lambda g, out, x, y: -g * floor_divide(x, y)],
-    saves=("x", "y"),
-    samples=uniforms((-3, 3), (0.5, 3)),
-    methods=("remainder",),
-)
-def remainder(xp: Any, x: Any, y: Any) -> Any:
-    """Remainder of floored division: it has the sign of the divisor, as Python's ``%``.
-
-    Args:
-        input: (...), a tensor or a number.
-        other: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...).
-
-    Raises:
-        ZeroDivisionError: integers are divided by 0.
-    """
-    _divisible("remainder", x, y)
-    return xp.remainder(x, y)
-
-
-@elementwise(
-    partials=[1, lambda g, out, x, y: -g * trunc_quotient(x, y)],
-    saves=("x", "y"),
-    samples=uniforms((-3, 3), (0.5, 3)),
-)
-def fmod(xp: Any, x: Any, y: Any) -> Any:
-    """Remainder of division rounded towards zero: it has the sign of the dividend, as in C.
-
-    Args:
-        input: (...), a tensor or a number.
-        other: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...).
-
-    Raises:
-        ZeroDivisionError: integers are divided by 0.
-    """
-    _divisible("fmod", x, y)
-    return xp.fmod(x, y)
-
-
-def trunc_quotient(x: Any, y: Any) -> Any:
-    """Return x/y rounded towards zero."""
-    from weft.ops.rounding import trunc
-
-    return trunc(x / y)
+def _multiple(name: str, input: Any, other: Any, alpha: Any) -> Any:
+    """Return alpha times other in the dtype that input and other give, if that can hold alpha."""
+    if alpha == 1 or not (isinstance(input, Tensor) or isinstance(other, Tensor)):
+        return other
+    wanted = dtypes.result_type(input, other)
+    if dtypes.scalar_dtype(alpha).category > max(wanted.category, 1):
+        raise DTypeError(
+            f"{name}: alpha must be a number that {wanted} can hold, as the result is of that "
+            f"dtype, got {alpha!r}"
+        )
+    if not isinstance(other, Tensor):
+        return bool(other * alpha) if wanted is dtypes.bool_ else other * alpha
+    if wanted is dtypes.bool_:
+        return (other * alpha).to(wanted)
+    return (other.to(wanted) if other.dtype.category < wanted.category else other) * alpha
 
 
 @composite(
@@ -196,8 +107,12 @@ def trunc_quotient(x: Any, y: Any) -> Any:
         Sample(array(2), array(2), alpha=2.5),
         Sample(integers(2, 3), 2, alpha=3),
         Sample(array(2), 1.5),
+        Sample(booleans(4), booleans(4), alpha=2),
     ),
-    errors=_MISFIT,
+    errors=(
+        *_MISFIT,
+        ErrorSample(integers(2), integers(2), alpha=0.5, error=DTypeError, match="can hold"),
+    ),
     inplace=True,
     out=True,
 )
@@ -216,8 +131,9 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
 
     Raises:
         ShapeError: the shapes do not broadcast.
+        DTypeError: alpha is floating and the tensors are not.
     """
-    return plus(input, other if alpha == 1 else other * alpha)
+    return plus(input, _multiple("add", input, other, alpha))
 
 
 @composite(
@@ -225,8 +141,9 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
     errors=(
         *_MISFIT,
         ErrorSample(booleans(2), booleans(2), error=DTypeError, match="logical_xor"),
+        ErrorSample(integers(2), integers(2), alpha=0.5, error=DTypeError, match="can hold"),
     ),
-    methods=("sub", "subtract"),
+    aliases=("subtract",),
     inplace=True,
     out=True,
 )
@@ -245,53 +162,44 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
 
     Raises:
         ShapeError: the shapes do not broadcast.
-        DTypeError: both are boolean.
+        DTypeError: both are boolean, or alpha is floating and the tensors are not.
     """
-    return minus(input, other if alpha == 1 else other * alpha)
+    return minus(input, _multiple("sub", input, other, alpha))
 
 
 @composite(
     samples=(
-        Sample(array(2, 3), array(3, low=0.5, high=2.0)),
-        Sample(array(2, low=0.2), 2.5, rounding_mode="floor"),
-        Sample(array(2, low=-9.0, high=9.0), 2.5, rounding_mode="trunc"),
+        Sample(array(2, 3), array(3)),
+        Sample(array(2), 1.5, alpha=2),
+        Sample(integers(2), 3),
     ),
-    errors=(ErrorSample(array(2), 2, rounding_mode="up", error=ValueError, match="rounding_mode"),),
-    methods=("div", "divide"),
-    inplace=True,
-    out=True,
+    errors=(
+        *_MISFIT,
+        ErrorSample(booleans(2), booleans(2), error=DTypeError, match="logical_xor"),
+    ),
+    methods=(),
 )
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
-    """Quotient, element by element, optionally rounded.
+def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
+    """Difference the other way round: a tensor or number less a multiple of a tensor.
+
+    .. math:: other - alpha \\cdot input
 
     Args:
-        input: (...), a tensor or a number.
-        other: a tensor or a number that broadcasts with it.
-        rounding_mode: None, ``"trunc"`` (towards zero) or ``"floor"`` (down).
+        input: (...), a tensor or a number; what is subtracted.
+        other: a tensor or a number that broadcasts with it; from what.
+        alpha: the multiple.
 
     Returns:
-        Tensor: (...). Unrounded, integers give the default floating dtype.
+        Tensor: (...).
 
     Raises:
-        ValueError: another rounding mode.
+        ShapeError: the shapes do not broadcast.
+        DTypeError: both are boolean, or alpha is floating and the tensors are not.
     """
-    if rounding_mode is None:
-        return true_divide(input, other)
-    if rounding_mode == "floor":
-        return floor_divide(input, other)
-    if rounding_mode == "trunc":
-        out = trunc_quotient(input, other)
-        whole = all(
-            not (v.dtype.is_floating_point or v.dtype.is_complex)
-            if isinstance(v, Tensor)
-            else isinstance(v, int)
-            for v in (input, other)
-        )
-        return out.to(input.dtype if isinstance(input, Tensor) else other.dtype) if whole else out
-    raise ValueError(f"div: rounding_mode must be None, 'trunc' or 'floor', got {rounding_mode!r}")
+    return sub(other, input, alpha=alpha)
 
 
-@elementwise(partials=[-1], samples=uniform(-3, 3), dtype="number", methods=("neg",))
+@elementwise(partials=[-1], samples=uniform(-3, 3), dtype="number", aliases=("negative",))
 def neg(xp: Any, x: Any) -> Any:
     """Negation.
 
@@ -302,6 +210,29 @@ def neg(xp: Any, x: Any) -> Any:
         Tensor: (...).
     """
     return xp.negative(x)
+
+
+@composite(
+    samples=(Sample(array(2, 3)), Sample(integers(3))),
+    errors=(ErrorSample(booleans(2), error=DTypeError, match="positive: boolean tensors"),),
+)
+def positive(input: Tensor) -> Tensor:
+    """Return the tensor itself: the operator ``+``.
+
+    Args:
+        input: (...), of numbers.
+
+    Returns:
+        Tensor: input.
+
+    Raises:
+        DTypeError: input is boolean.
+    """
+    if input.dtype is dtypes.bool_:
+        raise DTypeError(
+            "positive: boolean tensors are not numbers here; convert with .to(weft.int64)"
+        )
+    return input
 
 
 def _abs_scale(g: Any, out: Any, x: Any) -> Any:
@@ -318,7 +249,7 @@ def _abs_scale(g: Any, out: Any, x: Any) -> Any:
     saves=("x", "out"),
     dtype="real",
     samples=uniforms((0.2, 3)),
-    methods=("abs", "absolute"),
+    aliases=("absolute",),
 )
 def abs(xp: Any, x: Any) -> Any:
     """Absolute value; of a complex number, its modulus.
@@ -330,19 +261,6 @@ def abs(xp: Any, x: Any) -> Any:
         Tensor: (...), real. The gradient at 0 is 0.
     """
     return xp.abs(x)
-
-
-@elementwise(partials=[lambda g, out, x: g * 0], samples=uniforms((0.2, 3)), dtype="number")
-def sign(xp: Any, x: Any) -> Any:
-    """-1, 0 or 1, as the element is negative, zero or positive.
-
-    Args:
-        input: (...), real.
-
-    Returns:
-        Tensor: (...). The gradient is 0.
-    """
-    return xp.sign(x)
 
 
 @elementwise(
@@ -371,71 +289,3 @@ def square(xp: Any, x: Any) -> Any:
         Tensor: (...).
     """
     return xp.square(x)
-
-
-def _power_by_base(out: Any, x: Any, y: Any) -> Any:
-    if not isinstance(y, Tensor):
-        return 0 if y == 0 else y * power(x, y - 1)
-    from weft.ops.comparison import where
-
-    # 0 ** (0 - 1) is inf; its factor 0 must make 0 of it, not NaN
-    return where(y == 0, 0.0, y * power(x, where(y == 0, 1.0, y - 1)))
-
-
-def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
-    from weft.ops.comparison import where
-    from weft.ops.exponential import log
-
-    if not isinstance(x, Tensor):
-        return out * log(out.new_tensor(x))
-    # 0 ** y is flat for positive y; log 0 would make NaN of it
-    return where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x)))
-
-
-@elementwise(
-    partials=[_power_by_base, _power_by_exponent],
-    saves=("x", "y", "out"),
-    samples=uniforms((0.3, 3), (-2, 2)),
-    methods=("pow",),
-    namespaces=(),
-)
-def power(xp: Any, x: Any, y: Any) -> Any:
-    """Base to the power of an exponent, element by element.
-
-    Args:
-        input: (...), the base, a tensor or a number.
-        other: the exponent, a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...). A negative base gives NaN for a fractional exponent.
-    """
-    if getattr(getattr(x, "dtype", None), "kind", "") == "b":  # NumPy would make int8 of it
-        return x | ~y
-    return xp.power(x, y)
-
-
-@composite(
-    samples=(
-        Sample(array(2, 3, low=0.3, high=2.0), 2),
-        Sample(array(2, low=0.3, high=2.0), array(2)),
-        Sample(2.0, array(3)),
-        Sample(array(3), 3),
-        Sample(array(3, low=0.3), -0.5),
-    ),
-    methods=(),
-    out=True,
-)
-def pow(input: Any, exponent: Any) -> Any:
-    """Base to the power of an exponent, element by element.
-
-    Args:
-        input: (...), the base, a tensor or a number.
-        exponent: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...). A negative base gives NaN for a fractional exponent.
-
-    Raises:
-        ShapeError: the shapes do not broadcast.
-    """
-    return power(input, exponent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._core.errors import ShapeError
-from weft._core.samples import ErrorSample, Sample, array, uniform
+from weft._core.samples import ErrorSample, Sample, array, integers, uniform
 from weft._core.tensor import Tensor
 from weft.ops.comparison import eq, where
 from weft.ops.families.composite import composite
@@ -13,66 +13,93 @@ from weft.ops.families.elementwise import elementwise
 from weft.ops.matmul import matmul
 
 
-@composite(
+@elementwise(
+    partials=[
+        lambda out, x, end, weight: 1 - weight,
+        lambda out, x, end, weight: weight,
+        lambda out, x, end, weight: end - x,
+    ],
+    saves=("x", "end", "weight"),
+    dtype="float",
     samples=(
         Sample(array(2, 3), array(2, 3), 0.3),
+        Sample(array(2, 3), array(2, 3), 0.8),
         Sample(array(2, 3), array(3), array(2, 1, low=0.0)),
+        Sample(array(), array(2), array(2, low=0.6)),
+        Sample(array(0), array(0), 0.5),
     ),
-    inplace=True,
-    out=True,
+    errors=(ErrorSample(array(2), array(3), 0.5, error=ValueError, match="do not broadcast"),),
 )
-def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+def lerp(xp: Any, x: Any, end: Any, weight: Any) -> Any:
     """Linear interpolation: input + weight (end - input).
 
     Args:
         input: (...), what weight 0 gives.
-        end: broadcasts with it; what weight 1 gives.
+        end: a tensor or a number that broadcasts with it; what weight 1 gives.
         weight: a number, or a tensor that broadcasts.
 
     Returns:
-        Tensor: (...).
+        Tensor: (...), floating or complex; exactly end at weight 1.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
     """
-    moved: Tensor = weight * (end - input)
-    return input + moved
+    apart = end - x
+    return xp.where(xp.abs(weight) < 0.5, x + weight * apart, end - apart * (1 - weight))
 
 
 @composite(
-    samples=(Sample(array(2, 3), array(3), array(2, 1), value=0.5),),
+    samples=(
+        Sample(array(2, 3), array(3), array(2, 1), value=0.5),
+        Sample(array(2), array(2), 2.5),
+        Sample(integers(3), integers(3), integers(3), value=2),
+    ),
+    errors=(ErrorSample(array(2), array(2), array(3), error=ValueError, match="do not broadcast"),),
     inplace=True,
     out=True,
 )
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Any, *, value: float = 1) -> Tensor:
     """A tensor plus a multiple of a product: input + value tensor1 tensor2.
 
     Args:
         input: (...).
         tensor1: broadcasts with it.
-        tensor2: broadcasts with it.
+        tensor2: a tensor or a number that broadcasts with it.
         value: the multiple.
 
     Returns:
         Tensor: (...).
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
     """
     product = tensor1 * tensor2
     return input + (product if value == 1 else product * value)
 
 
 @composite(
-    samples=(Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),),
+    samples=(
+        Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),
+        Sample(array(2), array(2), 2.5),
+    ),
+    errors=(ErrorSample(array(2), array(2), array(3), error=ValueError, match="do not broadcast"),),
     inplace=True,
     out=True,
 )
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Any, *, value: float = 1) -> Tensor:
     """A tensor plus a multiple of a quotient: input + value tensor1 / tensor2.
 
     Args:
         input: (...).
         tensor1: broadcasts with it.
-        tensor2: broadcasts with it.
+        tensor2: a tensor or a number that broadcasts with it.
         value: the multiple.
 
     Returns:
-        Tensor: (...).
+        Tensor: (...); the quotient of integers is floating, where PyTorch raises.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
     """
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
@@ -86,8 +113,6 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     errors=(
         ErrorSample(array(2), array(2, 3), array(3, 2), error=ShapeError, match="3-d matrices"),
     ),
-    inplace=True,
-    out=True,
 )
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1

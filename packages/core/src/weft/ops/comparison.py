@@ -13,6 +13,7 @@ from weft._core.samples import (
     Sample,
     array,
     booleans,
+    integers,
     uniform,
 )
 from weft._core.tensor import Tensor
@@ -23,7 +24,7 @@ _TRUTH = not_differentiable("its result is true or false")
 _WHOLE = Domain(((0, 3),), kind="int")
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("eq",))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE)
 def eq(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are equal; NaN equals nothing.
 
@@ -37,7 +38,7 @@ def eq(xp: Any, x: Any, y: Any) -> Any:
     return xp.equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ne", "not_equal"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("not_equal",))
 def ne(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements differ; NaN differs from everything.
 
@@ -51,7 +52,7 @@ def ne(xp: Any, x: Any, y: Any) -> Any:
     return xp.not_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("lt", "less"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("less",))
 def lt(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are less than others.
 
@@ -65,7 +66,7 @@ def lt(xp: Any, x: Any, y: Any) -> Any:
     return xp.less(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("le", "less_equal"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("less_equal",))
 def le(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are less than or equal to others.
 
@@ -79,7 +80,7 @@ def le(xp: Any, x: Any, y: Any) -> Any:
     return xp.less_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("gt", "greater"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("greater",))
 def gt(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are greater than others.
 
@@ -93,7 +94,7 @@ def gt(xp: Any, x: Any, y: Any) -> Any:
     return xp.greater(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, methods=("ge", "greater_equal"))
+@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("greater_equal",))
 def ge(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are greater than or equal to others.
 
@@ -107,7 +108,7 @@ def ge(xp: Any, x: Any, y: Any) -> Any:
     return xp.greater_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3))
+@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3), inplace=False)
 def isnan(xp: Any, x: Any) -> Any:
     """Whether elements are NaN.
 
@@ -120,7 +121,7 @@ def isnan(xp: Any, x: Any) -> Any:
     return xp.isnan(x)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3))
+@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3), inplace=False)
 def isinf(xp: Any, x: Any) -> Any:
     """Whether elements are infinite.
 
@@ -133,7 +134,7 @@ def isinf(xp: Any, x: Any) -> Any:
     return xp.isinf(x)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3))
+@elementwise(partials=_TRUTH, dtype="bool", samples=uniform(-3, 3), inplace=False)
 def isfinite(xp: Any, x: Any) -> Any:
     """Whether elements are neither infinite nor NaN.
 
@@ -144,6 +145,57 @@ def isfinite(xp: Any, x: Any) -> Any:
         Tensor: (...), bool.
     """
     return xp.isfinite(x)
+
+
+@composite(
+    samples=(Sample(array(2, 3)), Sample(array()), Sample(integers(3))),
+    errors=(ErrorSample(array(2, kind="complex"), error=DTypeError, match="no one infinity"),),
+    not_differentiable=_TRUTH.reason,
+    out=True,
+)
+def isposinf(input: Tensor) -> Tensor:
+    """Whether elements are positive infinity.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...), bool.
+
+    Raises:
+        DTypeError: input is complex.
+    """
+    _one_infinity("isposinf", input)
+    return eq(input, float("inf"))
+
+
+@composite(
+    samples=(Sample(array(2, 3)), Sample(array()), Sample(integers(3))),
+    errors=(ErrorSample(array(2, kind="complex"), error=DTypeError, match="no one infinity"),),
+    not_differentiable=_TRUTH.reason,
+    out=True,
+)
+def isneginf(input: Tensor) -> Tensor:
+    """Whether elements are negative infinity.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...), bool.
+
+    Raises:
+        DTypeError: input is complex.
+    """
+    _one_infinity("isneginf", input)
+    return eq(input, -float("inf"))
+
+
+def _one_infinity(name: str, input: Tensor) -> None:
+    if input.dtype.is_complex:
+        raise DTypeError(
+            f"{name}: complex numbers have no one infinity, got {input.dtype}; take the parts"
+        )
 
 
 # --- choosing ----------------------------------------------------------------------------------
@@ -254,62 +306,13 @@ def _boolean(condition: Any) -> dict[str, Any]:
     return {}
 
 
-@elementwise(
-    partials=[
-        lambda g, out, x, y: _share(g, x, y, x > y),
-        lambda g, out, x, y: _share(g, x, y, y > x),
-    ],
-    saves=("x", "y"),
-    samples=uniform(-3, 3),
-)
-def maximum(xp: Any, x: Any, y: Any) -> Any:
-    """The larger of two elements; NaN if one is NaN.
-
-    Args:
-        input: (...), real.
-        other: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...). Where they are equal, each gets half the gradient.
-    """
-    return xp.maximum(x, y)
-
-
-@elementwise(
-    partials=[
-        lambda g, out, x, y: _share(g, x, y, x < y),
-        lambda g, out, x, y: _share(g, x, y, y < x),
-    ],
-    saves=("x", "y"),
-    samples=uniform(-3, 3),
-)
-def minimum(xp: Any, x: Any, y: Any) -> Any:
-    """The smaller of two elements; NaN if one is NaN.
-
-    Args:
-        input: (...), real.
-        other: a tensor or a number that broadcasts with it.
-
-    Returns:
-        Tensor: (...). Where they are equal, each gets half the gradient.
-    """
-    return xp.minimum(x, y)
-
-
-def _share(g: Any, x: Any, y: Any, chosen: Any) -> Any:
-    """Give the gradient to the chosen element, half of it where both are equal."""
-    return where(chosen, g, where(eq(x, y), g * 0.5, 0))
-
-
 @composite(
     samples=(
         Sample(array(2, 3), booleans(2, 3), 2.5),
         Sample(array(2, 3), booleans(3), array()),
     ),
     errors=(ErrorSample(array(2), array(2), 1.0, error=DTypeError, match="boolean condition"),),
-    namespaces=("weft",),
     inplace=True,
-    out=True,
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Put a value where a mask is true.
@@ -328,8 +331,32 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     return where(mask, value, input).to(input.dtype)
 
 
+_CLOSE_ERRORS = (
+    ErrorSample(array(2), integers(2), error=DTypeError, match="of one dtype"),
+    ErrorSample(array(2), array(2), rtol=-1.0, error=ValueError, match="rtol must be at least 0"),
+    ErrorSample(array(2), array(2), atol=-1.0, error=ValueError, match="atol must be at least 0"),
+)
+
+
+def _comparable(name: str, input: Tensor, other: Tensor, rtol: float, atol: float) -> None:
+    if input.dtype is not other.dtype:
+        raise DTypeError(
+            f"{name}: expected two tensors of one dtype, got {input.dtype} and {other.dtype}; "
+            f"convert one with .to()"
+        )
+    for which, tolerance in (("rtol", rtol), ("atol", atol)):
+        if not tolerance >= 0:
+            raise ValueError(f"{name}: {which} must be at least 0, got {tolerance}")
+
+
 @composite(
-    samples=(Sample(array(3), array(3)), Sample(array(3), array(3), equal_nan=True)),
+    samples=(
+        Sample(array(3), array(3)),
+        Sample(array(3), array(3), equal_nan=True),
+        Sample(integers(3), integers(3), rtol=0.5),
+        Sample(array(3, kind="complex"), array(3, kind="complex"), atol=1.0),
+    ),
+    errors=_CLOSE_ERRORS,
     not_differentiable=_TRUTH.reason,
 )
 def isclose(
@@ -343,27 +370,35 @@ def isclose(
 
     Args:
         input: (...).
-        other: broadcasts with it.
+        other: of the same dtype; broadcasts with it.
         rtol: relative tolerance.
         atol: absolute tolerance.
         equal_nan: whether NaN counts as equal to NaN.
 
     Returns:
-        Tensor: (...), bool.
+        Tensor: (...), bool. An infinity is close to itself alone.
+
+    Raises:
+        DTypeError: the dtypes differ.
+        ValueError: a tolerance is negative.
     """
     from weft.ops.arithmetic import abs
 
+    _comparable("isclose", input, other, rtol, atol)
     same = eq(input, other)
-    if input.dtype.category > 1:
-        near = abs(input - other) <= atol + rtol * abs(other)
-        same = same | (near & isfinite(other))
-    if equal_nan:
+    if equal_nan and input.dtype.category > 1:
         same = same | (isnan(input) & isnan(other))
-    return same
+    if rtol == 0 and atol == 0:
+        return same
+    if input.dtype.category < 2:  # so that no difference wraps round
+        input, other = (x.to(dtypes.get_default_dtype()) for x in (input, other))
+    apart = abs(input - other)
+    return same | (isfinite(apart) & (apart <= atol + rtol * abs(other)))
 
 
 @composite(
-    samples=(Sample(array(3), array(3)),),
+    samples=(Sample(array(3), array(3)), Sample(integers(3), integers(3))),
+    errors=_CLOSE_ERRORS,
     not_differentiable=_TRUTH.reason,
 )
 def allclose(
@@ -377,14 +412,19 @@ def allclose(
 
     Args:
         input: (...).
-        other: broadcasts with it.
+        other: of the same dtype; broadcasts with it.
         rtol: relative tolerance.
         atol: absolute tolerance.
         equal_nan: whether NaN counts as equal to NaN.
 
     Returns:
         bool: true also of empty tensors.
+
+    Raises:
+        DTypeError: the dtypes differ.
+        ValueError: a tolerance is negative.
     """
+    _comparable("allclose", input, other, rtol, atol)
     return bool(isclose(input, other, rtol, atol, equal_nan).all())
 
 

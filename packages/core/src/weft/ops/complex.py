@@ -1,36 +1,85 @@
-"""Complex numbers: conjugate, parts."""
+"""Complex numbers: their parts, made of parts, conjugated, their angles and directions."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from weft._core import dtypes
-from weft._core.samples import Sample, array
+from weft._core.errors import DTypeError, ShapeError
+from weft._core.samples import Draw, ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
+from weft.ops.families.elementwise import elementwise
 from weft.ops.families.linear import linear
+
+_REAL = {
+    dtypes.complex64.numpy: dtypes.float32.numpy,
+    dtypes.complex128.numpy: dtypes.float64.numpy,
+}
+_COMPLEX = {real: complex_ for complex_, real in _REAL.items()}
+
+
+def _numbers(*shape: int) -> Draw:
+    return array(*shape, low=0.3, high=2.0, kind="complex")
+
+
+def _only_complex(name: str) -> Any:
+    def check(input: Any) -> dict[str, Any]:
+        if isinstance(input, Tensor) and not input.dtype.is_complex:
+            raise DTypeError(f"{name}: expected a complex tensor, got {input.dtype}")
+        return {}
+
+    return check
+
+
+# --- parts -------------------------------------------------------------------------------------
 
 
 @linear(
-    shape=lambda x: x,
-    transpose=lambda g, x: conj(g),
-    batch=with_params("conj"),
-    samples=(Sample(array(2, 3)),),
+    shape=lambda x: x.like(dtype=_REAL[x.dtype]),
+    transpose=lambda g, x: g.to(dtypes.of(x.dtype)),
+    batch=with_params("real_part"),
+    is_view=True,
+    samples=(Sample(_numbers(2, 3)), Sample(_numbers())),
+    namespaces=(),
+    methods=(),
 )
-def conj(xp: Any, x: Any) -> Any:
-    """Complex conjugate; a real tensor stays as it is.
+def real_part(xp: Any, x: Any) -> Any:
+    """Real parts of complex numbers, as a view of their memory.
 
     Args:
-        input: (...).
+        input: (...), complex.
 
     Returns:
-        Tensor: (...).
+        Tensor: (...), real.
     """
-    return xp.conjugate(x) if x.dtype.kind == "c" else xp.array(x, copy=True)
+    return x.real
 
 
-@composite(samples=(Sample(array(2, 3)),), methods=(), not_differentiable="")
+@linear(
+    shape=lambda x: x.like(dtype=_REAL[x.dtype]),
+    transpose=lambda g, x: g.to(dtypes.of(x.dtype)) * 1j,
+    batch=with_params("imaginary_part"),
+    is_view=True,
+    samples=(Sample(_numbers(2, 3)), Sample(_numbers())),
+    namespaces=(),
+    methods=(),
+)
+def imaginary_part(xp: Any, x: Any) -> Any:
+    """Imaginary parts of complex numbers, as a view of their memory.
+
+    Args:
+        input: (...), complex.
+
+    Returns:
+        Tensor: (...), real.
+    """
+    return x.imag
+
+
+@composite(samples=(Sample(array(2, 3)), Sample(_numbers(2, 3))), methods=())
 def real(input: Tensor) -> Tensor:
     """Real part; a real tensor stays as it is.
 
@@ -38,8 +87,362 @@ def real(input: Tensor) -> Tensor:
         input: (...).
 
     Returns:
-        Tensor: (...), real.
+        Tensor: (...), real, a view of input's memory.
     """
+    out: Tensor = real_part(input) if input.dtype.is_complex else input
+    return out
+
+
+@composite(
+    samples=(Sample(_numbers(2, 3)),),
+    errors=(ErrorSample(array(2), error=DTypeError, match="imag: expected a complex tensor"),),
+    methods=(),
+)
+def imag(input: Tensor) -> Tensor:
+    """Imaginary part.
+
+    Args:
+        input: (...), complex.
+
+    Returns:
+        Tensor: (...), real, a view of input's memory.
+
+    Raises:
+        DTypeError: input is not complex.
+    """
+    _only_complex("imag")(input)
+    out: Tensor = imaginary_part(input)
+    return out
+
+
+@linear(
+    shape=lambda x: x.like((*x.shape, 2), _REAL[x.dtype]),
+    transpose=lambda g, x: view_as_complex(g.clone()),
+    batch=with_params("view_as_real"),
+    canonical=_only_complex("view_as_real"),
+    is_view=True,
+    samples=(Sample(_numbers(2, 3)), Sample(_numbers()), Sample(_numbers(0, 2))),
+    errors=(ErrorSample(array(2), error=DTypeError, match="expected a complex tensor"),),
+    methods=(),
+)
+def view_as_real(xp: Any, x: Any) -> Any:
+    """View complex numbers as pairs of a real and an imaginary part.
+
+    Args:
+        input: (...), complex.
+
+    Returns:
+        Tensor: (..., 2), real, a view of input's memory.
+
+    Raises:
+        DTypeError: input is not complex.
+    """
+    parts = x.real
+    strides = (*parts.strides, parts.itemsize)
+    return xp.lib.stride_tricks.as_strided(parts, (*parts.shape, 2), strides)
+
+
+def _pairs(input: Any) -> dict[str, Any]:
+    if isinstance(input, Tensor):
+        if input._data.dtype not in _COMPLEX:
+            raise DTypeError(
+                f"view_as_complex: expected a float32 or float64 tensor, got {input.dtype}"
+            )
+        if input.ndim == 0 or input.shape[-1] != 2:
+            raise ShapeError(
+                f"view_as_complex: expected a last dim of length 2 (real, imaginary), got shape "
+                f"{tuple(input.shape)}"
+            )
+    return {}
+
+
+@linear(
+    shape=lambda x: x.like(x.shape[:-1], _COMPLEX[x.dtype]),
+    transpose=lambda g, x: view_as_real(g),
+    batch=with_params("view_as_complex"),
+    canonical=_pairs,
+    is_view=True,
+    samples=(Sample(array(3, 2)), Sample(array(2)), Sample(array(0, 2))),
+    errors=(
+        ErrorSample(array(3), error=ShapeError, match="last dim of length 2"),
+        ErrorSample(integers(2), error=DTypeError, match="float32 or float64"),
+        ErrorSample(array(2, 3, step="transposed"), error=ShapeError, match="of length 2"),
+    ),
+    methods=(),
+)
+def view_as_complex(xp: Any, x: Any) -> Any:
+    """View pairs of a real and an imaginary part as complex numbers.
+
+    Args:
+        input: (..., 2), float32 or float64, the two parts next to each other in memory.
+
+    Returns:
+        Tensor: (...), complex, a view of input's memory.
+
+    Raises:
+        DTypeError: input is of another dtype.
+        ShapeError: its last dim is not 2 long.
+        ValueError: the parts do not lie next to each other in memory.
+    """
+    if x.strides[-1] != x.itemsize:
+        raise ValueError(
+            f"view_as_complex: expected a last dim of stride 1, got strides "
+            f"{tuple(s // x.itemsize for s in x.strides)}; call .contiguous() first"
+        )
+    return x.view(_COMPLEX[x.dtype])[..., 0]
+
+
+# --- made of parts -----------------------------------------------------------------------------
+
+
+def _same_floats(name: str, first: Tensor, second: Tensor) -> None:
+    for t in (first, second):
+        if t.dtype not in (dtypes.float32, dtypes.float64):
+            raise DTypeError(f"{name}: expected float32 or float64 tensors, got {t.dtype}")
+    if first.dtype is not second.dtype:
+        raise DTypeError(
+            f"{name}: expected two tensors of one dtype, got {first.dtype} and {second.dtype}; "
+            f"convert one with .to()"
+        )
+
+
+@composite(
+    samples=(Sample(array(2, 3), array(2, 3)), Sample(array(3), array(2, 1))),
+    errors=(
+        ErrorSample(array(2), integers(2), error=DTypeError, match="float32 or float64 tensors"),
+    ),
+    methods=(),
+    out=True,
+)
+def complex(real: Tensor, imag: Tensor) -> Tensor:
+    """Make complex numbers of their real and imaginary parts.
+
+    Args:
+        real: (...), float32 or float64.
+        imag: of the same dtype; broadcasts with it.
+
+    Returns:
+        Tensor: (...), complex64 or complex128.
+
+    Raises:
+        DTypeError: the parts are of other dtypes, or of two.
+    """
+    from weft.ops.broadcasting import broadcast_tensors
+    from weft.ops.joining import stack
+
+    _same_floats("complex", real, imag)
+    out: Tensor = view_as_complex(stack(broadcast_tensors(real, imag), -1))
+    return out
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, low=0.2), array(2, 3, low=-3.0, high=3.0)),
+        Sample(array(3, low=0.2), array(2, 1)),
+    ),
+    errors=(
+        ErrorSample(array(2), integers(2), error=DTypeError, match="float32 or float64 tensors"),
+    ),
+    methods=(),
+    out=True,
+)
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
+    """Make complex numbers of their absolute values and angles.
+
+    .. math:: abs \\cdot \\cos(angle) + i \\cdot abs \\cdot \\sin(angle)
+
+    Args:
+        abs: (...), float32 or float64.
+        angle: in radians, of the same dtype; broadcasts with it.
+
+    Returns:
+        Tensor: (...), complex64 or complex128.
+
+    Raises:
+        DTypeError: they are of other dtypes, or of two.
+    """
+    from weft.ops.trigonometric import cos, sin
+
+    _same_floats("polar", abs, angle)
+    return complex(abs * cos(angle), abs * sin(angle))
+
+
+# --- conjugates --------------------------------------------------------------------------------
+
+
+@linear(
+    shape=lambda x: x,
+    transpose=lambda g, x: conj(g),
+    batch=with_params("conj_physical"),
+    samples=(Sample(array(2, 3)), Sample(_numbers(2, 3))),
+    inplace=True,
+)
+def conj_physical(xp: Any, x: Any) -> Any:
+    """Complex conjugate, in new memory.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...); a copy of a real tensor.
+    """
+    return xp.conjugate(x) if x.dtype.kind == "c" else xp.array(x, copy=True)
+
+
+@composite(samples=(Sample(array(2, 3)), Sample(_numbers(2, 3))))
+def conj(input: Tensor) -> Tensor:
+    """Complex conjugate; a real tensor stays as it is.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...). The conjugate of a complex tensor is in new memory, where PyTorch returns a
+        view that is marked and conjugated when read: ``is_conj`` is always false here.
+    """
+    out: Tensor = conj_physical(input) if input.dtype.is_complex else input
+    return out
+
+
+@composite(samples=(Sample(array(2)), Sample(_numbers(2))))
+def resolve_conj(input: Tensor) -> Tensor:
+    """Return the tensor itself: weft's tensors are never conjugated only when read.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: input.
+    """
+    return input
+
+
+@composite(samples=(Sample(array(2)), Sample(_numbers(2))))
+def resolve_neg(input: Tensor) -> Tensor:
+    """Return the tensor itself: weft's tensors are never negated only when read.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: input.
+    """
+    return input
+
+
+@composite(samples=(Sample(array(2)),), not_differentiable="its result is true or false")
+def is_conj(input: Tensor) -> bool:
+    """Whether the tensor is a view that is conjugated when read: never in weft.
+
+    Args:
+        input: a tensor.
+
+    Returns:
+        bool: False.
+    """
+    return False
+
+
+@composite(samples=(Sample(array(2)),), not_differentiable="its result is true or false")
+def is_neg(input: Tensor) -> bool:
+    """Whether the tensor is a view that is negated when read: never in weft.
+
+    Args:
+        input: a tensor.
+
+    Returns:
+        bool: False.
+    """
+    return False
+
+
+# --- angles and directions ---------------------------------------------------------------------
+
+
+@elementwise(
+    partials=[lambda g, out, x: g * 0],
+    dtype="float",
+    samples=(Sample(array(2, 3, low=0.2)), Sample(array(2, 3, low=-1.0, high=-0.2))),
+    namespaces=(),
+    methods=(),
+)
+def half_turn(xp: Any, x: Any) -> Any:
+    """Angle of a real number: pi where it is negative, else 0.
+
+    Args:
+        input: (...), real.
+
+    Returns:
+        Tensor: (...). The gradient is 0.
+    """
+    return xp.where(x < 0, math.pi, xp.where(x >= 0, 0.0, x))
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, low=0.2)),
+        Sample(array(2, 3, low=-1.0, high=-0.2)),
+        Sample(_numbers(2, 3)),
+        Sample(integers(3, low=-2)),
+    ),
+    out=True,
+)
+def angle(input: Tensor) -> Tensor:
+    """Angle of a complex number from the positive real axis, in radians.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), real, in [-pi, pi]. Of real numbers, pi where they are negative, else 0, and
+        NaN of NaN. The gradient is 0 at 0, and by real numbers everywhere.
+    """
+    from weft.ops.trigonometric import atan2
+
     if not input.dtype.is_complex:
-        return input
-    return input.to(dtypes.float32 if input.dtype is dtypes.complex64 else dtypes.float64)
+        return half_turn(input)
+    return atan2(imaginary_part(input), real_part(input))
+
+
+@composite(
+    samples=(Sample(array(2, 3, low=0.2)), Sample(_numbers(2, 3)), Sample(integers(3, low=-2))),
+    inplace=True,
+    out=True,
+)
+def sgn(input: Tensor) -> Tensor:
+    """Direction of a complex number, x / abs(x), and 0 of 0; the sign of a real number.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...). NaN of NaN, and of a complex infinity. The gradient at 0 is 0.
+    """
+    from weft.ops.arithmetic import abs
+    from weft.ops.comparison import where
+    from weft.ops.signs import sign
+
+    if not input.dtype.is_complex:
+        return sign(input)
+    length = abs(input)
+    return where(length == 0, 0.0, input / where(length == 0, 1.0, length))
+
+
+@composite(
+    samples=(Sample(array(2)), Sample(_numbers(2)), Sample(integers(2))),
+    not_differentiable="its result is true or false",
+)
+def isreal(input: Tensor) -> Tensor:
+    """Whether elements have no imaginary part.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...), bool; true for real tensors.
+    """
+    from weft.ops.creation import ones_like
+
+    if not input.dtype.is_complex:
+        return ones_like(input, dtype=dtypes.bool_)
+    return imaginary_part(input) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from weft._core.samples import uniform
@@ -22,7 +23,11 @@ def exp(xp: Any, x: Any) -> Any:
 
 
 @elementwise(
-    partials=[lambda out, x: out + 1], saves=("out",), dtype="float", samples=uniform(-3, 3)
+    partials=[lambda out, x: out + 1],
+    saves=("out",),
+    dtype="float",
+    samples=uniform(-3, 3),
+    aliases=("special.expm1",),
 )
 def expm1(xp: Any, x: Any) -> Any:
     """e to the power of the element, less 1, accurate near 0.
@@ -41,6 +46,7 @@ def expm1(xp: Any, x: Any) -> Any:
     saves=("out",),
     dtype="float",
     samples=uniform(-3, 3),
+    aliases=("special.exp2",),
 )
 def exp2(xp: Any, x: Any) -> Any:
     """2 to the power of the element.
@@ -51,6 +57,8 @@ def exp2(xp: Any, x: Any) -> Any:
     Returns:
         Tensor: (...).
     """
+    if x.dtype.kind == "c":  # for which neither library has the function
+        return xp.exp(x * math.log(2))
     return xp.exp2(x)
 
 
@@ -68,7 +76,11 @@ def log(xp: Any, x: Any) -> Any:
 
 
 @elementwise(
-    partials=[lambda out, x: 1 / (x + 1)], saves=("x",), dtype="float", samples=uniform(-0.8, 3)
+    partials=[lambda out, x: 1 / (x + 1)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-0.8, 3),
+    aliases=("special.log1p",),
 )
 def log1p(xp: Any, x: Any) -> Any:
     """Natural logarithm of 1 plus the element, accurate near 0.
@@ -97,6 +109,8 @@ def log2(xp: Any, x: Any) -> Any:
     Returns:
         Tensor: (...).
     """
+    if x.dtype.kind == "c":
+        return xp.log(x) * (1 / math.log(2))
     return xp.log2(x)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._core import dtypes
 from weft._core.errors import DTypeError
 from weft._core.op import not_differentiable
 from weft._core.samples import (
@@ -153,7 +154,8 @@ _INTEGER_PAIRS = (Sample(integers(2, 3), integers(3)), Sample(booleans(3), boole
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    methods=("bitwise_and",),
+    inplace=True,
+    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -178,7 +180,8 @@ def bitwise_and(input: Any, other: Any) -> Any:
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    methods=("bitwise_or",),
+    inplace=True,
+    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -203,7 +206,8 @@ def bitwise_or(input: Any, other: Any) -> Any:
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    methods=("bitwise_xor",),
+    inplace=True,
+    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -228,7 +232,8 @@ def bitwise_xor(input: Any, other: Any) -> Any:
 @composite(
     samples=(Sample(integers(2, 3)), Sample(booleans(3))),
     errors=(ErrorSample(array(2), error=DTypeError, match="integer or boolean tensors"),),
-    methods=("bitwise_not",),
+    inplace=True,
+    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -247,3 +252,115 @@ def bitwise_not(input: Tensor) -> Tensor:
     """
     _integral("bitwise_not", input)
     return bits_not(input)
+
+
+# --- shifts ------------------------------------------------------------------------------------
+
+
+def _width(x: Any) -> int:
+    return int(x.dtype.itemsize) * 8
+
+
+@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+def bits_left(xp: Any, x: Any, y: Any) -> Any:
+    """Bits moved to the left; 0 where they are moved out, or by a negative number.
+
+    Args:
+        input: (...), integers.
+        other: by how many.
+
+    Returns:
+        Tensor: (...).
+    """
+    outside = (y < 0) | (y >= _width(x))
+    return xp.where(outside, 0, xp.left_shift(x, xp.where(outside, 0, y)))
+
+
+@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+def bits_right(xp: Any, x: Any, y: Any) -> Any:
+    """Bits moved to the right, the sign's moved in; moved out wholly by a negative number.
+
+    Args:
+        input: (...), integers.
+        other: by how many.
+
+    Returns:
+        Tensor: (...).
+    """
+    outside = (y < 0) | (y >= _width(x))
+    return xp.where(
+        outside, xp.where(x < 0, -1, 0).astype(x.dtype), xp.right_shift(x, xp.where(outside, 0, y))
+    )
+
+
+def _integers(name: str, *operands: Any) -> None:
+    if not any(isinstance(x, Tensor) for x in operands):
+        return
+    found = dtypes.result_type(*operands)
+    if found.category != 1:
+        raise DTypeError(f"{name}: expected integers, got operands that promote to {found}")
+
+
+_SHIFTS = (
+    Sample(integers(2, 3, low=-9), integers(3, high=5)),
+    Sample(integers(3), 2),
+    Sample(3, integers(3, high=5)),
+    Sample(integers(3, low=-9), integers(3, low=60, high=70)),
+)
+_SHIFT_ERRORS = (
+    ErrorSample(array(2), 1, error=DTypeError, match="expected integers"),
+    ErrorSample(integers(2), 1.5, error=DTypeError, match="expected integers"),
+    ErrorSample(booleans(2), booleans(2), error=DTypeError, match="expected integers"),
+)
+
+
+@composite(
+    samples=_SHIFTS,
+    errors=_SHIFT_ERRORS,
+    not_differentiable=_BITS.reason,
+    inplace=True,
+    out=True,
+)
+def bitwise_left_shift(input: Any, other: Any) -> Any:
+    """Bits moved to the left: input * 2 ** other, wrapping round; the operator ``<<``.
+
+    Args:
+        input: (...), integers, a tensor or a number.
+        other: by how many bits, a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), of the promoted dtype; 0 where other is negative or no less than the bits
+        of the dtype.
+
+    Raises:
+        DTypeError: one is boolean, floating or complex.
+        ShapeError: the shapes do not broadcast.
+    """
+    _integers("bitwise_left_shift", input, other)
+    return bits_left(input, other)
+
+
+@composite(
+    samples=_SHIFTS,
+    errors=_SHIFT_ERRORS,
+    not_differentiable=_BITS.reason,
+    inplace=True,
+    out=True,
+)
+def bitwise_right_shift(input: Any, other: Any) -> Any:
+    """Bits moved to the right: input / 2 ** other, rounded down; the operator ``>>``.
+
+    Args:
+        input: (...), integers, a tensor or a number.
+        other: by how many bits, a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), of the promoted dtype; where other is negative or no less than the bits of
+        the dtype, 0, and -1 of negative numbers.
+
+    Raises:
+        DTypeError: one is boolean, floating or complex.
+        ShapeError: the shapes do not broadcast.
+    """
+    _integers("bitwise_right_shift", input, other)
+    return bits_right(input, other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from weft._core.samples import uniform, uniforms
@@ -56,6 +57,7 @@ def tan(xp: Any, x: Any) -> Any:
     saves=("x",),
     dtype="float",
     samples=uniform(-0.8, 0.8),
+    aliases=("arcsin",),
 )
 def asin(xp: Any, x: Any) -> Any:
     """Inverse sine, in radians.
@@ -74,6 +76,7 @@ def asin(xp: Any, x: Any) -> Any:
     saves=("x",),
     dtype="float",
     samples=uniform(-0.8, 0.8),
+    aliases=("arccos",),
 )
 def acos(xp: Any, x: Any) -> Any:
     """Inverse cosine, in radians.
@@ -88,7 +91,11 @@ def acos(xp: Any, x: Any) -> Any:
 
 
 @elementwise(
-    partials=[lambda out, x: 1 / (1 + x * x)], saves=("x",), dtype="float", samples=uniform(-3, 3)
+    partials=[lambda out, x: 1 / (1 + x * x)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-3, 3),
+    aliases=("arctan",),
 )
 def atan(xp: Any, x: Any) -> Any:
     """Inverse tangent, in radians.
@@ -116,6 +123,7 @@ def _over_square(part: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     dtype="float",
     samples=uniforms((0.3, 2), (-2, 2)),
+    aliases=("arctan2",),
 )
 def atan2(xp: Any, x: Any, y: Any) -> Any:
     """Angle of the point (other, input) from the positive axis, in radians.
@@ -169,3 +177,115 @@ def tanh(xp: Any, x: Any) -> Any:
         Tensor: (...), in [-1, 1].
     """
     return xp.tanh(x)
+
+
+@elementwise(
+    partials=[lambda out, x: rsqrt(x * x + 1)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-3, 3),
+    aliases=("arcsinh",),
+)
+def asinh(xp: Any, x: Any) -> Any:
+    """Inverse hyperbolic sine.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.arcsinh(x)
+
+
+@elementwise(
+    # not of x * x - 1, whose root is of the wrong sign on half of the complex plane
+    partials=[lambda out, x: rsqrt(x - 1) * rsqrt(x + 1)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(1.2, 3),
+    aliases=("arccosh",),
+)
+def acosh(xp: Any, x: Any) -> Any:
+    """Inverse hyperbolic cosine.
+
+    Args:
+        input: (...), at least 1.
+
+    Returns:
+        Tensor: (...), not negative; NaN below 1. The gradient at 1 is inf.
+    """
+    return xp.arccosh(x)
+
+
+@elementwise(
+    partials=[lambda out, x: 1 / (1 - x * x)],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-0.8, 0.8),
+    aliases=("arctanh",),
+)
+def atanh(xp: Any, x: Any) -> Any:
+    """Inverse hyperbolic tangent.
+
+    Args:
+        input: (...), in [-1, 1].
+
+    Returns:
+        Tensor: (...); infinite at the ends, NaN beyond.
+    """
+    return xp.arctanh(x)
+
+
+# --- degrees, and the cardinal sine ------------------------------------------------------------
+
+
+@elementwise(partials=[math.pi / 180], dtype="float", samples=uniform(-360, 360))
+def deg2rad(xp: Any, x: Any) -> Any:
+    """Degrees to radians.
+
+    Args:
+        input: (...), real, in degrees.
+
+    Returns:
+        Tensor: (...), in radians.
+    """
+    return x * (math.pi / 180)
+
+
+@elementwise(partials=[180 / math.pi], dtype="float", samples=uniform(-3, 3))
+def rad2deg(xp: Any, x: Any) -> Any:
+    """Radians to degrees.
+
+    Args:
+        input: (...), real, in radians.
+
+    Returns:
+        Tensor: (...), in degrees.
+    """
+    return x * (180 / math.pi)
+
+
+def _sinc_slope(out: Any, x: Any) -> Any:
+    flat = x == 0
+    return where(flat, 0.0, (cos(x * math.pi) - out) / where(flat, 1.0, x))
+
+
+@elementwise(
+    partials=[_sinc_slope],
+    saves=("x", "out"),
+    dtype="float",
+    samples=uniform(0.2, 3),
+    aliases=("special.sinc",),
+)
+def sinc(xp: Any, x: Any) -> Any:
+    """Normalised cardinal sine: sin(pi x) / (pi x), and 1 at 0.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...). The gradient at 0 is 0.
+    """
+    turned = x * math.pi
+    return xp.where(turned == 0, 1.0, xp.sin(turned) / turned)

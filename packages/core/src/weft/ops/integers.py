@@ -1,0 +1,103 @@
+"""Greatest common divisors and least common multiples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core import dtypes
+from weft._core.errors import DTypeError
+from weft._core.op import not_differentiable
+from weft._core.samples import Domain, ErrorSample, Sample, array, booleans, integers
+from weft._core.tensor import Tensor
+from weft.ops.families.composite import composite
+from weft.ops.families.elementwise import elementwise
+
+_WHOLE = not_differentiable("it works on integers")
+_SAMPLES = (
+    Sample(integers(2, 3, low=-20, high=20), integers(3, low=-20, high=20)),
+    Sample(integers(4, high=30), 6),
+    Sample(integers(), integers(0)),
+)
+_ERRORS = (
+    ErrorSample(array(2), array(2), error=DTypeError, match="expected integers"),
+    ErrorSample(booleans(2), booleans(2), error=DTypeError, match="expected integers"),
+    ErrorSample(integers(2), integers(3), error=ValueError, match="do not broadcast"),
+)
+
+
+def _integral(name: str, *operands: Any) -> None:
+    if not any(isinstance(x, Tensor) for x in operands):
+        return
+    found = dtypes.result_type(*operands)
+    if found.category != 1:
+        raise DTypeError(f"{name}: expected integers, got operands that promote to {found}")
+
+
+@elementwise(partials=_WHOLE, samples=Domain(((-20, 20),), kind="int"), namespaces=(), methods=())
+def common_divisor(xp: Any, x: Any, y: Any) -> Any:
+    """Greatest common divisor of integers.
+
+    Args:
+        input: (...), integers.
+        other: integers that broadcast with it.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.gcd(x, y)
+
+
+@elementwise(partials=_WHOLE, samples=Domain(((-20, 20),), kind="int"), namespaces=(), methods=())
+def common_multiple(xp: Any, x: Any, y: Any) -> Any:
+    """Least common multiple of integers.
+
+    Args:
+        input: (...), integers.
+        other: integers that broadcast with it.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.lcm(x, y)
+
+
+@composite(
+    samples=_SAMPLES, errors=_ERRORS, not_differentiable=_WHOLE.reason, inplace=True, out=True
+)
+def gcd(input: Any, other: Any) -> Any:
+    """Greatest common divisor, element by element; gcd(0, 0) is 0.
+
+    Args:
+        input: (...), integers, a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), of the promoted dtype, not negative unless it overflows.
+
+    Raises:
+        DTypeError: one is boolean, floating or complex.
+        ShapeError: the shapes do not broadcast.
+    """
+    _integral("gcd", input, other)
+    return common_divisor(input, other)
+
+
+@composite(
+    samples=_SAMPLES, errors=_ERRORS, not_differentiable=_WHOLE.reason, inplace=True, out=True
+)
+def lcm(input: Any, other: Any) -> Any:
+    """Least common multiple, element by element; 0 where one is 0.
+
+    Args:
+        input: (...), integers, a tensor or a number.
+        other: a tensor or a number that broadcasts with it.
+
+    Returns:
+        Tensor: (...), of the promoted dtype, not negative; it wraps round where it overflows.
+
+    Raises:
+        DTypeError: one is boolean, floating or complex.
+        ShapeError: the shapes do not broadcast.
+    """
+    _integral("lcm", input, other)
+    return common_multiple(input, other)
