@@ -236,9 +236,11 @@ def positive(input: Tensor) -> Tensor:
 
 
 def _abs_scale(g: Any, out: Any, x: Any) -> Any:
+    from weft.ops.comparison import where
+    from weft.ops.signs import sign
+
     if not x.dtype.is_complex:
         return g * sign(x)
-    from weft.ops.comparison import where
 
     unit = where(out == 0, 0.0, x / where(out == 0, 1.0, out))
     return g * unit if not g.dtype.is_complex else (g * unit.conj()).real

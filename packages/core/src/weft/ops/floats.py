@@ -1,4 +1,4 @@
-"""What floating-point numbers are made of: mantissa and exponent, neighbours, NaN and infinities."""
+"""What floating-point numbers are: mantissa and exponent, neighbours, NaN and infinities."""
 
 from __future__ import annotations
 
