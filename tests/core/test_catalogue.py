@@ -133,7 +133,12 @@ def test_half_precision_is_computed_in_float32_and_rounded(entry, sample, half):
 def test_the_meta_device_tells_shape_and_dtype(entry, sample, dtype):
     call = Call(entry.function, sample, weft.float32.numpy, entry.key)
     call.variables = [cast(v, getattr(weft, dtype).numpy) for v in call.variables]
-    real = outputs(call.run(call.tensors()))
+    try:
+        real = outputs(call.run(call.tensors()))
+    except weft.DTypeError:  # what refuses a dtype refuses it without data too
+        with pytest.raises(weft.DTypeError):
+            call.on_meta()
+        return
     abstract = outputs(call.on_meta())
     assert [(tuple(t.shape), t.dtype) for t in abstract] == [
         (tuple(t.shape), t.dtype) for t in real

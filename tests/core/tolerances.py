@@ -18,6 +18,7 @@ NOT_NEAR_IN_HALF = {
     "round": "rounding an argument moves it across a half",
     "frac": "rounding an argument moves it across a whole number",
     "equal": "compares exactly",
+    "view_as_complex": "no complex dtype has half-precision parts",
     "randperm": "draws whole numbers",
 }
 
@@ -52,6 +53,7 @@ READS_STRIDES = {
     "view": "refuses memory that is not contiguous",
     "view_as": "refuses memory that is not contiguous",
     "as_strided": "refuses memory that is not contiguous",
+    "view_as_complex": "refuses memory whose parts are not side by side",
 }
 
 #: Samples whose gradient is deliberately not the slope, and why.

@@ -16,6 +16,25 @@ WIDER: dict[tuple[str, str], tuple[float, float]] = {
     ("hardsigmoid", "gradient"): (1e-7, 0),  # torch keeps a sixth in float32
 }
 
+#: Entries torch has not, each with the reason.
+NOT_IN_TORCH = {
+    "convolution_input": "the transpose rule of convolution; torch's is private",
+    "convolution_weight": "the transpose rule of convolution; torch's is private",
+    "convolution": "weft's takes no bias and is not transposed; conv1d to conv3d are compared",
+    "index": "takes weft's canonical key; test_indexing.py compares x[key]",
+    "index_view": "takes weft's canonical key; test_indexing.py compares x[key]",
+    "index_add_into_zeros": "takes weft's canonical key; it is the gradient of x[key]",
+    "put": "takes weft's canonical key; test_indexing.py compares x[key] = value",
+    "scatter_into_zeros": "the transpose rule of gather, compared through its gradient",
+    "piece": "its several settings are one of narrow's; narrow is compared",
+    "spaced": "the transpose rule of narrow, compared through its gradient",
+    "pieces": "takes lengths that are canonical; split is compared",
+    "largest_places": "flat numbers of max_pool's places, compared through return_indices",
+    "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
+    "fold_windows": "the transpose rule of unfold, compared through its gradient",
+    "half_turn": "the angle of real numbers alone; angle is compared",
+}
+
 #: torch's function for a name that differs.
 RENAMED: dict[str, Callable[..., Any]] = {
     "plus": operator.add,
@@ -26,6 +45,18 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "bits_or": torch.bitwise_or,
     "bits_xor": torch.bitwise_xor,
     "bits_not": torch.bitwise_not,
+    "bits_left": torch.bitwise_left_shift,
+    "bits_right": torch.bitwise_right_shift,
+    "real_part": torch.real,
+    "imaginary_part": torch.imag,
+    "is_signed_negative": torch.signbit,
+    "step": torch.heaviside,
+    "times_power": torch.ldexp,
+    "at_least": torch.clamp_min,
+    "at_most": torch.clamp_max,
+    "common_divisor": torch.gcd,
+    "common_multiple": torch.lcm,
+    "trunc_divide": lambda input, other: torch.div(input, other, rounding_mode="trunc"),
     "convert": torch.Tensor.to,
     "alias": lambda input: torch.Tensor.view_as(input, input),
     "running_sum": torch.cumsum,
@@ -76,7 +107,8 @@ NOT_BY = {
 _WHOLE = ("uint8", "int32", "int64")
 #: What torch computes in a dtype and weft does not, or otherwise: (name, dtype) -> reason.
 NOT_IN_DTYPE = {
-    ("sign", "bool"): "truth values have no sign: weft raises",
+    ("complex", "float16"): "weft has no complex32: the result is complex64",
+    ("view_as_complex", "float16"): "weft has no complex32: it raises",
     ("square", "bool"): "truth values are no numbers: weft raises, torch gives int64",
     ("all", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     ("any", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",

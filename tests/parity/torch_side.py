@@ -49,7 +49,7 @@ def tensor_of(data: np.ndarray) -> torch.Tensor:
 def array_of(tensor: torch.Tensor) -> np.ndarray:
     """Return torch's elements as an array, widening what NumPy has not."""
     plain = tensor.detach().resolve_conj().resolve_neg()
-    return np.asarray((plain.float() if plain.dtype == torch.bfloat16 else plain).numpy())
+    return np.asarray((plain.float() if plain.dtype == torch.bfloat16 else plain).numpy(force=True))
 
 
 def tensors_in(result: Any, kind: type) -> list[Any]:
