@@ -77,7 +77,7 @@ def frexp(xp: Any, x: Any) -> Any:
     methods=(),
 )
 def times_power(xp: Any, x: Any, y: Any) -> Any:
-    """Multiply real numbers by a power of two, in two steps, of which neither leaves the range.
+    """Multiply real numbers by a power of two, in three steps, of which none leaves the range.
 
     Args:
         input: (...), real.
@@ -86,8 +86,11 @@ def times_power(xp: Any, x: Any, y: Any) -> Any:
     Returns:
         Tensor: (...), floating.
     """
-    half = xp.floor(y * 0.5)
-    return x * xp.exp2(half) * xp.exp2(y - half)
+    narrow = (x if hasattr(x, "dtype") else y).dtype.itemsize == 4
+    widest = 300.0 if narrow else 2200.0  # from the least number to beyond the largest
+    y = xp.minimum(xp.maximum(y, -widest), widest)
+    third = xp.floor(y * (1 / 3))
+    return x * xp.exp2(third) * xp.exp2(third) * xp.exp2(y - 2 * third)
 
 
 @composite(
