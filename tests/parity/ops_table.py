@@ -33,6 +33,7 @@ NOT_IN_TORCH = {
     "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
     "fold_windows": "the transpose rule of unfold, compared through its gradient",
     "half_turn": "the angle of real numbers alone; angle is compared",
+    "times_power": "of real numbers alone, and without overflow on the way; ldexp is compared",
 }
 
 #: torch's function for a name that differs.
@@ -51,7 +52,6 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "imaginary_part": torch.imag,
     "is_signed_negative": torch.signbit,
     "step": torch.heaviside,
-    "times_power": torch.ldexp,
     "at_least": torch.clamp_min,
     "at_most": torch.clamp_max,
     "common_divisor": torch.gcd,
@@ -87,6 +87,9 @@ DIFFERENT_VALUE = {
 #: Samples whose gradients differ on purpose.
 DIFFERENT_GRADIENT = {
     **{f"floor_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
+    **{f"trunc_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
+    "nan_to_num-2": "torch does not differentiate it by complex numbers",
+    "ldexp-0": "torch rounds 2 ** -1 to 0 for exponents that are integers",
     "convert-1": "the result is of integers",
     **{f"native_channel_shuffle-{i}": "torch has no rule for it" for i in range(2)},
     "pixel_shuffle-2": "torch's rule fails on an empty batch",

@@ -9,10 +9,9 @@ from weft._backend import np
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.device import device_of, require
-from weft._core.errors import DTypeError
 from weft._core.tensor import Tensor, wrap
 from weft.ops import casting, creation
-from weft.ops import complex as complex_parts
+from weft.ops.complex import imag, real
 
 
 def to(
@@ -86,11 +85,16 @@ def _new(make: Any) -> Any:
     return method
 
 
-def _imag(self: Tensor) -> Tensor:
-    """Return the imaginary part of a complex tensor."""
-    if not self.dtype.is_complex:
-        raise DTypeError(f"imag: expected a complex tensor, got {self.dtype}")
-    return complex_parts.real(self * -1j)
+def _set_real(self: Tensor, value: Any) -> None:
+    real(self).copy_(_as_tensor(self, value))
+
+
+def _set_imag(self: Tensor, value: Any) -> None:
+    imag(self).copy_(_as_tensor(self, value))
+
+
+def _as_tensor(like: Tensor, value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else creation.tensor(value, device=device_of(like))
 
 
 _NAMED = {
@@ -114,4 +118,7 @@ METHODS: dict[str, Any] = {
     **{name: _to_dtype(wanted) for name, wanted in _NAMED.items()},
     **{f"new_{make.__name__}": _new(make) for make in _MAKERS},
 }
-PROPERTIES: dict[str, Any] = {"imag": _imag, "real": complex_parts.real}
+WRITABLE: dict[str, Any] = {
+    "imag": (imag, _set_imag),
+    "real": (real, _set_real),
+}

@@ -7,7 +7,7 @@ from typing import Any
 from weft._backend import ndarray, np
 from weft._core.inplace import compute, write
 from weft._core.tensor import Tensor, wrap
-from weft.ops import arithmetic, comparison, logic
+from weft.ops import arithmetic, comparison, division, logic, powers
 from weft.ops.families.elementwise import declining
 from weft.ops.matmul import matmul
 
@@ -39,14 +39,16 @@ _OPERATORS = {
     "add": arithmetic.plus,
     "sub": arithmetic.minus,
     "mul": arithmetic.mul,
-    "truediv": arithmetic.true_divide,
-    "floordiv": arithmetic.floor_divide,
-    "mod": arithmetic.remainder,
-    "pow": arithmetic.power,
+    "truediv": division.true_divide,
+    "floordiv": division.floor_divide,
+    "mod": division.remainder,
+    "pow": powers.power,
     "matmul": matmul,
     "and": logic.bitwise_and,
     "or": logic.bitwise_or,
     "xor": logic.bitwise_xor,
+    "lshift": logic.bitwise_left_shift,
+    "rshift": logic.bitwise_right_shift,
 }
 _COMPARISONS = {name: getattr(comparison, name) for name in ("eq", "ne", "lt", "le", "gt", "ge")}
 
@@ -56,6 +58,7 @@ METHODS: dict[str, Any] = {
     "__hash__": object.__hash__,
     "__invert__": logic.bitwise_not,
     "__neg__": arithmetic.neg,
+    "__pos__": arithmetic.positive,
     **{f"__{name}__": declining(function) for name, function in _COMPARISONS.items()},
     **{f"__{name}__": declining(function) for name, function in _OPERATORS.items()},
     **{f"__r{name}__": _reflected(function) for name, function in _OPERATORS.items()},

@@ -51,20 +51,19 @@ def lerp(xp: Any, x: Any, end: Any, weight: Any) -> Any:
 @composite(
     samples=(
         Sample(array(2, 3), array(3), array(2, 1), value=0.5),
-        Sample(array(2), array(2), 2.5),
         Sample(integers(3), integers(3), integers(3), value=2),
     ),
     errors=(ErrorSample(array(2), array(2), array(3), error=ValueError, match="do not broadcast"),),
     inplace=True,
     out=True,
 )
-def addcmul(input: Tensor, tensor1: Tensor, tensor2: Any, *, value: float = 1) -> Tensor:
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """A tensor plus a multiple of a product: input + value tensor1 tensor2.
 
     Args:
         input: (...).
         tensor1: broadcasts with it.
-        tensor2: a tensor or a number that broadcasts with it.
+        tensor2: broadcasts with it.
         value: the multiple.
 
     Returns:
@@ -80,19 +79,18 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Any, *, value: float = 1) -
 @composite(
     samples=(
         Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),
-        Sample(array(2), array(2), 2.5),
     ),
     errors=(ErrorSample(array(2), array(2), array(3), error=ValueError, match="do not broadcast"),),
     inplace=True,
     out=True,
 )
-def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Any, *, value: float = 1) -> Tensor:
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """A tensor plus a multiple of a quotient: input + value tensor1 / tensor2.
 
     Args:
         input: (...).
         tensor1: broadcasts with it.
-        tensor2: a tensor or a number that broadcasts with it.
+        tensor2: broadcasts with it.
         value: the multiple.
 
     Returns:
@@ -113,6 +111,8 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Any, *, value: float = 1) -
     errors=(
         ErrorSample(array(2), array(2, 3), array(3, 2), error=ShapeError, match="3-d matrices"),
     ),
+    inplace=True,
+    out=True,
 )
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1

@@ -313,6 +313,7 @@ def _boolean(condition: Any) -> dict[str, Any]:
     ),
     errors=(ErrorSample(array(2), array(2), 1.0, error=DTypeError, match="boolean condition"),),
     inplace=True,
+    out=True,
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """Put a value where a mask is true.

@@ -276,7 +276,7 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
 
 @linear(
     shape=lambda x: x,
-    transpose=lambda g, x: conj(g),
+    transpose=lambda g, x: g.conj(),
     batch=with_params("conj_physical"),
     samples=(Sample(array(2, 3)), Sample(_numbers(2, 3))),
     inplace=True,

@@ -15,7 +15,7 @@ from weft.ops.families.elementwise import elementwise
 _WHOLE = not_differentiable("it works on integers")
 _SAMPLES = (
     Sample(integers(2, 3, low=-20, high=20), integers(3, low=-20, high=20)),
-    Sample(integers(4, high=30), 6),
+    Sample(integers(2, 1, high=30), integers(3, low=1, high=30)),
     Sample(integers(), integers(0)),
 )
 _ERRORS = (

@@ -148,4 +148,6 @@ def xlogy(xp: Any, x: Any, y: Any) -> Any:
     Raises:
         ShapeError: the shapes do not broadcast.
     """
+    if not hasattr(y, "dtype"):  # the logarithm of a number would be in double precision
+        y = xp.asarray(y, x.dtype)
     return xp.where((x == 0) & (y == y), 0.0, x * xp.log(y))

@@ -154,8 +154,6 @@ _INTEGER_PAIRS = (Sample(integers(2, 3), integers(3)), Sample(booleans(3), boole
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    inplace=True,
-    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -180,8 +178,6 @@ def bitwise_and(input: Any, other: Any) -> Any:
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    inplace=True,
-    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -206,8 +202,6 @@ def bitwise_or(input: Any, other: Any) -> Any:
 @composite(
     samples=_INTEGER_PAIRS,
     errors=_bits_errors(),
-    inplace=True,
-    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,
@@ -232,8 +226,6 @@ def bitwise_xor(input: Any, other: Any) -> Any:
 @composite(
     samples=(Sample(integers(2, 3)), Sample(booleans(3))),
     errors=(ErrorSample(array(2), error=DTypeError, match="integer or boolean tensors"),),
-    inplace=True,
-    out=True,
     not_differentiable=_BITS.reason,
     inplace=True,
     out=True,

@@ -11,13 +11,13 @@ from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
 from weft.ops.activation import softplus
 from weft.ops.arithmetic import abs, square
+from weft.ops.bounds import clamp
 from weft.ops.comparison import where
 from weft.ops.exponential import exp, log
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.indexing import getitem
 from weft.ops.reductions import mean, sum
-from weft.ops.rounding import clamp
 from weft.ops.softmax import log_softmax
 
 _F = catalogue.FUNCTIONAL

@@ -8,10 +8,11 @@ from typing import Any
 from weft._core.errors import DTypeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
-from weft.ops.arithmetic import abs, pow, square
+from weft.ops.arithmetic import abs, square
 from weft.ops.comparison import eq, where
 from weft.ops.exponential import sqrt
 from weft.ops.families.composite import composite
+from weft.ops.powers import pow
 from weft.ops.reductions import amax, amin, sum
 
 

@@ -447,7 +447,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     if dim is None:
         return amax(input)
     if isinstance(dim, Tensor):
-        from weft.ops.comparison import maximum
+        from weft.ops.bounds import maximum
 
         return maximum(input, dim)
     return _extreme("max", argmax, input, dim, keepdim)
@@ -481,7 +481,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, axis: Any = No
     if dim is None:
         return amin(input)
     if isinstance(dim, Tensor):
-        from weft.ops.comparison import minimum
+        from weft.ops.bounds import minimum
 
         return minimum(input, dim)
     return _extreme("min", argmin, input, dim, keepdim)

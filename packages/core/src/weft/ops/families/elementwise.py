@@ -49,6 +49,7 @@ def elementwise(
     out: bool | None = None,
     canonical: Callable[..., dict[str, Any]] | None = None,
     unpromoted: Iterable[str] = (),
+    widen: bool = True,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
 
@@ -70,6 +71,7 @@ def elementwise(
         out: whether it takes ``out=``; by default it does.
         canonical: makes settings canonical.
         unpromoted: names of arguments that keep their dtype, such as a condition.
+        widen: whether half precision is computed in float32.
     """
 
     def decorate(formula: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -94,7 +96,7 @@ def elementwise(
             batch=_batch(name),
             saves=kept,
             takes_scalars=True,
-            kernels=bind(formula, shape, widen=True),
+            kernels=bind(formula, shape, widen=widen),
             **rules,
         )
         run = _promoting(op, dtype, exempt)
