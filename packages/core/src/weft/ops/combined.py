@@ -77,9 +77,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
 
 
 @composite(
-    samples=(
-        Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),
-    ),
+    samples=(Sample(array(2, 3), array(3), array(2, 1, low=0.5), value=0.5),),
     errors=(ErrorSample(array(2), array(2), array(3), error=ValueError, match="do not broadcast"),),
     inplace=True,
     out=True,
