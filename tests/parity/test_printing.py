@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -128,3 +131,131 @@ def test_a_number_formats_as_in_torch(value):
         if spec == ">10" and isinstance(value, bool):
             continue
         assert format(weft.tensor(value), spec) == format(torch.tensor(value), spec)
+
+
+# --- options and random tensors ----------------------------------------------------------------
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"profile": "short"},
+    {"profile": "full"},
+    {"precision": 2, "linewidth": 40},
+    {"precision": 0},
+    {"precision": 10, "linewidth": 120},
+    {"sci_mode": True},
+    {"sci_mode": False},
+    {"threshold": 5, "edgeitems": 1},
+    {"threshold": 0, "edgeitems": 2, "linewidth": 50},
+    {"threshold": 3, "edgeitems": 0},
+    {"profile": "short", "precision": 6, "sci_mode": True},
+    {"linewidth": 1},
+]
+DTYPES = [
+    "bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16",
+    "bfloat16", "float32", "float64", "complex64", "complex128",
+]  # fmt: skip
+SHAPES = [(), (1,), (7,), (40,), (3, 5), (2, 3, 4), (1, 1, 2, 1), (30, 50), (0,), (0, 2), (2, 0)]
+
+
+@pytest.fixture
+def same_options(monkeypatch):
+    """Sets the options of both libraries; puts the defaults back.
+
+    Lines break by their length, in which "weft" is a letter shorter than "torch": dtypes are
+    called as torch's here.
+    """
+    monkeypatch.setattr(weft.dtype, "__repr__", lambda self: f"torch.{self.name}")
+
+    def put(**options: Any) -> None:
+        for module in (torch, weft):
+            module.set_printoptions(**options)
+
+    put(profile="default")
+    yield put
+    put(profile="default")
+
+
+def numbers(generator: random.Random, count: int) -> np.ndarray:
+    """Numbers of one of several kinds: whole, small, of all sizes, with inf and NaN among them."""
+    rng = np.random.default_rng(generator.randrange(2**32))
+    kind = generator.randrange(6)
+    if kind == 0:
+        out = rng.integers(-5, 5, count).astype(float)
+    elif kind == 1:
+        out = rng.normal(size=count)
+    elif kind == 2:
+        out = rng.normal(size=count) * 10.0 ** rng.integers(-9, 9, count)
+    elif kind == 3:
+        out = rng.normal(size=count) * 10.0 ** generator.randrange(-6, 10)
+    elif kind == 4:
+        out = rng.integers(0, 2, count) * rng.normal(size=count)
+    else:
+        out = rng.integers(-2000, 2000, count) * 1.0
+    if generator.random() < 0.3:
+        out[rng.random(count) < 0.2] = generator.choice([np.nan, np.inf, -np.inf, -0.0])
+    return out
+
+
+def pair(generator: random.Random, dtype: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The same random tensor in both libraries."""
+    count = int(np.prod(shape))
+    data = numbers(generator, count).reshape(shape)
+    if dtype.startswith("complex"):
+        parts = np.empty(shape, np.complex128)
+        parts.real, parts.imag = data, numbers(generator, count).reshape(shape)
+        data = parts
+    elif "int" in dtype or dtype == "bool":
+        data = np.nan_to_num(data, posinf=9, neginf=0)
+        limits = (0, 1) if dtype == "bool" else (torch.iinfo(getattr(torch, dtype)).min, 100)
+        data = np.clip(data, *limits).astype(np.int64)
+    theirs = torch.from_numpy(np.ascontiguousarray(data)).reshape(shape).to(getattr(torch, dtype))
+    return theirs, weft.from_dlpack(theirs)
+
+
+def printed(theirs: Any) -> str:
+    return str(quietly(lambda: str(theirs)))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_random_tensors_print_as_in_torch_under_all_options(dtype, same_options):
+    generator = random.Random(dtype)
+    for options, shape in itertools.product(OPTIONS, SHAPES):
+        same_options(profile="default")
+        same_options(**options)
+        theirs, mine = pair(generator, dtype, shape)
+        assert str(mine) == printed(theirs), (options, shape)
+        if "float" in dtype or "complex" in dtype:
+            assert str(mine.requires_grad_()) == printed(theirs.requires_grad_()), (options, shape)
+
+
+def test_options_stay_until_they_are_set_again_but_sci_mode(same_options):
+    theirs, mine = torch.tensor([0.123456, 12.0]), weft.tensor([0.123456, 12.0])
+    for options in ({"precision": 2}, {"sci_mode": True}, {"linewidth": 30}, {"edgeitems": 1}):
+        same_options(**options)
+        assert str(mine) == printed(theirs), options
+
+
+@pytest.mark.parametrize("default", ["float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int64", "complex128", "bool"])
+def test_notes_follow_the_default_dtype_as_in_torch(default, dtype, same_options):
+    for module in (torch, weft):
+        module.set_default_dtype(getattr(module, default))
+    try:
+        for make in ("m.ones(2, dtype=d)", "m.ones(0, dtype=d)", "m.ones(0, 2, dtype=d)"):
+            theirs, mine = (eval(make, {"m": m, "d": getattr(m, dtype)}) for m in (torch, weft))
+            assert str(mine) == printed(theirs)
+        theirs, mine = (m.ones(2, dtype=getattr(m, dtype), device="meta") for m in (torch, weft))
+        assert str(mine) == printed(theirs)
+    finally:
+        for module in (torch, weft):
+            module.set_default_dtype(module.float32)
+
+
+def test_a_users_subclass_prints_its_name_as_in_torch(same_options):
+    shown = []
+    for module in (torch, weft):
+        kind = type("Mine", (module.Tensor,), {})
+        x = module.ones(2, 30, dtype=module.float64)
+        mine = x.as_subclass(kind) if module is torch else kind._make_subclass(x)
+        shown.append(str(mine))
+    assert shown[0] == shown[1]

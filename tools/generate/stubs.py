@@ -29,6 +29,12 @@ _FIXED = {
     "__format__": "builtins.str",
     "__hash__": "builtins.int",
     "__iter__": "Iterator[Tensor]",
+    "__array_namespace__": "Any",
+    "__array_wrap__": "Any",
+    "__dlpack__": "Any",
+    "__dlpack_device__": "builtins.tuple[builtins.int, builtins.int]",
+    "__buffer__": "memoryview",
+    "__copy__": "Self",
 }
 _PROPERTIES = {
     "shape": "Size",
@@ -40,6 +46,7 @@ _PROPERTIES = {
     "is_leaf": "builtins.bool",
     "grad_fn": "Any",
     "T": "Tensor",
+    "size": "ElementCount",
     "mT": "Tensor",
 }
 _EQUALITY = ("__eq__", "__ne__")
@@ -52,6 +59,7 @@ from typing import Any, Self
 from weft._core.device import device
 from weft._core.dtypes import dtype
 from weft._core.node import Version
+from weft._tensor.counting import ElementCount
 
 class Size(tuple[builtins.int, ...]):
     def numel(self) -> builtins.int: ...

@@ -50,18 +50,20 @@ from weft._core.modes import (
 )
 from weft._names import FUNCTIONS as _FUNCTIONS
 from weft._tensor import Size, Tensor
+from weft._tensor.dlpack import from_dlpack, to_dlpack
 from weft.config import show_config
 from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
 from weft.ops.creation import asarray_ as asarray
+from weft.printing import set_printoptions
 
 if TYPE_CHECKING:
-    from weft import fft, io, linalg, nn, signal, special
+    from weft import array_api, fft, io, linalg, nn, signal, special
     from weft._functions import *
 
     __version__: str
 
 #: Subpackages that load when first used.
-_LAZY = ("fft", "io", "linalg", "nn", "signal", "special")
+_LAZY = ("array_api", "fft", "io", "linalg", "nn", "signal", "special")
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -82,6 +84,7 @@ __all__ = [
     "Size",
     "Tensor",
     "__version__",
+    "array_api",
     "as_tensor",
     "asarray",
     "autograd",
@@ -99,6 +102,7 @@ __all__ = [
     "float32",
     "float64",
     "finfo",
+    "from_dlpack",
     "from_numpy",
     "frombuffer",
     "func",
@@ -130,11 +134,13 @@ __all__ = [
     "result_type",
     "set_default_dtype",
     "set_grad_enabled",
+    "set_printoptions",
     "set_rng_state",
     "show_config",
     "signal",
     "special",
     "tensor",
+    "to_dlpack",
     "uint8",
     "uint16",
     "uint32",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,14 +12,80 @@ from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
+from weft._core.errors import did_you_mean
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor
 
-_PREFIX = "tensor("
-_LINE = 80
-_THRESHOLD = 1000  # a tensor of more elements shows only the ends of its dims
-_EDGE = 3
-_DIGITS = 4
+# --- options -----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(slots=True)
+class _Options:
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
+    sci_mode: bool | None = None
+
+
+_PROFILES: dict[str, dict[str, Any]] = {
+    "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+    "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+    "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
+}
+_options = _Options()
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Set how tensors are printed; what is None stays, except ``sci_mode``.
+
+    Args:
+        precision: digits after the point; 4 at first.
+        threshold: a tensor of more elements shows only the ends of its dims; 1000 at first.
+        edgeitems: how many elements it shows at each end; 3 at first.
+        linewidth: columns of a line; 80 at first. The ends of a long tensor may take more.
+        profile: ``"default"``, ``"short"`` or ``"full"`` sets all four, before the others are.
+        sci_mode: whether floats have an exponent; None, which every call without it sets again,
+            decides by the values.
+
+    Raises:
+        ValueError: no profile is called so.
+
+    Source: PyTorch's ``torch.set_printoptions``.
+
+    Example:
+        >>> weft.set_printoptions(precision=2)
+        >>> weft.tensor([1.12345])
+        tensor([1.12])
+        >>> weft.set_printoptions(profile="default")
+    """
+    given = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+    }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if profile is not None:
+        if profile not in _PROFILES:
+            raise ValueError(
+                f"set_printoptions: profile must be one of {', '.join(_PROFILES)}, got "
+                f"{profile!r}{did_you_mean(profile, _PROFILES)}"
+            )
+        chosen = {**_PROFILES[profile], **chosen}
+    for name, value in chosen.items():
+        setattr(_options, name, value)
+    _options.sci_mode = sci_mode
+
+
+# --- the whole ---------------------------------------------------------------------------------
 
 
 def text(x: Tensor) -> str:
@@ -25,36 +93,50 @@ def text(x: Tensor) -> str:
     data = x._data
     own = dtypes.of(data.dtype)
     shape = tuple(data.shape)
-    place = [f"device='{device_of(x)}'"] if str(device_of(x)) != "cpu" else []
-    notes: list[str] = []
-    if isinstance(data, Aval):
-        body, notes = "...", [*place, f"size={shape}"]
-    elif isinstance(data, Boxed):
-        body, notes = type(data).__name__.lower(), [f"size={shape}", *place]
-    else:
-        body, notes = _values(data), place
-        if 0 in shape and len(shape) != 1:
-            notes = [*notes, f"size={shape}"]
+    notes = [f"device='{device_of(x)}'"] if str(device_of(x)) != "cpu" else []
     default = dtypes.get_default_dtype()
-    shown_by_values = (default, dtypes.int64, dtypes.bool_, dtypes.default_complex())
-    if own not in shown_by_values or (0 in shape and own is not default):
+    told = own in (default, dtypes.int64, dtypes.bool_, dtypes.default_complex())
+    prefix = _prefix(type(x))
+    if isinstance(data, Aval):
+        body, told = "...", own is default  # no values tell an int64 from a float
+        notes.append(f"size={shape}")
+    elif isinstance(data, Boxed):
+        body = type(data).__name__.lower()
+        notes.insert(0, f"size={shape}")
+    elif data.size == 0:
+        body, told = "[]", own is default
+        if len(shape) != 1:
+            notes.append(f"size={shape}")
+    else:
+        body = _values(data, len(prefix))
+        if not _options.edgeitems:
+            notes.append(f"size={shape}")
+    if not told:
         notes.append(f"dtype={own}")
     if isinstance(x._node, Leaf):
         notes.append("requires_grad=True")
     elif x._node is not None:
         notes.append(f"grad_fn=<{x._node.name}>")
-    return _noted(_PREFIX + body, notes)
+    return _noted(prefix + body, notes, len(prefix))
 
 
-def _noted(body: str, notes: list[str]) -> str:
+def _prefix(kind: type) -> str:
+    """Return how the text begins: with the name of a subclass, if a user made it."""
+    ours = kind.__module__.partition(".")[0] == Tensor.__module__.partition(".")[0]
+    return "tensor(" if ours else f"{kind.__name__}("
+
+
+def _noted(body: str, notes: list[str], indent: int) -> str:
     """Return the text with its notes, each on a new line where the old one would grow too long."""
     out = body
+    last = len(body) - body.rfind("\n") + 1  # PyTorch counts two columns more than there are
     for note in notes:
-        last = len(out) - out.rfind("\n") - 1
-        if last + len(note) + 2 > _LINE:
-            out += f",\n{' ' * len(_PREFIX)}{note}"
+        if last + len(note) + 2 > _options.linewidth:
+            out += f",\n{' ' * indent}{note}"
+            last = indent + len(note)
         else:
             out += f", {note}"
+            last += len(note) + 2
     return f"{out})"
 
 
@@ -68,12 +150,10 @@ class _Style(NamedTuple):
     width: int
 
 
-def _values(data: Any) -> str:
-    if data.size == 0:
-        return "[]"
+def _values(data: Any, indent: int) -> str:
     if data.dtype.kind == "V" or data.dtype == np.float16:  # bfloat16 and its kin, as float32
         data = data.astype(np.float32)
-    short = data.size > _THRESHOLD
+    short = data.size > _options.threshold
     shown = _ends(data) if short else data
     if data.dtype.kind == "c":
         style = _complex_style(shown)
@@ -81,20 +161,21 @@ def _values(data: Any) -> str:
         style = _number_style(shown)
     else:
         style = _plain_style(shown)
-    return _laid_out(data, style, len(_PREFIX), short)
+    return _laid_out(data, style, indent, short)
 
 
 def _ends(data: Any) -> Any:
     """Return only the first and last few entries of every long dim."""
+    edge = _options.edgeitems
     for dim, length in enumerate(data.shape):
-        if length > 2 * _EDGE:
-            places = [*range(_EDGE), *range(length - _EDGE, length)]
+        if length > 2 * edge:
+            places = [*range(edge), *range(length - edge, length)]
             data = np.take(data, places, axis=dim)
     return data
 
 
 def _plain_style(shown: Any) -> _Style:
-    width = max(len(str(v)) for v in shown.ravel().tolist())
+    width = max((len(str(v)) for v in shown.ravel().tolist()), default=1)
     return _Style(lambda v: f"{v!s:>{width}}", width)
 
 
@@ -109,21 +190,25 @@ def _complex_style(shown: Any) -> _Style:
 
 
 def _number_style(shown: Any) -> _Style:
-    """Return how floats are written: whole, with four digits, or with an exponent; one width."""
+    """Return how floats are written: whole, with some digits, or with an exponent; one width."""
     values = np.asarray(shown, np.float64).ravel()
-    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-    whole = bool(np.all(sizes == np.floor(sizes)))
-    least, most = (sizes.min(), sizes.max()) if sizes.size else (1.0, 1.0)
-    # divided the way that cannot overflow
-    exponent = least < most / 1000 or most > 1e8 or (not whole and least < 1e-4)
-    kind = f".{_DIGITS}e" if exponent else ".0f" if whole else f".{_DIGITS}f"
+    counted = values[np.isfinite(values) & (values != 0)]
+    sizes = np.abs(counted)
+    whole, exponent = True, False
+    if sizes.size:
+        whole = bool(np.all(sizes == np.floor(sizes)))
+        least, most = float(sizes.min()), float(sizes.max())
+        # divided the way that cannot overflow
+        exponent = least < most / 1000 or most > 1e8 or least < 1e-4
+        if _options.sci_mode is not None:
+            exponent = _options.sci_mode
+    kind = f".{_options.precision}e" if exponent else ".0f" if whole else f".{_options.precision}f"
     point = "." if whole and not exponent else ""
 
     def written(v: float) -> str:
-        return f"{v:{kind}}{point if np.isfinite(v) else ''}"
+        return f"{v:{kind}}{point if math.isfinite(v) else ''}"
 
-    nonzero = values[np.isfinite(values) & (values != 0)].tolist()
-    width = max((len(written(v)) for v in nonzero), default=1)
+    width = max((len(written(v)) for v in counted.tolist()), default=1)
     return _Style(lambda v: f"{written(float(v)):>{width}}", width)
 
 
@@ -145,16 +230,20 @@ def _laid_out(data: Any, style: _Style, indent: int, short: bool) -> str:
 
 
 def _row(data: Any, style: _Style, indent: int, short: bool) -> str:
-    items = [" ..." if part is None else style.written(part.item()) for part in _parts(data, short)]
-    per_line = max(1, (_LINE - indent) // (style.width + 2))
+    if short and not _options.edgeitems:
+        items = ["..."]
+    else:
+        parts = _parts(data, short)
+        items = [" ..." if part is None else style.written(part.item()) for part in parts]
+    per_line = max(1, (_options.linewidth - indent) // (style.width + 2))
     lines = [", ".join(items[start : start + per_line]) for start in range(0, len(items), per_line)]
     return f"[{(',' + chr(10) + ' ' * (indent + 1)).join(lines)}]"
 
 
 def _parts(data: Any, short: bool) -> list[Any]:
     """Return the entries of the first dim as arrays; None stands for those left out."""
-    length = len(data)
-    if not short or length <= 2 * _EDGE:
+    length, edge = len(data), _options.edgeitems
+    if not short or length <= 2 * edge:
         return [data[i, ...] for i in range(length)]
-    first = [data[i, ...] for i in range(_EDGE)]
-    return [*first, None, *(data[i, ...] for i in range(length - _EDGE, length))]
+    first = [data[i, ...] for i in range(edge)]
+    return [*first, None, *(data[i, ...] for i in range(length - edge, length))]

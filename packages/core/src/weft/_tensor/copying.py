@@ -1,18 +1,60 @@
-"""Deep copies, pickles, instances of subclasses."""
+"""Copies, deep copies, pickles, instances of subclasses.
+
+Tensors that share memory share it again after a deep copy of both together, as PyTorch's do with
+their storage: what is copied is the whole memory, once. A tensor that has no views is copied alone.
+A pickle does the same for tensors that are the whole of their memory (reshaped, transposed,
+detached); of a part it holds the part alone, so that an item of a large data set stays small.
+"""
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
-from weft._backend import np
-from weft._core.aval import Aval
+from weft._backend import ndarray, np
 from weft._core.errors import GradError
+from weft._core.node import Version
 from weft._core.tensor import Tensor, version_of
+from weft._tensor.access import array_of
 from weft._tensor.gradients import is_leaf, requires_grad_
-from weft._tensor.reading import array_of
 
 
-def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Any:
+class _Place:
+    """Where in a memory an array lies: enough to make its like over a copy of the memory."""
+
+    __slots__ = ("dtype", "offset", "shape", "strides")
+
+    def __init__(self, array: Any, memory: Any) -> None:
+        self.dtype, self.shape, self.strides = array.dtype, array.shape, array.strides
+        self.offset = array.ctypes.data - memory.ctypes.data  # in bytes
+
+    def within(self, memory: Any) -> Any:
+        flat = memory if memory.flags.c_contiguous else memory.T
+        return ndarray(self.shape, self.dtype, flat, self.offset, self.strides)
+
+
+def _memory_of(self: Tensor) -> Any:
+    """Return the array that owns the tensor's memory, if views may share it; else None."""
+    data = self._data
+    if type(data) is not ndarray or self._version is None:
+        return None
+    memory = data
+    while type(memory.base) is ndarray:
+        memory = memory.base
+    # A copy of the memory lies as the memory does only where that has no gaps.
+    if not (memory.flags.c_contiguous or memory.flags.f_contiguous) or memory.dtype.hasobject:
+        return None
+    return memory
+
+
+def _copy(self: Tensor) -> Tensor:
+    """Return another tensor over the same memory: a leaf, as PyTorch's copy.copy gives one."""
+    out = _rebuild(type(self), self._data, self._node is not None, version_of(self))
+    _keep_attributes(self, out)
+    return out
+
+
+def _deepcopy(self: Tensor, memo: dict[Any, Any]) -> Any:
     if id(self) in memo:
         return memo[id(self)]
     if not is_leaf(self):
@@ -20,41 +62,86 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Any:
             "deepcopy: only leaves can be copied, this tensor was computed by an op; use "
             ".detach().clone()"
         )
-    out = Tensor.__new__(type(self))
-    data = self._data
-    out._data = data if isinstance(data, Aval) else np.array(data, copy=True)
-    out._node = out._version = out._extra = None
+    memory = _memory_of(self)
+    if memory is None:
+        data = self._data
+        out = _rebuild(
+            type(self), np.array(data, copy=True) if type(data) is ndarray else data, False, None
+        )
+    else:
+        key = (Version, id(memory))
+        if key not in memo:
+            memo[key] = (memory.copy(order="K"), Version(), memory)
+        copied, version, _ = memo[key]
+        out = _rebuild(type(self), _Place(self._data, memory).within(copied), False, version)
     memo[id(self)] = out
     if self._node is not None:
         requires_grad_(out)
     if self.grad is not None:
         out.grad = _deepcopy(self.grad, memo)
+    _keep_attributes(self, out, memo)
     return out
+
+
+def _keep_attributes(source: Tensor, target: Tensor, memo: dict[Any, Any] | None = None) -> None:
+    """Give a subclass's instance the attributes that users set on it."""
+    import copy
+
+    for name, value in getattr(source, "__dict__", {}).items():
+        target.__dict__[name] = value if memo is None else copy.deepcopy(value, memo)
 
 
 def _make_subclass(cls: type[Tensor], data: Tensor, requires_grad: bool = False) -> Tensor:
     """Return an instance of a subclass over a tensor's memory: a leaf, sharing its version."""
-    out = Tensor.__new__(cls)
-    out._data = data._data
-    out._node = out._extra = None
-    out._version = version_of(data)
-    return requires_grad_(out) if requires_grad else out
+    return _rebuild(cls, data._data, requires_grad, version_of(data))
 
 
-def _rebuild(kind: type[Tensor], array: Any, requires_grad: bool) -> Tensor:
+def _rebuild(
+    kind: type[Tensor], array: Any, requires_grad: bool, version: Version | None = None
+) -> Tensor:
     out = Tensor.__new__(kind)
     out._data = array
-    out._node = out._version = out._extra = None
+    out._version = version
+    out._node = out._extra = None
     return requires_grad_(out) if requires_grad else out
+
+
+def _rebuild_within(
+    kind: type[Tensor], memory: Any, version: Version, place: tuple[Any, ...], requires_grad: bool
+) -> Tensor:
+    shape, dtype, offset, strides = place
+    flat = memory if memory.flags.c_contiguous else memory.T
+    data = ndarray(shape, dtype, flat, offset, strides)
+    return _rebuild(kind, data, requires_grad, version)
 
 
 def _reduce(self: Tensor, protocol: Any) -> Any:
-    if not is_leaf(self):
-        raise GradError("pickle: only leaves can be pickled; use .detach()")
-    return _rebuild, (type(self), array_of(self, "pickle"), self._node is not None)
+    state = getattr(self, "__dict__", None) or None
+    requires_grad = self._node is not None
+    data = array_of(self, "pickle")
+    memory = _memory_of(self)
+    if memory is None or memory.nbytes != data.nbytes:
+        return _rebuild, (type(self), data, requires_grad), state
+    place = _Place(data, memory)
+    # The memory and its version counter are pickled once for all tensors that share them.
+    return (
+        _rebuild_within,
+        (
+            type(self),
+            memory,
+            self._version,
+            (place.shape, place.dtype, place.offset, place.strides),
+            requires_grad,
+        ),
+        state,
+    )
+
+
+copyreg.pickle(Version, lambda version: (Version, ()))  # a copy counts anew
 
 
 METHODS: dict[str, Any] = {
+    "__copy__": _copy,
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": _reduce,
     "_make_subclass": classmethod(_make_subclass),

@@ -26,11 +26,6 @@ def ndim(self: Tensor) -> int:
     return len(self._data.shape)
 
 
-def size(self: Tensor, dim: int | None = None) -> Any:
-    """Return the shape, or the length of one dim."""
-    return shape(self) if dim is None else self._data.shape[dim]
-
-
 def numel(self: Tensor) -> int:
     """Return the number of elements."""
     return shape(self).numel()
@@ -92,7 +87,6 @@ METHODS: dict[str, Any] = {
     "is_floating_point": is_floating_point,
     "nelement": numel,
     "numel": numel,
-    "size": size,
     "stride": stride,
 }
 PROPERTIES: dict[str, Any] = {

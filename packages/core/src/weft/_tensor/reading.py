@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
 from weft._backend import np
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
-from weft._core.errors import GradError, did_you_mean
+from weft._core.device import device_of
+from weft._core.errors import did_you_mean
 from weft._core.tensor import Tensor
-from weft.ops import comparison, indexing
+from weft._tensor import conversion, counting, dlpack, numpy_protocols
+from weft._tensor.access import array_of, numpy
+from weft.ops import comparison, indexing, rounding
 from weft.printing import text
-
-
-def array_of(self: Tensor, asked: str) -> Any:
-    """Return the array, or raise saying that ``asked`` needs one."""
-    data = self._data
-    if isinstance(data, Aval):
-        raise RuntimeError(f"{asked}: a tensor on the meta device has a shape and no data")
-    if isinstance(data, Boxed):
-        raise RuntimeError(
-            f"{asked}: inside a function transform a tensor stands for many values or for a value "
-            f"and its tangent; its data cannot be read there"
-        )
-    return data
-
-
-def numpy(self: Tensor) -> Any:
-    """Return the memory as a NumPy array, shared.
-
-    Raises:
-        GradError: the tensor requires grad; call ``.detach()`` first.
-    """
-    if self._node is not None:
-        raise GradError(
-            "numpy: this tensor requires grad, which an array cannot record; call .detach().numpy()"
-        )
-    return array_of(self, "numpy")
 
 
 def item(self: Tensor) -> Any:
@@ -58,13 +36,9 @@ def item(self: Tensor) -> Any:
 def tolist(self: Tensor) -> Any:
     """Return the elements as nested lists of Python numbers; of a 0-d tensor, the number."""
     data = array_of(self, "tolist")
-    if self.dtype.name == "bfloat16":
+    if data.dtype.kind == "V":  # bfloat16 and float8, whose elements are no Python floats
         data = data.astype(np.float32)
     return data.tolist()
-
-
-def _array_protocol(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
-    return np.array(numpy(self), dtype=dtype, copy=copy)
 
 
 def _float(self: Tensor) -> float:
@@ -121,7 +95,58 @@ def _contains(self: Tensor, value: Any) -> bool:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    return str(self) if self._data.shape else format(item(self), spec)
+    """Format a number by its spec; a tensor with dims only without one, as its text."""
+    if not self._data.shape and not isinstance(self._data, (Aval, Boxed)):
+        return format(item(self), spec)
+    if spec:
+        raise TypeError(
+            f"format: the spec {spec!r} is for one number, this tensor has shape "
+            f"{tuple(self.shape)}; format its elements, or see weft.set_printoptions"
+        )
+    return str(self)
+
+
+def _round(self: Tensor, ndigits: int | None = None) -> Tensor:
+    """Round each element to a number of decimals, 0 by default."""
+    return rounding.round(self, decimals=ndigits or 0)
+
+
+#: Versions of the Array API standard that the namespace of the newest one also serves.
+_STANDARDS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+
+
+def _array_namespace(self: Tensor, /, *, api_version: str | None = None) -> Any:
+    """Return ``weft.array_api``, the functions of the Array API standard.
+
+    Args:
+        api_version: the version wanted, as ``"2025.12"``; the newest if None. Of the earlier ones
+            the newest keeps the names.
+
+    Raises:
+        ValueError: there is no such version, or weft does not know it.
+    """
+    if api_version not in (None, *_STANDARDS):
+        raise ValueError(
+            f"__array_namespace__: weft knows the versions {', '.join(_STANDARDS)} of the Array "
+            f"API standard, got {api_version!r}"
+        )
+    # by name: the namespace stands above the tensor and loads when it is first asked for
+    return importlib.import_module("weft.array_api")
+
+
+def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """Return the tensor on a device, as the Array API standard spells it.
+
+    Args:
+        device: the device wanted.
+        stream: None: there is nothing to wait for on the CPU.
+
+    Raises:
+        ValueError: a stream is given.
+    """
+    if stream is not None:
+        raise ValueError(f"to_device: {device_of(self)} has no streams, got stream={stream!r}")
+    return conversion.to(self, device=device)
 
 
 def _getattr(self: Tensor, name: str) -> Any:
@@ -136,7 +161,9 @@ def data_ptr(self: Tensor) -> int:
 
 
 METHODS: dict[str, Any] = {
-    "__array__": _array_protocol,
+    **dlpack.METHODS,
+    **numpy_protocols.METHODS,
+    "__array_namespace__": _array_namespace,
     "__bool__": _bool,
     "__complex__": _complex,
     "__contains__": _contains,
@@ -149,8 +176,11 @@ METHODS: dict[str, Any] = {
     "__iter__": _iter,
     "__len__": _len,
     "__repr__": text,
+    "__round__": _round,
     "data_ptr": data_ptr,
     "item": item,
     "numpy": numpy,
+    "size": counting.SIZE,
+    "to_device": _to_device,
     "tolist": tolist,
 }

@@ -125,7 +125,9 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
         own = data.detach()._data
         return np.array(own, dtype=dtypes.canonical(dtype) if dtype else None)
     if isinstance(data, (ndarray, np.generic)) or hasattr(data, "__array__"):
-        array_ = np.array(data, copy=copy or None)
+        array_ = asarray(data)  # not np.array(copy=True), which libraries from before NumPy 2 miss
+        if copy:
+            array_ = array_.copy(order="K")
         wanted = (
             dtypes.canonical(dtype) if dtype else dtypes.of(array_.dtype.newbyteorder("=")).numpy
         )

@@ -1,0 +1,36 @@
+"""The array under a tensor, for whoever reads its data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._core.aval import Aval
+from weft._core.boxed import Boxed
+from weft._core.errors import GradError
+from weft._core.tensor import Tensor
+
+
+def array_of(self: Tensor, asked: str) -> Any:
+    """Return the array, or raise saying that ``asked`` needs one."""
+    data = self._data
+    if isinstance(data, Aval):
+        raise RuntimeError(f"{asked}: a tensor on the meta device has a shape and no data")
+    if isinstance(data, Boxed):
+        raise RuntimeError(
+            f"{asked}: inside a function transform a tensor stands for many values or for a value "
+            f"and its tangent; its data cannot be read there"
+        )
+    return data
+
+
+def numpy(self: Tensor) -> Any:
+    """Return the memory as a NumPy array, shared.
+
+    Raises:
+        GradError: the tensor requires grad; call ``.detach()`` first.
+    """
+    if self._node is not None:
+        raise GradError(
+            "numpy: this tensor requires grad, which an array cannot record; call .detach().numpy()"
+        )
+    return array_of(self, "numpy")
