@@ -42,10 +42,15 @@ def as_text(package: str, first: list[str]) -> list[str]:
     """Return the sections as reStructuredText."""
     root = import_module(package)
     lines: list[str] = []
-    for module, names in by_module(package, first).items():
-        only_functions = all(inspect.isroutine(getattr(root, name)) for name in names)
-        private = only_functions and module.startswith("_")
-        title = "Functions" if private else module.strip("_").replace("_", " ").capitalize()
+    found = by_module(package, first)
+    hidden = [
+        module
+        for module, names in found.items()
+        if module.startswith("_") and all(inspect.isroutine(getattr(root, n)) for n in names)
+    ]
+    for module, names in found.items():
+        lone = hidden == [module]  # of several such files the names tell them apart
+        title = "Functions" if lone else module.strip("_").replace("_", " ").capitalize()
         about = (import_module(f"{package}.{module}").__doc__ or "").partition("\n")[0]
         lines += [title, "-" * len(title), "", about.replace("`", "``"), ""]
         for name in names:

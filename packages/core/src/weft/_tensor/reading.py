@@ -14,7 +14,7 @@ from weft._core.errors import did_you_mean
 from weft._core.tensor import Tensor
 from weft._tensor import conversion, counting, dlpack, numpy_protocols
 from weft._tensor.access import array_of, numpy
-from weft.ops import comparison, indexing, rounding
+from weft.ops import comparison, indexing
 from weft.printing import text
 
 
@@ -108,7 +108,8 @@ def _format(self: Tensor, spec: str) -> str:
 
 def _round(self: Tensor, ndigits: int | None = None) -> Tensor:
     """Round each element to a number of decimals, 0 by default."""
-    return rounding.round(self, decimals=ndigits or 0)
+    out: Tensor = self.round(decimals=ndigits or 0)
+    return out
 
 
 #: Versions of the Array API standard that the namespace of the newest one also serves.
