@@ -144,7 +144,12 @@ def _tensor(loaded: Any) -> str:
     ]
     for name in sorted(vars(tensor)):
         member = getattr(tensor, name)
-        if name in _SKIPPED or isinstance(member, property) or not callable(member):
+        if (
+            name in _SKIPPED
+            or name in _PROPERTIES
+            or isinstance(member, property)
+            or not callable(member)
+        ):
             continue
         lines.append("    " + _function(name, member, entries.get(name), method=True))
     return _BY + "\n".join(lines) + "\n"

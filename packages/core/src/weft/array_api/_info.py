@@ -1,4 +1,4 @@
-"""Inspection of the namespace: ``__array_namespace_info__``."""
+"""Inspection of the namespace: what it supports, and its defaults."""
 
 from __future__ import annotations
 
