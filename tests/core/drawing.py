@@ -22,8 +22,9 @@ def cast(data: np.ndarray, dtype: Any) -> np.ndarray:
 def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
     """Return an array as ``spec`` describes it."""
     shape = tuple(reversed(spec.shape)) if spec.step == "transposed" else spec.shape
-    if spec.kind == "int":
+    if spec.kind in ("int", "int32"):
         data = rng.integers(int(spec.low), max(int(spec.high), int(spec.low) + 1), shape)
+        data = np.asarray(data).astype("int64" if spec.kind == "int" else "int32")
     elif spec.kind == "places":
         data = rng.permutation(int(spec.high))[: shape[0]]
     elif spec.kind == "bool":
@@ -38,11 +39,25 @@ def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
             data = data + 1j * rng.uniform(spec.low, spec.high, shape)
         elif np.dtype(dtype).kind == "c":
             data = data + 1j * rng.uniform(-0.5, 0.5, shape)
-        data = cast(np.asarray(data), dtype)
+        data = cast(formed(np.asarray(data), spec.form), dtype)
     data = np.asarray(data)
     if spec.step == "transposed":
         return data.T
     return data[tuple(slice(None, None, -1) for _ in shape)] if spec.step == "reversed" else data
+
+
+def formed(data: np.ndarray, form: str) -> np.ndarray:
+    """Return matrices of a form, made from any: small noise about a diagonal of 1, 2, 3, ..."""
+    if not form:
+        return data
+    rows, columns = data.shape[-2:]
+    out = 0.2 * data + np.eye(rows, columns) * np.arange(1, columns + 1)
+    return hermitian(out) if form == "positive" else out
+
+
+def hermitian(data: np.ndarray) -> np.ndarray:
+    """Return the Hermitian part of matrices."""
+    return np.asarray(data + np.swapaxes(data, -1, -2).conj()) / 2
 
 
 class Call:
@@ -55,6 +70,7 @@ class Call:
         rng = np.random.default_rng(zlib.crc32(f"{name}{sample!r}".encode()))
         self.function = function
         self.variables: list[np.ndarray] = []
+        self.forms: list[str] = []
         self._args = [self._read(a, rng, dtype) for a in sample.args]
         self._kwargs = {k: self._read(v, rng, dtype) for k, v in sample.kwargs.items()}
 
@@ -63,6 +79,7 @@ class Call:
             data = draw(value, rng, dtype)
             if value.kind in ("float", "complex") and not value.fixed:
                 self.variables.append(data)
+                self.forms.append(value.form)
                 return _Variable(len(self.variables) - 1)
             return weft.from_numpy(data)
         if isinstance(value, tuple) and any(isinstance(v, Draw) for v in value):

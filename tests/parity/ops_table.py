@@ -80,12 +80,20 @@ RENAMED: dict[str, Callable[..., Any]] = {
 
 #: Samples whose values differ on purpose.
 DIFFERENT_VALUE = {
+    "linalg.svd-1": "signs of singular vectors are LAPACK's choice; test_linalg.py compares",
     "prod-2": "torch's prod takes one dim, weft's several",
     "avg_pool1d-4": "torch's avg_pool1d has no divisor_override",
 }
 
 #: Samples whose gradients differ on purpose.
 DIFFERENT_GRADIENT = {
+    **{
+        f"linalg.eig-{i}": "the tests' weights ask for the phase of eigenvectors; both refuse"
+        for i in range(2)
+    },
+    "linalg.ldl_solve-0": "torch has no derivative of it",
+    "linalg.svd-1": "signs of singular vectors are LAPACK's choice; test_linalg.py compares",
+    **{f"linalg.lstsq-{i}": "torch gives singular values no gradient" for i in (1, 5)},
     **{f"floor_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
     **{f"trunc_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
     "nan_to_num-2": "torch does not differentiate it by complex numbers",
@@ -112,6 +120,19 @@ _WHOLE = ("uint8", "int32", "int64")
 NOT_IN_DTYPE = {
     ("complex", "float16"): "weft has no complex32: the result is complex64",
     ("view_as_complex", "float16"): "weft has no complex32: it raises",
+    **{
+        (f"linalg.{name}", d): "torch takes an empty matrix of any dtype; weft checks that first"
+        for name in (
+            *("cholesky", "cholesky_ex", "solve", "solve_ex", "det", "slogdet", "eigh"),
+            *("eigvalsh", "svd", "svdvals", "lu", "lu_factor", "lu_factor_ex"),
+        )
+        for d in (*_WHOLE, "bool", "float16", "bfloat16")
+    },
+    **{
+        ("matrix_exp", d): "torch's sums overflow in half precision; weft computes in float32"
+        for d in ("float16", "bfloat16")
+    },
+    ("sign", "bool"): "truth values have no sign: weft raises",
     ("square", "bool"): "truth values are no numbers: weft raises, torch gives int64",
     ("all", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     ("any", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,13 @@ class Namespace:
     """
 
     name = "numpy"
+
+    @functools.cached_property
+    def lapack(self) -> Any:
+        """The matrix factorisations, which load scipy.linalg."""
+        from weft._backend import lapack
+
+        return lapack
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):

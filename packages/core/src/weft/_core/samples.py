@@ -15,9 +15,12 @@ class Draw:
         low: the least value.
         high: the largest value; not reached by integers.
         kind: ``"float"`` (the dtype under test), ``"complex"`` (complex of its precision, both
-            parts in the range), ``"int"`` (int64) or ``"bool"``.
+            parts in the range), ``"int"`` (int64), ``"int32"`` or ``"bool"``.
         distinct: whether all elements must differ clearly (for max, sort and their kin).
         step: strides to test: ``"contiguous"``, ``"transposed"`` or ``"reversed"``.
+        form: what its matrices are: ``""`` for any, ``"spread"`` for such as are far from singular
+            and have real eigenvalues and singular values that differ clearly, ``"positive"`` for
+            Hermitian ones besides, which derivatives are taken along directions of too.
         fixed: whether it stays as drawn (an index, a target), never differentiated.
     """
 
@@ -28,6 +31,7 @@ class Draw:
     distinct: bool = False
     step: str = "contiguous"
     fixed: bool = False
+    form: str = ""
 
 
 class Sample:

@@ -156,7 +156,7 @@ def _result_dtype(rule: str, compute: Any) -> Any:
 
 def _shape_rule(name: str, rule: str, exempt: frozenset[int]) -> Callable[..., Aval]:
     def shape(*args: Any, **params: Any) -> Aval:
-        avals = [a for a in args if isinstance(a, Aval)]
+        avals = [a for a in args if hasattr(a, "shape")]  # arrays may stand beside meta tensors
         out = broadcast_shapes(name, *(a.shape for a in avals))
         compute = _compute_dtype(name, rule, args, exempt).numpy
         return Aval(out, _result_dtype(rule, compute))
