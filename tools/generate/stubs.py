@@ -116,7 +116,15 @@ def files(loaded: Any) -> dict[Path, str]:
         lines = [_BY.rstrip(), _SPACE_HEAD + more]
         listed = namespaces.offered(loaded, space)
         lines += [_function(name, entry.function, entry) for name, entry in listed.items()]
-        lines += ["", "__all__ = [", *(f'    "{name}",' for name in listed), "]", ""]
+        names = list(listed)
+        if space == "weft":
+            forms = sorted({n for e in loaded.public.values() for n in e.in_place_names} - {*names})
+            lines += [
+                f"def {form}(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ..."
+                for form in forms
+            ]
+            names += forms
+        lines += ["", "__all__ = [", *(f'    "{name}",' for name in names), "]", ""]
         stubs[SOURCE / "weft" / name] = "\n".join(lines)
     return stubs
 
