@@ -8,13 +8,15 @@ from weft._core.aval import Aval, Unsaved
 from weft._core.boxed import Boxed
 from weft._core.dtypes import of
 from weft._core.modes import flags, here
-from weft._core.node import Node, Pick, next_sequence
+from weft._core.node import Node, Pick, Version, next_sequence
 from weft._core.op import Op
 from weft._core.tensor import Tensor, version_of, wrap
 
 _SCALARS = frozenset({bool, int, float, complex})
+_new = Tensor.__new__
 _new_node = Node.__new__
 _new_unsaved = Unsaved.__new__
+_NO_PARAMS: dict[str, Any] = {}  # of ops that have no settings; never written to
 
 
 def apply(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -74,14 +76,97 @@ def apply_one(op: Op, x: Any, params: dict[str, Any]) -> Tensor:
     return finish(op, (x,), params, out, record)
 
 
+def viewed(op: Op, x: Tensor, data: Any, params: dict[str, Any]) -> Tensor:
+    """Wrap ``data``, a view of x's memory that ``op`` gives: share the version, record the call."""
+    out = _new(Tensor)
+    out._data = data
+    out._extra = None
+    version = x._version
+    if version is None:
+        version = x._version = Version()
+    version.viewed = True
+    out._version = version
+    out._node = None
+    if x._node is not None and op.records and (not flags.any or here.grad):
+        record_one(op, x, params, out)
+    return out
+
+
+def record_one(op: Op, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
+    """Put behind ``out`` the node of a call on one tensor: :func:`make_node`, written out."""
+    node = _new_node(Node)
+    node.op = op
+    node.params = params
+    node.sequence = next_sequence()
+    node.hooks = None
+    node.parents = (x._node,)
+    saves = op.saves
+    if 0 in saves:
+        version = x._version
+        node.args = (x,)
+        node.versions = ((x, 0 if version is None else version.count),)
+    else:
+        data = x._data
+        absent = _new_unsaved(Unsaved)
+        absent.shape, absent.dtype, absent._where = data.shape, data.dtype, op.name
+        node.args = (absent,)
+        node.versions = ()
+    if -1 in saves:
+        node.out = out._data
+        node.versions += ((version_of(out), 0),)
+    else:
+        node.out = None
+    out._node = node
+
+
+def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
+    """Put behind ``out`` the node of a call on two, the second a tensor or a number."""
+    node = _new_node(Node)
+    node.op = op
+    node.params = _NO_PARAMS
+    node.sequence = next_sequence()
+    node.hooks = None
+    saves = op.saves
+    kept_x: Any = x
+    kept_y: Any = y
+    node.versions = ()
+    if 0 in saves:
+        version = x._version
+        node.versions = ((x, 0 if version is None else version.count),)
+    else:
+        data = x._data
+        kept_x = _new_unsaved(Unsaved)
+        kept_x.shape, kept_x.dtype, kept_x._where = data.shape, data.dtype, op.name
+    if not isinstance(y, Tensor):
+        node.parents = (x._node, None)
+    else:
+        node.parents = (x._node, y._node)
+        if 1 in saves:
+            version = y._version
+            node.versions += ((y, 0 if version is None else version.count),)
+        else:
+            shape = y._data.shape
+            if kept_x is not x and shape == kept_x.shape:
+                kept_y = kept_x  # nothing else of it is there to be read
+            else:
+                kept_y = _new_unsaved(Unsaved)
+                kept_y.shape, kept_y.dtype, kept_y._where = shape, y._data.dtype, op.name
+    node.args = (kept_x, kept_y)
+    if -1 in saves:
+        node.out = out._data
+        node.versions += ((version_of(out), 0),)
+    else:
+        node.out = None
+    out._node = node
+
+
 def finish(
     op: Op, args: tuple[Any, ...], params: dict[str, Any], data: Any, record: bool
 ) -> Tensor:
     """Wrap one result; share the version of what it views; record the call if asked."""
-    out = wrap(data)
     if op.is_view:
-        version = out._version = version_of(args[0])
-        version.viewed = True
+        return viewed(op, args[0], data, params)
+    out = wrap(data)
     if record and of(data.dtype).category >= 2:
         node = make_node(op, args, params)
         if -1 in op.saves:

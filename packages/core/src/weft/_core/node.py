@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 #: Numbers nodes in the order they are made. A node's number is above those of all it depends on,
@@ -43,8 +44,8 @@ class Node:
 
     op: Any
     params: dict[str, Any]
-    parents: list[Any]
-    args: list[Any] | None  # saved tensors, Unsaved stand-ins and scalars; None once freed
+    parents: Sequence[Any]
+    args: Sequence[Any] | None  # saved tensors, Unsaved stand-ins and scalars; None once freed
     out: Any  # raw data of the output if the op saves it: no cycle through the output tensor
     versions: tuple[tuple[Any, int], ...]  # (saved tensor or output's version, count when saved)
     hooks: list[Any] | None

@@ -9,7 +9,7 @@ from typing import Any
 from weft._backend import ndarray, np
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
-from weft._core.dispatch import apply, apply_one
+from weft._core.dispatch import apply, apply_one, viewed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import Draw, ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
@@ -348,6 +348,12 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     """
     kind = type(key)
     if kind is int or kind is slice:
+        data = x._data
+        if type(data) is ndarray:
+            try:
+                return viewed(_VIEW, x, data[key, ...], {"key": (key, ...)})
+            except (IndexError, TypeError, ValueError):
+                pass  # the op's shape rule tells the user why
         return apply_one(_VIEW, x, {"key": (key, ...)})
     if kind is tuple and all(type(part) in _PLAIN_PARTS for part in key):
         return _read(x, (), key)

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend import ndarray
 from weft._core import catalogue
-from weft._core.dispatch import apply_one
+from weft._core.dispatch import apply_one, not_a_tensor, viewed
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
@@ -76,6 +77,27 @@ def reshaped_view(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
 _RESHAPED = catalogue.ops["reshaped_view"]
 
 
+def _quickly(input: Any, shape: tuple[Any, ...]) -> Tensor | None:
+    """View contiguous memory under a shape of plain lengths; None where that needs more care.
+
+    Views are called by the million, so this is one function with NumPy's own check of the shape.
+    """
+    try:
+        x = input._data
+    except AttributeError:
+        raise not_a_tensor("reshape", 0, input) from None
+    if type(x) is not ndarray or not x.flags.c_contiguous:
+        return None
+    try:
+        data = x.reshape(*shape)
+    except (TypeError, ValueError):
+        return None  # the general way tells the user why
+    got = data.shape
+    if got != shape and got != shape[0]:  # a -1 was worked out, or what NumPy takes for one
+        return None if shape[0] != -1 else viewed(_RESHAPED, input, data, {"shape": got})
+    return viewed(_RESHAPED, input, data, {"shape": got})
+
+
 @composite(
     samples=(
         Sample(array(2, 3), (3, 2)),
@@ -88,6 +110,7 @@ _RESHAPED = catalogue.ops["reshaped_view"]
         ErrorSample(array(2, 3), (-1, -1), error=ShapeError, match="at most one length"),
         ErrorSample(array(2, 3), (-1, 4), error=ShapeError, match="no whole number"),
     ),
+    guard=False,
 )
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """Give the same elements, in the same order, another shape.
@@ -102,6 +125,9 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     Raises:
         ShapeError: the number of elements differs.
     """
+    found = _quickly(input, shape)
+    if found is not None:
+        return found
     wanted = shape_tuple("reshape", shape[0] if len(shape) == 1 else shape)
     whole = input if in_order(input._data) else clone(input)
     return _relabelled(whole, _resolve("reshape", input._data.shape, wanted))
@@ -114,6 +140,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     errors=(
         ErrorSample(array(3, 4, step="transposed"), (2, 6), error=ShapeError, match="use reshape"),
     ),
+    guard=False,
 )
 def view(input: Tensor, *shape: Any) -> Tensor:
     """Give the same memory another shape, never copying.
@@ -128,6 +155,9 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     Raises:
         ShapeError: the number of elements differs, or input's strides do not allow it.
     """
+    found = _quickly(input, shape)
+    if found is not None:
+        return found
     wanted = shape_tuple("view", shape[0] if len(shape) == 1 else shape)
     resolved = _resolve("view", input._data.shape, wanted)
     if not in_order(input._data):
@@ -281,6 +311,9 @@ def transposed(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
 
 
 _TRANSPOSED = catalogue.ops["transposed"]
+#: What the two dims of a matrix are called, and its transposition's setting; never written to.
+_BOTH_DIMS = ({0, 1}, {-1, -2}, {0, -1}, {1, -2})
+_SWAPPED = {"dims": (1, 0)}
 
 
 @composite(
@@ -325,7 +358,10 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     Raises:
         IndexError: a dim is out of range.
     """
-    ndim = input.ndim
+    x = input._data
+    ndim = len(x.shape)
+    if ndim == 2 and type(x) is ndarray and {dim0, dim1} in _BOTH_DIMS:
+        return viewed(_TRANSPOSED, input, x.T, _SWAPPED)
     a, b = canonical_dim("transpose", dim0, ndim), canonical_dim("transpose", dim1, ndim)
     order = list(range(ndim))
     if ndim:
@@ -336,6 +372,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 @composite(
     samples=(Sample(array(2, 3)), Sample(array(3))),
     errors=(ErrorSample(array(2, 3, 4), error=ShapeError, match="at most 2 dimensions"),),
+    guard=False,
 )
 def t(input: Tensor) -> Tensor:
     """Transpose a matrix.
@@ -349,12 +386,19 @@ def t(input: Tensor) -> Tensor:
     Raises:
         ShapeError: it has more than two dims.
     """
-    if input.ndim > 2:
+    try:
+        x = input._data
+    except AttributeError:
+        raise not_a_tensor("t", 0, input) from None
+    ndim = x.ndim
+    if ndim == 2 and type(x) is ndarray:
+        return viewed(_TRANSPOSED, input, x.T, _SWAPPED)
+    if ndim > 2:
         raise ShapeError(
             f"t: expected at most 2 dimensions, got {input.ndim} (input.shape == "
             f"{tuple(input.shape)}); use transpose or .mT"
         )
-    return transpose(input, 0, -1) if input.ndim == 2 else transposed(input, range(input.ndim))
+    return transpose(input, 0, -1) if ndim == 2 else transposed(input, range(ndim))
 
 
 @composite(

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from weft._backend import ndarray, np
 from weft._core import catalogue
-from weft._core.dispatch import apply
+from weft._core.dispatch import apply, explain, record_two
 from weft._core.kernels import bind
+from weft._core.modes import flags, here
 from weft._core.op import Op
-from weft._core.public import build
+from weft._core.out import into
+from weft._core.public import build, kernel_signature
 from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import loop
 from weft.ops.families.promotion import promoted
 
 Rule = Callable[..., Any]
+
+_F32 = np.dtype(np.float32)
+_F64 = np.dtype(np.float64)
+_NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
+_new = Tensor.__new__
 
 
 def bilinear(
@@ -86,15 +94,16 @@ def bilinear(
                 alike = False
             return apply(op, args if alike else promoted(name, args), params)
 
+        _, _, settings = kernel_signature(kernel)
+        if settings:
+            function = build(
+                name, kernel, run, canonical=canonical,
+                numpy_spellings=bool(namespaces), out=has_out,
+            )  # fmt: skip
+        else:
+            function = _short(op, run)
         return catalogue.enter(
-            build(
-                name,
-                kernel,
-                run,
-                canonical=canonical,
-                numpy_spellings=bool(namespaces),
-                out=has_out,
-            ),
+            function,
             op,
             source=kernel,
             samples=samples,
@@ -107,6 +116,36 @@ def bilinear(
         )
 
     return decorate
+
+
+def _short(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function of an op without settings, with a short path for plain floats."""
+    kernels = op.kernels
+
+    def call(input: Any, other: Any, *, out: Any = None) -> Any:
+        if out is not None:
+            return into(op.name, out, run((input, other), _NONE))
+        try:
+            x = input._data
+            y = other._data
+            dtype = x.dtype
+            alike = y.dtype is dtype and (dtype is _F32 or dtype is _F64)
+        except AttributeError:
+            return run((input, other), _NONE)
+        if not alike or type(x) is not ndarray or type(y) is not ndarray:
+            return run((input, other), _NONE)
+        try:
+            data = kernels[ndarray](x, y)
+        except ValueError as error:
+            raise explain(op, [x, y], _NONE, error) from None
+        result = _new(Tensor)
+        result._data = data
+        result._node = result._version = result._extra = None
+        if (input._node is not None or other._node is not None) and (not flags.any or here.grad):
+            record_two(op, input, other, result)
+        return result
+
+    return call
 
 
 def _conjugate(x: Any) -> Any:

@@ -26,6 +26,7 @@ def composite(
     not_differentiable: str = "",
     random: bool = False,
     key: str = "",
+    guard: bool = True,
 ) -> Callable[[_F], _F]:
     """Enter the decorated function in the catalogue, with one error for what is no tensor.
 
@@ -40,6 +41,8 @@ def composite(
         not_differentiable: why it has no gradient.
         random: whether each call draws anew.
         key: its name in the catalogue, where two namespaces have a function of the same name.
+        guard: False where the body itself says which argument is no tensor, because one more call
+            would be a good part of what it costs.
     """
 
     def decorate(body: _F) -> _F:
@@ -58,7 +61,7 @@ def composite(
             return None
 
         function: _F = body
-        if wants or out or any(s in NUMPY_SPELLINGS for s in settings):
+        if guard and (wants or out or any(s in NUMPY_SPELLINGS for s in settings)):
             asked = catalogue.key_of(body.__name__, namespaces)
             function = guarded(body, explain, name=asked, out=out)
         catalogue.enter(

@@ -14,7 +14,7 @@ from weft._backend import asarray, ndarray, np, xp
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
-from weft._core.dispatch import apply, explain, finish
+from weft._core.dispatch import apply, explain, record_one, record_two
 from weft._core.errors import DTypeError
 from weft._core.kernels import as_array, bind
 from weft._core.modes import flags, here
@@ -307,8 +307,11 @@ def _refuse(name: str, args: tuple[Any, ...], position: int) -> Any:
     )
 
 
-def _plain(formula: Callable[..., Any], arity: int) -> Callable[..., Any]:
-    """Return the formula over NumPy; the NumPy function itself if that is all the formula is."""
+def _plain(formula: Callable[..., Any], arity: int, dtype: Any) -> Callable[..., Any]:
+    """Return the formula over NumPy; the NumPy function itself if that is all the formula is.
+
+    Numbers in it become arrays of ``dtype``, if one is given, once and not at each call.
+    """
 
     class Probe:
         def __getattr__(self, attribute: str) -> Any:
@@ -326,16 +329,19 @@ def _plain(formula: Callable[..., Any], arity: int) -> Callable[..., Any]:
         return lambda *arrays: formula(xp, *arrays)
     function: Callable[..., Any] = getattr(xp, name)
     constants = args[arity:]
+    if dtype is not None:
+        constants = tuple(np.asarray(c, dtype) if type(c) in _SCALARS else c for c in constants)
     return (lambda *arrays: function(*arrays, *constants)) if constants else function
 
 
 def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     """Return the function of one array, with a short path for plain float32 and float64."""
-    kernel: Any = None
+    on_32: Any = None
+    on_64: Any = None
     records = op.records
 
     def call(input: Any, *, out: Any = None) -> Any:
-        nonlocal kernel
+        nonlocal on_32, on_64
         if out is not None:
             return into(op.name, out, run((input,), _NONE))
         try:
@@ -345,18 +351,18 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             return run((input,), _NONE)
         if (dtype is not _F32 and dtype is not _F64) or type(x) is not ndarray:
             return run((input,), _NONE)
-        if kernel is None:
-            kernel = _plain(formula, 1)
+        if on_32 is None:
+            on_32, on_64 = (_plain(formula, 1, d) for d in (_F32, _F64))
         before = silence()
         try:
-            data = kernel(x)
+            data = on_32(x) if dtype is _F32 else on_64(x)
         finally:
             restore(before)
-        if records and input._node is not None and (not flags.any or here.grad):
-            return finish(op, (input,), _NONE, as_array(data), True)
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else as_array(data)
         result._node = result._version = result._extra = None
+        if records and input._node is not None and (not flags.any or here.grad):
+            record_one(op, input, _NONE, result)
         return result
 
     return call
@@ -394,7 +400,7 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
                 return run((input, other), _NONE)
             record = input._node is not None or other._node is not None
         if kernel is None:
-            kernel = _plain(formula, 2)
+            kernel = _plain(formula, 2, None)
         before = silence()
         try:
             data = kernel(x, y)
@@ -404,11 +410,11 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             return run((input, float(other)), _NONE)
         finally:
             restore(before)
-        if record and records and (not flags.any or here.grad):
-            return finish(op, (input, other), _NONE, as_array(data), True)
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else as_array(data)
         result._node = result._version = result._extra = None
+        if record and records and (not flags.any or here.grad):
+            record_two(op, input, other, result)
         return result
 
     return call
