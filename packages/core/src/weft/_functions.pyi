@@ -734,68 +734,224 @@ def zeros(
 def zeros_like(
     input: Tensor, *, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
 ) -> Tensor: ...
+def abs_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def absolute_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def acos_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def acosh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def add_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def addcdiv_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def addcmul_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def addmm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def alpha_dropout_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arccos_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arccosh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arcsin_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arcsinh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arctan2_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arctan_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def arctanh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def asin_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def asinh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def atan2_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def atan_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def atanh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def baddbmm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bitwise_and_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bitwise_left_shift_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bitwise_not_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bitwise_or_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bitwise_right_shift_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bitwise_xor_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def ceil_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def celu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def clamp_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def clamp_max_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def clamp_min_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def clip_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def conj_physical_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def copysign_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def cos_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def cosh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def cumsum_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def deg2rad_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def div_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def divide_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def dropout_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def elu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def eq_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def erf_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def erfc_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def erfinv_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def exp2_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def exp_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def expm1_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def feature_alpha_dropout_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def feature_dropout_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def fix_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def float_power_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def floor_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def floor_divide_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def fmod_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def frac_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def gcd_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def ge_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def greater_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def greater_equal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def gt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def hardtanh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def heaviside_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def hypot_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def lcm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def ldexp_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def le_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def leaky_relu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def lerp_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def less_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def less_equal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def log10_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def log1p_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def log2_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def log_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def logical_and_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def logical_not_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def logical_or_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def logical_xor_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def logit_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def lt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def masked_fill_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def mul_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def multiply_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def nan_to_num_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def ne_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def neg_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def negative_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def nextafter_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def not_equal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def pow_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def rad2deg_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def reciprocal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def relu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def remainder_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def round_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def rrelu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def rsqrt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def scatter_add_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def selu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sgn_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sigmoid_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sign_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sin_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sinc_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sinh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sqrt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def square_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def sub_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def subtract_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def tan_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def tanh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def threshold_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def tril_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def triu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def true_divide_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def trunc_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def xlogy_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 
 __all__ = [
     "abs",
+    "abs_",
     "absolute",
+    "absolute_",
     "acos",
+    "acos_",
     "acosh",
+    "acosh_",
     "add",
+    "add_",
     "addcdiv",
+    "addcdiv_",
     "addcmul",
+    "addcmul_",
     "addmm",
+    "addmm_",
     "affine_grid_generator",
     "alias",
     "all",
     "allclose",
     "alpha_dropout",
+    "alpha_dropout_",
     "amax",
     "amin",
     "angle",
     "any",
     "arange",
     "arccos",
+    "arccos_",
     "arccosh",
+    "arccosh_",
     "arcsin",
+    "arcsin_",
     "arcsinh",
+    "arcsinh_",
     "arctan",
     "arctan2",
+    "arctan2_",
+    "arctan_",
     "arctanh",
+    "arctanh_",
     "argmax",
     "argmin",
     "argsort",
     "as_strided",
     "asin",
+    "asin_",
     "asinh",
+    "asinh_",
     "atan",
     "atan2",
+    "atan2_",
+    "atan_",
     "atanh",
+    "atanh_",
     "baddbmm",
+    "baddbmm_",
     "bernoulli",
     "bilinear",
     "bitwise_and",
+    "bitwise_and_",
     "bitwise_left_shift",
+    "bitwise_left_shift_",
     "bitwise_not",
+    "bitwise_not_",
     "bitwise_or",
+    "bitwise_or_",
     "bitwise_right_shift",
+    "bitwise_right_shift_",
     "bitwise_xor",
+    "bitwise_xor_",
     "bmm",
     "broadcast_tensors",
     "broadcast_to",
     "cat",
     "ceil",
+    "ceil_",
     "celu",
+    "celu_",
     "chain_matmul",
     "channel_shuffle",
     "chunk",
     "clamp",
+    "clamp_",
     "clamp_max",
+    "clamp_max_",
     "clamp_min",
+    "clamp_min_",
     "clip",
+    "clip_",
     "clone",
     "complex",
     "conj",
     "conj_physical",
+    "conj_physical_",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -805,60 +961,92 @@ __all__ = [
     "conv_transpose3d",
     "convert",
     "copysign",
+    "copysign_",
     "cos",
+    "cos_",
     "cosh",
+    "cosh_",
     "cosine_similarity",
     "count_nonzero",
     "cumsum",
+    "cumsum_",
     "deg2rad",
+    "deg2rad_",
     "detach",
     "diag",
     "diagonal",
     "div",
+    "div_",
     "divide",
+    "divide_",
     "dot",
     "dropout",
+    "dropout_",
     "einsum",
+    "elu_",
     "empty",
     "empty_like",
     "eq",
+    "eq_",
     "equal",
     "erf",
+    "erf_",
     "erfc",
+    "erfc_",
     "erfinv",
+    "erfinv_",
     "exp",
     "exp2",
+    "exp2_",
+    "exp_",
     "expm1",
+    "expm1_",
     "eye",
     "feature_alpha_dropout",
+    "feature_alpha_dropout_",
     "feature_dropout",
+    "feature_dropout_",
     "fix",
+    "fix_",
     "flatten",
     "flip",
     "float_power",
+    "float_power_",
     "floor",
+    "floor_",
     "floor_divide",
+    "floor_divide_",
     "fmax",
     "fmin",
     "fmod",
+    "fmod_",
     "frac",
+    "frac_",
     "frexp",
     "full",
     "full_like",
     "gather",
     "gcd",
+    "gcd_",
     "ge",
+    "ge_",
     "geqrf",
     "greater",
+    "greater_",
     "greater_equal",
+    "greater_equal_",
     "grid_sampler",
     "grid_sampler_2d",
     "grid_sampler_3d",
     "group_norm",
     "gt",
+    "gt_",
     "hardshrink",
+    "hardtanh_",
     "heaviside",
+    "heaviside_",
     "hypot",
+    "hypot_",
     "imag",
     "index_select",
     "is_conj",
@@ -872,27 +1060,45 @@ __all__ = [
     "isreal",
     "layer_norm",
     "lcm",
+    "lcm_",
     "ldexp",
+    "ldexp_",
     "le",
+    "le_",
+    "leaky_relu_",
     "lerp",
+    "lerp_",
     "less",
+    "less_",
     "less_equal",
+    "less_equal_",
     "linspace",
     "log",
     "log1p",
+    "log1p_",
     "log2",
+    "log2_",
     "log10",
+    "log10_",
+    "log_",
     "log_softmax",
     "logaddexp",
     "logaddexp2",
     "logical_and",
+    "logical_and_",
     "logical_not",
+    "logical_not_",
     "logical_or",
+    "logical_or_",
     "logical_xor",
+    "logical_xor_",
     "logit",
+    "logit_",
     "logsumexp",
     "lt",
+    "lt_",
     "masked_fill",
+    "masked_fill_",
     "masked_select",
     "matmul",
     "matrix_exp",
@@ -906,19 +1112,27 @@ __all__ = [
     "mm",
     "movedim",
     "mul",
+    "mul_",
     "multiply",
+    "multiply_",
     "mv",
     "nan_to_num",
+    "nan_to_num_",
     "narrow",
     "native_channel_shuffle",
     "native_dropout",
     "ne",
+    "ne_",
     "neg",
+    "neg_",
     "negative",
+    "negative_",
     "nextafter",
+    "nextafter_",
     "nonzero",
     "norm",
     "not_equal",
+    "not_equal_",
     "ones",
     "ones_like",
     "orgqr",
@@ -931,9 +1145,11 @@ __all__ = [
     "polar",
     "positive",
     "pow",
+    "pow_",
     "prelu",
     "prod",
     "rad2deg",
+    "rad2deg_",
     "rand",
     "rand_like",
     "randint",
@@ -943,8 +1159,11 @@ __all__ = [
     "ravel",
     "real",
     "reciprocal",
+    "reciprocal_",
     "relu",
+    "relu_",
     "remainder",
+    "remainder_",
     "repeat_interleave",
     "reshape",
     "resolve_conj",
@@ -952,43 +1171,65 @@ __all__ = [
     "rms_norm",
     "roll",
     "round",
+    "round_",
     "rrelu",
+    "rrelu_",
     "rsqrt",
+    "rsqrt_",
     "rsub",
     "scatter_add",
+    "scatter_add_",
     "select",
     "selu",
+    "selu_",
     "sgn",
+    "sgn_",
     "sigmoid",
+    "sigmoid_",
     "sign",
+    "sign_",
     "signbit",
     "sin",
+    "sin_",
     "sinc",
+    "sinc_",
     "sinh",
+    "sinh_",
     "softmax",
     "sort",
     "split",
     "sqrt",
+    "sqrt_",
     "square",
+    "square_",
     "squeeze",
     "stack",
     "std",
     "sub",
+    "sub_",
     "subtract",
+    "subtract_",
     "sum",
     "t",
     "take_along_dim",
     "tan",
+    "tan_",
     "tanh",
+    "tanh_",
     "tensordot",
     "threshold",
+    "threshold_",
     "tile",
     "topk",
     "transpose",
     "tril",
+    "tril_",
     "triu",
+    "triu_",
     "true_divide",
+    "true_divide_",
     "trunc",
+    "trunc_",
     "unbind",
     "unflatten",
     "unsqueeze",
@@ -997,6 +1238,7 @@ __all__ = [
     "view_as_real",
     "where",
     "xlogy",
+    "xlogy_",
     "zeros",
     "zeros_like",
 ]
