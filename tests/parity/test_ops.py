@@ -14,6 +14,7 @@ from tests.core.drawing import Call, _filled, cast, floating, weights_for
 from tests.parity.ops_table import (
     DIFFERENT_GRADIENT,
     DIFFERENT_VALUE,
+    NO_GRADIENT_IN_TORCH,
     NOT_BY,
     NOT_IN_DTYPE,
     WIDER,
@@ -36,7 +37,9 @@ EXACT = [p for p in SAMPLES if not p.values[0].random]
 DIFFERENTIABLE = [
     p
     for p in EXACT
-    if not p.values[0].not_differentiable and p.id not in DIFFERENT_GRADIENT
+    if not p.values[0].not_differentiable
+    and p.id not in DIFFERENT_GRADIENT
+    and p.values[0].key not in NO_GRADIENT_IN_TORCH
 ]  # fmt: skip
 #: What torch may raise where it has no kernel for a dtype or refuses it.
 REFUSALS = (RuntimeError, TypeError, NotImplementedError, ValueError)

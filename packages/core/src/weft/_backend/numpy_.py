@@ -19,6 +19,8 @@ HALF: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.float16), np.dtype(ml_dt
 class Namespace:
     """NumPy, and where NumPy lacks a function the one of ``scipy.special``, found on first use.
 
+    ``xp.scipy.linalg`` and the like are SciPy's subpackages, of which CuPy has its own.
+
     An attribute is stored on the instance once found, so later look-ups cost as little as NumPy's.
     """
 
@@ -34,7 +36,9 @@ class Namespace:
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
-        if hasattr(np, attribute):
+        if attribute == "scipy":
+            import scipy as value  # its subpackages load when first used
+        elif hasattr(np, attribute):
             value = getattr(np, attribute)
         else:
             import scipy.special  # a tenth of a second that `import weft` does not pay

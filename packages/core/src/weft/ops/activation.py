@@ -48,6 +48,7 @@ def relu(xp: Any, x: Any) -> Any:
     dtype="float",
     samples=uniform(-4, 4),
     namespaces=catalogue.BOTH,
+    aliases=("special.expit",),
 )
 def sigmoid(xp: Any, x: Any) -> Any:
     """Logistic function: 1 / (1 + exp(-x)).
@@ -86,7 +87,7 @@ def logsigmoid(xp: Any, x: Any) -> Any:
 
 
 def _gelu_slope(out: Any, x: Any, *, approximate: str) -> Any:
-    from weft.ops.special import erf
+    from weft.ops.error_functions import erf
     from weft.ops.trigonometric import tanh
 
     if approximate == "tanh":

@@ -61,7 +61,8 @@ def elementwise(
         samples: where to draw arguments.
         saves: the names of the arguments, and ``"out"``, that the partials read.
         dtype: the result's dtype from the promoted one: ``"same"``, ``"float"`` (integers become
-            the default float), ``"bool"``, ``"real"`` (the real part's), or ``"number"`` (as
+            the default float), ``"real float"`` (as ``"float"``, and complex numbers are refused),
+            ``"bool"``, ``"real"`` (the real part's), or ``"number"`` (as
             ``"same"``, and booleans are refused).
         errors: argument lists that must raise.
         namespaces: where it is offered.
@@ -136,8 +137,12 @@ def _compute_dtype(
     promoted = dtypes.result_type(
         *(a for i, a in enumerate(args) if a is not None and i not in exempt)
     )
-    if rule == "float" and promoted.category < 2:
+    if rule in ("float", "real float") and promoted.category < 2:
         return dtypes.get_default_dtype()
+    if rule == "real float" and promoted.is_complex:
+        raise DTypeError(
+            f"{name}: expected real numbers, got {promoted}; there is no kernel for complex ones"
+        )
     if rule == "number" and promoted is dtypes.bool_:
         raise DTypeError(
             f"{name}: boolean tensors are not numbers here; use logical_xor, logical_not or "
