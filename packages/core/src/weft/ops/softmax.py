@@ -105,6 +105,7 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
     samples=_SAMPLES,
     errors=_ERRORS,
     namespaces=catalogue.BOTH,
+    aliases=("special.softmax",),
     out=True,
 )
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
@@ -129,6 +130,7 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     samples=_SAMPLES,
     errors=_ERRORS,
     namespaces=catalogue.BOTH,
+    aliases=("special.log_softmax",),
     out=True,
 )
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
