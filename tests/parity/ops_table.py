@@ -11,6 +11,7 @@ import torch
 
 from weft._core import catalogue
 
+_WHOLE = ("uint8", "int32", "int64")
 #: Wider tolerances: (name, dtype) -> (rtol, atol).
 WIDER: dict[tuple[str, str], tuple[float, float]] = {
     ("hardsigmoid", "gradient"): (1e-7, 0),  # torch keeps a sixth in float32
@@ -22,6 +23,13 @@ WIDER: dict[tuple[str, str], tuple[float, float]] = {
     ("polygamma_of", "float64"): (1e-8, 0),
     ("polygamma_of", "gradient"): (1e-8, 0),
     ("digamma", "gradient"): (1e-8, 0),
+    # errors of a sum are relative to its greatest terms, and a frequency may come out near 0
+    **{
+        (f"fft.{kind}fft{dims}", dtype): (1e-6, 1e-5)
+        for kind in ("", "i", "r", "ir", "h", "ih")
+        for dims in ("", "2", "n")
+        for dtype in (*_WHOLE, "bool", "float16", "bfloat16", "float32", "complex64")
+    },
     # torch runs their recurrence in float32, weft in float64
     **{
         (f"special.{shifted}chebyshev_polynomial_{kind}", "float32"): (1e-5, 1e-5)
@@ -142,7 +150,6 @@ NOT_BY = {
     "batch_norm-1": {1, 2},
 }
 
-_WHOLE = ("uint8", "int32", "int64")
 #: What torch computes in a dtype and weft does not, or otherwise: (name, dtype) -> reason.
 NOT_IN_DTYPE = {
     ("complex", "float16"): "weft has no complex32: the result is complex64",
@@ -158,6 +165,8 @@ NOT_IN_DTYPE = {
     **{
         ("matrix_exp", d): "torch's sums overflow in half precision; weft computes in float32"
         for d in ("float16", "bfloat16")
+    },
+    **{
         ("istft", dtype): "torch squares the window in its own dtype, weft in the signal's"
         for dtype in ("bool", "float16", "bfloat16")
     },

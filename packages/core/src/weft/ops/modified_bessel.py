@@ -6,9 +6,9 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.samples import uniform
-from weft.ops.arithmetic import sign
 from weft.ops.bessel import over
 from weft.ops.families.elementwise import elementwise
+from weft.ops.signs import sign
 
 
 @elementwise(

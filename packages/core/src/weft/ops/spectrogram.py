@@ -9,13 +9,13 @@ from weft._core.dtypes import promote_types
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
-from weft.ops.complex import real
+from weft.ops.complex import view_as_real
 from weft.ops.creation import ones
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
 from weft.ops.fourier import dtype_of_parts, floating, fourier, from_one_sided, to_one_sided
-from weft.ops.joining import narrow, stack
+from weft.ops.joining import narrow
 from weft.ops.padding import pad
 from weft.ops.shape import transpose
 from weft.ops.strides import fold_windows, unfold
@@ -182,7 +182,7 @@ def stft(
         spectra = to_one_sided(frames, dims=dims, norm=norm, doubled=False)
     out = transpose(spectra, -2, -1)
     if return_complex is False:
-        return stack((real(out), real(out * -1j)), -1)
+        return view_as_real(out)
     return out
 
 
