@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import linecache
 import types
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -207,6 +208,8 @@ def _function(source: str, name: str, scope: dict[str, Any]) -> Callable[..., An
 
 @functools.cache
 def _compiled(source: str) -> types.CodeType:
-    filename = f"<weft public {source.partition(':')[0].removeprefix('def call')}>"
+    # composites and kernels' wrappers of one signature differ in the lines below it
+    signature = source.partition(":")[0].removeprefix("def call")
+    filename = f"<weft public {signature} {zlib.crc32(source.encode()):08x}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     return compile(source, filename, "exec")

@@ -46,7 +46,7 @@ def _region(shape: tuple[int, ...], dim: int) -> tuple[slice, ...]:
 @linear(
     shape=_gather_shape,
     transpose=lambda g, x, index, *, dim: scatter_into_zeros(
-        g, index, dim=dim, length=x.shape[dim], shape=tuple(x.shape)
+        g, index, dim=dim, length=x.shape[dim] if x.shape else 1, shape=tuple(x.shape)
     ),
     samples=(Sample(array(3, 4), integers(3, 2, low=0, high=4), dim=1),),
     canonical=_gather_canonical,

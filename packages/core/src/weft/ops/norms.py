@@ -11,9 +11,10 @@ from weft._core.tensor import Tensor
 from weft.ops.arithmetic import abs, square
 from weft.ops.comparison import eq, where
 from weft.ops.exponential import sqrt
+from weft.ops.extremes import amax, amin
 from weft.ops.families.composite import composite
 from weft.ops.powers import pow
-from weft.ops.reductions import amax, amin, sum
+from weft.ops.reductions import sum
 
 
 @composite(

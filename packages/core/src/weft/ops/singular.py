@@ -15,6 +15,7 @@ from weft.ops.arithmetic import abs
 from weft.ops.broadcasting import sum_to
 from weft.ops.comparison import where
 from weft.ops.eigen import hermitian_eigen
+from weft.ops.extremes import amax
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.matmul import matmul
@@ -30,7 +31,7 @@ from weft.ops.matrices import (
     require_matrices,
     require_square,
 )
-from weft.ops.reductions import amax, sum
+from weft.ops.reductions import sum
 
 
 class SVD(NamedTuple):

@@ -6,15 +6,17 @@ from typing import Any, NamedTuple
 
 from weft._core import dtypes
 from weft._core.op import not_differentiable
-from weft._core.samples import ErrorSample, Sample, array
+from weft._core.samples import ErrorSample, Sample, array, booleans, integers
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
+from weft.ops.families.promotion import real_only
 from weft.ops.gathering import picked
 
 _PLACES = not_differentiable("it finds places, which are whole numbers")
+_DIM = (ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),)
 
 
 class Sorted(NamedTuple):
@@ -25,8 +27,9 @@ class Sorted(NamedTuple):
 
 
 def _canonical(input: Any, dim: int, descending: bool, stable: bool) -> dict[str, Any]:
+    real_only("argsort", input)
     at = canonical_dim("argsort", dim, input.ndim)
-    return {"dim": at, "descending": descending, "stable": True}
+    return {"dim": at, "descending": bool(descending), "stable": True}
 
 
 @custom(
@@ -35,11 +38,20 @@ def _canonical(input: Any, dim: int, descending: bool, stable: bool) -> dict[str
     jvp=_PLACES,
     batch=along_dim("argsort"),
     canonical=_canonical,
-    samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
-    errors=(ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),),
+    samples=(
+        Sample(array(2, 5, distinct=True)),
+        Sample(array(4, 2, distinct=True), 0, True),
+        Sample(integers(9, high=3), stable=True),
+        Sample(integers(9, high=3), descending=True, stable=True),
+        Sample(array()),
+        Sample(array(2, 0)),
+    ),
+    errors=_DIM,
+    keyword_only=("stable",),
+    out=False,
 )
 def argsort(
-    xp: Any, x: Any, *, dim: int = -1, descending: bool = False, stable: bool = True
+    xp: Any, x: Any, *, dim: int = -1, descending: bool = False, stable: bool = False
 ) -> Any:
     """Places of the elements in rising order; equal ones keep their order, NaN comes last.
 
@@ -51,6 +63,10 @@ def argsort(
 
     Returns:
         Tensor: int64, (...).
+
+    Raises:
+        IndexError: the dim is out of range.
+        DTypeError: input is complex.
     """
     if not x.ndim:
         return xp.zeros((), "int64")
@@ -62,17 +78,18 @@ def argsort(
 
 
 @composite(
-    samples=(Sample(array(2, 5, distinct=True)), Sample(array(4, 2, distinct=True), 0, True)),
+    samples=(
+        Sample(array(2, 5, distinct=True)),
+        Sample(array(4, 2, distinct=True), 0, True),
+        Sample(integers(9, high=3), stable=True),
+        Sample(booleans(5), descending=True, stable=True),
+        Sample(array()),
+        Sample(array(2, 0)),
+    ),
+    errors=_DIM,
     out=True,
 )
-def sort(
-    input: Tensor,
-    dim: int = -1,
-    descending: bool = False,
-    stable: bool = True,
-    *,
-    axis: int | None = None,
-) -> Sorted:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Sorted:
     """Sort along a dim; equal elements keep their order, NaN counts as the largest.
 
     Args:
@@ -80,25 +97,56 @@ def sort(
         dim: the dim.
         descending: whether the order falls.
         stable: whether equal elements must keep their order; they do in any case.
-        axis: NumPy's name for dim.
 
     Returns:
         named tuple (values, indices): both (...).
 
     Raises:
         IndexError: the dim is out of range.
+        DTypeError: input is complex.
     """
-    at = canonical_dim("sort", dim if axis is None else axis, input.ndim)
+    real_only("sort", input)
+    at = canonical_dim("sort", dim, input.ndim)
     places = argsort(input, at, descending)
     return Sorted(picked(input, places, dim=at), places)
 
 
 @composite(
     samples=(
+        Sample(array(4, 3, distinct=True)),
+        Sample(array(5, distinct=True)),
+        Sample(integers(3, 2, 2)),
+        Sample(array()),
+    ),
+    out=True,
+)
+def msort(input: Tensor) -> Tensor:
+    """Sort along the first dim; NaN comes last.
+
+    Args:
+        input: (n, ...), real.
+
+    Returns:
+        Tensor: (n, ...).
+
+    Raises:
+        DTypeError: input is complex.
+    """
+    return sort(input, 0).values
+
+
+@composite(
+    samples=(
         Sample(array(2, 5, distinct=True), 2),
         Sample(array(5, 2, distinct=True), 3, 0, False),
+        Sample(array(2, 3), 0),
+        Sample(array(), 1),
     ),
-    errors=(ErrorSample(array(3), 4, error=IndexError, match="k must be from 0 to 3"),),
+    errors=(
+        ErrorSample(array(3), 4, error=IndexError, match="k must be from 0 to 3"),
+        ErrorSample(array(3), -1, error=IndexError, match="k must be from 0 to 3"),
+        ErrorSample(array(3), 1, 2, error=IndexError, match="dim 2 is out of range"),
+    ),
     out=True,
 )
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Sorted:
@@ -112,17 +160,19 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         sorted: whether they must come in order; they do in any case.
 
     Returns:
-        named tuple (values, indices): with length k in that dim, best first.
+        named tuple (values, indices): with length k in that dim, best first; of a 0-d tensor
+        itself. NaN counts as the largest; of equal elements the first come first.
 
     Raises:
         IndexError: k exceeds the dim's length, or the dim is out of range.
+        DTypeError: input is complex.
     """
+    real_only("topk", input)
     at = canonical_dim("topk", dim, input.ndim)
     length = input.shape[at] if input.ndim else 1
     if not 0 <= k <= length:
         raise IndexError(f"topk: k must be from 0 to {length}, the length of dim {at}; got {k}")
     values, places = sort(input, at, largest)
     if not input.ndim:
-        values, places = values.reshape(1)[:k], places.reshape(1)[:k]
-        return Sorted(values.reshape(()), places.reshape(())) if k else Sorted(values, places)
+        return Sorted(values, places)
     return Sorted(values.narrow(at, 0, k), places.narrow(at, 0, k))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._core import dtypes
+from weft._core.errors import DTypeError
 from weft._core.tensor import Tensor
 
 
@@ -35,3 +36,12 @@ def converted(x: Tensor, dtype: dtypes.dtype) -> Tensor:
     from weft.ops.casting import convert
 
     return convert(x, dtype=dtype)
+
+
+def real_only(name: str, x: Any) -> None:
+    """Raise a DTypeError if a tensor is complex, for an op that needs an order of its elements."""
+    if isinstance(x, Tensor) and x._data.dtype.kind == "c":
+        raise DTypeError(
+            f"{name}: expected a real tensor, got {dtypes.of(x._data.dtype)}, whose numbers have "
+            f"no order; take .real, .abs() or .angle() first"
+        )

@@ -20,7 +20,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dims, without
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import shift_dims, with_params
-from weft.ops.families.promotion import converted
+from weft.ops.families.promotion import converted, real_only
 
 Rule = Callable[..., Any]
 
@@ -67,6 +67,7 @@ def reduction(
     saves: Iterable[str] = (),
     dtype: str = "same",
     takes_dtype: bool = False,
+    all_for_empty: bool = True,
     samples: Iterable[Sample] = SAMPLES,
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
@@ -85,9 +86,11 @@ def reduction(
         identity: the result over no element; None makes that an error.
         finalise: ``finalise(xp, combined, count)``, the result.
         saves: ``"x"`` and ``"out"``, where ``vjp`` reads them.
-        dtype: the result's dtype: ``"same"``, ``"sum"`` (integers become int64), ``"float"``
-            (integers are refused), ``"bool"``, or ``"count"`` (int64).
+        dtype: the result's dtype: ``"same"``, ``"real"`` (the same; complex numbers are refused,
+            as they have no order), ``"sum"`` (integers become int64), ``"float"`` (integers are
+            refused), ``"bool"``, or ``"count"`` (int64).
         takes_dtype: whether users may pass ``dtype=``, to which the input is converted first.
+        all_for_empty: whether ``dim=()`` means all dims, as in PyTorch, rather than none.
         samples: argument lists for the generated tests.
         errors: argument lists that must raise, besides wrong dims.
         namespaces: where it is offered.
@@ -185,10 +188,14 @@ def reduction(
                 )
             if wanted is not None:
                 x = converted(x, dtypes.of(dtypes.canonical(wanted)))
-            params["dim"] = _reduced_dims(name, params["dim"], x.ndim)
+            params["dim"] = _reduced_dims(name, params["dim"], x.ndim, all_for_empty)
             if dtype == "float":
                 _result_dtype(name, dtype, x._data.dtype)
-            return apply_one(op, x, params)
+            elif dtype == "real":
+                real_only(name, x)
+            out = apply_one(op, x, params)
+            # sums of integers are int64 until here
+            return out if wanted is None else converted(out, dtypes.of(dtypes.canonical(wanted)))
 
         function = build(name, _with_dtype if takes_dtype else _without_dtype, run, out=has_out)
         if takes_dtype and finalise is None:
@@ -279,9 +286,9 @@ def _with_dtype(
     """The settings of a reduction that takes a dtype."""
 
 
-def _reduced_dims(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
-    """Return the dims to reduce: all for None and, as in PyTorch, for an empty tuple."""
-    if dim is None or dim == () or dim == []:
+def _reduced_dims(name: str, dim: Any, ndim: int, all_for_empty: bool) -> tuple[int, ...]:
+    """Return the dims to reduce: all for None and, in most reductions, for an empty tuple."""
+    if dim is None or (all_for_empty and (dim == () or dim == [])):
         return tuple(range(ndim))
     dims = canonical_dims(name, dim, ndim)
     return dims if ndim else ()  # a 0-d tensor has no axis for dim 0 or -1 to name

@@ -1,0 +1,414 @@
+"""Medians, modes, quantiles and other statistics that depend on the order of the elements."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from weft._backend import ndarray
+from weft._core import dtypes
+from weft._core.errors import DTypeError, ShapeError
+from weft._core.samples import ErrorSample, Sample, array, integers
+from weft._core.shapes import canonical_dim
+from weft._core.tensor import Tensor
+from weft.ops.bounds import clamp
+from weft.ops.broadcasting import broadcast_to
+from weft.ops.comparison import eq, lt, ne, where
+from weft.ops.creation import arange, full
+from weft.ops.cumulative import cummax
+from weft.ops.extremes import amax, argmax
+from weft.ops.families.composite import composite
+from weft.ops.families.promotion import real_only
+from weft.ops.gathering import picked
+from weft.ops.joining import cat
+from weft.ops.logic import logical_not
+from weft.ops.reductions import sum
+from weft.ops.rounding import ceil, floor, round
+from weft.ops.sorting import argsort, sort
+from weft.ops.truths import any
+
+
+class Chosen(NamedTuple):
+    """Elements chosen along a dim, and their places."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def _is_nan(x: Tensor) -> Tensor:
+    return ne(x, x)
+
+
+def _chosen(input: Tensor, places: Tensor, dim: int, keepdim: bool) -> Chosen:
+    """Return the elements at places that have length 1 in a dim."""
+    values = picked(input, places, dim=dim)
+    if keepdim or not input.ndim:
+        return Chosen(values, places)
+    return Chosen(values.squeeze(dim), places.squeeze(dim))
+
+
+def _checked(name: str, input: Tensor, dim: Any) -> int:
+    """Return the dim as a number, along which there must be elements."""
+    real_only(name, input)
+    at = canonical_dim(name, dim, input.ndim)
+    if input.ndim and not input.shape[at]:
+        raise IndexError(
+            f"{name}: dim {at} of input has length 0 (input.shape == {tuple(input.shape)}), and "
+            f"of nothing there is none; reduce a dim that has elements"
+        )
+    return at
+
+
+# --- the k-th, the middle ----------------------------------------------------------------------
+
+_ALONG = (
+    Sample(array(2, 5, distinct=True), dim=1),
+    Sample(array(4, 2, distinct=True), dim=-2, keepdim=True),
+    Sample(array(0, 3), dim=1),
+    Sample(array(), dim=0),
+)
+_ERRORS = (
+    ErrorSample(array(2), dim=1, error=IndexError, match="dim 1 is out of range"),
+    ErrorSample(array(2, 0), dim=1, error=IndexError, match="dim 1 of input has length 0"),
+)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 5, distinct=True), 2),
+        Sample(array(4, 2, distinct=True), 4, dim=0, keepdim=True),
+        Sample(integers(2, 5, low=-50, high=50), 3),
+        Sample(array(), 1),
+    ),
+    errors=(
+        ErrorSample(array(3), 4, error=ValueError, match="k must be from 1 to 3"),
+        ErrorSample(array(3), 0, error=ValueError, match="k must be from 1 to 3"),
+        ErrorSample(array(2, 0), 1, error=IndexError, match="dim 1 of input has length 0"),
+        ErrorSample(array(2), 1, dim=1, error=IndexError, match="dim 1 is out of range"),
+    ),
+    out=True,
+)
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Chosen:
+    """The k-th smallest element along a dim, and its place.
+
+    Args:
+        input: (...), real.
+        k: which one, counted from 1.
+        dim: the dim.
+        keepdim: whether the dim stays, with length 1.
+
+    Returns:
+        named tuple (values, indices): without that dim. NaN counts as the largest; the place of
+        equal elements is that of the k-th in a stable order.
+
+    Raises:
+        ValueError: there is no k-th.
+        IndexError: the dim is out of range or empty.
+        DTypeError: input is complex.
+    """
+    at = _checked("kthvalue", input, dim)
+    length = input.shape[at] if input.ndim else 1
+    if not 1 <= k <= length:
+        raise ValueError(f"kthvalue: k must be from 1 to {length}, the length of dim {at}; got {k}")
+    order = argsort(input, at)
+    return _chosen(input, order.narrow(at, k - 1, 1) if input.ndim else order, at, keepdim)
+
+
+def _middle_places(input: Tensor, dim: int, skip_nan: bool) -> Any:
+    """Return the place of the lower of the two middle elements, with length 1 in the dim."""
+    order = argsort(input, dim)
+    if not input.ndim:
+        return order
+    middle = order.narrow(dim, (input.shape[dim] - 1) // 2, 1)
+    if input.dtype.category < 2:
+        return middle
+    nan = _is_nan(input)
+    if not skip_nan:
+        return where(any(nan, dim, True), argmax(nan, dim, True), middle)
+    count = sum(logical_not(nan), dim, True)
+    return picked(order, clamp(count - 1, min=0) // 2, dim=dim)
+
+
+def _median(name: str, input: Tensor, dim: Any, keepdim: bool, skip_nan: bool) -> Any:
+    real_only(name, input)
+    if dim is not None:
+        at = _checked(name, input, dim)
+        return _chosen(input, _middle_places(input, at, skip_nan), at, keepdim)
+    flat = input.reshape(-1)
+    if not flat.shape[0]:
+        if input.dtype.category < 2:
+            raise IndexError(
+                f"{name}: input of shape {tuple(input.shape)} and {input.dtype} has no element, "
+                f"and NaN, which stands for that, is no integer"
+            )
+        return full((), math.nan, dtype=input.dtype, device=input.device)
+    middle = picked(flat, _middle_places(flat, 0, skip_nan), dim=0)
+    if input.dtype.category < 2:
+        return middle.squeeze(0)
+    # all elements equal to the median share its gradient, as all that are largest share amax's
+    equal = where(_is_nan(middle), _is_nan(flat), eq(flat, middle))
+    return amax(where(equal, flat, -math.inf))
+
+
+@composite(
+    samples=(
+        Sample(array(3, 5, distinct=True)),
+        Sample(array(4, distinct=True)),
+        *_ALONG,
+        Sample(integers(7, low=-50, high=50)),
+        Sample(array(0, fixed=True)),
+    ),
+    errors=_ERRORS,
+    out=True,
+)
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Median of all elements; or along a dim, with its place.
+
+    Of an even number of elements it is the lower of the two middle ones.
+
+    Args:
+        input: (...), real.
+        dim: the dim; None for the median of all.
+        keepdim: whether the dim stays, with length 1.
+
+    Returns:
+        Tensor, or with a dim a named tuple (values, indices). NaN if an element is NaN, or if
+        there is none. Along a dim one element gets the gradient; without, equal ones share it.
+
+    Raises:
+        IndexError: the dim is out of range or empty.
+        DTypeError: input is complex.
+    """
+    return _median("median", input, dim, keepdim, False)
+
+
+@composite(
+    samples=(
+        Sample(array(3, 5, distinct=True)),
+        *_ALONG,
+        Sample(integers(7, low=-50, high=50)),
+    ),
+    errors=_ERRORS,
+    out=True,
+)
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Median of the elements that are not NaN; or along a dim, with its place.
+
+    Args:
+        input: (...), real.
+        dim: the dim; None for the median of all.
+        keepdim: whether the dim stays, with length 1.
+
+    Returns:
+        Tensor, or with a dim a named tuple (values, indices). NaN where all elements are NaN.
+
+    Raises:
+        IndexError: the dim is out of range or empty.
+        DTypeError: input is complex.
+    """
+    return _median("nanmedian", input, dim, keepdim, True)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 5, distinct=True)),
+        Sample(array(4, 2, distinct=True), 0, True),
+        Sample(integers(4, 9, high=4)),
+        Sample(integers(9, 4, high=3), 0, keepdim=True),
+        Sample(array()),
+        Sample(array(0, 3)),
+    ),
+    errors=_ERRORS,
+    out=True,
+)
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Chosen:
+    """The value that occurs most often along a dim, and its last place.
+
+    Args:
+        input: (...), real.
+        dim: the dim.
+        keepdim: whether the dim stays, with length 1.
+
+    Returns:
+        named tuple (values, indices): without that dim. Of values that occur equally often the
+        smallest. Each NaN counts for itself, as it equals nothing.
+
+    Raises:
+        IndexError: the dim is out of range or empty.
+        DTypeError: input is complex.
+    """
+    at = _checked("mode", input, dim)
+    order = argsort(input, at)
+    if not input.ndim:
+        return _chosen(input, order, at, keepdim)
+    length = input.shape[at]
+    ordered = picked(input, order, dim=at)
+    numbers = arange(length, device=input.device)
+    numbers = numbers.reshape((length, *(1,) * (input.ndim - 1 - at)))
+    rises = ne(ordered.narrow(at, 1, length - 1), ordered.narrow(at, 0, length - 1))
+    # the number of the first of each run of equal elements; the running maximum repeats it
+    first = broadcast_to(numbers[:1], tuple(ordered.narrow(at, 0, 1).shape))
+    starts = cummax(cat([first, where(rises, numbers[1:], 0)], at), at).values
+    runs = numbers - starts
+    return _chosen(input, picked(order, argmax(runs, at, True), dim=at), at, keepdim)
+
+
+# --- quantiles ---------------------------------------------------------------------------------
+
+_INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def _ranks(name: str, input: Tensor, q: Any) -> Tensor:
+    """Return q as a tensor of input's dtype, its values in [0, 1] where they can be seen."""
+    if isinstance(q, Tensor):
+        if q.ndim > 1:
+            raise ShapeError(
+                f"{name}: q must be a number or a tensor of at most one dim, got shape "
+                f"{tuple(q.shape)}"
+            )
+        if q.dtype is not input.dtype:
+            raise DTypeError(f"{name}: q must have input's dtype {input.dtype}, got {q.dtype}")
+        data = q._data
+        if type(data) is ndarray and data.size and not ((data >= 0) & (data <= 1)).all():
+            raise ValueError(f"{name}: q must be in [0, 1], got {q.tolist()}")
+        return q
+    if not 0 <= q <= 1:
+        raise ValueError(f"{name}: q must be in [0, 1], got {q!r}")
+    return full((), float(q), dtype=input.dtype, device=input.device)
+
+
+def _between(low: Tensor, high: Tensor, weight: Any) -> Any:
+    """Interpolate from the nearer side, so that weight 1 gives exactly the higher value."""
+    gap = high - low
+    if not isinstance(weight, Tensor):
+        return high - gap * (1 - weight)
+    return where(lt(weight, 0.5), low + gap * weight, high - gap * (1 - weight))
+
+
+def _quantile(
+    name: str, input: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str, skip_nan: bool
+) -> Tensor:
+    if not input.dtype.is_floating_point:
+        raise DTypeError(f"{name}: expected a floating tensor, got {input.dtype}")
+    if interpolation not in _INTERPOLATIONS:
+        raise ValueError(
+            f"{name}: interpolation must be one of {', '.join(_INTERPOLATIONS)}, got "
+            f"{interpolation!r}"
+        )
+    at = None if dim is None else canonical_dim(name, dim, input.ndim)
+    if not input._data.size:
+        raise IndexError(f"{name}: input of shape {tuple(input.shape)} has no element")
+    wanted = _ranks(name, input, q)
+    own = input.dtype
+    if own.itemsize == 2:  # ranks beyond 2048 are no half-precision numbers
+        wide = _quantile(name, input.float(), wanted.float(), dim, keepdim, interpolation, skip_nan)
+        return wide.to(own)
+    x = input.reshape(-1) if at is None or not input.ndim else input.movedim(at, -1)
+    length = x.shape[-1]
+    ordered = sort(x, -1).values
+    nan = _is_nan(ordered)
+    points = wanted.reshape(-1)
+    if skip_nan:
+        count = sum(logical_not(nan), -1, True).to(own)
+        ranks = points * clamp(count - 1, min=0)
+    else:  # NaN comes last: the last rank is where it is, if there is one
+        ranks = where(any(nan, -1, True), float(length - 1), points * (length - 1))
+    if interpolation in ("lower", "higher", "nearest"):
+        chosen = {"lower": floor, "higher": ceil, "nearest": round}[interpolation](ranks)
+        out = picked(ordered, chosen.to(dtypes.int64), dim=ordered.ndim - 1)
+    else:
+        below = floor(ranks)
+        low = picked(ordered, below.to(dtypes.int64), dim=ordered.ndim - 1)
+        high = picked(ordered, ceil(ranks).to(dtypes.int64), dim=ordered.ndim - 1)
+        out = _between(low, high, 0.5 if interpolation == "midpoint" else ranks - below)
+    if keepdim and input.ndim:
+        kept = (1 if at is None or d == at else n for d, n in enumerate(input.shape))
+        out = out.movedim(-1, 0).reshape((points.shape[0], *kept))
+    else:
+        out = out.movedim(-1, 0)
+    return out if wanted.ndim else out.squeeze(0)
+
+
+def _samples() -> tuple[Sample, ...]:
+    return (
+        Sample(array(3, 5, distinct=True), 0.3),
+        Sample(array(3, 5, distinct=True), 0.6, 1),
+        Sample(array(3, 5, distinct=True), 0.7, dim=-2, keepdim=True),
+        Sample(array(3, 4, distinct=True), array(2, low=0.37, high=0.63), 1),
+        Sample(array(4, distinct=True), array(2, low=0.37, high=0.63), keepdim=True),
+        Sample(array(), 0.5),
+        *(Sample(array(3, 5, distinct=True), 0.3, 1, interpolation=way) for way in _INTERPOLATIONS),
+    )
+
+
+_QUANTILE_ERRORS = (
+    ErrorSample(array(3), 1.5, error=ValueError, match=r"q must be in \[0, 1\], got 1.5"),
+    ErrorSample(array(3), array(2, low=2, high=3), error=ValueError, match="q must be in"),
+    ErrorSample(array(3), array(2, 2), error=ShapeError, match="at most one dim"),
+    ErrorSample(integers(3), 0.5, error=DTypeError, match="floating tensor, got weft.int64"),
+    ErrorSample(array(0), 0.5, error=IndexError, match="has no element"),
+    ErrorSample(array(3), 0.5, 1, error=IndexError, match="dim 1 is out of range"),
+    ErrorSample(array(3), 0.5, interpolation="cubic", error=ValueError, match="got 'cubic'"),
+)
+
+
+@composite(samples=_samples(), errors=_QUANTILE_ERRORS, out=True)
+def quantile(
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """Quantiles of all elements, or of those along a dim: the values at ranks q (n - 1).
+
+    Args:
+        input: (...), floating.
+        q: a number in [0, 1], or a tensor of such, () or (k,), of input's dtype.
+        dim: the dim; None for all elements.
+        keepdim: whether the dim stays, with length 1.
+        interpolation: what is taken between two ranks: ``"linear"``, ``"lower"``, ``"higher"``,
+            ``"midpoint"`` or ``"nearest"`` (of two equally near the even one).
+
+    Returns:
+        Tensor: without that dim, and with k first if q has a dim. NaN where an element is NaN.
+
+    Raises:
+        ValueError: q leaves [0, 1], or there is no such interpolation.
+        ShapeError: q has several dims.
+        DTypeError: input is not floating, or q is of another dtype.
+        IndexError: input is empty, or the dim is out of range.
+    """
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
+
+
+@composite(samples=_samples(), errors=_QUANTILE_ERRORS, out=True)
+def nanquantile(
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+) -> Tensor:
+    """Quantiles of the elements that are not NaN, of all or along a dim.
+
+    Args:
+        input: (...), floating.
+        q: a number in [0, 1], or a tensor of such, () or (k,), of input's dtype.
+        dim: the dim; None for all elements.
+        keepdim: whether the dim stays, with length 1.
+        interpolation: what is taken between two ranks: ``"linear"``, ``"lower"``, ``"higher"``,
+            ``"midpoint"`` or ``"nearest"`` (of two equally near the even one).
+
+    Returns:
+        Tensor: without that dim, and with k first if q has a dim. NaN where all elements are NaN.
+
+    Raises:
+        ValueError: q leaves [0, 1], or there is no such interpolation.
+        ShapeError: q has several dims.
+        DTypeError: input is not floating, or q is of another dtype.
+        IndexError: input is empty, or the dim is out of range.
+    """
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
