@@ -64,6 +64,15 @@ def amin(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def aminmax(
+    input: Tensor,
+    *,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Any: ...
 def angle(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def any(
     input: Tensor,
@@ -109,13 +118,7 @@ def argmin(
     keepdims: Any = ...,
 ) -> Tensor: ...
 def argsort(
-    input: Tensor,
-    dim: Any = ...,
-    descending: Any = ...,
-    stable: Any = ...,
-    *,
-    out: Any = ...,
-    axis: Any = ...,
+    input: Tensor, dim: Any = ..., descending: Any = ..., *, stable: Any = ..., axis: Any = ...
 ) -> Tensor: ...
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: Any = ...) -> Tensor: ...
 def asin(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -144,6 +147,9 @@ def bernoulli(input: Tensor, *, generator: Any = ...) -> Tensor: ...
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = ...
 ) -> Tensor: ...
+def bincount(
+    input: Tensor, weights: Tensor | None = ..., minlength: builtins.int = ...
+) -> Tensor: ...
 def bitwise_and(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def bitwise_left_shift(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def bitwise_not(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -161,8 +167,20 @@ def blackman_window(
 def bmm(input: Tensor, mat2: Tensor, *, out: Any = ...) -> Tensor: ...
 def broadcast_tensors(*tensors: Tensor) -> builtins.tuple[Tensor, ...]: ...
 def broadcast_to(input: Tensor, size: Any) -> Tensor: ...
+def bucketize(
+    input: Any,
+    boundaries: Tensor,
+    *,
+    out_int32: builtins.bool = ...,
+    right: builtins.bool = ...,
+    out: Any = ...,
+) -> Tensor: ...
+def cartesian_prod(*tensors: Tensor) -> Tensor: ...
 def cat(
     tensors: Any, dim: builtins.int = ..., *, axis: builtins.int | None = ..., out: Any = ...
+) -> Tensor: ...
+def cdist(
+    x1: Tensor, x2: Tensor, p: builtins.float = ..., compute_mode: builtins.str = ...
 ) -> Tensor: ...
 def ceil(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def celu(input: Tensor, alpha: builtins.float = ...) -> Tensor: ...
@@ -176,6 +194,9 @@ def clamp_max(input: Tensor, max: Any, *, out: Any = ...) -> Tensor: ...
 def clamp_min(input: Tensor, min: Any, *, out: Any = ...) -> Tensor: ...
 def clip(input: Tensor, min: Any = ..., max: Any = ..., *, out: Any = ...) -> Tensor: ...
 def clone(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def combinations(
+    input: Tensor, r: builtins.int = ..., with_replacement: builtins.bool = ...
+) -> Tensor: ...
 def complex(real: Tensor, imag: Tensor, *, out: Any = ...) -> Tensor: ...
 def conj(input: Tensor) -> Tensor: ...
 def conj_physical(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -239,22 +260,32 @@ def conv_transpose3d(
 ) -> Tensor: ...
 def convert(input: Tensor, dtype: Any, *, out: Any = ...) -> Tensor: ...
 def copysign(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def corrcoef(input: Tensor) -> Tensor: ...
 def cos(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def cosh(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def cosine_similarity(
     x1: Tensor, x2: Tensor, dim: builtins.int = ..., eps: builtins.float = ..., *, axis: Any = ...
 ) -> Tensor: ...
 def count_nonzero(
+    input: Tensor, dim: Any = ..., keepdim: Any = ..., *, axis: Any = ..., keepdims: Any = ...
+) -> Tensor: ...
+def cov(
     input: Tensor,
-    dim: Any = ...,
-    keepdim: Any = ...,
     *,
-    out: Any = ...,
-    axis: Any = ...,
-    keepdims: Any = ...,
+    correction: builtins.int = ...,
+    fweights: Tensor | None = ...,
+    aweights: Tensor | None = ...,
+) -> Tensor: ...
+def cummax(input: Tensor, dim: builtins.int = ..., *, out: Any = ..., axis: Any = ...) -> Any: ...
+def cummin(input: Tensor, dim: builtins.int = ..., *, out: Any = ..., axis: Any = ...) -> Any: ...
+def cumprod(
+    input: Tensor, dim: builtins.int = ..., *, dtype: Any = ..., out: Any = ..., axis: Any = ...
 ) -> Tensor: ...
 def cumsum(
     input: Tensor, dim: builtins.int = ..., *, dtype: Any = ..., out: Any = ..., axis: Any = ...
+) -> Tensor: ...
+def cumulative_trapezoid(
+    y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
 ) -> Tensor: ...
 def deg2rad(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def detach(input: Tensor) -> Tensor: ...
@@ -262,7 +293,18 @@ def diag(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tens
 def diagonal(
     input: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...
 ) -> Tensor: ...
+def diff(
+    input: Tensor,
+    n: builtins.int = ...,
+    dim: builtins.int = ...,
+    prepend: Tensor | None = ...,
+    append: Tensor | None = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
 def digamma(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def dist(input: Tensor, other: Tensor, p: builtins.float = ...) -> Tensor: ...
 def div(
     input: Any, other: Any, *, rounding_mode: builtins.str | None = ..., out: Any = ...
 ) -> Any: ...
@@ -337,6 +379,14 @@ def gather(
 def gcd(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def ge(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def geqrf(input: Tensor, *, out: Any = ...) -> Any: ...
+def gradient(
+    input: Tensor,
+    *,
+    spacing: Any = ...,
+    dim: Any = ...,
+    edge_order: builtins.int = ...,
+    axis: Any = ...,
+) -> builtins.tuple[Tensor, ...]: ...
 def greater(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def greater_equal(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def grid_sampler(
@@ -389,6 +439,30 @@ def hann_window(
 ) -> Tensor: ...
 def hardshrink(input: Tensor, lambd: builtins.float = ..., *, out: Any = ...) -> Tensor: ...
 def heaviside(input: Tensor, values: Tensor, *, out: Any = ...) -> Tensor: ...
+def histc(
+    input: Tensor,
+    bins: builtins.int = ...,
+    min: builtins.float = ...,
+    max: builtins.float = ...,
+    *,
+    out: Any = ...,
+) -> Tensor: ...
+def histogram(
+    input: Tensor,
+    bins: Any,
+    *,
+    range: builtins.tuple[builtins.float, builtins.float] | None = ...,
+    weight: Tensor | None = ...,
+    density: builtins.bool = ...,
+    out: Any = ...,
+) -> Any: ...
+def histogramdd(
+    input: Tensor,
+    bins: Any,
+    range: Any = ...,
+    weight: Tensor | None = ...,
+    density: builtins.bool = ...,
+) -> Any: ...
 def hypot(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def i0(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def igamma(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -407,6 +481,14 @@ def isclose(
     equal_nan: builtins.bool = ...,
 ) -> Tensor: ...
 def isfinite(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def isin(
+    elements: Any,
+    test_elements: Any,
+    *,
+    assume_unique: builtins.bool = ...,
+    invert: builtins.bool = ...,
+    out: Any = ...,
+) -> Tensor: ...
 def isinf(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def isnan(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def isneginf(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -433,6 +515,16 @@ def kaiser_window(
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
+def kthvalue(
+    input: Tensor,
+    k: builtins.int,
+    dim: builtins.int = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Any: ...
 def layer_norm(
     input: Tensor,
     normalized_shape: Any,
@@ -466,6 +558,7 @@ def log_softmax(
 ) -> Tensor: ...
 def logaddexp(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logaddexp2(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def logcumsumexp(input: Tensor, dim: Any = ..., *, out: Any = ..., axis: Any = ...) -> Tensor: ...
 def logical_and(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logical_not(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def logical_or(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -491,8 +584,8 @@ def max(
     dim: Any = ...,
     keepdim: builtins.bool = ...,
     *,
-    axis: Any = ...,
     out: Any = ...,
+    axis: Any = ...,
     keepdims: Any = ...,
 ) -> Any: ...
 def maximum(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -502,23 +595,42 @@ def mean(
     keepdim: builtins.bool = ...,
     *,
     dtype: Any = ...,
-    axis: Any = ...,
-    keepdims: builtins.bool | None = ...,
     out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
 ) -> Tensor: ...
+def median(
+    input: Tensor,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Any: ...
 def meshgrid(*tensors: Any, indexing: builtins.str = ...) -> builtins.tuple[Tensor, ...]: ...
 def min(
     input: Tensor,
     dim: Any = ...,
     keepdim: builtins.bool = ...,
     *,
-    axis: Any = ...,
     out: Any = ...,
+    axis: Any = ...,
     keepdims: Any = ...,
 ) -> Any: ...
 def minimum(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def mm(input: Tensor, mat2: Tensor, *, out: Any = ...) -> Tensor: ...
+def mode(
+    input: Tensor,
+    dim: builtins.int = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Any: ...
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor: ...
+def msort(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def mul(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def multiply(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def mv(input: Tensor, vec: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -530,6 +642,46 @@ def nan_to_num(
     neginf: builtins.float | None = ...,
     *,
     out: Any = ...,
+) -> Tensor: ...
+def nanmean(
+    input: Tensor,
+    dim: Any = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: Any = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
+def nanmedian(
+    input: Tensor,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Any: ...
+def nanquantile(
+    input: Tensor,
+    q: Any,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    interpolation: builtins.str = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
+def nansum(
+    input: Tensor,
+    dim: Any = ...,
+    keepdim: Any = ...,
+    *,
+    dtype: Any = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
 ) -> Tensor: ...
 def narrow(
     input: Tensor,
@@ -585,6 +737,7 @@ def pairwise_distance(
     *,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def pdist(input: Tensor, p: builtins.float = ...) -> Tensor: ...
 def permute(input: Tensor, *dims: Any) -> Tensor: ...
 def pixel_shuffle(input: Tensor, upscale_factor: builtins.int) -> Tensor: ...
 def pixel_unshuffle(input: Tensor, downscale_factor: builtins.int) -> Tensor: ...
@@ -599,6 +752,17 @@ def prod(
     keepdim: Any = ...,
     *,
     dtype: Any = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
+def quantile(
+    input: Tensor,
+    q: Any,
+    dim: builtins.int | None = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    interpolation: builtins.str = ...,
     out: Any = ...,
     axis: Any = ...,
     keepdims: Any = ...,
@@ -652,6 +816,15 @@ def real(input: Tensor) -> Tensor: ...
 def reciprocal(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def relu(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def remainder(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def renorm(
+    input: Tensor,
+    p: builtins.float,
+    dim: builtins.int = ...,
+    maxnorm: builtins.float = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
 def repeat_interleave(
     input: Tensor, repeats: Any, dim: builtins.int | None = ..., *, axis: Any = ...
 ) -> Tensor: ...
@@ -684,6 +857,16 @@ def scatter_add(
     out: Any = ...,
     axis: Any = ...,
 ) -> Tensor: ...
+def searchsorted(
+    sorted_sequence: Tensor,
+    values: Any,
+    *,
+    out_int32: builtins.bool = ...,
+    right: builtins.bool = ...,
+    side: builtins.str | None = ...,
+    sorter: Tensor | None = ...,
+    out: Any = ...,
+) -> Tensor: ...
 def select(
     input: Tensor, dim: builtins.int = ..., index: builtins.int = ..., *, axis: Any = ...
 ) -> Tensor: ...
@@ -702,10 +885,10 @@ def sort(
     input: Tensor,
     dim: builtins.int = ...,
     descending: builtins.bool = ...,
-    stable: builtins.bool = ...,
     *,
-    axis: builtins.int | None = ...,
+    stable: builtins.bool = ...,
     out: Any = ...,
+    axis: Any = ...,
 ) -> Any: ...
 def split(
     input: Tensor, split_size: Any, dim: builtins.int = ..., *, axis: Any = ...
@@ -727,6 +910,16 @@ def std(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def std_mean(
+    input: Tensor,
+    dim: Any = ...,
+    unbiased: builtins.bool = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    correction: builtins.float | None = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
 def stft(
     input: Tensor,
     n_fft: builtins.int,
@@ -777,6 +970,12 @@ def topk(
     axis: Any = ...,
 ) -> Any: ...
 def transpose(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
+def trapezoid(
+    y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
+) -> Tensor: ...
+def trapz(
+    y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
+) -> Tensor: ...
 def tril(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
 def triu(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
 def true_divide(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -787,7 +986,25 @@ def unbind(
 def unflatten(
     input: Tensor, dim: builtins.int = ..., sizes: Any = ..., *, axis: Any = ...
 ) -> Tensor: ...
+def unique(
+    input: Tensor,
+    sorted: builtins.bool = ...,
+    return_inverse: builtins.bool = ...,
+    return_counts: builtins.bool = ...,
+    dim: builtins.int | None = ...,
+    *,
+    axis: Any = ...,
+) -> Any: ...
+def unique_consecutive(
+    input: Tensor,
+    return_inverse: builtins.bool = ...,
+    return_counts: builtins.bool = ...,
+    dim: builtins.int | None = ...,
+    *,
+    axis: Any = ...,
+) -> Any: ...
 def unsqueeze(input: Tensor, dim: builtins.int = ..., *, axis: Any = ...) -> Tensor: ...
+def vander(x: Tensor, N: builtins.int | None = ..., increasing: builtins.bool = ...) -> Tensor: ...
 def var(
     input: Tensor,
     dim: Any = ...,
@@ -799,6 +1016,16 @@ def var(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def var_mean(
+    input: Tensor,
+    dim: Any = ...,
+    unbiased: builtins.bool = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    correction: builtins.float | None = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
 def view_as_complex(input: Tensor) -> Tensor: ...
 def view_as_real(input: Tensor) -> Tensor: ...
 def where(condition: Tensor, input: Any = ..., other: Any = ...) -> Any: ...
@@ -852,6 +1079,7 @@ def conj_physical_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def copysign_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def cos_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def cosh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def cumprod_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def cumsum_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def deg2rad_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def digamma_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -937,6 +1165,7 @@ def rad2deg_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def reciprocal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def relu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def remainder_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def renorm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def round_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def rrelu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def rsqrt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -991,6 +1220,7 @@ __all__ = [
     "alpha_dropout_",
     "amax",
     "amin",
+    "aminmax",
     "angle",
     "any",
     "arange",
@@ -1031,6 +1261,7 @@ __all__ = [
     "bessel_y0_",
     "bessel_y1_",
     "bilinear",
+    "bincount",
     "bitwise_and",
     "bitwise_and_",
     "bitwise_left_shift",
@@ -1047,7 +1278,10 @@ __all__ = [
     "bmm",
     "broadcast_tensors",
     "broadcast_to",
+    "bucketize",
+    "cartesian_prod",
     "cat",
+    "cdist",
     "ceil",
     "ceil_",
     "celu",
@@ -1064,6 +1298,7 @@ __all__ = [
     "clip",
     "clip_",
     "clone",
+    "combinations",
     "complex",
     "conj",
     "conj_physical",
@@ -1078,21 +1313,30 @@ __all__ = [
     "convert",
     "copysign",
     "copysign_",
+    "corrcoef",
     "cos",
     "cos_",
     "cosh",
     "cosh_",
     "cosine_similarity",
     "count_nonzero",
+    "cov",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumprod_",
     "cumsum",
     "cumsum_",
+    "cumulative_trapezoid",
     "deg2rad",
     "deg2rad_",
     "detach",
     "diag",
     "diagonal",
+    "diff",
     "digamma",
     "digamma_",
+    "dist",
     "div",
     "div_",
     "divide",
@@ -1155,6 +1399,7 @@ __all__ = [
     "ge",
     "ge_",
     "geqrf",
+    "gradient",
     "greater",
     "greater_",
     "greater_equal",
@@ -1171,6 +1416,9 @@ __all__ = [
     "hardtanh_",
     "heaviside",
     "heaviside_",
+    "histc",
+    "histogram",
+    "histogramdd",
     "hypot",
     "hypot_",
     "i0",
@@ -1188,6 +1436,7 @@ __all__ = [
     "is_neg",
     "isclose",
     "isfinite",
+    "isin",
     "isinf",
     "isnan",
     "isneginf",
@@ -1195,6 +1444,7 @@ __all__ = [
     "isreal",
     "istft",
     "kaiser_window",
+    "kthvalue",
     "layer_norm",
     "lcm",
     "lcm_",
@@ -1224,6 +1474,7 @@ __all__ = [
     "log_softmax",
     "logaddexp",
     "logaddexp2",
+    "logcumsumexp",
     "logical_and",
     "logical_and_",
     "logical_not",
@@ -1246,15 +1497,18 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
     "meshgrid",
     "min",
     "minimum",
     "mm",
+    "mode",
     "modified_bessel_i0_",
     "modified_bessel_i1_",
     "modified_bessel_k0_",
     "modified_bessel_k1_",
     "movedim",
+    "msort",
     "mul",
     "mul_",
     "multigammaln_",
@@ -1265,6 +1519,10 @@ __all__ = [
     "mvlgamma_",
     "nan_to_num",
     "nan_to_num_",
+    "nanmean",
+    "nanmedian",
+    "nanquantile",
+    "nansum",
     "narrow",
     "native_channel_shuffle",
     "native_dropout",
@@ -1288,6 +1546,7 @@ __all__ = [
     "ormqr",
     "outer",
     "pairwise_distance",
+    "pdist",
     "permute",
     "pixel_shuffle",
     "pixel_unshuffle",
@@ -1300,6 +1559,7 @@ __all__ = [
     "prelu",
     "prod",
     "psi_",
+    "quantile",
     "rad2deg",
     "rad2deg_",
     "rand",
@@ -1316,6 +1576,8 @@ __all__ = [
     "relu_",
     "remainder",
     "remainder_",
+    "renorm",
+    "renorm_",
     "repeat_interleave",
     "reshape",
     "resolve_conj",
@@ -1333,6 +1595,7 @@ __all__ = [
     "scaled_modified_bessel_k1_",
     "scatter_add",
     "scatter_add_",
+    "searchsorted",
     "select",
     "selu",
     "selu_",
@@ -1359,6 +1622,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "std_mean",
     "stft",
     "sub",
     "sub_",
@@ -1377,6 +1641,8 @@ __all__ = [
     "tile",
     "topk",
     "transpose",
+    "trapezoid",
+    "trapz",
     "tril",
     "tril_",
     "triu",
@@ -1387,8 +1653,12 @@ __all__ = [
     "trunc_",
     "unbind",
     "unflatten",
+    "unique",
+    "unique_consecutive",
     "unsqueeze",
+    "vander",
     "var",
+    "var_mean",
     "view_as_complex",
     "view_as_real",
     "where",

@@ -40,6 +40,15 @@ def log_softmax(
     input: Tensor, dim: builtins.int = ..., dtype: Any = ..., *, out: Any = ..., axis: Any = ...
 ) -> Tensor: ...
 def logit(input: Tensor, eps: Any = ..., *, out: Any = ...) -> Tensor: ...
+def logsumexp(
+    input: Tensor,
+    dim: Any = ...,
+    keepdim: Any = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def modified_bessel_i0(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def modified_bessel_i1(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def modified_bessel_k0(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -99,6 +108,7 @@ __all__ = [
     "log_ndtr",
     "log_softmax",
     "logit",
+    "logsumexp",
     "modified_bessel_i0",
     "modified_bessel_i1",
     "modified_bessel_k0",

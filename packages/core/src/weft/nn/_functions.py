@@ -122,6 +122,9 @@ from weft.ops.resampling import (
     upsample_bilinear,
     upsample_nearest,
 )
+from weft.ops.row_distances import (
+    pdist,
+)
 from weft.ops.soft_choices import (
     gumbel_softmax,
     softmin,
@@ -228,6 +231,7 @@ __all__ = [
     "one_hot",
     "pad",
     "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",
