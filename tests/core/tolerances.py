@@ -69,6 +69,7 @@ NO_BATCH = {
     "equal": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",
     "is_contiguous": "tells how memory is laid out",
+    "embedding_renorm_": "it writes into the table",
     "batch_norm": "in training it writes into unbatched running values",
 }
 
@@ -95,5 +96,8 @@ NOT_THE_SLOPE = {
         for name in ("general_eigen-0", "linalg.eig-0", "linalg.eig-1")
     },
     "embedding-1": "the row of padding_idx gets no gradient, whatever its slope",
+    "embedding-2": "the gradient is divided by how often a row was read",
+    "weft.embedding-1": "the row of padding_idx gets no gradient, whatever its slope",
+    "weft.embedding-2": "the gradient is divided by how often a row was read",
     "convert-1": "a floating tensor converted to integers has none",
 }

@@ -103,6 +103,7 @@ RENAMED: dict[str, Callable[..., Any]] = {
 #: Samples whose values differ on purpose.
 DIFFERENT_VALUE = {
     "linalg.svd-1": "signs of singular vectors are LAPACK's choice; test_linalg.py compares",
+    "weft.embedding_bag-2": "torch leaves the results that a sum does not need empty or zero",
     "prod-2": "torch's prod takes one dim, weft's several",
     "avg_pool1d-4": "torch's avg_pool1d has no divisor_override",
 }
@@ -126,6 +127,11 @@ DIFFERENT_GRADIENT = {
         f"{name}-{i}": "torch's is that of the logits; test_losses.py compares them"
         for name, count in (("ctc_loss", 4), ("weft.ctc_loss", 2))
         for i in range(count)
+    },
+    **{
+        f"native_{name}_norm-{i}": "torch gives the means and scales no gradient"
+        for name, numbers in (("batch", (0,)), ("layer", (0, 1)))
+        for i in numbers
     },
     "pixel_shuffle-2": "torch's rule fails on an empty batch",
     **{
@@ -160,6 +166,9 @@ NOT_BY = {
     "multi_margin_loss-1": {1},
     "batch_norm-0": {1, 2},
     "instance_norm-2": {1, 2},
+    "weft.batch_norm-0": {3, 4},
+    "weft.instance_norm-1": {1, 2},
+    "native_batch_norm-1": {1, 2},
     "batch_norm-1": {1, 2},
 }
 
@@ -203,6 +212,7 @@ NOT_IN_DTYPE = {
         for d in _WHOLE
     },
     **{("gaussian_nll_loss", d): "torch cuts a variance of 0.5 to 0 for integers" for d in _WHOLE},
+    **{(f"lp_pool{n}d", "bool"): "torch pools a truth value's mean to 0" for n in (1, 2, 3)},
     ("soft_margin_loss", "complex64"): "softplus of a complex number takes another branch",
     **{
         ("affine_grid_generator", d): "torch cuts the points to whole numbers: weft raises"

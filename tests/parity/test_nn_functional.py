@@ -29,7 +29,9 @@ def parameters(function: object) -> list[str]:
 def reference(name: str) -> list[str] | None:
     """PyTorch's parameters: of the Python function, or of its stand-in for a builtin."""
     function = getattr(theirs, name)
-    if "max_pool" in name:  # the public one only dispatches on return_indices
+    if name.endswith(
+        ("max_pool1d", "max_pool2d", "max_pool3d")
+    ):  # the public one only dispatches on return_indices
         function = getattr(theirs, f"_{name}")
     try:
         return parameters(function)

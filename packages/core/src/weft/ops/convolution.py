@@ -93,8 +93,8 @@ def _merged(size: int, x: Any) -> Any:
 
 def _conv_batch(size: int, batched: Sequence[bool], x: Any, w: Any, **geometry: Any) -> Any:
     if batched[1]:
-        return loop("convolution")(size, batched, x, w, **geometry)
-    out = convolution(_merged(size, x), w, **geometry)
+        return loop("convolve")(size, batched, x, w, **geometry)
+    out = convolve(_merged(size, x), w, **geometry)
     return out.reshape((size, -1, *tuple(out.shape)[1:]))
 
 
@@ -121,7 +121,7 @@ _DEPTHWISE: Geometry = {"stride": (2,), "padding": ((1, 1),), "dilation": (1,), 
     namespaces=(),
     methods=(),
 )
-def convolution(
+def convolve(
     xp: Any,
     x: Any,
     y: Any,
@@ -214,7 +214,7 @@ def _input_batch(
 @bilinear(
     shape=_input_shape,
     transposes=(
-        lambda ct, g, w, *, shape, **geometry: convolution(ct, w, **geometry),
+        lambda ct, g, w, *, shape, **geometry: convolve(ct, w, **geometry),
         lambda ct, g, w, *, shape, **geometry: convolution_weight(
             ct, g, shape=tuple(w.shape), **geometry
         ),
@@ -280,7 +280,7 @@ def _weight_shape(x: Any, g: Any, *, shape: tuple[int, ...], **geometry: Any) ->
         lambda ct, x, g, *, shape, **geometry: convolution_input(
             g, ct, shape=tuple(x.shape), **geometry
         ),
-        lambda ct, x, g, *, shape, **geometry: convolution(x, ct, **geometry),
+        lambda ct, x, g, *, shape, **geometry: convolve(x, ct, **geometry),
     ),
     samples=(
         Sample(array(2, 3, 5), array(2, 4, 3), shape=(4, 3, 3), **_PLAIN),
@@ -384,7 +384,7 @@ def _convolve(
     name = f"conv{count}d"
     x, single = _checked(name, input, weight, count)
     settings = _geometry(name, weight, stride, padding, dilation, groups, count)
-    return _finished(convolution(x, weight, **settings), bias, single, count)
+    return _finished(convolve(x, weight, **settings), bias, single, count)
 
 
 _MISFIT = ErrorSample(

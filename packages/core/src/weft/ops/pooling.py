@@ -195,6 +195,8 @@ def _at_places(input: Tensor, places: Tensor, count: int) -> Tensor:
 # --- the public functions ----------------------------------------------------------------------
 
 _DIMS = {1: "one dim", 2: "two dims", 3: "three dims"}
+#: What PyTorch offers outside of nn.functional too.
+_AT_TOP_LEVEL = ("avg_pool1d", "adaptive_avg_pool1d", "max_pool1d", "max_pool2d", "max_pool3d")
 _SHAPES: dict[int, Ints] = {1: (5,), 2: (5, 4), 3: (5, 4, 3)}
 
 
@@ -428,7 +430,8 @@ def _entered(
     errors: Sequence[ErrorSample] = (),
 ) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
-    enter = composite(samples=samples, errors=errors, namespaces=catalogue.FUNCTIONAL, methods=())
+    spaces = catalogue.BOTH if name in _AT_TOP_LEVEL else catalogue.FUNCTIONAL
+    enter = composite(samples=samples, errors=errors, namespaces=spaces, methods=())
     return enter(function)
 
 

@@ -9,7 +9,7 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
-from weft.ops.convolution import conv1d, convolution_input
+from weft.ops.convolution import conv1d, conv2d, conv3d, convolution_input
 from weft.ops.families.composite import composite
 from weft.ops.families.promotion import promoted
 
@@ -281,3 +281,67 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
         )
     out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad)
     return out.permute(2, 0, 1)
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3, 7), array(4, 3, 3), array(4), (1,), (1,), (1,), False, (0,), 1),
+        Sample(array(2, 4, 5, 4), array(4, 2, 3, 2), None, (2, 1), (1,), (1,), False, (0,), 2),
+        Sample(array(2, 4, 4), array(4, 3, 3), array(6), (2,), (1,), (2,), True, (1,), 2),
+        Sample(
+            array(1, 2, 2, 3, 2), array(2, 2, 2, 1, 2), None, (1,) * 3, (0,) * 3, (1,) * 3, True,
+            (0,) * 3, 1,
+        ),
+    ),
+    errors=(
+        ErrorSample(
+            array(2, 3), array(4, 3), None, (1,), (1,), (1,), False, (0,), 1, error=ShapeError,
+            match="one to three spatial dims",
+        ),
+    ),
+    methods=(),
+)  # fmt: skip
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Tensor:
+    """Convolution over one to three spatial dims, transposed or not, its geometry in full.
+
+    Args:
+        input: (N, C, *spatial).
+        weight: (O, C / groups, *kernel); transposed (C, O / groups, *kernel).
+        bias: (O,), or None.
+        stride: step of the kernel, for all spatial dims or one for each.
+        padding: zeros on both sides; transposed, what is cut off there.
+        dilation: step within the kernel.
+        transposed: whether to compute the gradient of a convolution by its input.
+        output_padding: how much longer a transposed result is on its high side.
+        groups: how many groups the channels form.
+
+    Returns:
+        Tensor: (N, O, *out).
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        ValueError: a setting is out of range.
+    """
+    count = weight.ndim - 2
+    if count not in (1, 2, 3):
+        raise ShapeError(
+            f"convolution: weight must have one to three spatial dims (out, in, *kernel), got "
+            f"shape {tuple(weight.shape)}"
+        )
+    if transposed:
+        return transposed_convolution(
+            "convolution", count, input, weight, bias, stride, padding, output_padding, groups,
+            dilation,
+        )  # fmt: skip
+    convolve = (conv1d, conv2d, conv3d)[count - 1]
+    return convolve(input, weight, bias, stride, padding, dilation, groups)
