@@ -9,6 +9,8 @@ def abs(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def absolute(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def acos(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def acosh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor: ...
+def adaptive_max_pool1d(input: Tensor, output_size: Any) -> builtins.tuple[Tensor, Tensor]: ...
 def add(input: Any, other: Any, *, alpha: builtins.float = ..., out: Any = ...) -> Any: ...
 def addcdiv(
     input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = ..., out: Any = ...
@@ -126,6 +128,15 @@ def asinh(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def atan(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def atan2(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def atanh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = ...,
+    padding: Any = ...,
+    ceil_mode: builtins.bool = ...,
+    count_include_pad: builtins.bool = ...,
+    divisor_override: builtins.int | None = ...,
+) -> Tensor: ...
 def baddbmm(
     input: Tensor,
     batch1: Tensor,
@@ -143,9 +154,27 @@ def bartlett_window(
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: builtins.bool,
+    momentum: builtins.float,
+    eps: builtins.float,
+    cudnn_enabled: builtins.bool,
+) -> Tensor: ...
 def bernoulli(input: Tensor, *, generator: Any = ...) -> Tensor: ...
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = ...
+) -> Tensor: ...
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = ...,
+    pos_weight: Tensor | None = ...,
+    reduction: builtins.int = ...,
 ) -> Tensor: ...
 def bincount(
     input: Tensor, weights: Tensor | None = ..., minlength: builtins.int = ...
@@ -259,10 +288,28 @@ def conv_transpose3d(
     dilation: Any = ...,
 ) -> Tensor: ...
 def convert(input: Tensor, dtype: Any, *, out: Any = ...) -> Tensor: ...
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: builtins.bool,
+    output_padding: Any,
+    groups: builtins.int,
+) -> Tensor: ...
 def copysign(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def corrcoef(input: Tensor) -> Tensor: ...
 def cos(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def cosh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: builtins.float = ...,
+    reduction: builtins.int = ...,
+) -> Tensor: ...
 def cosine_similarity(
     x1: Tensor, x2: Tensor, dim: builtins.int = ..., eps: builtins.float = ..., *, axis: Any = ...
 ) -> Tensor: ...
@@ -275,6 +322,15 @@ def cov(
     correction: builtins.int = ...,
     fweights: Tensor | None = ...,
     aweights: Tensor | None = ...,
+) -> Tensor: ...
+def ctc_loss(
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: builtins.int = ...,
+    reduction: builtins.int = ...,
+    zero_infinity: builtins.bool = ...,
 ) -> Tensor: ...
 def cummax(input: Tensor, dim: builtins.int = ..., *, out: Any = ..., axis: Any = ...) -> Any: ...
 def cummin(input: Tensor, dim: builtins.int = ..., *, out: Any = ..., axis: Any = ...) -> Any: ...
@@ -316,6 +372,27 @@ def dropout(
     input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
 ) -> Tensor: ...
 def einsum(equation: builtins.str, *operands: Any) -> Tensor: ...
+def embedding(
+    weight: Tensor,
+    indices: Tensor,
+    padding_idx: builtins.int = ...,
+    scale_grad_by_freq: builtins.bool = ...,
+    sparse: builtins.bool = ...,
+) -> Tensor: ...
+def embedding_bag(
+    weight: Tensor,
+    indices: Tensor,
+    offsets: Tensor,
+    scale_grad_by_freq: builtins.bool = ...,
+    mode: builtins.int = ...,
+    sparse: builtins.bool = ...,
+    per_sample_weights: Tensor | None = ...,
+    include_last_offset: builtins.bool = ...,
+    padding_idx: builtins.int | None = ...,
+) -> builtins.tuple[Tensor, Tensor, Tensor, Tensor]: ...
+def embedding_renorm_(
+    input: Tensor, indices: Tensor, max_norm: builtins.float, norm_type: builtins.float
+) -> Tensor: ...
 def empty(
     *size: Any, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
 ) -> Tensor: ...
@@ -439,6 +516,9 @@ def hann_window(
 ) -> Tensor: ...
 def hardshrink(input: Tensor, lambd: builtins.float = ..., *, out: Any = ...) -> Tensor: ...
 def heaviside(input: Tensor, values: Tensor, *, out: Any = ...) -> Tensor: ...
+def hinge_embedding_loss(
+    input: Tensor, target: Tensor, margin: builtins.float = ..., reduction: builtins.int = ...
+) -> Tensor: ...
 def histc(
     input: Tensor,
     bins: builtins.int = ...,
@@ -470,6 +550,17 @@ def igammac(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) 
 def imag(input: Tensor) -> Tensor: ...
 def index_select(
     input: Tensor, dim: builtins.int = ..., index: Tensor = ..., *, out: Any = ..., axis: Any = ...
+) -> Tensor: ...
+def instance_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    use_input_stats: builtins.bool,
+    momentum: builtins.float,
+    eps: builtins.float,
+    cudnn_enabled: builtins.bool,
 ) -> Tensor: ...
 def is_conj(input: Tensor) -> builtins.bool: ...
 def is_neg(input: Tensor) -> builtins.bool: ...
@@ -514,6 +605,9 @@ def kaiser_window(
     dtype: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
+) -> Tensor: ...
+def kl_div(
+    input: Tensor, target: Tensor, reduction: builtins.int = ..., *, log_target: builtins.bool = ...
 ) -> Tensor: ...
 def kthvalue(
     input: Tensor,
@@ -574,6 +668,13 @@ def logsumexp(
     keepdims: Any = ...,
 ) -> Tensor: ...
 def lt(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: builtins.float = ...,
+    reduction: builtins.int = ...,
+) -> Tensor: ...
 def masked_fill(input: Tensor, mask: Tensor, value: Any, *, out: Any = ...) -> Tensor: ...
 def masked_select(input: Tensor, mask: Tensor, *, out: Any = ...) -> Tensor: ...
 def matmul(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -587,6 +688,42 @@ def max(
     out: Any = ...,
     axis: Any = ...,
     keepdims: Any = ...,
+) -> Any: ...
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = ...,
+    padding: Any = ...,
+    dilation: Any = ...,
+    ceil_mode: builtins.bool = ...,
+    return_indices: builtins.bool = ...,
+) -> Any: ...
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = ...,
+    padding: Any = ...,
+    dilation: Any = ...,
+    ceil_mode: builtins.bool = ...,
+    return_indices: builtins.bool = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = ...,
+    padding: Any = ...,
+    dilation: Any = ...,
+    ceil_mode: builtins.bool = ...,
+    return_indices: builtins.bool = ...,
+) -> Any: ...
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Any,
+    stride: Any = ...,
+    padding: Any = ...,
+    dilation: Any = ...,
+    ceil_mode: builtins.bool = ...,
+    return_indices: builtins.bool = ...,
 ) -> Any: ...
 def maximum(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def mean(
@@ -691,10 +828,37 @@ def narrow(
     *,
     axis: Any = ...,
 ) -> Tensor: ...
+def native_batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: builtins.bool,
+    momentum: builtins.float,
+    eps: builtins.float,
+) -> builtins.tuple[Tensor, Tensor, Tensor]: ...
 def native_channel_shuffle(input: Tensor, groups: builtins.int) -> Tensor: ...
 def native_dropout(
     input: Tensor, p: builtins.float, train: builtins.bool | None
 ) -> builtins.tuple[Tensor, Tensor]: ...
+def native_group_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    N: builtins.int,
+    C: builtins.int,
+    HxW: builtins.int,
+    group: builtins.int,
+    eps: builtins.float,
+) -> builtins.tuple[Tensor, Tensor, Tensor]: ...
+def native_layer_norm(
+    input: Tensor,
+    normalized_shape: Any,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: builtins.float,
+) -> builtins.tuple[Tensor, Tensor, Tensor]: ...
 def ne(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def neg(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def negative(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -741,6 +905,14 @@ def pdist(input: Tensor, p: builtins.float = ...) -> Tensor: ...
 def permute(input: Tensor, *dims: Any) -> Tensor: ...
 def pixel_shuffle(input: Tensor, upscale_factor: builtins.int) -> Tensor: ...
 def pixel_unshuffle(input: Tensor, downscale_factor: builtins.int) -> Tensor: ...
+def poisson_nll_loss(
+    input: Tensor,
+    target: Tensor,
+    log_input: builtins.bool,
+    full: builtins.bool,
+    eps: builtins.float,
+    reduction: builtins.int,
+) -> Tensor: ...
 def polar(abs: Tensor, angle: Tensor, *, out: Any = ...) -> Tensor: ...
 def polygamma(n: builtins.int, input: Tensor, *, out: Any = ...) -> Tensor: ...
 def positive(input: Tensor) -> Tensor: ...
@@ -977,6 +1149,16 @@ def trapz(
     y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
 ) -> Tensor: ...
 def tril(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: builtins.float = ...,
+    p: builtins.float = ...,
+    eps: builtins.float = ...,
+    swap: builtins.bool = ...,
+    reduction: builtins.int = ...,
+) -> Tensor: ...
 def triu(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
 def true_divide(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def trunc(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -1203,6 +1385,8 @@ __all__ = [
     "acos_",
     "acosh",
     "acosh_",
+    "adaptive_avg_pool1d",
+    "adaptive_max_pool1d",
     "add",
     "add_",
     "addcdiv",
@@ -1252,15 +1436,18 @@ __all__ = [
     "atan_",
     "atanh",
     "atanh_",
+    "avg_pool1d",
     "baddbmm",
     "baddbmm_",
     "bartlett_window",
+    "batch_norm",
     "bernoulli",
     "bessel_j0_",
     "bessel_j1_",
     "bessel_y0_",
     "bessel_y1_",
     "bilinear",
+    "binary_cross_entropy_with_logits",
     "bincount",
     "bitwise_and",
     "bitwise_and_",
@@ -1311,6 +1498,7 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "convert",
+    "convolution",
     "copysign",
     "copysign_",
     "corrcoef",
@@ -1318,9 +1506,11 @@ __all__ = [
     "cos_",
     "cosh",
     "cosh_",
+    "cosine_embedding_loss",
     "cosine_similarity",
     "count_nonzero",
     "cov",
+    "ctc_loss",
     "cummax",
     "cummin",
     "cumprod",
@@ -1346,6 +1536,9 @@ __all__ = [
     "dropout_",
     "einsum",
     "elu_",
+    "embedding",
+    "embedding_bag",
+    "embedding_renorm_",
     "empty",
     "empty_like",
     "entr_",
@@ -1416,6 +1609,7 @@ __all__ = [
     "hardtanh_",
     "heaviside",
     "heaviside_",
+    "hinge_embedding_loss",
     "histc",
     "histogram",
     "histogramdd",
@@ -1432,6 +1626,7 @@ __all__ = [
     "igammac_",
     "imag",
     "index_select",
+    "instance_norm",
     "is_conj",
     "is_neg",
     "isclose",
@@ -1444,6 +1639,7 @@ __all__ = [
     "isreal",
     "istft",
     "kaiser_window",
+    "kl_div",
     "kthvalue",
     "layer_norm",
     "lcm",
@@ -1488,6 +1684,7 @@ __all__ = [
     "logsumexp",
     "lt",
     "lt_",
+    "margin_ranking_loss",
     "masked_fill",
     "masked_fill_",
     "masked_select",
@@ -1495,6 +1692,10 @@ __all__ = [
     "matrix_exp",
     "matrix_power",
     "max",
+    "max_pool1d",
+    "max_pool1d_with_indices",
+    "max_pool2d",
+    "max_pool3d",
     "maximum",
     "mean",
     "median",
@@ -1524,8 +1725,11 @@ __all__ = [
     "nanquantile",
     "nansum",
     "narrow",
+    "native_batch_norm",
     "native_channel_shuffle",
     "native_dropout",
+    "native_group_norm",
+    "native_layer_norm",
     "ndtr_",
     "ndtri_",
     "ne",
@@ -1550,6 +1754,7 @@ __all__ = [
     "permute",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson_nll_loss",
     "polar",
     "polygamma",
     "polygamma_",
@@ -1645,6 +1850,7 @@ __all__ = [
     "trapz",
     "tril",
     "tril_",
+    "triplet_margin_loss",
     "triu",
     "triu_",
     "true_divide",

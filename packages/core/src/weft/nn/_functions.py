@@ -19,6 +19,9 @@ from weft.ops.activation import (
     softplus,
     softsign,
 )
+from weft.ops.bags import (
+    embedding_bag,
+)
 from weft.ops.bilinear_form import (
     bilinear,
 )
@@ -55,6 +58,9 @@ from weft.ops.loss import (
     mse_loss,
     nll_loss,
     smooth_l1_loss,
+)
+from weft.ops.loss_ctc import (
+    ctc_loss,
 )
 from weft.ops.loss_likelihoods import (
     gaussian_nll_loss,
@@ -109,6 +115,24 @@ from weft.ops.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from weft.ops.pooling_inverse import (
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+)
+from weft.ops.pooling_norms import (
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+)
+from weft.ops.pooling_pairs import (
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d_with_indices,
+    max_pool1d_with_indices,
+    max_pool2d_with_indices,
+    max_pool3d_with_indices,
+)
 from weft.ops.regrouping import (
     channel_shuffle,
     fold,
@@ -139,6 +163,9 @@ from weft.ops.transposed import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from weft.ops.unfolding import (
+    unfold,
+)
 
 alpha_dropout_ = in_place["alpha_dropout_"]
 celu_ = in_place["celu_"]
@@ -158,8 +185,11 @@ __all__ = [
     "adaptive_avg_pool2d",
     "adaptive_avg_pool3d",
     "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
     "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
     "affine_grid",
     "alpha_dropout",
     "alpha_dropout_",
@@ -183,11 +213,13 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout_",
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "feature_alpha_dropout_",
     "fold",
@@ -216,10 +248,19 @@ __all__ = [
     "local_response_norm",
     "log_softmax",
     "logsigmoid",
+    "lp_pool1d",
+    "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
+    "max_pool1d_with_indices",
     "max_pool2d",
+    "max_pool2d_with_indices",
     "max_pool3d",
+    "max_pool3d_with_indices",
+    "max_unpool1d",
+    "max_unpool2d",
+    "max_unpool3d",
     "mish",
     "mse_loss",
     "multi_margin_loss",
@@ -259,6 +300,7 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
     "upsample",
     "upsample_bilinear",
     "upsample_nearest",
