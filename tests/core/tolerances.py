@@ -43,6 +43,10 @@ REFUSES_HALF = {
         )
     ),
     "matrix_power-3",  # of an inverse
+    *(f"linalg.matrix_norm-{i}" for i in (1, 2, 3)),  # of singular values
+    *(f"linalg.norm-{i}" for i in (2, 6)),
+    "linalg.cond",
+    "nuclear_norm",
 }
 
 #: Functions that the meta device cannot answer, and why.
@@ -87,6 +91,7 @@ READS_STRIDES = {
 
 #: Samples whose gradient is deliberately not the slope, and why.
 NOT_THE_SLOPE = {
+    "linalg.vector_norm-4": "the norm of order 0 counts",
     **{
         name: "the factors that are given have no gradient; test_linalg.py takes that of B"
         for name in ("ldl_solution-0", "linalg.ldl_solve-0")

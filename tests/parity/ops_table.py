@@ -111,6 +111,19 @@ DIFFERENT_VALUE = {
 #: Samples whose gradients differ on purpose.
 DIFFERENT_GRADIENT = {
     **{
+        name: "torch's gradient has parts in the triangle that is not read; weft's is the slope"
+        for name in (
+            *(f"cholesky_solve-{i}" for i in range(3)),
+            *(f"cholesky_inverse-{i}" for i in range(2)),
+        )
+    },
+    "linalg.vector_norm-4": "the norm of order 0 counts; torch's gradient is 0",
+    "linalg.matrix_norm-8": "of an empty matrix: torch's constant 0 has no gradient",
+    **{
+        f"linalg.cond-{i}": "torch overwrites what its backward needs, and raises"
+        for i in (2, 4, 5, 6)
+    },
+    **{
         f"linalg.eig-{i}": "the tests' weights ask for the phase of eigenvectors; both refuse"
         for i in range(2)
     },
@@ -174,6 +187,8 @@ NOT_BY = {
 
 #: What torch computes in a dtype and weft does not, or otherwise: (name, dtype) -> reason.
 NOT_IN_DTYPE = {
+    ("cholesky_inverse", "complex64"): "a factor's diagonal is real, that of the sample is not",
+    **{("det", d): "torch takes an empty matrix of any dtype" for d in ("float16", "bfloat16")},
     ("complex", "float16"): "weft has no complex32: the result is complex64",
     ("view_as_complex", "float16"): "weft has no complex32: it raises",
     **{
@@ -202,7 +217,7 @@ NOT_IN_DTYPE = {
     },
     **{
         (name, d): "torch cuts a factor of 0.5 to 0 for integers"
-        for name in ("addmm", "addcmul", "baddbmm")
+        for name in ("addmm", "addcmul", "addmv", "addbmm", "baddbmm")
         for d in _WHOLE
     },
     **{(f"avg_pool{n}d", "int64"): "torch cuts the means to integers" for n in (1, 2, 3)},

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers, uniform
 from weft._core.tensor import Tensor
 from weft.ops.comparison import eq, where
 from weft.ops.families.composite import composite
 from weft.ops.families.elementwise import elementwise
-from weft.ops.matmul import matmul
 
 
 @elementwise(
@@ -99,45 +97,6 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     """
     quotient = tensor1 / tensor2
     return input + (quotient if value == 1 else quotient * value)
-
-
-@composite(
-    samples=(
-        Sample(array(2, 2, 4), array(2, 2, 3), array(2, 3, 4)),
-        Sample(array(2, 1, 4), array(2, 2, 3), array(2, 3, 4), beta=0.5, alpha=2.0),
-    ),
-    errors=(
-        ErrorSample(array(2), array(2, 3), array(3, 2), error=ShapeError, match="3-d matrices"),
-    ),
-    inplace=True,
-    out=True,
-)
-def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
-) -> Tensor:
-    """Products of matrices in pairs plus a tensor: beta input + alpha (batch1 @ batch2).
-
-    Args:
-        input: broadcasts to (b, n, m).
-        batch1: (b, n, k).
-        batch2: (b, k, m).
-        beta: factor of input.
-        alpha: factor of the products.
-
-    Returns:
-        Tensor: (b, n, m).
-
-    Raises:
-        ShapeError: the shapes do not fit.
-    """
-    if batch1.ndim != 3 or batch2.ndim != 3:
-        raise ShapeError(
-            f"baddbmm: expected batches of 3-d matrices, got shapes {tuple(batch1.shape)} and "
-            f"{tuple(batch2.shape)}"
-        )
-    product = matmul(batch1, batch2)
-    product = product if alpha == 1 else product * alpha
-    return (input if beta == 1 else input * beta) + product
 
 
 @elementwise(

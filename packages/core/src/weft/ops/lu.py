@@ -210,7 +210,8 @@ def unpacked(packed: Any) -> tuple[Any, Any]:
     k = min(rows, columns)
     below = tril(packed[..., :, :k], -1)
     diagonal = arange(rows).unsqueeze(-1) == arange(k)
-    return where(diagonal, 1.0, below), triu(packed[..., :k, :])
+    one = packed.dtype is dtypes.bool_ or 1  # a number would make integers of booleans
+    return where(diagonal, one, below), triu(packed[..., :k, :])
 
 
 def permutation(pivots: Any, rows: int, dtype: Any) -> Any:

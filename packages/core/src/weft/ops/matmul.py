@@ -82,6 +82,7 @@ def _batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
     shape=_shape,
     transposes=(_to_x, _to_y),
     batch=_batch,
+    aliases=("linalg.matmul",),
     samples=(
         Sample(array(2, 3), array(3, 4)),
         Sample(array(3), array(3)),
@@ -227,6 +228,7 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 
 
 @composite(
+    aliases=("ger",),
     samples=(Sample(array(3), array(2)),),
     out=True,
 )
@@ -245,37 +247,6 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """
     _require_dims("outer", (input, 1), (vec2, 1))
     return input.unsqueeze(1) * vec2
-
-
-@composite(
-    samples=(
-        Sample(array(2, 4), array(2, 3), array(3, 4)),
-        Sample(array(4), array(2, 3), array(3, 4), beta=0.5, alpha=2.0),
-    ),
-    inplace=True,
-    out=True,
-)
-def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
-) -> Tensor:
-    """Matrix product plus a matrix: beta * input + alpha * (mat1 @ mat2).
-
-    Args:
-        input: broadcasts to (n, m).
-        mat1: (n, k).
-        mat2: (k, m).
-        beta: factor of input.
-        alpha: factor of the product.
-
-    Returns:
-        Tensor: (n, m).
-
-    Raises:
-        ShapeError: the shapes do not fit.
-    """
-    product = mm(mat1, mat2)
-    product = product if alpha == 1 else product * alpha
-    return (input if beta == 1 else input * beta) + product
 
 
 def _map_shape(x: Any, y: Any) -> Aval:
