@@ -12,6 +12,15 @@ def acosh(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor: ...
 def adaptive_max_pool1d(input: Tensor, output_size: Any) -> builtins.tuple[Tensor, Tensor]: ...
 def add(input: Any, other: Any, *, alpha: builtins.float = ..., out: Any = ...) -> Any: ...
+def addbmm(
+    input: Tensor,
+    batch1: Tensor,
+    batch2: Tensor,
+    *,
+    beta: builtins.float = ...,
+    alpha: builtins.float = ...,
+    out: Any = ...,
+) -> Tensor: ...
 def addcdiv(
     input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = ..., out: Any = ...
 ) -> Tensor: ...
@@ -22,6 +31,24 @@ def addmm(
     input: Tensor,
     mat1: Tensor,
     mat2: Tensor,
+    *,
+    beta: builtins.float = ...,
+    alpha: builtins.float = ...,
+    out: Any = ...,
+) -> Tensor: ...
+def addmv(
+    input: Tensor,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: builtins.float = ...,
+    alpha: builtins.float = ...,
+    out: Any = ...,
+) -> Tensor: ...
+def addr(
+    input: Tensor,
+    vec1: Tensor,
+    vec2: Tensor,
     *,
     beta: builtins.float = ...,
     alpha: builtins.float = ...,
@@ -215,6 +242,11 @@ def ceil(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def celu(input: Tensor, alpha: builtins.float = ...) -> Tensor: ...
 def chain_matmul(*matrices: Tensor) -> Tensor: ...
 def channel_shuffle(input: Tensor, groups: builtins.int) -> Tensor: ...
+def cholesky(input: Tensor, upper: builtins.bool = ..., *, out: Any = ...) -> Tensor: ...
+def cholesky_inverse(L: Tensor, upper: builtins.bool = ..., *, out: Any = ...) -> Tensor: ...
+def cholesky_solve(
+    B: Tensor, L: Tensor, upper: builtins.bool = ..., *, out: Any = ...
+) -> Tensor: ...
 def chunk(
     input: Tensor, chunks: builtins.int, dim: builtins.int = ..., *, axis: Any = ...
 ) -> builtins.tuple[Tensor, ...]: ...
@@ -323,6 +355,9 @@ def cov(
     fweights: Tensor | None = ...,
     aweights: Tensor | None = ...,
 ) -> Tensor: ...
+def cross(
+    input: Tensor, other: Tensor, dim: builtins.int | None = ..., *, out: Any = ..., axis: Any = ...
+) -> Tensor: ...
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,
@@ -344,6 +379,7 @@ def cumulative_trapezoid(
     y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
 ) -> Tensor: ...
 def deg2rad(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def det(input: Tensor) -> Tensor: ...
 def detach(input: Tensor) -> Tensor: ...
 def diag(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
 def diagonal(
@@ -434,6 +470,15 @@ def fmin(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> 
 def fmod(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def frac(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def frexp(input: Tensor, *, out: Any = ...) -> Any: ...
+def frobenius_norm(
+    input: Tensor,
+    dim: Any = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def full(
     size: Any,
     fill_value: Any,
@@ -456,6 +501,7 @@ def gather(
 def gcd(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def ge(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def geqrf(input: Tensor, *, out: Any = ...) -> Any: ...
+def ger(input: Tensor, vec2: Tensor, *, out: Any = ...) -> Tensor: ...
 def gradient(
     input: Tensor,
     *,
@@ -551,6 +597,7 @@ def imag(input: Tensor) -> Tensor: ...
 def index_select(
     input: Tensor, dim: builtins.int = ..., index: Tensor = ..., *, out: Any = ..., axis: Any = ...
 ) -> Tensor: ...
+def inner(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
 def instance_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -562,6 +609,7 @@ def instance_norm(
     eps: builtins.float,
     cudnn_enabled: builtins.bool,
 ) -> Tensor: ...
+def inverse(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def is_conj(input: Tensor) -> builtins.bool: ...
 def is_neg(input: Tensor) -> builtins.bool: ...
 def isclose(
@@ -609,6 +657,7 @@ def kaiser_window(
 def kl_div(
     input: Tensor, target: Tensor, reduction: builtins.int = ..., *, log_target: builtins.bool = ...
 ) -> Tensor: ...
+def kron(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
 def kthvalue(
     input: Tensor,
     k: builtins.int,
@@ -653,6 +702,7 @@ def log_softmax(
 def logaddexp(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logaddexp2(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logcumsumexp(input: Tensor, dim: Any = ..., *, out: Any = ..., axis: Any = ...) -> Tensor: ...
+def logdet(input: Tensor) -> Tensor: ...
 def logical_and(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logical_not(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def logical_or(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -668,6 +718,16 @@ def logsumexp(
     keepdims: Any = ...,
 ) -> Tensor: ...
 def lt(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def lu(A: Tensor, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Any = ...) -> Tensor: ...
+def lu_unpack(
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: builtins.bool = ...,
+    unpack_pivots: builtins.bool = ...,
+    *,
+    out: Any = ...,
+) -> Any: ...
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -869,12 +929,25 @@ def norm(
     p: Any = ...,
     dim: Any = ...,
     keepdim: builtins.bool = ...,
+    dtype: Any = ...,
     *,
     out: Any = ...,
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def norm_except_dim(
+    v: Tensor, pow: builtins.int = ..., dim: builtins.int = ..., *, axis: Any = ...
+) -> Tensor: ...
 def not_equal(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def nuclear_norm(
+    input: Tensor,
+    dim: Any = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def ones(
     *size: Any, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
 ) -> Tensor: ...
@@ -903,6 +976,7 @@ def pairwise_distance(
 ) -> Tensor: ...
 def pdist(input: Tensor, p: builtins.float = ...) -> Tensor: ...
 def permute(input: Tensor, *dims: Any) -> Tensor: ...
+def pinverse(input: Tensor, rcond: builtins.float = ...) -> Tensor: ...
 def pixel_shuffle(input: Tensor, upscale_factor: builtins.int) -> Tensor: ...
 def pixel_unshuffle(input: Tensor, downscale_factor: builtins.int) -> Tensor: ...
 def poisson_nll_loss(
@@ -928,6 +1002,7 @@ def prod(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def qr(input: Tensor, some: builtins.bool = ..., *, out: Any = ...) -> Any: ...
 def quantile(
     input: Tensor,
     q: Any,
@@ -1050,6 +1125,7 @@ def signbit(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sin(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sinc(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sinh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def slogdet(input: Tensor) -> Any: ...
 def softmax(
     input: Tensor, dim: builtins.int = ..., dtype: Any = ..., *, out: Any = ..., axis: Any = ...
 ) -> Tensor: ...
@@ -1117,6 +1193,9 @@ def sum(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def svd(
+    input: Tensor, some: builtins.bool = ..., compute_uv: builtins.bool = ..., *, out: Any = ...
+) -> Any: ...
 def t(input: Tensor) -> Tensor: ...
 def take_along_dim(
     input: Tensor,
@@ -1141,6 +1220,7 @@ def topk(
     out: Any = ...,
     axis: Any = ...,
 ) -> Any: ...
+def trace(input: Tensor) -> Tensor: ...
 def transpose(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
 def trapezoid(
     y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
@@ -1148,6 +1228,15 @@ def trapezoid(
 def trapz(
     y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
 ) -> Tensor: ...
+def triangular_solve(
+    b: Tensor,
+    A: Tensor,
+    upper: builtins.bool = ...,
+    transpose: builtins.bool = ...,
+    unitriangular: builtins.bool = ...,
+    *,
+    out: Any = ...,
+) -> Any: ...
 def tril(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
 def triplet_margin_loss(
     anchor: Tensor,
@@ -1208,6 +1297,7 @@ def var_mean(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> builtins.tuple[Tensor, Tensor]: ...
+def vdot(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
 def view_as_complex(input: Tensor) -> Tensor: ...
 def view_as_real(input: Tensor) -> Tensor: ...
 def where(condition: Tensor, input: Any = ..., other: Any = ...) -> Any: ...
@@ -1223,9 +1313,12 @@ def absolute_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def acos_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def acosh_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def add_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def addbmm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def addcdiv_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def addcmul_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def addmm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def addmv_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def addr_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def airy_ai_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def alpha_dropout_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def arccos_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -1389,12 +1482,18 @@ __all__ = [
     "adaptive_max_pool1d",
     "add",
     "add_",
+    "addbmm",
+    "addbmm_",
     "addcdiv",
     "addcdiv_",
     "addcmul",
     "addcmul_",
     "addmm",
     "addmm_",
+    "addmv",
+    "addmv_",
+    "addr",
+    "addr_",
     "affine_grid_generator",
     "airy_ai_",
     "alias",
@@ -1475,6 +1574,9 @@ __all__ = [
     "celu_",
     "chain_matmul",
     "channel_shuffle",
+    "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
     "chunk",
     "clamp",
     "clamp_",
@@ -1510,6 +1612,7 @@ __all__ = [
     "cosine_similarity",
     "count_nonzero",
     "cov",
+    "cross",
     "ctc_loss",
     "cummax",
     "cummin",
@@ -1520,6 +1623,7 @@ __all__ = [
     "cumulative_trapezoid",
     "deg2rad",
     "deg2rad_",
+    "det",
     "detach",
     "diag",
     "diagonal",
@@ -1581,6 +1685,7 @@ __all__ = [
     "frac",
     "frac_",
     "frexp",
+    "frobenius_norm",
     "full",
     "full_like",
     "gammainc_",
@@ -1592,6 +1697,7 @@ __all__ = [
     "ge",
     "ge_",
     "geqrf",
+    "ger",
     "gradient",
     "greater",
     "greater_",
@@ -1626,7 +1732,9 @@ __all__ = [
     "igammac_",
     "imag",
     "index_select",
+    "inner",
     "instance_norm",
+    "inverse",
     "is_conj",
     "is_neg",
     "isclose",
@@ -1640,6 +1748,7 @@ __all__ = [
     "istft",
     "kaiser_window",
     "kl_div",
+    "kron",
     "kthvalue",
     "layer_norm",
     "lcm",
@@ -1671,6 +1780,7 @@ __all__ = [
     "logaddexp",
     "logaddexp2",
     "logcumsumexp",
+    "logdet",
     "logical_and",
     "logical_and_",
     "logical_not",
@@ -1684,6 +1794,9 @@ __all__ = [
     "logsumexp",
     "lt",
     "lt_",
+    "lu",
+    "lu_solve",
+    "lu_unpack",
     "margin_ranking_loss",
     "masked_fill",
     "masked_fill_",
@@ -1742,8 +1855,10 @@ __all__ = [
     "nextafter_",
     "nonzero",
     "norm",
+    "norm_except_dim",
     "not_equal",
     "not_equal_",
+    "nuclear_norm",
     "ones",
     "ones_like",
     "orgqr",
@@ -1752,6 +1867,7 @@ __all__ = [
     "pairwise_distance",
     "pdist",
     "permute",
+    "pinverse",
     "pixel_shuffle",
     "pixel_unshuffle",
     "poisson_nll_loss",
@@ -1764,6 +1880,7 @@ __all__ = [
     "prelu",
     "prod",
     "psi_",
+    "qr",
     "quantile",
     "rad2deg",
     "rad2deg_",
@@ -1817,6 +1934,7 @@ __all__ = [
     "sinc_",
     "sinh",
     "sinh_",
+    "slogdet",
     "softmax",
     "sort",
     "split",
@@ -1834,6 +1952,7 @@ __all__ = [
     "subtract",
     "subtract_",
     "sum",
+    "svd",
     "t",
     "take_along_dim",
     "tan",
@@ -1845,9 +1964,11 @@ __all__ = [
     "threshold_",
     "tile",
     "topk",
+    "trace",
     "transpose",
     "trapezoid",
     "trapz",
+    "triangular_solve",
     "tril",
     "tril_",
     "triplet_margin_loss",
@@ -1865,6 +1986,7 @@ __all__ = [
     "vander",
     "var",
     "var_mean",
+    "vdot",
     "view_as_complex",
     "view_as_real",
     "where",

@@ -10,7 +10,14 @@ def cholesky(input: Tensor, *, upper: builtins.bool = ..., out: Any = ...) -> Te
 def cholesky_ex(
     input: Tensor, *, upper: builtins.bool = ..., check_errors: builtins.bool = ..., out: Any = ...
 ) -> Any: ...
+def cond(input: Tensor, p: Any = ..., *, out: Any = ...) -> Tensor: ...
+def cross(
+    input: Tensor, other: Tensor, *, dim: builtins.int = ..., out: Any = ..., axis: Any = ...
+) -> Tensor: ...
 def det(A: Tensor, *, out: Any = ...) -> Tensor: ...
+def diagonal(
+    A: Tensor, *, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...
+) -> Tensor: ...
 def eig(input: Tensor, *, out: Any = ...) -> Any: ...
 def eigh(input: Tensor, UPLO: builtins.str = ..., *, out: Any = ...) -> Any: ...
 def eigvals(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -50,7 +57,19 @@ def lu_solve(
     adjoint: builtins.bool = ...,
     out: Any = ...,
 ) -> Tensor: ...
+def matmul(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
 def matrix_exp(input: Tensor) -> Tensor: ...
+def matrix_norm(
+    input: Tensor,
+    ord: Any = ...,
+    dim: Any = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: Any = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def matrix_power(input: Tensor, n: builtins.int, *, out: Any = ...) -> Tensor: ...
 def matrix_rank(
     input: Tensor,
@@ -62,6 +81,17 @@ def matrix_rank(
     out: Any = ...,
 ) -> Tensor: ...
 def multi_dot(tensors: Any, *, out: Any = ...) -> Tensor: ...
+def norm(
+    input: Tensor,
+    ord: Any = ...,
+    dim: Any = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: Any = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def pinv(
     input: Tensor,
     rcond: Any = ...,
@@ -102,11 +132,28 @@ def svdvals(A: Tensor, *, driver: builtins.str | None = ..., out: Any = ...) -> 
 def tensorinv(A: Tensor, ind: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = ..., *, out: Any = ...) -> Tensor: ...
 def vander(x: Tensor, *, N: builtins.int | None = ...) -> Tensor: ...
+def vecdot(
+    x: Tensor, y: Tensor, *, dim: builtins.int = ..., out: Any = ..., axis: Any = ...
+) -> Tensor: ...
+def vector_norm(
+    x: Tensor,
+    ord: builtins.float = ...,
+    dim: Any = ...,
+    keepdim: builtins.bool = ...,
+    *,
+    dtype: Any = ...,
+    out: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 
 __all__ = [
     "cholesky",
     "cholesky_ex",
+    "cond",
+    "cross",
     "det",
+    "diagonal",
     "eig",
     "eigh",
     "eigvals",
@@ -122,10 +169,13 @@ __all__ = [
     "lu_factor",
     "lu_factor_ex",
     "lu_solve",
+    "matmul",
     "matrix_exp",
+    "matrix_norm",
     "matrix_power",
     "matrix_rank",
     "multi_dot",
+    "norm",
     "pinv",
     "qr",
     "slogdet",
@@ -137,4 +187,6 @@ __all__ = [
     "tensorinv",
     "tensorsolve",
     "vander",
+    "vecdot",
+    "vector_norm",
 ]
