@@ -268,13 +268,14 @@ def test_each_write_counts_one_version_shared_with_every_view():
 @pytest.mark.parametrize(
     ("key", "error", "message"),
     [
-        (4, IndexError, r"4 is out of bounds.*\(4, 3, 5\)"),
-        (-5, IndexError, "-5 is out of bounds"),
+        (4, IndexError, r"index 4 is out of range for dim 0 of length 4 .*\(4, 3, 5\)"),
+        (-5, IndexError, "index -5 is out of range for dim 0 of length 4"),
         ((0, 0, 0, 0), IndexError, r"4 indices .* 3 dimensions \(shape \(4, 3, 5\)\)"),
         (([0], 0, 0, 0), IndexError, r"4 indices .* 3 dimensions \(shape \(4, 3, 5\)\)"),
         ((..., ...), IndexError, "one Ellipsis, got 2"),
         ((..., [0], ...), IndexError, "one Ellipsis, got 2"),
-        (weft.tensor([4]), IndexError, "out of bounds"),
+        (weft.tensor([4]), IndexError, "index 4 is out of range for dim 0 of length 4"),
+        ((0, slice(None), [1, 7]), IndexError, "index 7 is out of range for dim 1 of length 5"),
         (weft.tensor([0.5]), TypeError, "integer or boolean, got weft.float32"),
         (1.5, TypeError, "an index must be an int, slice, .* got float 1.5"),
         ("name", TypeError, "got str 'name'"),

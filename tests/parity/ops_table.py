@@ -58,6 +58,24 @@ NOT_IN_TORCH = {
     "times_power": "of real numbers alone, and without overflow on the way; ldexp is compared",
 }
 
+#: Entries torch has not, each with the reason.
+NOT_IN_TORCH = {
+    "convolution_input": "the transpose rule of convolution; torch's is private",
+    "convolution_weight": "the transpose rule of convolution; torch's is private",
+    "convolution": "weft's takes no bias and is not transposed; conv1d to conv3d are compared",
+    "index": "takes weft's canonical key; test_indexing.py compares x[key]",
+    "index_view": "takes weft's canonical key; test_indexing.py compares x[key]",
+    "index_add_into_zeros": "takes weft's canonical key; it is the gradient of x[key]",
+    "overwritten": "takes weft's canonical key; test_indexing.py compares x[key] = value",
+    "scatter_into_zeros": "the transpose rule of gather, compared through its gradient",
+    "piece": "its several settings are one of narrow's; narrow is compared",
+    "spaced": "the transpose rule of narrow, compared through its gradient",
+    "pieces": "takes lengths that are canonical; split is compared",
+    "largest_places": "flat numbers of max_pool's places, compared through return_indices",
+    "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
+    "fold_windows": "the transpose rule of unfold, compared through its gradient",
+}
+
 #: torch's function for a name that differs.
 RENAMED: dict[str, Callable[..., Any]] = {
     "plus": operator.add,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from weft._backend import np
+from weft._backend.numpy_ import NARROW
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -151,7 +152,7 @@ class _Style(NamedTuple):
 
 
 def _values(data: Any, indent: int) -> str:
-    if data.dtype.kind == "V" or data.dtype == np.float16:  # bfloat16 and its kin, as float32
+    if data.dtype in NARROW:  # as float32
         data = data.astype(np.float32)
     short = data.size > _options.threshold
     shown = _ends(data) if short else data

@@ -14,6 +14,13 @@ asarray = np.asarray
 
 #: Half-precision dtypes: stored narrow, computed in float32 (accumulations included).
 HALF: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)})
+#: 8-bit floats: stored, cast and compared; nothing is computed in them.
+FLOAT8: frozenset[np.dtype[Any]] = frozenset(
+    np.dtype(getattr(ml_dtypes, f"float8_{kind}"))
+    for kind in ("e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu")
+)
+#: What a kernel that computes is given as float32.
+NARROW: frozenset[np.dtype[Any]] = HALF | FLOAT8
 
 
 class Namespace:

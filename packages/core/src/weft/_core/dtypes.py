@@ -18,11 +18,17 @@ class dtype:
         name: its name without the module.
         numpy: the array library's dtype object.
         itemsize: bytes of one element.
+        category: 0 for bool, 1 for integers, 2 for floating and 3 for complex numbers.
+        is_complex: whether it is complex.
+        is_float8: whether it is one of the 8-bit floats, which are for storage and casts.
+        is_floating_point: whether it is floating.
+        is_signed: whether it has negative numbers.
     """
 
     __slots__ = (
         "category",
         "is_complex",
+        "is_float8",
         "is_floating_point",
         "is_signed",
         "itemsize",
@@ -30,14 +36,27 @@ class dtype:
         "numpy",
     )
 
-    def __init__(self, name: str, scalar: Any, kind: str) -> None:
+    def __init__(self, name: str, scalar: Any, kind: str, *, signed: bool = True) -> None:
         self.name = name
         self.numpy = np.dtype(scalar)
         self.itemsize = self.numpy.itemsize
-        self.category = _CATEGORY[kind]  # bool 0, integer 1, floating 2, complex 3
+        self.category = _CATEGORY[kind]
         self.is_floating_point = kind == "f"
         self.is_complex = kind == "c"
-        self.is_signed = kind in "ifc"
+        self.is_float8 = kind == "f" and self.itemsize == 1
+        self.is_signed = kind in "ifc" and signed
+
+    def to_complex(self) -> dtype:
+        """Return the complex dtype of this precision; complex64 for what is narrower."""
+        if self.is_complex:
+            return self
+        return complex128 if self is float64 else complex64
+
+    def to_real(self) -> dtype:
+        """Return the floating dtype of a complex one's parts; of any other, itself."""
+        if not self.is_complex:
+            return self
+        return float64 if self is complex128 else float32
 
     def __repr__(self) -> str:
         return f"weft.{self.name}"
@@ -61,14 +80,32 @@ float32 = dtype("float32", np.float32, "f")
 float64 = dtype("float64", np.float64, "f")
 complex64 = dtype("complex64", np.complex64, "c")
 complex128 = dtype("complex128", np.complex128, "c")
+float8_e4m3fn = dtype("float8_e4m3fn", ml_dtypes.float8_e4m3fn, "f")
+float8_e5m2 = dtype("float8_e5m2", ml_dtypes.float8_e5m2, "f")
+float8_e4m3fnuz = dtype("float8_e4m3fnuz", ml_dtypes.float8_e4m3fnuz, "f")
+float8_e5m2fnuz = dtype("float8_e5m2fnuz", ml_dtypes.float8_e5m2fnuz, "f")
+float8_e8m0fnu = dtype("float8_e8m0fnu", ml_dtypes.float8_e8m0fnu, "f", signed=False)
 
 ALL: tuple[dtype, ...] = (
     bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
     float16, bfloat16, float32, float64, complex64, complex128,
 )  # fmt: skip
-_BY_NUMPY = {d.numpy: d for d in ALL}
-_BY_NAME = {d.name: d for d in ALL}
-_ALIASES = {"float": float32, "double": float64, "half": float16, "long": int64, "int": int32}
+#: For storage and casts only: no op computes in them, none is the result of promotion.
+FLOAT8: tuple[dtype, ...] = (
+    float8_e4m3fn, float8_e5m2, float8_e4m3fnuz, float8_e5m2fnuz, float8_e8m0fnu,
+)  # fmt: skip
+_BY_NUMPY = {d.numpy: d for d in (*ALL, *FLOAT8)}
+_BY_NAME = {d.name: d for d in (*ALL, *FLOAT8)}
+#: PyTorch's dtypes that weft has not, each with the reason.
+ABSENT = {
+    "complex32": "neither NumPy nor CuPy has arrays of half-precision complex numbers; use "
+    "complex64",
+    "chalf": "neither NumPy nor CuPy has arrays of half-precision complex numbers; use complex64",
+}
+_ALIASES = {
+    "float": float32, "double": float64, "half": float16, "long": int64, "int": int32,
+    "short": int16, "cfloat": complex64, "cdouble": complex128,
+}  # fmt: skip
 _default = float32
 
 
@@ -76,6 +113,8 @@ def by_name(name: str) -> dtype:
     """Return the dtype called ``name``, with or without ``weft.`` before it."""
     short = name.removeprefix("weft.")
     found = _BY_NAME.get(short) or _ALIASES.get(short)
+    if short in ABSENT:
+        raise DTypeError(f"dtype: weft has no {short}: {ABSENT[short]}")
     if found is None:
         raise DTypeError(f"dtype: no dtype is called {name!r}{did_you_mean(short, _BY_NAME)}")
     return found
@@ -157,10 +196,16 @@ def promote_types(first: dtype, second: dtype) -> dtype:
         second: a dtype.
 
     Raises:
-        DTypeError: one is uint64 and the other a signed integer, which nothing holds.
+        DTypeError: one is uint64 and the other a signed integer, which nothing holds; or one is an
+            8-bit float, which no op computes in.
     """
     if first is second:
         return first
+    if first.is_float8 or second.is_float8:
+        raise DTypeError(
+            f"promote_types: {first} and {second} have no common dtype: 8-bit floats are for "
+            f"storage; convert with .to(weft.float32) first"
+        )
     low, high = sorted((first, second), key=lambda d: d.category)
     if low.category == 0:
         return high
@@ -175,6 +220,19 @@ def promote_types(first: dtype, second: dtype) -> dtype:
             f"promote_types: {first} and {second} have no common integer dtype; convert one"
         )
     return of(np.promote_types(low.numpy, high.numpy))
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether results of a dtype may be written into a tensor of another, by PyTorch's rule.
+
+    A value may become one of a higher category (bool < integer < floating < complex) or of its
+    own, whatever the precision.
+
+    Args:
+        from_: the dtype of the values.
+        to: the dtype they are to have.
+    """
+    return from_.category <= to.category
 
 
 def result_type(*operands: Any) -> dtype:
@@ -208,7 +266,9 @@ def _raise_category(kept: dtype, higher: dtype) -> dtype:
     """Return ``higher``; of a floating ``kept``, the complex dtype of its precision."""
     if kept.category < 2:
         return higher
-    return complex128 if kept is float64 else complex64
+    if kept.is_float8:
+        promote_types(kept, higher)  # raises
+    return kept.to_complex()
 
 
 def _rank(operand: Any) -> tuple[int, dtype]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
-from weft._backend.numpy_ import HALF, restore, silence
+from weft._backend.numpy_ import FLOAT8, NARROW, restore, silence
 from weft._core.aval import Aval
+from weft._core.dtypes import of
+from weft._core.errors import DTypeError
 
 Kernel = Callable[..., Any]
 
@@ -19,7 +21,7 @@ def bind(kernel: Kernel, shape: Kernel, *, widen: bool, moves: bool = False) -> 
         kernel: ``kernel(xp, *arrays, **params)``.
         shape: the shape rule, which is the kernel of the meta device.
         widen: whether half-precision arguments are computed in float32 and rounded once at the
-            end. False for kernels that only move data.
+            end, and 8-bit floats are refused as results. False for kernels that only move data.
         moves: whether it only views memory, so that no arithmetic can warn.
     """
     return {ndarray: _numpy_kernel(kernel, shape, widen, moves), Aval: shape}
@@ -33,7 +35,7 @@ def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Ke
     def run(*arrays: Any, **params: Any) -> Any:
         if widen:
             for a in arrays:
-                if type(a) is ndarray and a.itemsize == 2 and a.dtype in HALF:
+                if type(a) is ndarray and a.itemsize <= 2 and a.dtype in NARROW:
                     return as_array(_widened(kernel, shape, arrays, params))
         before = silence()  # inf and NaN are results here, not warnings
         try:
@@ -48,7 +50,16 @@ def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Ke
 def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]) -> Any:
     avals = [Aval(a.shape, a.dtype) if type(a) is ndarray else a for a in arrays]
     promised = shape(*avals, **params)
-    wide = [a.astype(np.float32) if type(a) is ndarray and a.dtype in HALF else a for a in arrays]
+    outs = promised if isinstance(promised, (tuple, list)) else (promised,)
+    for out in outs:
+        if out.dtype in FLOAT8:
+            raise DTypeError(
+                f"{kernel.__name__}: nothing is computed in {of(out.dtype)}, which is for storage "
+                f"and casts; convert with .to(weft.float32) first"
+            )
+    wide = [
+        a.astype(np.float32) if type(a) is ndarray and a.dtype in NARROW else a for a in arrays
+    ]
     before = silence()
     try:
         out = kernel(xp, *wide, **params)

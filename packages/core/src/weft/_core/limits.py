@@ -19,7 +19,7 @@ class finfo:
         max: the largest finite number.
         min: the smallest finite number, which is ``-max``.
         tiny: the smallest positive normal number, also called ``smallest_normal``.
-        resolution: the decimal precision.
+        resolution: the decimal precision; 1 for 8-bit floats, which keep no decimal digit.
 
     Raises:
         DTypeError: the dtype is neither floating nor complex.
@@ -29,14 +29,16 @@ class finfo:
         own = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtypes.canonical(dtype))
         if own.category < 2:
             raise DTypeError(f"finfo: expected a floating or complex dtype, got {own}; use iinfo")
-        info = (ml_dtypes if own is dtypes.bfloat16 else np).finfo(own.numpy)
+        narrow = own is dtypes.bfloat16 or own.is_float8
+        info = (ml_dtypes if narrow else np).finfo(own.numpy)
         self.dtype = own.name
         self.bits = int(info.bits)
         self.eps = float(info.eps)
         self.max = float(info.max)
         self.min = float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution = float(info.resolution)
+        # 10 to the number of decimal digits that any number keeps, which for 8 bits is none
+        self.resolution = 1.0 if own.is_float8 else 10.0 ** -int(info.precision)
 
     def __repr__(self) -> str:
         return (

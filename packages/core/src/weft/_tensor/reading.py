@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft._backend import np
+from weft._backend.numpy_ import NARROW
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
@@ -36,7 +37,7 @@ def item(self: Tensor) -> Any:
 def tolist(self: Tensor) -> Any:
     """Return the elements as nested lists of Python numbers; of a 0-d tensor, the number."""
     data = array_of(self, "tolist")
-    if data.dtype.kind == "V":  # bfloat16 and float8, whose elements are no Python floats
+    if data.dtype in NARROW:  # bfloat16 and float8, whose elements are no Python floats
         data = data.astype(np.float32)
     return data.tolist()
 

@@ -8,6 +8,7 @@ from weft._backend import ndarray
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.float8 import cast
 from weft._core.samples import Sample, array
 from weft._core.tensor import Tensor, wrap
 from weft.ops.families.batching import with_params
@@ -42,14 +43,12 @@ def convert(xp: Any, x: Any, *, dtype: Any) -> Any:
     Args:
         input: (...).
         dtype: the dtype wanted. Complex to real drops the imaginary part; floating to integer
-            rounds towards zero.
+            rounds towards zero. To float8_e4m3fn, what exceeds 448 becomes 448.
 
     Returns:
         Tensor: (...), of that dtype.
     """
-    if x.dtype.kind == "c" and dtype.kind not in "cb":
-        x = x.real
-    return x.astype(dtype)
+    return cast(xp, x, dtype)
 
 
 @linear(

@@ -1,50 +1,50 @@
-"""Tensors made from nothing but settings, or from data of the user's."""
+"""Tensors made from data of the user's: numbers, arrays, buffers."""
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
-from weft._backend import asarray, ndarray, np
+from weft._backend import asarray, ndarray, np, xp
 from weft._core import dtypes
-from weft._core.aval import Aval
-from weft._core.device import META, device_of, require
-from weft._core.errors import ShapeError
-from weft._core.samples import Sample, array
-from weft._core.shapes import shape_tuple
+from weft._core.device import require
+from weft._core.float8 import cast
 from weft._core.tensor import Tensor, wrap
-from weft.ops.families.composite import composite
+from weft.ops.filled import (
+    empty,
+    empty_like,
+    full,
+    full_like,
+    ones,
+    ones_like,
+    zeros,
+    zeros_like,
+)
+from weft.ops.making import converted, finished
+from weft.ops.ranges import arange, eye, linspace
 
-_MADE = "made from settings: no argument to differentiate by"
-
-
-def _made(
-    make: Any, shape: tuple[int, ...], dtype: Any, device: Any, requires_grad: bool
-) -> Tensor:
-    """Return a tensor of ``make(shape, dtype)``; on the meta device no memory is taken."""
-    place = require(device)
-    out = wrap(Aval(shape, dtype) if place == META else make(shape, dtype))
-    return out.requires_grad_() if requires_grad else out
-
+#: What is made from settings is defined beside this; it is found here too.
+__all__ = [
+    "arange",
+    "as_tensor",
+    "asarray_",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_numpy",
+    "frombuffer",
+    "full",
+    "full_like",
+    "linspace",
+    "ones",
+    "ones_like",
+    "tensor",
+    "zeros",
+    "zeros_like",
+]
 
 def _finish(data: Any, device: Any, requires_grad: bool) -> Tensor:
     """Wrap fresh data, on the device asked for."""
-    place = require(device)
-    out = wrap(Aval(data.shape, data.dtype) if place == META else data)
-    return out.requires_grad_() if requires_grad else out
-
-
-def _dtype(wanted: Any, otherwise: dtypes.dtype | None = None) -> Any:
-    if wanted is not None:
-        return dtypes.canonical(wanted)
-    return (otherwise or dtypes.get_default_dtype()).numpy
-
-
-def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    shape = shape_tuple(name, size[0] if len(size) == 1 else size)
-    if any(n < 0 for n in shape):
-        raise ShapeError(f"{name}: a length cannot be negative, got {shape}")
-    return shape
+    return finished(data, require(device), requires_grad)
 
 
 def tensor(
@@ -123,7 +123,7 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
     """Return ``data`` as an array of a dtype that weft has."""
     if isinstance(data, Tensor):
         own = data.detach()._data
-        return np.array(own, dtype=dtypes.canonical(dtype) if dtype else None)
+        return cast(xp, own, dtypes.canonical(dtype) if dtype else own.dtype)
     if isinstance(data, (ndarray, np.generic)) or hasattr(data, "__array__"):
         array_ = asarray(data)  # not np.array(copy=True), which libraries from before NumPy 2 miss
         if copy:
@@ -131,7 +131,7 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
         wanted = (
             dtypes.canonical(dtype) if dtype else dtypes.of(array_.dtype.newbyteorder("=")).numpy
         )
-        return array_.astype(wanted, copy=False)
+        return converted(array_, wanted)
     if isinstance(data, (list, tuple)):
         data = _plain(data)
     try:
@@ -158,7 +158,7 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
                 f"{limits.max}; pass a wider dtype="
             )
     if dtype is not None:
-        return array_.astype(wanted)
+        return converted(array_, wanted)
     if array_.size == 0 and array_.dtype == np.float64:
         return array_.astype(dtypes.get_default_dtype().numpy)
     kind = array_.dtype.kind
@@ -221,278 +221,3 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0) -> 
             f"frombuffer: {error} (count={count}, offset={offset}, dtype={dtype}, buffer of "
             f"{memoryview(buffer).nbytes} bytes)"
         ) from None
-
-
-_SIZES = (Sample(2, 3), Sample((2, 0)), Sample(()))
-
-
-@composite(samples=_SIZES, methods=(), not_differentiable=_MADE)
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Return a tensor of zeros.
-
-    Args:
-        size: its shape, as ints or one tuple.
-        dtype: its dtype; the default floating dtype if None.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (*size).
-
-    Example:
-        >>> weft.zeros(2)
-        tensor([0., 0.])
-    """
-    return _made(np.zeros, _shape("zeros", size), _dtype(dtype), device, requires_grad)
-
-
-@composite(samples=_SIZES, methods=(), not_differentiable=_MADE)
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Return a tensor of ones.
-
-    Args:
-        size: its shape, as ints or one tuple.
-        dtype: its dtype; the default floating dtype if None.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (*size).
-    """
-    return _made(np.ones, _shape("ones", size), _dtype(dtype), device, requires_grad)
-
-
-@composite(samples=_SIZES, methods=(), not_differentiable=_MADE, random=True)
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Return a tensor whose elements are whatever its memory held.
-
-    Args:
-        size: its shape, as ints or one tuple.
-        dtype: its dtype; the default floating dtype if None.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (*size).
-    """
-    return _made(np.empty, _shape("empty", size), _dtype(dtype), device, requires_grad)
-
-
-@composite(
-    samples=(Sample((2, 3), 1.5), Sample((2,), True), Sample((), 3)),
-    methods=(),
-    not_differentiable=_MADE,
-)
-def full(
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return a tensor filled with one value.
-
-    Args:
-        size: its shape.
-        fill_value: a number.
-        dtype: its dtype; by default that of the number as a tensor.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (*size).
-    """
-    own = _dtype(dtype, dtypes.scalar_dtype(fill_value))
-    shape = _shape("full", (size,))
-    return _made(lambda n, d: np.full(n, fill_value, d), shape, own, device, requires_grad)
-
-
-def _like(input: Tensor, make: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    own = input._data.dtype if dtype is None else dtypes.canonical(dtype)
-    place = device_of(input) if device is None else device
-    return _made(make, tuple(input.shape), own, place, requires_grad)
-
-
-@composite(samples=(Sample(array(2, 3)),), methods=(), not_differentiable=_MADE)
-def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Return zeros of another tensor's shape, dtype and device.
-
-    Args:
-        input: the tensor to be like.
-        dtype: another dtype.
-        device: another device.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: of input's shape.
-    """
-    return _like(input, np.zeros, dtype, device, requires_grad)
-
-
-@composite(samples=(Sample(array(2, 3)),), methods=(), not_differentiable=_MADE)
-def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Return ones of another tensor's shape, dtype and device.
-
-    Args:
-        input: the tensor to be like.
-        dtype: another dtype.
-        device: another device.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: of input's shape.
-    """
-    return _like(input, np.ones, dtype, device, requires_grad)
-
-
-@composite(samples=(Sample(array(2, 3)),), methods=(), not_differentiable=_MADE, random=True)
-def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
-    """Return an uninitialised tensor of another's shape, dtype and device.
-
-    Args:
-        input: the tensor to be like.
-        dtype: another dtype.
-        device: another device.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: of input's shape.
-    """
-    return _like(input, np.empty, dtype, device, requires_grad)
-
-
-@composite(samples=(Sample(array(2, 3), 2.5),), methods=(), not_differentiable=_MADE)
-def full_like(
-    input: Tensor,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return one value in another tensor's shape, dtype and device.
-
-    Args:
-        input: the tensor to be like.
-        fill_value: a number.
-        dtype: another dtype.
-        device: another device.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: of input's shape.
-    """
-    return _like(
-        input, lambda shape, own: np.full(shape, fill_value, own), dtype, device, requires_grad
-    )
-
-
-@composite(
-    samples=(Sample(5), Sample(1, 4), Sample(0.0, 1.0, 0.25), Sample(5, 1, -2)),
-    methods=(),
-    not_differentiable=_MADE,
-)
-def arange(
-    start: Any = None,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return the numbers from ``start`` up to but not including ``end``, ``step`` apart.
-
-    Args:
-        start: the first, 0 by default; if it is the only number, the end.
-        end: where to stop.
-        step: the distance; may be negative, not 0.
-        dtype: its dtype; int64 if all three are ints, else the default floating dtype.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (ceil((end - start) / step),).
-
-    Raises:
-        ValueError: step is 0, or leads away from end.
-    """
-    if end is None:
-        start, end = None, start
-    if end is None:
-        raise TypeError("arange() needs the argument end")
-    if start is None:
-        start = 0
-    if step == 0 or (end - start) * step < 0:
-        raise ValueError(f"arange: step {step} does not lead from {start} to {end}")
-    integral = all(isinstance(v, int) for v in (start, end, step))
-    own = _dtype(dtype, dtypes.int64 if integral else None)
-    if integral:
-        return _finish(np.arange(start, end, step).astype(own), device, requires_grad)
-    length = int(np.ceil((end - start) / step))
-    values = start + np.arange(length, dtype=np.float64) * step
-    return _finish(values.astype(own), device, requires_grad)
-
-
-@composite(samples=(Sample(0.0, 1.0, 5), Sample(3, -3, 4)), methods=(), not_differentiable=_MADE)
-def linspace(
-    start: float,
-    end: float,
-    steps: int,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return ``steps`` evenly spaced numbers from ``start`` to ``end``, both included.
-
-    Args:
-        start: the first.
-        end: the last.
-        steps: how many.
-        dtype: its dtype; the default floating dtype if None.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (steps,).
-
-    Raises:
-        ValueError: steps is negative.
-    """
-    count = operator.index(steps)
-    if count < 0:
-        raise ValueError(f"linspace: steps must not be negative, got {count}")
-    values = np.linspace(start, end, count, dtype=np.float64)
-    return _finish(values.astype(_dtype(dtype)), device, requires_grad)
-
-
-@composite(samples=(Sample(3), Sample(2, 3)), methods=(), not_differentiable=_MADE)
-def eye(
-    n: int,
-    m: int | None = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Return a matrix with ones on the diagonal and zeros elsewhere.
-
-    Args:
-        n: rows.
-        m: columns; n if None.
-        dtype: its dtype; the default floating dtype if None.
-        device: where to make it.
-        requires_grad: whether ops on it are recorded.
-
-    Returns:
-        Tensor: (n, m).
-    """
-    return _finish(np.eye(n, n if m is None else m, dtype=_dtype(dtype)), device, requires_grad)

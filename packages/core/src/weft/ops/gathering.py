@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend import ndarray
+from weft._core import dtypes
 from weft._core.aval import Aval
-from weft._core.errors import ShapeError
+from weft._core.boxed import Boxed
+from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import broadcast_shapes, canonical_dim
 from weft._core.tensor import Tensor
@@ -15,11 +18,23 @@ from weft.ops.families.linear import linear
 from weft.ops.indexing import getitem
 
 
-def check_places(name: str, index: Any, length: int) -> None:
+def plain_data(x: Tensor) -> Any:
+    """Return the array in a tensor, also inside function transforms; None on the meta device."""
+    data = x._data
+    while isinstance(data, Boxed):
+        data = data.inner._data
+    return data if isinstance(data, ndarray) else None
+
+
+def check_places(name: str, index: Any, length: int, dim: int | None = None) -> None:
     """Raise an IndexError if an index array leaves a dim of some length, or is negative."""
     if index.size and (index.min() < 0 or index.max() >= length):
         bad = index[(index < 0) | (index >= length)].flat[0]
-        raise IndexError(f"{name}: index {bad} is out of range for a dim of length {length}")
+        where = "a dim" if dim is None else f"dim {dim}"
+        raise IndexError(
+            f"{name}: index {bad} is out of range for {where} of length {length}; expected 0 to "
+            f"{length - 1}"
+        )
 
 
 def _gather_shape(x: Any, index: Any, *, dim: int) -> Aval:
@@ -73,7 +88,7 @@ def picked(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
     if not x.ndim:
         check_places("gather", index, 1)
         return x.copy()
-    check_places("gather", index, x.shape[dim])
+    check_places("gather", index, x.shape[dim], dim)
     return xp.take_along_axis(x[_region(index.shape, dim)], index, axis=dim)
 
 
@@ -103,7 +118,7 @@ def scatter_into_zeros(
     out = xp.zeros(shape, x.dtype)
     if not x.ndim:
         return out + x
-    check_places("scatter_add", index, length)
+    check_places("scatter_add", index, length, dim)
     where = list(xp.indices(index.shape, sparse=True))
     where[dim] = index
     xp.add.at(out, tuple(where), x)
@@ -115,15 +130,23 @@ def scatter_into_zeros(
         Sample(array(3, 4), 1, integers(3, 2, low=0, high=4)),
         Sample(array(3, 4), 0, integers(2, 4, low=0, high=3)),
     ),
+    errors=(
+        ErrorSample(
+            array(2, 3), 1, integers(1, 1, low=3, high=9), error=IndexError,
+            match=r"gather: index \d is out of range for dim 1 of length 3",
+        ),
+        ErrorSample(array(3), 0, array(3), error=DTypeError, match="int64 or int32"),
+    ),
     out=True,
-)
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+)  # fmt: skip
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """Pick one element along a dim for each place of an index.
 
     Args:
         input: (...).
         dim: the dim.
-        index: int64, with as many dims; lengths at most input's but in ``dim``.
+        index: int64 or int32, with as many dims; lengths at most input's but in ``dim``.
+        sparse_grad: taken for PyTorch's callers; the gradient is dense.
 
     Returns:
         Tensor: of index's shape.
@@ -131,38 +154,19 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     Raises:
         IndexError: an index is negative or beyond the dim.
         ShapeError: the shapes do not fit.
+        DTypeError: index is not integer.
     """
+    if index.dtype not in (dtypes.int64, dtypes.int32):
+        raise DTypeError(f"gather: index must be int64 or int32, got {index.dtype}")
     return picked(input, index, dim=dim)
 
 
 @composite(
-    samples=(Sample(array(3, 4), 1, integers(3, 2, low=0, high=4), array(3, 2)),),
-    inplace=True,
-    out=True,
-)
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """Add each element of a source at the place an index names along a dim.
-
-    Args:
-        input: (...).
-        dim: the dim.
-        index: int64, with as many dims, of at most src's shape.
-        src: what is added, of at least index's shape.
-
-    Returns:
-        Tensor: of input's shape.
-
-    Raises:
-        IndexError: an index is negative or beyond the dim.
-    """
-    at = canonical_dim("scatter_add", dim, input.ndim)
-    used = getitem(src, tuple(slice(n) for n in index.shape))
-    shape = tuple(input.shape)
-    return input + scatter_into_zeros(used, index, dim=at, length=shape[at], shape=shape)
-
-
-@composite(
-    samples=(Sample(array(3, 4), integers(3, 1, low=0, high=4), 1),),
+    samples=(
+        Sample(array(3, 4), integers(3, 1, low=0, high=4), 1),
+        Sample(array(3, 4), integers(1, 2, low=-4, high=4), 1),
+        Sample(array(3, 4), integers(2, 2, low=0, high=12)),
+    ),
     out=True,
 )
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
@@ -170,7 +174,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
     Args:
         input: (...).
-        indices: int64.
+        indices: int64; with a dim, negative ones count from its end.
         dim: the dim; None picks from the flattened tensor.
 
     Returns:
@@ -187,31 +191,52 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     common = list(broadcast_shapes("take_along_dim", tuple(own), tuple(wanted)))
     x_shape, i_shape = list(common), list(common)
     x_shape[at], i_shape[at] = input.shape[at], indices.shape[at]
+    data = plain_data(indices)
+    if data is not None and data.size and data.min() < 0:
+        indices = indices + (indices < 0).to(indices.dtype) * input.shape[at]
     return picked(
         broadcast_to(input, tuple(x_shape)), broadcast_to(indices, tuple(i_shape)), dim=at
     )
 
 
 @composite(
-    samples=(Sample(array(3, 4), 1, integers(5, low=0, high=4)),),
+    samples=(
+        Sample(array(3, 4), 1, integers(5, low=0, high=4)),
+        Sample(array(3, 4), 0, integers(low=0, high=3)),
+        Sample(array(), 0, integers(2, high=1)),
+    ),
+    errors=(
+        ErrorSample(
+            array(3, 4), 1, integers(2, low=4), error=IndexError,
+            match=r"index_select: index \d is out of range for dim 1 of length 4",
+        ),
+        ErrorSample(array(3), 0, array(3), error=DTypeError, match="int64 or int32"),
+        ErrorSample(array(3), 0, integers(1, 2), error=ShapeError, match="one dim"),
+    ),
     out=True,
-)
+)  # fmt: skip
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Take entries of a dim by number.
 
     Args:
         input: (...).
         dim: the dim.
-        index: int64, (n,).
+        index: int64 or int32, (n,).
 
     Returns:
         Tensor: with length n in that dim.
 
     Raises:
-        IndexError: a number is beyond the dim.
+        IndexError: a number is negative or beyond the dim.
+        ShapeError: index has more than one dim.
+        DTypeError: index is not integer.
     """
-    at = canonical_dim("index_select", dim, input.ndim)
-    return getitem(input, (slice(None),) * at + (index,))
+    from weft.ops.index_writes import checked_index
+
+    at, places = checked_index("index_select", input, dim, index)
+    if not input.ndim:
+        return getitem(input.reshape((1,)), places)
+    return getitem(input, (slice(None),) * at + (places,))
 
 
 @composite(samples=(Sample(array(3, 4), 1, 2), Sample(array(3, 4), -2, -1)))

@@ -13,7 +13,7 @@ from weft._core.dispatch import apply, apply_one, viewed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import Draw, ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
-from weft.ops.broadcasting import sum_to
+from weft.ops.broadcasting import expand_to, sum_to
 from weft.ops.families.batching import loop
 from weft.ops.families.custom import custom
 from weft.ops.families.linear import linear
@@ -192,14 +192,14 @@ def _filled(key: Key, arrays: Sequence[Any]) -> Key:
 # --- reading -----------------------------------------------------------------------------------
 
 
-def _index_shape(x: Any, *indices: Any, key: Key) -> Aval:
+def _index_shape(x: Any, *indices: Any, key: Key, name: str = "getitem") -> Aval:
     dummy = np.broadcast_to(np.int8(0), x.shape)
     zeros = [np.zeros(i.shape, np.int64) for i in indices]
     try:
         return Aval(dummy[_filled(key, zeros)].shape, x.dtype)
     except (IndexError, TypeError) as error:
-        _check_basic("getitem", x, key)
-        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}") from None
+        _check_basic(name, x, key)
+        raise _out_of_range(error, x.shape, indices, key, name) from None
 
 
 def _index_batch(size: int, batched: Sequence[bool], x: Any, *indices: Any, key: Key) -> Any:
@@ -217,7 +217,35 @@ def _kernel_index(xp: Any, x: Any, indices: Sequence[Any], key: Key) -> Any:
     try:
         return x[_filled(key, indices)]
     except IndexError as error:
-        raise IndexError(f"getitem: {error}; the tensor has shape {x.shape}") from None
+        raise _out_of_range(error, x.shape, indices, key) from None
+
+
+def _out_of_range(
+    error: Exception,
+    shape: tuple[int, ...],
+    indices: Sequence[Any],
+    key: Key,
+    name: str = "getitem",
+) -> IndexError:
+    """Return an error that names the dim, the index and the length, where one index is beyond."""
+    supply = iter(indices)
+    used = _dims_used(key)
+    dim = 0
+    for part in key:
+        if part is Ellipsis:
+            dim += len(shape) - used
+        elif part is not None and part is not _NEW:
+            own = next(supply) if part is ARRAY else part
+            if isinstance(own, (int, ndarray)):
+                places, length = np.asarray(own), shape[dim]
+                bad = places[(places < -length) | (places >= length)]
+                if bad.size:
+                    return IndexError(
+                        f"{name}: index {bad.flat[0]} is out of range for dim {dim} of length "
+                        f"{length} of a tensor of shape {tuple(shape)}"
+                    )
+            dim += 1
+    return IndexError(f"{name}: {error}; the tensor has shape {tuple(shape)}")
 
 
 @linear(
@@ -367,7 +395,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 
 def _put_shape(x: Any, value: Any, *indices: Any, key: Key) -> Aval:
-    region = _index_shape(x, *indices, key=key).shape
+    region = _index_shape(x, *indices, key=key, name="setitem").shape
     own = tuple(value.shape)
     fits = len(own) <= len(region) and all(
         n in (1, length) for n, length in zip(own[::-1], region[::-1], strict=False)
@@ -383,7 +411,7 @@ def _put_shape(x: Any, value: Any, *indices: Any, key: Key) -> Aval:
 def _put_vjp(needs: Any, g: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
     zero = g.new_zeros(())
     return (
-        put((g, zero, *indices), key=key) if needs[0] else None,
+        overwritten((g, zero, *indices), key=key) if needs[0] else None,
         sum_to(_read(g, indices, key), value.shape) if needs[1] else None,
         *(None for _ in indices),
     )
@@ -392,14 +420,14 @@ def _put_vjp(needs: Any, g: Any, out: Any, x: Any, value: Any, *indices: Any, ke
 def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
     base = x.new_zeros(tuple(x.shape)) if tangents[0] is None else tangents[0]
     new = x.new_zeros(()) if tangents[1] is None else tangents[1]
-    return put((base, new, *indices), key=key)
+    return overwritten((base, new, *indices), key=key)
 
 
 @custom(
     shape=_put_shape,
     vjp=_put_vjp,
     jvp=_put_jvp,
-    batch=loop("put"),
+    batch=loop("overwritten"),
     saves=_FROM_THIRD,
     promote=False,
     widen=False,
@@ -415,7 +443,7 @@ def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Ke
     namespaces=(),
     methods=(),
 )
-def put(xp: Any, *xs: Any, key: Key) -> Any:
+def overwritten(xp: Any, *xs: Any, key: Key) -> Any:
     """Copy a tensor with the places of a key overwritten.
 
     Args:
@@ -427,7 +455,10 @@ def put(xp: Any, *xs: Any, key: Key) -> Any:
         defined.
     """
     out = xp.array(xs[0], copy=True)
-    out[_filled(key, xs[2:])] = xs[1]
+    try:
+        out[_filled(key, xs[2:])] = xs[1]
+    except IndexError as error:
+        raise _out_of_range(error, out.shape, xs[2:], key, "setitem") from None
     return out
 
 
@@ -435,11 +466,26 @@ def with_items(x: Tensor, key: Any, value: Tensor) -> Tensor:
     """Return a copy of ``x`` with ``x[key] = value``, differentiable by both."""
     first, arrays, canonical = _read_key("setitem", x, key)
     if first is None:
-        out: Tensor = put((x, value, *arrays), key=canonical)
+        out: Tensor = overwritten((x, value, *arrays), key=canonical)
         return out
-    region = put((_read(x, (), first), value, *arrays), key=canonical)
-    whole: Tensor = put((x, region), key=first)
+    region = overwritten((_read(x, (), first), value, *arrays), key=canonical)
+    whole: Tensor = overwritten((x, region), key=first)
     return whole
+
+
+def with_added(x: Tensor, key: Any, value: Tensor) -> Tensor:
+    """Return ``x`` with a value added at the places of a key, several times where it repeats."""
+    first, arrays, canonical = _read_key("index_put", x, key)
+    region = x if first is None else _read(x, (), first)
+    avals = [Aval(tuple(t.shape), t._data.dtype) for t in (region, value, *arrays)]
+    _put_shape(*avals, key=canonical)
+    wide = expand_to(value, tuple(_index_shape(avals[0], *avals[2:], key=canonical).shape))
+    params = {"key": canonical, "shape": tuple(region.shape)}
+    added = apply(catalogue.ops["index_add_into_zeros"], (wide, *arrays), params)
+    if first is not None:
+        added = _back(added, x, key=first)
+    out: Tensor = x + added
+    return out
 
 
 def write_items(x: Tensor, key: Any, value: Tensor) -> None:
@@ -449,4 +495,8 @@ def write_items(x: Tensor, key: Any, value: Tensor) -> None:
         x = _read(x.detach(), (), first)
     avals = [Aval(tuple(t.shape), t._data.dtype) for t in (x, value, *arrays)]
     _put_shape(*avals, key=canonical)
-    x._data[_filled(canonical, [a._data for a in arrays])] = value._data
+    indices = [a._data for a in arrays]
+    try:
+        x._data[_filled(canonical, indices)] = value._data
+    except IndexError as error:
+        raise _out_of_range(error, tuple(x.shape), indices, canonical, "setitem") from None

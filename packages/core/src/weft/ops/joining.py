@@ -7,7 +7,7 @@ from typing import Any
 
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
-from weft._core.samples import ErrorSample, Sample, array
+from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops.creation import zeros
@@ -89,6 +89,7 @@ def _tensors(name: str, tensors: Any) -> tuple[Tensor, ...]:
         ErrorSample(array(2), error=TypeError, match="list or tuple"),
     ),
     methods=(),
+    aliases=("concat", "concatenate"),
     out=True,
 )
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, axis: int | None = None) -> Tensor:
@@ -267,16 +268,24 @@ def pieces(xp: Any, x: Any, *, dim: int, lengths: tuple[int, ...]) -> Any:
 
 
 @composite(
-    samples=(Sample(array(2, 4), 1, 1, 2), Sample(array(4), 0, -2, 2)),
-    errors=(ErrorSample(array(4), 0, 3, 2, error=IndexError, match="start 3 and length 2"),),
+    samples=(
+        Sample(array(2, 4), 1, 1, 2),
+        Sample(array(4), 0, -2, 2),
+        Sample(array(4), 0, integers(low=1, high=2), 2),
+    ),
+    errors=(
+        ErrorSample(array(4), 0, 3, 2, error=IndexError, match="start 3 and length 2"),
+        ErrorSample(array(4), 0, array(), 2, error=TypeError, match="0-d integer tensor"),
+        ErrorSample(array(), 0, 0, 1, error=ShapeError, match="0-d"),
+    ),
 )
-def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """View a stretch of a dim.
 
     Args:
         input: (...).
         dim: the dim.
-        start: its first element; negative counts from the end.
+        start: its first element, an int or a 0-d integer tensor; negative counts from the end.
         length: how many.
 
     Returns:
@@ -285,7 +294,16 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     Raises:
         IndexError: the stretch leaves the dim.
     """
+    if not input.ndim:
+        raise ShapeError("narrow: a 0-d tensor has no dim to narrow")
     at = canonical_dim("narrow", dim, input.ndim)
+    if isinstance(start, Tensor):
+        if start.ndim or start.dtype.category != 1:
+            raise TypeError(
+                f"narrow: start must be an int or a 0-d integer tensor, got {start.dtype} of shape "
+                f"{tuple(start.shape)}"
+            )
+        start = int(start)
     total = input.shape[at]
     first = start + total if start < 0 else start
     if length < 0 or not 0 <= first <= total - length:
@@ -304,6 +322,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
         ErrorSample(array(5), (2, 2), error=ShapeError, match="add up to 4"),
         ErrorSample(array(5), 0, error=ValueError, match="must be positive"),
     ),
+    aliases=("unsafe_split",),
 )
 def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Take a dim apart into pieces.
@@ -336,7 +355,9 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     return out
 
 
-@composite(samples=(Sample(array(5, 2), 3), Sample(array(2, 4), 2, dim=1)))
+@composite(
+    samples=(Sample(array(5, 2), 3), Sample(array(2, 4), 2, dim=1)), aliases=("unsafe_chunk",)
+)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Take a dim apart into a number of pieces of equal length, the last perhaps shorter.
 

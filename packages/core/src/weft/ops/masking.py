@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from weft._core.op import not_batchable, not_differentiable
-from weft._core.samples import Sample, array, booleans
+from weft._core.samples import ErrorSample, Sample, array, booleans
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor
 from weft.ops.broadcasting import broadcast_to
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.indexing import getitem
+from weft.ops.joining import narrow, stack
 
 
 @composite(
@@ -80,3 +81,67 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if not as_tuple:
         return places(input)
     return tuple(places(input if input.ndim else input.reshape(1)).unbind(1))
+
+
+@composite(
+    samples=(Sample(booleans(2, 3)), Sample(array())), not_differentiable="it finds places"
+)
+def argwhere(input: Tensor) -> Tensor:
+    """Places of the elements that are not zero, a row for each.
+
+    Args:
+        input: (...), of n dims.
+
+    Returns:
+        Tensor: int64, (number of them, n), in the order of the elements.
+    """
+    out: Tensor = places(input)
+    return out
+
+
+@composite(
+    samples=(
+        Sample(booleans(2, 3), size=7),
+        Sample(array(4), size=2, fill_value=-5),
+        Sample(array(), size=2),
+    ),
+    errors=(ErrorSample(array(2), size=-1, error=ValueError, match="not be negative"),),
+    not_differentiable="it finds places",
+    out=True,
+)
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """Places of the elements that are not zero, as a result of fixed shape.
+
+    Args:
+        input: (...), of n dims.
+        size: how many rows: further places are left out, missing ones filled.
+        fill_value: what missing rows hold.
+
+    Returns:
+        Tensor: int64, (size, n).
+
+    Raises:
+        ValueError: size is negative.
+    """
+    from weft.ops.comparison import where
+    from weft.ops.creation import arange
+    from weft.ops.cumulative import cumsum
+
+    if size < 0:
+        raise ValueError(f"nonzero_static: size must not be negative, got {size}")
+    shape = tuple(input.shape)
+    hit = (input != 0).reshape((-1,))
+    rank = cumsum(hit, 0) - 1
+    # the number of each place, written to the row that is its rank; the last row takes the rest
+    row = where(hit, rank, size).clamp(max=size)
+    count = hit.shape[0]
+    filled = rank.new_full((size + 1,), count).scatter(0, row, arange(count, device=row.device))
+    flat = narrow(filled, 0, 0, size)
+    columns = []
+    for length in reversed(shape):
+        columns.append(flat % max(length, 1))
+        flat = flat // max(length, 1)
+    if not columns:
+        return flat.new_zeros((size, 0))
+    found = (narrow(filled, 0, 0, size) < count).unsqueeze(-1)
+    return where(found, stack(columns[::-1], -1), fill_value)

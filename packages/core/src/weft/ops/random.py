@@ -1,76 +1,86 @@
-"""Random tensors and in-place draws."""
+"""Random tensors: uniform, normal, whole numbers, permutations."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
-from weft._backend import ndarray, np
+from weft._backend import np
 from weft._core import dtypes
-from weft._core.aval import Aval
-from weft._core.device import META, device_of, require
-from weft._core.errors import ShapeError
-from weft._core.generator import Generator, default_generator
-from weft._core.inplace import write
-from weft._core.samples import Sample, array
-from weft._core.shapes import shape_tuple
-from weft._core.tensor import Tensor, wrap
+from weft._core.device import META
+from weft._core.errors import DTypeError
+from weft._core.generator import Generator
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.tensor import Tensor
+from weft.ops import draws
 from weft.ops.families.composite import composite
+from weft.ops.filled import empty_like, like
+from weft.ops.making import finished, lengths_of, made, number_of, settings_of
 
 _DRAWN = "it draws at random from settings"
-_PI2 = 2 * math.pi
-#: Bits of a number's significand, the leading one included.
-_SIGNIFICANT = {dtypes.float16.numpy: 11, dtypes.bfloat16.numpy: 8}
 
 
-def _uniform(generator: Generator | None, count: int, dtype: Any) -> Any:
-    """Return floats in [0, 1): all bits of the significand are random."""
-    source = default_generator if generator is None else generator
-    if dtype == np.float64:
-        words = source.words(2 * count).astype(np.uint64).reshape(count, 2)
-        return ((words[:, 0] << 21) ^ (words[:, 1] >> 11)).astype(np.float64) * 2.0**-53
-    bits = np.finfo(np.float32).nmant + 1 if dtype == np.float32 else _SIGNIFICANT[dtype]
-    # as many bits as the dtype holds: more would round up to 1
-    whole = (source.words(count) >> (32 - bits)).astype(np.float32)
-    return (whole * np.float32(2.0**-bits)).astype(dtype)
+def maker(
+    draw: Callable[..., Any], generator: Generator | None, part: float
+) -> Callable[[tuple[int, ...], Any], Any]:
+    """Return ``make(shape, dtype)`` over ``draw(generator, count, dtype)``.
+
+    Args:
+        part: what the parts of complex numbers are scaled by.
+    """
+
+    def make(shape: tuple[int, ...], dtype: Any) -> Any:
+        count = math.prod(shape)
+        if dtype.kind != "c":
+            return draw(generator, count, dtype).reshape(shape)
+        real = np.dtype(np.float64 if dtype.itemsize == 16 else np.float32)
+        both = draw(generator, 2 * count, real).reshape((2, *shape)) * real.type(part)
+        return (both[0] + 1j * both[1]).astype(dtype)
+
+    return make
 
 
-def _normal(generator: Generator | None, count: int, dtype: Any) -> Any:
-    """Return standard normal floats, two from each pair of uniform ones (Box and Muller)."""
-    wide = np.float64 if dtype == np.float64 else np.float32
-    pairs = _uniform(generator, 2 * (-(-count // 2)), wide).reshape(2, -1)
-    radius = np.sqrt(-2 * np.log1p(-pairs[0]))
-    angle = pairs[1] * wide(_PI2)
-    both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
-    return both[:count].astype(dtype)
+def _numbers(
+    name: str,
+    size: tuple[Any, ...],
+    make: Callable[..., Any],
+    settings: dict[str, Any],
+    requires_grad: bool,
+) -> Tensor:
+    own, place = settings_of(name, settings)
+    check_floating(name, own)
+    return made(make, lengths_of(name, size), own, place, requires_grad)
 
 
-def _shape(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    shape = shape_tuple(name, size[0] if len(size) == 1 else size)
-    if any(n < 0 for n in shape):
-        raise ShapeError(f"{name}: a length cannot be negative, got {shape}")
-    return shape
+def check_floating(name: str, own: Any) -> None:
+    """Raise unless a dtype is one in which floats can be drawn."""
+    dtype = dtypes.of(own)
+    if dtype.category < 2 or dtype.is_float8:
+        raise DTypeError(f"{name}: expected a floating dtype, got {dtype}")
 
 
-def _floating(name: str, dtype: Any) -> Any:
-    own = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtypes.canonical(dtype))
-    if not own.is_floating_point:
-        raise TypeError(f"{name}: expected a floating dtype, got {own}")
-    return own.numpy
+_NOT_FLOATING = (
+    ErrorSample(2, dtype=dtypes.int64, error=DTypeError, match="expected a floating dtype"),
+    ErrorSample(2, generator=3, error=TypeError, match=r"expected a weft\.Generator, got int 3"),
+)
 
 
-def _finish(data: Any, shape: tuple[int, ...], device: Any, requires_grad: bool) -> Tensor:
-    place = require(device)
-    out = wrap(Aval(shape, data.dtype) if place == META else data.reshape(shape))
-    return out.requires_grad_() if requires_grad else out
-
-
-@composite(samples=(Sample(2, 3),), methods=(), not_differentiable=_DRAWN, random=True)
+@composite(
+    samples=(Sample(2, 3), Sample((2,), dtype=dtypes.complex64)),
+    errors=_NOT_FLOATING,
+    methods=(),
+    not_differentiable=_DRAWN,
+    random=True,
+    out=True,
+)
 def rand(
     *size: Any,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform numbers in [0, 1).
@@ -78,24 +88,37 @@ def rand(
     Args:
         size: the shape, as ints or one tuple.
         generator: where to draw from; the default generator if None.
-        dtype: a floating dtype; the default one if None.
+        dtype: a floating or complex dtype; the default floating one if None; of a complex dtype both parts are drawn so.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (*size).
+
+    Raises:
+        DTypeError: dtype is neither floating nor complex.
     """
-    shape = _shape("rand", size)
-    drawn = _uniform(generator, math.prod(shape), _floating("rand", dtype))
-    return _finish(drawn, shape, device, requires_grad)
+    settings = {"dtype": dtype, "layout": layout, "device": device}
+    return _numbers("rand", size, maker(draws.uniform, generator, 1.0), settings, requires_grad)
 
 
-@composite(samples=(Sample(2, 3),), methods=(), not_differentiable=_DRAWN, random=True)
+@composite(
+    samples=(Sample(2, 3), Sample((2,), dtype=dtypes.complex64)),
+    errors=_NOT_FLOATING,
+    methods=(),
+    not_differentiable=_DRAWN,
+    random=True,
+    out=True,
+)
 def randn(
     *size: Any,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Normal numbers of mean 0 and variance 1.
@@ -103,23 +126,56 @@ def randn(
     Args:
         size: the shape, as ints or one tuple.
         generator: where to draw from; the default generator if None.
-        dtype: a floating dtype; the default one if None.
+        dtype: a floating or complex dtype; the default floating one if None; of a complex dtype each part has half the variance.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (*size).
+
+    Raises:
+        DTypeError: dtype is neither floating nor complex.
     """
-    shape = _shape("randn", size)
-    drawn = _normal(generator, math.prod(shape), _floating("randn", dtype))
-    return _finish(drawn, shape, device, requires_grad)
+    settings = {"dtype": dtype, "layout": layout, "device": device}
+    return _numbers("randn", size, maker(draws.normal, generator, math.sqrt(0.5)), settings, requires_grad)
+
+
+def _whole(name: str, low: Any, high: Any, own: Any, generator: Any) -> Callable[..., Any]:
+    """Return ``make(shape, dtype)`` of whole numbers from low up to but not including high."""
+    low, high = int(number_of(name, "low", low)), int(number_of(name, "high", high))
+    if high <= low:
+        raise ValueError(f"{name}: high must be above low, got low={low}, high={high}")
+    dtype = dtypes.of(own)
+    if dtype.category == 1:
+        limits = np.iinfo(own)
+        if low < limits.min or high - 1 > limits.max:
+            raise ValueError(
+                f"{name}: {dtype} holds {limits.min} to {limits.max}, which low={low} and "
+                f"high={high} leave"
+            )
+
+    def make(shape: tuple[int, ...], own: Any) -> Any:
+        drawn = draws.integers(generator, math.prod(shape), low, high - low)
+        return drawn.astype(own).reshape(shape)
+
+    return make
 
 
 @composite(
-    samples=(Sample(5, (2, 3)), Sample(-2, 3, (4,))),
+    samples=(Sample(5, (2, 3)), Sample(-2, 3, (4,)), Sample(3, (2,), dtype=dtypes.float32)),
+    errors=(
+        ErrorSample(3, 3, (1,), error=ValueError, match="high must be above low"),
+        ErrorSample(3, error=TypeError, match="expected a size"),
+        ErrorSample(
+            300, (2,), dtype=dtypes.uint8, error=ValueError, match="uint8 holds 0 to 255"
+        ),
+    ),
     methods=(),
     not_differentiable=_DRAWN,
     random=True,
+    out=True,
 )
 def randint(
     low: Any = 0,
@@ -128,7 +184,9 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Whole numbers from low up to but not including high, all equally likely.
@@ -139,37 +197,50 @@ def randint(
         size: the shape.
         generator: where to draw from; the default generator if None.
         dtype: the dtype; int64 if None.
+        layout: ``weft.strided``.
         device: where to make it.
-        requires_grad: whether ops on it are recorded; for floating dtypes only.
+        pin_memory: taken for PyTorch's callers.
+        requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (*size).
 
     Raises:
-        ValueError: high is not above low.
+        ValueError: high is not above low, or the dtype does not hold the numbers.
         TypeError: there is no high or no size.
     """
-    if size is None:  # randint(high, size)
+    if size is None and isinstance(high, (tuple, list)):  # randint(high, size)
         low, high, size = 0, low, high
     elif high is None:  # randint(high, size=size)
         low, high = 0, low
     if size is None:
         raise TypeError(f"randint: expected a size, as in weft.randint({high}, (2, 3)), got None")
-    if high <= low:
-        raise ValueError(f"randint: high must be above low, got low={low}, high={high}")
-    shape = _shape("randint", (size,))
-    count = math.prod(shape)
-    source = default_generator if generator is None else generator
-    words = source.words(2 * count).astype(np.uint64).reshape(count, 2)
-    # 64 random bits against the span leave no bias that anyone could measure below 2**40
-    drawn = ((words[:, 0] << np.uint64(32)) | words[:, 1]) % np.uint64(high - low)
-    own = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)
-    return _finish((drawn.astype(np.int64) + low).astype(own), shape, device, requires_grad)
+    own, place = settings_of(
+        "randint",
+        {"dtype": dtype, "layout": layout, "device": device},
+        dtypes.int64,
+    )
+    make = _whole("randint", low, high, own, generator)
+    return made(make, lengths_of("randint", (size,)), own, place, requires_grad)
 
 
-@composite(samples=(Sample(6),), methods=(), not_differentiable=_DRAWN, random=True)
+@composite(
+    samples=(Sample(6), Sample(3, dtype=dtypes.float32), Sample(0)),
+    errors=(ErrorSample(-1, error=ValueError, match="must not be negative"),),
+    methods=(),
+    not_differentiable=_DRAWN,
+    random=True,
+    out=True,
+)
 def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
     """The numbers from 0 to n - 1 in random order.
 
@@ -177,7 +248,10 @@ def randperm(
         n: how many.
         generator: where to draw from; the default generator if None.
         dtype: the dtype; int64 if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
+        requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (n,).
@@ -187,11 +261,13 @@ def randperm(
     """
     if n < 0:
         raise ValueError(f"randperm: n must not be negative, got {n}")
-    source = default_generator if generator is None else generator
-    words = source.words(2 * n).astype(np.uint64).reshape(n, 2)
-    order = np.argsort((words[:, 0] << np.uint64(32)) | words[:, 1], kind="stable")
-    own = np.dtype(np.int64) if dtype is None else dtypes.canonical(dtype)
-    return _finish(order.astype(own, copy=False), (n,), device, False)
+    own, place = settings_of(
+        "randperm",
+        {"dtype": dtype, "layout": layout, "device": device},
+        dtypes.int64,
+    )
+    keys = draws.integers(generator, n, 0, 1 << 64)
+    return finished(np.argsort(keys, kind="stable").astype(own), place, requires_grad)
 
 
 @composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
@@ -200,8 +276,11 @@ def rand_like(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Uniform numbers in [0, 1) of another tensor's shape and dtype.
 
@@ -209,19 +288,18 @@ def rand_like(
         input: the tensor to be like.
         generator: where to draw from; the default generator if None.
         dtype: another dtype.
+        layout: ``weft.strided``.
         device: another device.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
+        memory_format: how it lies in memory; as input does if None.
 
     Returns:
         Tensor: of input's shape.
     """
-    return rand(
-        tuple(input.shape),
-        generator=generator,
-        dtype=dtype or input.dtype,
-        device=device_of(input) if device is None else device,
-        requires_grad=requires_grad,
-    )
+    settings = {"dtype": dtype, "layout": layout, "device": device}
+    make = maker(draws.uniform, generator, 1.0)
+    return _drawn_like("rand_like", input, make, settings, memory_format, requires_grad)
 
 
 @composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
@@ -230,8 +308,11 @@ def randn_like(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Normal numbers of another tensor's shape and dtype.
 
@@ -239,53 +320,160 @@ def randn_like(
         input: the tensor to be like.
         generator: where to draw from; the default generator if None.
         dtype: another dtype.
+        layout: ``weft.strided``.
         device: another device.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
+        memory_format: how it lies in memory; as input does if None.
 
     Returns:
         Tensor: of input's shape.
     """
-    return randn(
-        tuple(input.shape),
-        generator=generator,
-        dtype=dtype or input.dtype,
-        device=device_of(input) if device is None else device,
-        requires_grad=requires_grad,
-    )
+    settings = {"dtype": dtype, "layout": layout, "device": device}
+    make = maker(draws.normal, generator, math.sqrt(0.5))
+    return _drawn_like("randn_like", input, make, settings, memory_format, requires_grad)
 
 
-@composite(samples=(Sample(array(3, low=0.0)),), not_differentiable=_DRAWN, random=True)
-def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that each element gives, else 0.
+def _drawn_like(
+    name: str,
+    input: Tensor,
+    make: Callable[..., Any],
+    settings: dict[str, Any],
+    memory_format: Any,
+    requires_grad: bool,
+) -> Tensor:
+    """Draw into a tensor like another: in the order of its indices, wherever they lie in memory."""
+    out = like(name, input, np.empty, settings, memory_format, False)
+    own = out._data.dtype
+    if name != "randint_like":
+        check_floating(name, own)
+    if out.device != META:
+        out._data[...] = make(tuple(out.shape), own)
+    return out.requires_grad_() if requires_grad else out
+
+
+@composite(
+    samples=(Sample(array(3), 5), Sample(array(2, 3), -2, 3)),
+    errors=(ErrorSample(array(2), 3, 3, error=ValueError, match="high must be above low"),),
+    methods=(),
+    not_differentiable=_DRAWN,
+    random=True,
+)
+def randint_like(
+    input: Tensor,
+    low: Any = 0,
+    high: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """Whole numbers from low up to but not including high, of another tensor's shape and dtype.
 
     Args:
-        input: (...), in [0, 1].
+        input: the tensor to be like.
+        low: the least; if no high is given, this is high, and low is 0.
+        high: the end.
         generator: where to draw from; the default generator if None.
+        dtype: another dtype.
+        layout: ``weft.strided``.
+        device: another device.
+        pin_memory: taken for PyTorch's callers.
+        requires_grad: whether ops on it are recorded.
+        memory_format: how it lies in memory; as input does if None.
 
     Returns:
-        Tensor: (...), of input's dtype.
+        Tensor: of input's shape.
 
     Raises:
-        ValueError: an element is no probability.
+        ValueError: high is not above low, or the dtype does not hold the numbers.
     """
-    data = input._data
-    if type(data) is ndarray and not ((data >= 0) & (data <= 1)).all():
-        bad = data[~((data >= 0) & (data <= 1))].flat[0]
-        raise ValueError(f"bernoulli: probabilities must be in [0, 1], got {bad}")
-    return (rand(tuple(input.shape), generator=generator) < input).to(input.dtype)
+    if high is None:
+        low, high = 0, low
+    own = input._data.dtype if dtype is None else dtypes.canonical(dtype)
+    settings = {"dtype": dtype, "layout": layout, "device": device}
+    make = _whole("randint_like", low, high, own, generator)
+    return _drawn_like("randint_like", input, make, settings, memory_format, requires_grad)
 
 
-def uniform_(
-    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+@composite(
+    samples=(
+        Sample(array(3), 2.0),
+        Sample(array(2, 1), array(3, low=0.0)),
+        Sample(0.5, array(3, low=0.0)),
+        Sample(0.0, 1.0, (2, 3)),
+        Sample(array(2)),
+    ),
+    errors=(
+        ErrorSample(0.0, -1.0, (2,), error=ValueError, match="std must not be negative, got -1"),
+        ErrorSample(array(2), array(2, low=-2.0, high=-1.0), error=ValueError, match="negative"),
+        ErrorSample(0.0, 1.0, error=TypeError, match="expected a size"),
+    ),
+    methods=(),
+    not_differentiable=_DRAWN,
+    random=True,
+    out=True,
+)
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
 ) -> Tensor:
-    """Fill in place with uniform numbers in [a, b); return self."""
-    drawn = rand(tuple(self.shape), generator=generator, dtype=self.dtype)
-    return write(self, drawn * (b - a) + a, "uniform_")
+    """Normal numbers of given means and standard deviations.
 
+    Args:
+        mean: a number or a tensor.
+        std: a number or a tensor, not negative; broadcasts with mean.
+        size: the shape, where mean and std are numbers.
+        generator: where to draw from; the default generator if None.
+        dtype: a floating dtype, where mean and std are numbers; the default one if None.
+        layout: ``weft.strided``.
+        device: where to make it.
+        pin_memory: taken for PyTorch's callers.
+        requires_grad: whether ops on it are recorded.
 
-def normal_(
-    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
-) -> Tensor:
-    """Fill in place with normal numbers of a mean and standard deviation; return self."""
-    drawn = randn(tuple(self.shape), generator=generator, dtype=self.dtype)
-    return write(self, drawn * std + mean, "normal_")
+    Returns:
+        Tensor: of the common shape of mean and std, in the dtype of mean, of std if mean is a
+        number; or (*size).
+
+    Raises:
+        ValueError: a standard deviation is negative.
+        TypeError: mean and std are numbers, and there is no size.
+    """
+    from weft.ops.broadcasting import broadcast_to
+    from weft.ops.casting import detach
+    from weft.ops.gathering import plain_data
+
+    tensors = [t for t in (mean, std) if isinstance(t, Tensor)]
+    if isinstance(std, Tensor):
+        data = plain_data(std)
+        if data is not None and data.size and data.min() < 0:
+            raise ValueError(f"normal: std must not be negative, got {data.min()}")
+    elif std < 0:
+        raise ValueError(f"normal: std must not be negative, got {std}")
+    if not tensors:
+        if size is None:
+            raise TypeError("normal: expected a size, as mean and std are numbers")
+        settings = {"dtype": dtype, "layout": layout, "device": device}
+        make = maker(draws.normal, generator, math.sqrt(0.5))
+        drawn = _numbers("normal", (size,), make, settings, False)
+        out = drawn * std + mean
+        return out.requires_grad_() if requires_grad else out
+    check_floating("normal", tensors[0]._data.dtype)
+    fixed = [detach(t).to(tensors[0].dtype) for t in tensors]
+    total = fixed[0] if len(fixed) == 1 else fixed[0] + fixed[1]
+    noise = randn_like(empty_like(total), generator=generator)
+    centre = fixed[0] if isinstance(mean, Tensor) else mean
+    width = fixed[-1] if isinstance(std, Tensor) else std
+    return broadcast_to(noise * width + centre, tuple(total.shape))

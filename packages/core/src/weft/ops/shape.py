@@ -342,7 +342,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 @composite(
     samples=(Sample(array(2, 3, 4), 0, 2), Sample(array(2, 3), -1, -2), Sample(array(), 0, 0)),
     errors=(ErrorSample(array(2, 3), 0, 2, error=IndexError, match="dim 2 is out of range"),),
-    methods=("transpose", "swapaxes", "swapdims"),
+    aliases=("swapaxes", "swapdims"),
 )
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Swap two dims.
@@ -403,6 +403,8 @@ def t(input: Tensor) -> Tensor:
 
 @composite(
     samples=(Sample(array(2, 3, 4), 0, -1), Sample(array(2, 3, 4), (0, 1), (2, 0))),
+    errors=(ErrorSample(array(2, 3), (0, 1), 0, error=ValueError, match="as many dims"),),
+    aliases=("moveaxis",),
 )
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Move dims to other places; the rest keep their order.

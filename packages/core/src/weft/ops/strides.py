@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from weft._backend import ndarray
 from weft._core.aval import Aval
-from weft._core.errors import ShapeError
+from weft._core.errors import GradError, ShapeError
+from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
+from weft._core.storage import memory_of, offset_of
 from weft._core.tensor import Tensor
+from weft.ops.casting import detach, in_order
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
@@ -72,6 +76,17 @@ def _strided_places(size: tuple[int, ...], stride: tuple[int, ...], offset: int)
     return reshape(places, size)
 
 
+def strided_places(
+    shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], offset: int
+) -> Any:
+    """Return the numbers of a strided view's elements, checked against the shape it views."""
+    aval = Aval(shape, None)
+    if len(size) != len(stride):
+        raise ShapeError(f"as_strided: size {size} and stride {stride} must be as many numbers")
+    _strided_shape(aval, size=size, stride=stride, storage_offset=offset)
+    return _strided_places(size, stride, offset)
+
+
 def _strided_shape(x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
     """Check the bounds: the one place that keeps a view inside the memory."""
     count = math.prod(x.shape)
@@ -84,7 +99,7 @@ def _strided_shape(x: Any, *, size: Any, stride: Any, storage_offset: int) -> An
             f"as_strided: size {size} with stride {stride} from element {storage_offset} reaches "
             f"element {last}, but the tensor has {count} (shape {x.shape}); all must be at least 0"
         )
-    return x.like(shape=size)
+    return Aval(size, x.dtype)
 
 
 def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
@@ -96,23 +111,36 @@ def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int
     return reshape(flat, x.shape)
 
 
-def _strided_canonical(input: Any, size: Any, stride: Any, storage_offset: int) -> dict[str, Any]:
-    lengths, steps = shape_tuple("as_strided", size), shape_tuple("as_strided", stride)
-    if len(lengths) != len(steps):
-        raise ShapeError(f"as_strided: size {lengths} and stride {steps} must be as many numbers")
-    if not input.is_contiguous():
-        raise ShapeError(
-            f"as_strided: expected a contiguous tensor, got shape {tuple(input.shape)} with "
-            f"strides {input.stride()}; call .contiguous() first"
-        )
-    return {"size": lengths, "stride": steps, "storage_offset": int(storage_offset)}
-
-
 @linear(
     shape=_strided_shape,
     transpose=_strided_back,
-    canonical=_strided_canonical,
     is_view=True,
+    namespaces=(),
+    methods=(),
+    samples=(Sample(array(6), size=(2, 2), stride=(3, 1), storage_offset=1),),
+)
+def strided_view(
+    xp: Any, x: Any, *, size: tuple[int, ...], stride: tuple[int, ...], storage_offset: int
+) -> Any:
+    """View contiguous memory with any lengths and strides, within its bounds.
+
+    Args:
+        input: (...), contiguous.
+        size: the shape wanted.
+        stride: how many elements apart neighbours are, for each dim; not negative.
+        storage_offset: the element that comes first, counted from input's first.
+
+    Returns:
+        Tensor: (*size), a view.
+    """
+    # the bounds: nothing below this line knows where the memory ends
+    _strided_shape(Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset)
+    flat = x.reshape(-1)[storage_offset:]
+    steps = tuple(step * x.itemsize for step in stride)
+    return xp.lib.stride_tricks.as_strided(flat, size, steps)
+
+
+@composite(
     samples=(
         Sample(array(6), (2, 2), (3, 1), 1),
         Sample(array(2, 3), (2, 2), (1, 1)),
@@ -125,33 +153,46 @@ def _strided_canonical(input: Any, size: Any, stride: Any, storage_offset: int) 
     ),
 )
 def as_strided(
-    xp: Any,
-    x: Any,
-    *,
-    size: tuple[int, ...],
-    stride: tuple[int, ...],
-    storage_offset: int = 0,
-) -> Any:
-    """View contiguous memory with any lengths and strides, within its bounds.
+    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """View a tensor's memory with any lengths and strides, within its bounds.
 
     Args:
-        input: (...), contiguous.
+        input: (...). Its whole memory can be reached, as in PyTorch: also what a view leaves out.
         size: the shape wanted.
         stride: how many elements apart neighbours are, for each dim; not negative.
-        storage_offset: the element that comes first, counted from input's first. (PyTorch counts
-            from the start of the storage, which for a whole tensor is the same.)
+        storage_offset: the element that comes first, counted from the start of the memory; where
+            input starts if None.
 
     Returns:
         Tensor: (*size), a view; elements may appear several times.
 
     Raises:
-        ShapeError: the view would leave the memory, or input is not contiguous.
+        ShapeError: the view would leave the memory.
+        GradError: it leaves the elements of an input whose gradient is recorded.
     """
-    # the bounds: nothing below this line knows where the memory ends
-    _strided_shape(Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset)
-    flat = x.reshape(-1)[storage_offset:]
-    steps = tuple(step * x.itemsize for step in stride)
-    return xp.lib.stride_tricks.as_strided(flat, size, steps)
+    lengths, steps = shape_tuple("as_strided", size), shape_tuple("as_strided", stride)
+    if len(lengths) != len(steps):
+        raise ShapeError(f"as_strided: size {lengths} and stride {steps} must be as many numbers")
+    own = offset_of(input._data)
+    offset = own if storage_offset is None else int(storage_offset)
+    settings = {"size": lengths, "stride": steps, "storage_offset": offset - own}
+    last = sum((n - 1) * step for n, step in zip(lengths, steps, strict=True) if n > 0)
+    inside = in_order(input._data) and own <= offset and last + offset - own < input.numel()
+    whole = type(input._data) is not ndarray or memory_of(input._data).size == input.numel()
+    if inside or (whole and in_order(input._data)):
+        out: Tensor = strided_view(input, **settings)
+        return out
+    if input._node is not None and here.grad:
+        raise GradError(
+            f"as_strided: size {lengths} with stride {steps} from element {offset} reaches memory "
+            f"outside of this tensor of shape {tuple(input.shape)}, whose gradient is recorded; "
+            f"use .contiguous() or .detach()"
+        )
+    memory = detach(input)
+    memory._data = memory_of(input._data)
+    out = strided_view(memory, size=lengths, stride=steps, storage_offset=offset)
+    return out
 
 
 def _unfold_shape(x: Any, *, dimension: int, size: int, step: int) -> Any:

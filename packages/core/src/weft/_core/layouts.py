@@ -1,0 +1,105 @@
+"""Layouts and memory formats: PyTorch's names for how a tensor lies in memory."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._backend import np
+
+
+class layout:
+    """How elements are kept; ``weft.strided``, the only one, keeps them all."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"weft.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+class memory_format:
+    """An order of dims in memory, such as ``weft.channels_last``."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"weft.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+_CHANNELS_LAST = {channels_last: 4, channels_last_3d: 5}
+
+
+def check_layout(name: str, given: Any) -> None:
+    """Raise unless a layout is the one there is, or None."""
+    if given is not None and given is not strided:
+        raise ValueError(
+            f"{name}: layout must be weft.strided, got {given!r}; weft has no sparse tensors"
+        )
+
+
+def check_format(name: str, given: Any, ndim: int) -> memory_format:
+    """Return a memory format; None preserves.
+
+    Raises:
+        TypeError: it is no memory format.
+        ValueError: it is for another number of dims.
+    """
+    if given is None:
+        return preserve_format
+    if not isinstance(given, memory_format):
+        raise TypeError(
+            f"{name}: memory_format must be one such as weft.contiguous_format, got {given!r}"
+        )
+    wanted = _CHANNELS_LAST.get(given)
+    if wanted is not None and ndim != wanted:
+        raise ValueError(f"{name}: {given} needs a tensor of {wanted} dims, got {ndim}")
+    return given
+
+
+def order_of(given: memory_format, ndim: int) -> tuple[int, ...]:
+    """Return a tensor's dims from the slowest to the fastest in a memory format."""
+    if given in _CHANNELS_LAST:
+        return (0, *range(2, ndim), 1)
+    return tuple(range(ndim))
+
+
+def empty_in_order(shape: tuple[int, ...], dtype: Any, order: tuple[int, ...]) -> Any:
+    """Return an uninitialised array whose dims lie in memory in an order, slowest first."""
+    memory = np.empty(tuple(shape[d] for d in order), dtype)
+    return memory.transpose(sorted(range(len(order)), key=order.__getitem__))
+
+
+def empty_strided(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> Any:
+    """Return an uninitialised array with strides counted in elements; they may overlap."""
+    last = sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    memory = np.empty(0 if math.prod(shape) == 0 else last + 1, dtype)
+    steps = tuple(step * memory.itemsize for step in strides)
+    return np.lib.stride_tricks.as_strided(memory, shape, steps)
+
+
+def is_in_format(data: Any, given: memory_format) -> bool:
+    """Whether an array lies in memory as a format says: dims of length 1 lie in any way."""
+    steps = data.itemsize
+    for d in reversed(order_of(given, data.ndim)):
+        if data.shape[d] != 1 and data.strides[d] != steps and data.size:
+            return False
+        steps *= max(data.shape[d], 1)
+    return True

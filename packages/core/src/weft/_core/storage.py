@@ -1,0 +1,34 @@
+"""The memory under an array: all of it, and where in it the array starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._backend import ndarray
+
+
+def memory_of(data: Any) -> Any:
+    """Return a 1-d view of the whole memory that an array is a part of.
+
+    It is the array itself, flattened, where the owner of the memory is no array of its dtype, or
+    has gaps.
+    """
+    owner = data
+    above = data
+    while above is not None:
+        if isinstance(above, ndarray) and above.dtype == data.dtype:
+            owner = above
+        # a view by strides has an object in between that only keeps its base
+        above = getattr(above, "base", None)
+    for whole in (owner, data):
+        if whole.flags.forc:
+            return whole.ravel(order="K")
+    return data
+
+
+def offset_of(data: Any) -> int:
+    """Return the place of an array's first element in its memory; 0 where there is none."""
+    if not isinstance(data, ndarray) or not data.size:
+        return 0
+    memory = memory_of(data)
+    return (data.ctypes.data - memory.ctypes.data) // data.itemsize if memory.ndim == 1 else 0

@@ -1,0 +1,79 @@
+"""Arrays of random numbers from a generator's words: what every random function draws from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._backend import np
+from weft._core import dtypes
+from weft._core.generator import Generator, default_generator
+
+_PI2 = 2 * math.pi
+#: Bits of a number's significand, the leading one included.
+SIGNIFICANT = {
+    dtypes.float16.numpy: 11,
+    dtypes.bfloat16.numpy: 8,
+    dtypes.float32.numpy: 24,
+    dtypes.float64.numpy: 53,
+}
+
+
+def source_of(generator: Generator | None) -> Generator:
+    """Return the generator given, or the default one.
+
+    Raises:
+        TypeError: it is no generator.
+    """
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise TypeError(
+            f"generator: expected a weft.Generator, got {type(generator).__name__} {generator!r}"
+        )
+    return generator
+
+
+def uniform(generator: Generator | None, count: int, dtype: Any) -> Any:
+    """Return floats in [0, 1): all bits of the significand are random."""
+    source = source_of(generator)
+    if dtype == np.float64:
+        words = source.words(2 * count).astype(np.uint64).reshape(count, 2)
+        return ((words[:, 0] << 21) ^ (words[:, 1] >> 11)).astype(np.float64) * 2.0**-53
+    bits = SIGNIFICANT[dtype]
+    # as many bits as the dtype holds: more would round up to 1
+    whole = (source.words(count) >> (32 - bits)).astype(np.float32)
+    return (whole * np.float32(2.0**-bits)).astype(dtype)
+
+
+def between(generator: Generator | None, count: int) -> Any:
+    """Return float64 in (0, 1), without either end: for logarithms and inverse functions."""
+    words = source_of(generator).words(2 * count).astype(np.uint64).reshape(count, 2)
+    whole = ((words[:, 0] << 20) ^ (words[:, 1] >> 12)).astype(np.float64)
+    return (whole + 0.5) * 2.0**-52
+
+
+def normal(generator: Generator | None, count: int, dtype: Any) -> Any:
+    """Return standard normal floats, two from each pair of uniform ones (Box and Muller)."""
+    wide = np.float64 if dtype == np.float64 else np.float32
+    pairs = uniform(generator, 2 * (-(-count // 2)), np.dtype(wide)).reshape(2, -1)
+    radius = np.sqrt(-2 * np.log1p(-pairs[0]))
+    angle = pairs[1] * wide(_PI2)
+    both = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])
+    return both[:count].astype(dtype)
+
+
+def integers(generator: Generator | None, count: int, low: int, span: int) -> Any:
+    """Return whole numbers in [low, low + span), as int64 or, beyond that, uint64.
+
+    Args:
+        span: how many numbers, at most 2**64.
+    """
+    words = source_of(generator).words(2 * count).astype(np.uint64).reshape(count, 2)
+    drawn = (words[:, 0] << np.uint64(32)) | words[:, 1]
+    if span < 1 << 64:
+        # 64 random bits against the span leave no bias that anyone could measure below 2**40
+        drawn = drawn % np.uint64(span)
+    if low + span - 1 > np.iinfo(np.int64).max and low >= 0:
+        return drawn + np.uint64(low)
+    return (drawn + np.uint64(low & 0xFFFFFFFFFFFFFFFF)).astype(np.int64)
