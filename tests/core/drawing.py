@@ -26,7 +26,7 @@ def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
         data = rng.integers(int(spec.low), max(int(spec.high), int(spec.low) + 1), shape)
         data = np.asarray(data).astype("int64" if spec.kind == "int" else "int32")
     elif spec.kind == "places":
-        data = rng.permutation(int(spec.high))[: shape[0]]
+        data = rng.permutation(int(spec.high))[: int(np.prod(shape))].reshape(shape)
     elif spec.kind == "bool":
         data = rng.integers(0, 2, shape).astype(bool)
     elif spec.distinct:

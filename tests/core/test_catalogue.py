@@ -326,7 +326,7 @@ def test_batching_agrees_with_a_loop(entry, sample):
             return tuple(outputs(call.run(tensors)))
 
         together = weft.func.vmap(one)(weft.from_numpy(many))
-        apart = [one(weft.from_numpy(np.asarray(many[i]))) for i in range(3)]
+        apart = [one(weft.from_numpy(np.array(many[i]))) for i in range(3)]
         for i, results in enumerate(apart):
             for got, expected in zip(together, results, strict=True):
                 near(got[i], expected, "float64")

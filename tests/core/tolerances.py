@@ -54,6 +54,7 @@ NO_META = {
     "one_hot": "the number of classes is read from the data",
     "nonzero": "the result's shape depends on the data",
     "places": "the result's shape depends on the data",
+    "argwhere": "the result's shape depends on the data",
     "masked_select": "the result's shape depends on the data",
     "unique": "the result's shape depends on the data",
     "unique_consecutive": "the result's shape depends on the data",
@@ -67,6 +68,7 @@ NO_META = {
 NO_BATCH = {
     "nonzero": "the result's shape depends on the data",
     "places": "the result's shape depends on the data",
+    "argwhere": "the result's shape depends on the data",
     "masked_select": "the result's shape depends on the data",
     "unique": "the result's shape depends on the data",
     "unique_consecutive": "the result's shape depends on the data",
@@ -87,6 +89,9 @@ READS_STRIDES = {
     "view_as": "refuses memory that is not contiguous",
     "as_strided": "refuses memory that is not contiguous",
     "view_as_complex": "refuses memory whose parts are not side by side",
+    "strided_view": "refuses memory that is not contiguous",
+    "as_strided": "shows memory as it lies",
+    "as_strided_copy": "shows memory as it lies",
 }
 
 #: Samples whose gradient is deliberately not the slope, and why.

@@ -148,6 +148,11 @@ DIFFERENT_GRADIENT = {
     "linalg.ldl_solve-0": "torch has no derivative of it",
     "linalg.svd-1": "signs of singular vectors are LAPACK's choice; test_linalg.py compares",
     **{f"linalg.lstsq-{i}": "torch gives singular values no gradient" for i in (1, 5)},
+        f"as_strided_scatter-{i}": "torch passes on the gradient of the replaced elements, which "
+        "has no effect, and none of the others"
+        for i in range(2)
+    },
+    "index_fill-1": "torch's backward refuses the negative indices that its forward takes",
     **{f"floor_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
     **{f"trunc_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
     "nan_to_num-2": "torch does not differentiate it by complex numbers",
@@ -189,6 +194,10 @@ NO_GRADIENT_IN_TORCH = {
 
 #: Variables by which torch has no gradient though weft does: sample -> their numbers.
 NOT_BY = {
+    # a src longer than its index: torch takes it and fails in the backward pass
+    **{f"scatter-{i}": {1} for i in (0, 2, 3)},
+    "scatter_add-1": {1},
+    **{f"scatter_reduce-{i}": {1} for i in (10, 12)},
     "binary_cross_entropy_with_logits-1": {2, 3},
     "nll_loss-1": {1},
     "cross_entropy-2": {1},

@@ -267,7 +267,7 @@ def test_a_bool_that_is_neither_0_nor_1_is_refused(path):
 
 @pytest.mark.parametrize(
     ("code", "name", "size"),
-    [("F8_E4M3", "float8_e4m3fn", 8), ("F8_E5M2", "float8_e5m2", 8), ("F4", "float4_e2m1fn", 4)],
+    [("F6_E2M3", "float6_e2m3fn", 6), ("F4", "float4_e2m1fn", 4)],
 )
 def test_a_dtype_that_weft_lacks_is_refused_by_tensor_and_the_rest_is_read(path, code, name, size):
     header = f'{{"q":{{"dtype":"{code}","shape":[8],"data_offsets":[0,{size}]}},'
@@ -280,6 +280,18 @@ def test_a_dtype_that_weft_lacks_is_refused_by_tensor_and_the_rest_is_read(path,
             file["q"]
     with pytest.raises(weft.io.FormatError, match="tensor 'q'"):
         weft.io.load_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["e4m3fn", "e5m2", "e4m3fnuz", "e5m2fnuz", "e8m0fnu"], ids=lambda d: f"float8_{d}"
+)
+def test_8_bit_floats_are_read_as_they_were_written(path, dtype):
+    own = getattr(weft, f"float8_{dtype}")
+    x = weft.tensor([1.0, 2.0, 0.25, 16.0], dtype=own)
+    weft.io.save_safetensors({"x": x}, path)
+    read = weft.io.load_safetensors(path)["x"]
+    assert read.dtype is own
+    assert read.tolist() == [1.0, 2.0, 0.25, 16.0]
 
 
 @pytest.mark.parametrize(

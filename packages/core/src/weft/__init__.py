@@ -1,5 +1,6 @@
 """weft: tensors with tape autograd, PyTorch's habits without its weight."""
 
+import builtins
 import math
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -7,10 +8,17 @@ from weft import autograd, func
 from weft._core import lazy as _lazy
 from weft._core.device import device
 from weft._core.dtypes import (
+    ABSENT,
     bfloat16,
+    can_cast,
     complex64,
     complex128,
     dtype,
+    float8_e4m3fn,
+    float8_e4m3fnuz,
+    float8_e5m2,
+    float8_e5m2fnuz,
+    float8_e8m0fnu,
     float16,
     float32,
     float64,
@@ -37,7 +45,17 @@ from weft._core.generator import (
     get_rng_state,
     initial_seed,
     manual_seed,
+    seed,
     set_rng_state,
+)
+from weft._core.layouts import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
 )
 from weft._core.limits import finfo, iinfo
 from weft._core.modes import (
@@ -71,9 +89,14 @@ _ELSEWHERE = {
     "save": "weft.io.save_safetensors writes weights",
     "FloatTensor": "weft.tensor(data, dtype=weft.float32) makes one",
     "LongTensor": "weft.tensor(data, dtype=weft.int64) makes one",
+    **ABSENT,
 }
 
-half, double, long = float16, float64, int64
+half, float, double = float16, float32, float64
+short, int, long = int16, int32, int64
+cfloat, cdouble = complex64, complex128
+as_strided_, detach_ = Tensor.as_strided_, Tensor.detach_
+resize_as_, zero_ = Tensor.resize_as_, Tensor.zero_
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 __all__ = [
@@ -85,28 +108,41 @@ __all__ = [
     "Tensor",
     "__version__",
     "array_api",
+    "as_strided_",
     "as_tensor",
     "asarray",
     "autograd",
     "bfloat16",
     "bool",
-    "complex64",
+    "can_cast",
+    "cdouble",
+    "cfloat",
+    "channels_last",
+    "channels_last_3d",
     "complex128",
+    "complex64",
+    "contiguous_format",
     "default_generator",
+    "detach_",
     "device",
     "double",
     "dtype",
     "e",
     "enable_grad",
+    "fft",
+    "finfo",
     "float16",
     "float32",
     "float64",
-    "finfo",
+    "float8_e4m3fn",
+    "float8_e4m3fnuz",
+    "float8_e5m2",
+    "float8_e5m2fnuz",
+    "float8_e8m0fnu",
     "from_dlpack",
     "from_numpy",
     "frombuffer",
     "func",
-    "fft",
     "get_default_dtype",
     "get_rng_state",
     "half",
@@ -114,37 +150,45 @@ __all__ = [
     "inf",
     "inference_mode",
     "initial_seed",
-    "int8",
     "int16",
     "int32",
     "int64",
+    "int8",
     "io",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
+    "layout",
     "linalg",
     "long",
     "manual_seed",
+    "memory_format",
     "nan",
     "nn",
     "no_grad",
     "numel",
     "pi",
+    "preserve_format",
     "promote_types",
+    "resize_as_",
     "result_type",
+    "seed",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
     "set_rng_state",
+    "short",
     "show_config",
     "signal",
     "special",
+    "strided",
     "tensor",
     "to_dlpack",
-    "uint8",
     "uint16",
     "uint32",
     "uint64",
+    "uint8",
+    "zero_",
     *_FUNCTIONS["weft"],
 ]
 
@@ -154,7 +198,7 @@ def is_tensor(obj: Any) -> TypeGuard[Tensor]:
     return isinstance(obj, Tensor)
 
 
-def numel(input: Tensor) -> int:
+def numel(input: Tensor) -> builtins.int:
     """Return the number of elements of a tensor."""
     return input.numel()
 

@@ -57,9 +57,7 @@ def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any])
                 f"{kernel.__name__}: nothing is computed in {of(out.dtype)}, which is for storage "
                 f"and casts; convert with .to(weft.float32) first"
             )
-    wide = [
-        a.astype(np.float32) if type(a) is ndarray and a.dtype in NARROW else a for a in arrays
-    ]
+    wide = [a.astype(np.float32) if type(a) is ndarray and a.dtype in NARROW else a for a in arrays]
     before = silence()
     try:
         out = kernel(xp, *wide, **params)

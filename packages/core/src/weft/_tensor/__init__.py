@@ -8,13 +8,33 @@ one of its methods does, a descriptor stands there for it.
 from weft._core.lazy import Method
 from weft._core.tensor import Size, Tensor
 from weft._names import METHODS
-from weft._tensor import conversion, copying, gradients, layout, operators, reading, writing
+from weft._tensor import (
+    conversion,
+    copying,
+    drawing,
+    gradients,
+    layout,
+    operators,
+    reading,
+    reshaping,
+    writing,
+)
 
 __all__ = ["Size", "Tensor"]
 
 
 def _fill() -> None:
-    for topic in (layout, reading, conversion, gradients, writing, copying, operators):
+    for topic in (
+        layout,
+        reading,
+        conversion,
+        gradients,
+        writing,
+        copying,
+        operators,
+        reshaping,
+        drawing,
+    ):
         for name, method in topic.METHODS.items():
             setattr(Tensor, name, method)
         for name, read in getattr(topic, "PROPERTIES", {}).items():

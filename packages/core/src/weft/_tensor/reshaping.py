@@ -56,9 +56,7 @@ def t_(self: Tensor) -> Tensor:
     return _becomes(self, shape.t(self), "t_")
 
 
-def as_strided_(
-    self: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """Make this tensor an ``as_strided`` view of its memory; return self."""
     return _becomes(self, strides.as_strided(self, size, stride, storage_offset), "as_strided_")
 
@@ -214,7 +212,11 @@ def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
     place = device_of(self) if device is None else device
     if len(args) == 1 and isinstance(args[0], Tensor):
         return args[0].to(self.dtype).view_as_self()
-    if len(args) == 1 and isinstance(args[0], (list, tuple, ndarray)) and not isinstance(args[0], Size):
+    if (
+        len(args) == 1
+        and isinstance(args[0], (list, tuple, ndarray))
+        and not isinstance(args[0], Size)
+    ):
         return creation.tensor(args[0], dtype=self.dtype, device=place)
     return filled.empty(*(args or (0,)), dtype=self.dtype, device=place)
 

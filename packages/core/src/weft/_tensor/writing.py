@@ -11,7 +11,6 @@ from weft._core.modes import here
 from weft._core.tensor import Tensor, version_of, wrap
 from weft._tensor.conversion import to
 from weft.ops import creation, indexing
-from weft.ops.random import normal_, uniform_
 
 
 def copy_(self: Tensor, src: Any) -> Tensor:
@@ -63,8 +62,6 @@ METHODS: dict[str, Any] = {
     "__setitem__": _setitem,
     "copy_": copy_,
     "fill_": fill_,
-    "normal_": normal_,
-    "uniform_": uniform_,
     "zero_": zero_,
 }
 WRITABLE: dict[str, Any] = {"data": (_get_data, _set_data)}

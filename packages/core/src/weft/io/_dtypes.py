@@ -20,6 +20,7 @@ ITEM_BITS: dict[str, int] = {
     "int32": 32,
     "uint32": 32,
     "float32": 32,
+    "complex32": 32,
     "complex64": 64,
     "float64": 64,
     "int64": 64,

@@ -42,6 +42,7 @@ __all__ = [
     "zeros_like",
 ]
 
+
 def _finish(data: Any, device: Any, requires_grad: bool) -> Tensor:
     """Wrap fresh data, on the device asked for."""
     return finished(data, require(device), requires_grad)

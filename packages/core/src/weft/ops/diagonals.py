@@ -83,7 +83,9 @@ def diagonal(xp: Any, x: Any, *, offset: int = 0, dim1: int = 0, dim2: int = 1) 
     return _view(xp, x, offset, dim1, dim2)
 
 
-def _on_batch(size: int, batched: Any, x: Any, *, offset: int, dim1: int, dim2: int, shape: Any) -> Any:
+def _on_batch(
+    size: int, batched: Any, x: Any, *, offset: int, dim1: int, dim2: int, shape: Any
+) -> Any:
     return on_diagonal(x, offset=offset, dim1=dim1 + 1, dim2=dim2 + 1, shape=(size, *shape))
 
 
@@ -198,9 +200,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
         Sample(array(3, 4), array(3)),
         Sample(array(2, 3, 4), array(3, 2), 1, 0, 2),
     ),
-    errors=(
-        ErrorSample(array(3, 4), array(2), error=ShapeError, match=r"must have shape \(3,\)"),
-    ),
+    errors=(ErrorSample(array(3, 4), array(2), error=ShapeError, match=r"must have shape \(3,\)"),),
 )
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1

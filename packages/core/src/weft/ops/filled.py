@@ -159,9 +159,7 @@ def empty_strided(
     own, place = settings_of("empty_strided", {"dtype": dtype, "layout": layout, "device": device})
     shape, steps = lengths_of("empty_strided", (size,)), shape_tuple("empty_strided", stride)
     if len(shape) != len(steps):
-        raise ShapeError(
-            f"empty_strided: size {shape} and stride {steps} must be as many numbers"
-        )
+        raise ShapeError(f"empty_strided: size {shape} and stride {steps} must be as many numbers")
     if min(steps, default=0) < 0:
         raise ShapeError(f"empty_strided: strides must not be negative, got {steps}")
     return made(lambda n, d: _strided_memory(n, steps, d), shape, own, place, requires_grad)

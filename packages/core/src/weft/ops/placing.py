@@ -191,9 +191,7 @@ def _segmented(
 # --- products ----------------------------------------------------------------------------------
 
 
-def _product_parts(
-    x: Any, index: Any, src: Any, dim: int, include_self: bool
-) -> tuple[Any, Any]:
+def _product_parts(x: Any, index: Any, src: Any, dim: int, include_self: bool) -> tuple[Any, Any]:
     """Return what x and each element of src are multiplied by at their places, also beside 0."""
     from weft.ops.comparison import where
 
@@ -318,9 +316,7 @@ def _at_least_1d(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def _added(input: Tensor, index: Tensor, src: Tensor, dim: int) -> Tensor:
     shape = tuple(input.shape)
-    out: Tensor = input + scatter_into_zeros(
-        src, index, dim=dim, length=shape[dim], shape=shape
-    )
+    out: Tensor = input + scatter_into_zeros(src, index, dim=dim, length=shape[dim], shape=shape)
     return out
 
 
@@ -400,7 +396,7 @@ def scatter(
         given = input.new_full(tuple(index.shape), given)
     x, places, own = _at_least_1d(input, index, given)
     if reduce is None:
-        out = placed(x, places, own, dim=at)
+        out: Tensor = placed(x, places, own, dim=at)
     elif reduce == "add":
         out = _added(x, places, own, at)
     else:
@@ -470,7 +466,9 @@ def reduced(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, ow
     if own:
         count = count + 1
     count = where(count == 0, 1, count)
-    return total / count.to(total.dtype) if total.dtype.category > 1 else total // count
+    exact = total.dtype.category > 1
+    mean: Tensor = total / count.to(total.dtype) if exact else (total // count).to(input.dtype)
+    return mean
 
 
 @composite(

@@ -88,7 +88,8 @@ def rand(
     Args:
         size: the shape, as ints or one tuple.
         generator: where to draw from; the default generator if None.
-        dtype: a floating or complex dtype; the default floating one if None; of a complex dtype both parts are drawn so.
+        dtype: a floating or complex dtype, of which both parts are drawn so; the default
+            floating one if None.
         layout: ``weft.strided``.
         device: where to make it.
         pin_memory: taken for PyTorch's callers.
@@ -126,7 +127,8 @@ def randn(
     Args:
         size: the shape, as ints or one tuple.
         generator: where to draw from; the default generator if None.
-        dtype: a floating or complex dtype; the default floating one if None; of a complex dtype each part has half the variance.
+        dtype: a floating dtype, or a complex one, each part of which has half the variance;
+            the default floating one if None.
         layout: ``weft.strided``.
         device: where to make it.
         pin_memory: taken for PyTorch's callers.
@@ -139,7 +141,9 @@ def randn(
         DTypeError: dtype is neither floating nor complex.
     """
     settings = {"dtype": dtype, "layout": layout, "device": device}
-    return _numbers("randn", size, maker(draws.normal, generator, math.sqrt(0.5)), settings, requires_grad)
+    return _numbers(
+        "randn", size, maker(draws.normal, generator, math.sqrt(0.5)), settings, requires_grad
+    )
 
 
 def _whole(name: str, low: Any, high: Any, own: Any, generator: Any) -> Callable[..., Any]:
@@ -168,9 +172,7 @@ def _whole(name: str, low: Any, high: Any, own: Any, generator: Any) -> Callable
     errors=(
         ErrorSample(3, 3, (1,), error=ValueError, match="high must be above low"),
         ErrorSample(3, error=TypeError, match="expected a size"),
-        ErrorSample(
-            300, (2,), dtype=dtypes.uint8, error=ValueError, match="uint8 holds 0 to 255"
-        ),
+        ErrorSample(300, (2,), dtype=dtypes.uint8, error=ValueError, match="uint8 holds 0 to 255"),
     ),
     methods=(),
     not_differentiable=_DRAWN,
@@ -451,7 +453,6 @@ def normal(
         ValueError: a standard deviation is negative.
         TypeError: mean and std are numbers, and there is no size.
     """
-    from weft.ops.broadcasting import broadcast_to
     from weft.ops.casting import detach
     from weft.ops.gathering import plain_data
 
@@ -468,7 +469,7 @@ def normal(
         settings = {"dtype": dtype, "layout": layout, "device": device}
         make = maker(draws.normal, generator, math.sqrt(0.5))
         drawn = _numbers("normal", (size,), make, settings, False)
-        out = drawn * std + mean
+        out: Tensor = drawn * std + mean
         return out.requires_grad_() if requires_grad else out
     check_floating("normal", tensors[0]._data.dtype)
     fixed = [detach(t).to(tensors[0].dtype) for t in tensors]
@@ -476,4 +477,5 @@ def normal(
     noise = randn_like(empty_like(total), generator=generator)
     centre = fixed[0] if isinstance(mean, Tensor) else mean
     width = fixed[-1] if isinstance(std, Tensor) else std
-    return broadcast_to(noise * width + centre, tuple(total.shape))
+    shifted: Tensor = noise * width + centre
+    return shifted.requires_grad_() if requires_grad else shifted

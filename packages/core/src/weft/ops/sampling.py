@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import np, xp
+from weft._core.aval import Aval
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.generator import Generator
-from weft._core.aval import Aval
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor, wrap
@@ -145,9 +145,7 @@ def _accepted(count: int, propose: Any, generator: Generator | None) -> Any:
 
 @composite(
     samples=(Sample(array(2, 3, low=0.0, high=30.0)), Sample(array(low=0.5))),
-    errors=(
-        ErrorSample(array(2, low=-2.0, high=-1.0), error=ValueError, match="not be negative"),
-    ),
+    errors=(ErrorSample(array(2, low=-2.0, high=-1.0), error=ValueError, match="not be negative"),),
     methods=(),
     not_differentiable=_DRAWN,
     random=True,
@@ -320,8 +318,7 @@ def multinomial(
         raise ValueError(f"multinomial: num_samples must be positive, got {num_samples}")
     if not replacement and num_samples > categories:
         raise ValueError(
-            f"multinomial: cannot draw {num_samples} of {categories} categories without "
-            f"replacement"
+            f"multinomial: cannot draw {num_samples} of {categories} categories without replacement"
         )
     data = plain_data(input)
 

@@ -152,9 +152,7 @@ def strided_view(
         ErrorSample(array(6), (2,), (-1,), 3, error=ShapeError, match="at least 0"),
     ),
 )
-def as_strided(
-    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """View a tensor's memory with any lengths and strides, within its bounds.
 
     Args:

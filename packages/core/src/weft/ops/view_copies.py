@@ -1,4 +1,5 @@
 """``NAME_copy`` for each view ``NAME``: the same elements in memory of their own."""
+# ruff: noqa: D103 - the documentation is the view's, and `_of` puts it there
 
 from __future__ import annotations
 
@@ -33,10 +34,19 @@ def alias_copy(input: Tensor) -> Tensor:
     return clone(casting.alias(input))
 
 
-@composite(samples=(Sample(array(6), (2, 2), (3, 1), 1), Sample(array(2, 3), (2, 2), (1, 1)),), methods=(), out=True)
+@composite(
+    samples=(
+        Sample(array(6), (2, 2), (3, 1), 1),
+        Sample(array(2, 3), (2, 2), (1, 1)),
+    ),
+    methods=(),
+    out=True,
+)
 @_of(strides.as_strided)
-def as_strided_copy(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
-    return clone(strides.as_strided(input, size, stride, storage_offset or 0))
+def as_strided_copy(
+    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    return clone(strides.as_strided(input, size, stride, storage_offset))
 
 
 @composite(samples=(Sample(array(3, 4), 1),), methods=(), out=True)
@@ -46,8 +56,17 @@ def diagonal_copy(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) 
 
 
 @composite(samples=(Sample(array(2, 1), (2, 3)),), methods=(), out=True)
-@_of(broadcasting.expand)
 def expand_copy(input: Tensor, size: Any, *, implicit: bool = False) -> Tensor:
+    """As :func:`weft.broadcast_to`, with memory of its own.
+
+    Args:
+        input: a tensor whose lengths equal size's, counted from the right, or are 1.
+        size: the shape wanted; -1 keeps a length.
+        implicit: taken for PyTorch's callers.
+
+    Returns:
+        Tensor: (*size).
+    """
     return clone(broadcasting.expand(input, size))
 
 
@@ -69,7 +88,14 @@ def select_copy(input: Tensor, dim: int, index: int) -> Tensor:
     return clone(gathering.select(input, dim, index))
 
 
-@composite(samples=(Sample(array(2, 1, 3), 1), Sample(array(1, 2, 1)),), methods=(), out=True)
+@composite(
+    samples=(
+        Sample(array(2, 1, 3), 1),
+        Sample(array(1, 2, 1)),
+    ),
+    methods=(),
+    out=True,
+)
 @_of(shape.squeeze)
 def squeeze_copy(input: Tensor, dim: Any = None) -> Tensor:
     return clone(shape.squeeze(input, dim))
@@ -100,9 +126,17 @@ def unsqueeze_copy(input: Tensor, dim: int) -> Tensor:
 
 
 @composite(samples=(Sample(array(2, 3), (3, 2)),), methods=(), out=True)
-@_of(shape.view)
 def view_copy(input: Tensor, size: Any) -> Tensor:
-    return clone(shape.view(input, size))
+    """As :meth:`weft.Tensor.view`, with memory of its own.
+
+    Args:
+        input: (...), contiguous.
+        size: the shape wanted; one length may be -1.
+
+    Returns:
+        Tensor: (*size).
+    """
+    return clone(shape.reshape(input, size))
 
 
 @composite(samples=(Sample(array(5, 2), 2),), methods=())
@@ -113,7 +147,9 @@ def split_copy(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ..
 
 @composite(samples=(Sample(array(5, 2), (2, 3)),), methods=())
 @_of(split_with_sizes)
-def split_with_sizes_copy(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split_with_sizes_copy(
+    input: Tensor, split_sizes: Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     return tuple(map(clone, split_with_sizes(input, split_sizes, dim)))
 
 
