@@ -87,7 +87,6 @@ READS_STRIDES = {
     "is_contiguous": "tells how memory is laid out",
     "view": "refuses memory that is not contiguous",
     "view_as": "refuses memory that is not contiguous",
-    "as_strided": "refuses memory that is not contiguous",
     "view_as_complex": "refuses memory whose parts are not side by side",
     "strided_view": "refuses memory that is not contiguous",
     "as_strided": "shows memory as it lies",

@@ -148,6 +148,7 @@ DIFFERENT_GRADIENT = {
     "linalg.ldl_solve-0": "torch has no derivative of it",
     "linalg.svd-1": "signs of singular vectors are LAPACK's choice; test_linalg.py compares",
     **{f"linalg.lstsq-{i}": "torch gives singular values no gradient" for i in (1, 5)},
+    **{
         f"as_strided_scatter-{i}": "torch passes on the gradient of the replaced elements, which "
         "has no effect, and none of the others"
         for i in range(2)
