@@ -54,8 +54,10 @@ def addr(
     alpha: builtins.float = ...,
     out: Any = ...,
 ) -> Tensor: ...
+def adjoint(input: Tensor) -> Tensor: ...
 def affine_grid_generator(theta: Tensor, size: Any, align_corners: builtins.bool) -> Tensor: ...
 def alias(input: Tensor) -> Tensor: ...
+def alias_copy(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def all(
     input: Tensor,
     dim: Any = ...,
@@ -118,8 +120,11 @@ def arange(
     step: Any = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def arccos(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def arccosh(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -149,12 +154,29 @@ def argmin(
 def argsort(
     input: Tensor, dim: Any = ..., descending: Any = ..., *, stable: Any = ..., axis: Any = ...
 ) -> Tensor: ...
-def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: Any = ...) -> Tensor: ...
+def argwhere(input: Tensor) -> Tensor: ...
+def as_strided(
+    input: Tensor, size: Any, stride: Any, storage_offset: builtins.int | None = ...
+) -> Tensor: ...
+def as_strided_copy(
+    input: Tensor,
+    size: Any,
+    stride: Any,
+    storage_offset: builtins.int | None = ...,
+    *,
+    out: Any = ...,
+) -> Tensor: ...
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: builtins.int | None = ...
+) -> Tensor: ...
 def asin(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def asinh(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def atan(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def atan2(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def atanh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def atleast_1d(*tensors: Any) -> Any: ...
+def atleast_2d(*tensors: Any) -> Any: ...
+def atleast_3d(*tensors: Any) -> Any: ...
 def avg_pool1d(
     input: Tensor,
     kernel_size: Any,
@@ -192,7 +214,9 @@ def batch_norm(
     eps: builtins.float,
     cudnn_enabled: builtins.bool,
 ) -> Tensor: ...
-def bernoulli(input: Tensor, *, generator: Any = ...) -> Tensor: ...
+def bernoulli(
+    input: Tensor, p: builtins.float | None = ..., *, generator: Any = ..., out: Any = ...
+) -> Tensor: ...
 def bilinear(
     input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = ...
 ) -> Tensor: ...
@@ -206,6 +230,7 @@ def binary_cross_entropy_with_logits(
 def bincount(
     input: Tensor, weights: Tensor | None = ..., minlength: builtins.int = ...
 ) -> Tensor: ...
+def binomial(count: Tensor, prob: Tensor, generator: Any = ...) -> Tensor: ...
 def bitwise_and(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def bitwise_left_shift(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def bitwise_not(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -220,7 +245,9 @@ def blackman_window(
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
+def block_diag(*tensors: Any) -> Tensor: ...
 def bmm(input: Tensor, mat2: Tensor, *, out: Any = ...) -> Tensor: ...
+def broadcast_shapes(*shapes: Any) -> Any: ...
 def broadcast_tensors(*tensors: Tensor) -> builtins.tuple[Tensor, ...]: ...
 def broadcast_to(input: Tensor, size: Any) -> Tensor: ...
 def bucketize(
@@ -255,10 +282,17 @@ def clamp_max(input: Tensor, max: Any, *, out: Any = ...) -> Tensor: ...
 def clamp_min(input: Tensor, min: Any, *, out: Any = ...) -> Tensor: ...
 def clip(input: Tensor, min: Any = ..., max: Any = ..., *, out: Any = ...) -> Tensor: ...
 def clone(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def column_stack(tensors: Any, *, out: Any = ...) -> Tensor: ...
 def combinations(
     input: Tensor, r: builtins.int = ..., with_replacement: builtins.bool = ...
 ) -> Tensor: ...
 def complex(real: Tensor, imag: Tensor, *, out: Any = ...) -> Tensor: ...
+def concat(
+    tensors: Any, dim: builtins.int = ..., *, axis: builtins.int | None = ..., out: Any = ...
+) -> Tensor: ...
+def concatenate(
+    tensors: Any, dim: builtins.int = ..., *, axis: builtins.int | None = ..., out: Any = ...
+) -> Tensor: ...
 def conj(input: Tensor) -> Tensor: ...
 def conj_physical(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def conv1d(
@@ -381,9 +415,27 @@ def cumulative_trapezoid(
 def deg2rad(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def det(input: Tensor) -> Tensor: ...
 def detach(input: Tensor) -> Tensor: ...
+def detach_copy(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def diag(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
-def diagonal(
+def diag_embed(
     input: Tensor, offset: builtins.int = ..., dim1: builtins.int = ..., dim2: builtins.int = ...
+) -> Tensor: ...
+def diagflat(input: Tensor, offset: builtins.int = ...) -> Tensor: ...
+def diagonal(input: Tensor, offset: Any = ..., dim1: Any = ..., dim2: Any = ...) -> Tensor: ...
+def diagonal_copy(
+    input: Tensor,
+    offset: builtins.int = ...,
+    dim1: builtins.int = ...,
+    dim2: builtins.int = ...,
+    *,
+    out: Any = ...,
+) -> Tensor: ...
+def diagonal_scatter(
+    input: Tensor,
+    src: Tensor,
+    offset: builtins.int = ...,
+    dim1: builtins.int = ...,
+    dim2: builtins.int = ...,
 ) -> Tensor: ...
 def diff(
     input: Tensor,
@@ -407,6 +459,8 @@ def dot(input: Tensor, tensor: Tensor, *, out: Any = ...) -> Tensor: ...
 def dropout(
     input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
 ) -> Tensor: ...
+def dsplit(input: Tensor, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...
+def dstack(tensors: Any, *, out: Any = ...) -> Tensor: ...
 def einsum(equation: builtins.str, *operands: Any) -> Tensor: ...
 def embedding(
     weight: Tensor,
@@ -430,10 +484,44 @@ def embedding_renorm_(
     input: Tensor, indices: Tensor, max_norm: builtins.float, norm_type: builtins.float
 ) -> Tensor: ...
 def empty(
-    *size: Any, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
+    *size: Any,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def empty_like(
-    input: Tensor, *, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
+    input: Tensor,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
+) -> Tensor: ...
+def empty_permuted(
+    size: Any,
+    physical_layout: Any,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor: ...
+def empty_strided(
+    size: Any,
+    stride: Any,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def eq(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def equal(input: Tensor, other: Tensor) -> builtins.bool: ...
@@ -442,14 +530,20 @@ def erfc(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def erfinv(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def exp(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def exp2(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def expand_copy(
+    input: Tensor, size: Any, *, implicit: builtins.bool = ..., out: Any = ...
+) -> Tensor: ...
 def expm1(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def eye(
     n: builtins.int,
     m: builtins.int | None = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def feature_alpha_dropout(
     input: Tensor, p: builtins.float, train: builtins.bool, *, generator: Any = ...
@@ -462,6 +556,8 @@ def flatten(
     input: Tensor, start_dim: builtins.int = ..., end_dim: builtins.int = ...
 ) -> Tensor: ...
 def flip(input: Tensor, *args: Any, dims: Any = ..., out: Any = ...) -> Tensor: ...
+def fliplr(input: Tensor) -> Tensor: ...
+def flipud(input: Tensor) -> Tensor: ...
 def float_power(input: Any, exponent: Any, *, out: Any = ...) -> Any: ...
 def floor(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def floor_divide(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -484,19 +580,31 @@ def full(
     fill_value: Any,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def full_like(
     input: Tensor,
     fill_value: Any,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
 ) -> Tensor: ...
 def gather(
-    input: Tensor, dim: builtins.int = ..., index: Tensor = ..., *, out: Any = ..., axis: Any = ...
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    *,
+    sparse_grad: builtins.bool = ...,
+    out: Any = ...,
+    axis: Any = ...,
 ) -> Tensor: ...
 def gcd(input: Any, other: Any, *, out: Any = ...) -> Any: ...
 def ge(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
@@ -589,11 +697,54 @@ def histogramdd(
     weight: Tensor | None = ...,
     density: builtins.bool = ...,
 ) -> Any: ...
+def hsplit(input: Tensor, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...
+def hstack(tensors: Any, *, out: Any = ...) -> Tensor: ...
 def hypot(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def i0(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def igamma(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def igammac(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def imag(input: Tensor) -> Tensor: ...
+def index_add(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    source: Tensor = ...,
+    *,
+    alpha: builtins.float = ...,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
+def index_copy(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    source: Tensor = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
+def index_fill(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    value: Any = ...,
+    *,
+    axis: Any = ...,
+) -> Tensor: ...
+def index_put(
+    input: Tensor, indices: Any, values: Tensor, accumulate: builtins.bool = ...
+) -> Tensor: ...
+def index_reduce(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    source: Tensor = ...,
+    reduce: builtins.str = ...,
+    *,
+    include_self: builtins.bool = ...,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
 def index_select(
     input: Tensor, dim: builtins.int = ..., index: Tensor = ..., *, out: Any = ..., axis: Any = ...
 ) -> Tensor: ...
@@ -684,13 +835,16 @@ def less(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> 
 def less_equal(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def lgamma(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def linspace(
-    start: builtins.float,
-    end: builtins.float,
+    start: Any,
+    end: Any,
     steps: builtins.int,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def log(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def log10(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -708,6 +862,19 @@ def logical_not(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def logical_or(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logical_xor(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def logit(input: Tensor, eps: Any = ..., *, out: Any = ...) -> Tensor: ...
+def logspace(
+    start: Any,
+    end: Any,
+    steps: builtins.int,
+    base: builtins.float = ...,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    out: Any = ...,
+) -> Tensor: ...
 def logsumexp(
     input: Tensor,
     dim: Any = ...,
@@ -736,6 +903,7 @@ def margin_ranking_loss(
     reduction: builtins.int = ...,
 ) -> Tensor: ...
 def masked_fill(input: Tensor, mask: Tensor, value: Any, *, out: Any = ...) -> Tensor: ...
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor: ...
 def masked_select(input: Tensor, mask: Tensor, *, out: Any = ...) -> Tensor: ...
 def matmul(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
 def matrix_exp(input: Tensor) -> Tensor: ...
@@ -826,9 +994,18 @@ def mode(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Any: ...
+def moveaxis(input: Tensor, source: Any, destination: Any) -> Tensor: ...
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor: ...
 def msort(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def mul(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
+def multinomial(
+    input: Tensor,
+    num_samples: builtins.int,
+    replacement: builtins.bool = ...,
+    *,
+    generator: Any = ...,
+    out: Any = ...,
+) -> Tensor: ...
 def multiply(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def mv(input: Tensor, vec: Tensor, *, out: Any = ...) -> Tensor: ...
 def mvlgamma(input: Tensor, p: builtins.int, *, out: Any = ...) -> Tensor: ...
@@ -883,9 +1060,18 @@ def nansum(
 def narrow(
     input: Tensor,
     dim: builtins.int = ...,
-    start: builtins.int = ...,
+    start: Any = ...,
     length: builtins.int = ...,
     *,
+    axis: Any = ...,
+) -> Tensor: ...
+def narrow_copy(
+    input: Tensor,
+    dim: builtins.int = ...,
+    start: Any = ...,
+    length: builtins.int = ...,
+    *,
+    out: Any = ...,
     axis: Any = ...,
 ) -> Tensor: ...
 def native_batch_norm(
@@ -924,6 +1110,9 @@ def neg(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def negative(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def nextafter(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def nonzero(input: Tensor, *, as_tuple: builtins.bool = ..., out: Any = ...) -> Any: ...
+def nonzero_static(
+    input: Tensor, *, size: builtins.int, fill_value: builtins.int = ..., out: Any = ...
+) -> Tensor: ...
 def norm(
     input: Tensor,
     p: Any = ...,
@@ -938,6 +1127,19 @@ def norm(
 def norm_except_dim(
     v: Tensor, pow: builtins.int = ..., dim: builtins.int = ..., *, axis: Any = ...
 ) -> Tensor: ...
+def normal(
+    mean: Any = ...,
+    std: Any = ...,
+    size: Any = ...,
+    *,
+    generator: Any = ...,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    out: Any = ...,
+) -> Tensor: ...
 def not_equal(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def nuclear_norm(
     input: Tensor,
@@ -949,10 +1151,23 @@ def nuclear_norm(
     keepdims: Any = ...,
 ) -> Tensor: ...
 def ones(
-    *size: Any, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
+    *size: Any,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def ones_like(
-    input: Tensor, *, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
+    input: Tensor,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
 ) -> Tensor: ...
 def orgqr(input: Tensor, input2: Tensor, *, out: Any = ...) -> Tensor: ...
 def ormqr(
@@ -976,9 +1191,11 @@ def pairwise_distance(
 ) -> Tensor: ...
 def pdist(input: Tensor, p: builtins.float = ...) -> Tensor: ...
 def permute(input: Tensor, *dims: Any) -> Tensor: ...
+def permute_copy(input: Tensor, dims: Any, *, out: Any = ...) -> Tensor: ...
 def pinverse(input: Tensor, rcond: builtins.float = ...) -> Tensor: ...
 def pixel_shuffle(input: Tensor, upscale_factor: builtins.int) -> Tensor: ...
 def pixel_unshuffle(input: Tensor, downscale_factor: builtins.int) -> Tensor: ...
+def poisson(input: Tensor, generator: Any = ...) -> Tensor: ...
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -1002,6 +1219,9 @@ def prod(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def put(
+    input: Tensor, index: Tensor, source: Tensor, accumulate: builtins.bool = ...
+) -> Tensor: ...
 def qr(input: Tensor, some: builtins.bool = ..., *, out: Any = ...) -> Any: ...
 def quantile(
     input: Tensor,
@@ -1019,16 +1239,22 @@ def rand(
     *size: Any,
     generator: Any = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def rand_like(
     input: Tensor,
     *,
     generator: Any = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
 ) -> Tensor: ...
 def randint(
     low: Any = ...,
@@ -1037,26 +1263,68 @@ def randint(
     *,
     generator: Any = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
+) -> Tensor: ...
+def randint_like(
+    input: Tensor,
+    low: Any = ...,
+    high: Any = ...,
+    *,
+    generator: Any = ...,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
 ) -> Tensor: ...
 def randn(
     *size: Any,
     generator: Any = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def randn_like(
     input: Tensor,
     *,
     generator: Any = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
 ) -> Tensor: ...
 def randperm(
-    n: builtins.int, *, generator: Any = ..., dtype: Any = ..., device: Any = ...
+    n: builtins.int,
+    *,
+    generator: Any = ...,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    out: Any = ...,
+) -> Tensor: ...
+def range(
+    start: Any = ...,
+    end: Any = ...,
+    step: Any = ...,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def ravel(input: Tensor) -> Tensor: ...
 def real(input: Tensor) -> Tensor: ...
@@ -1085,7 +1353,9 @@ def rms_norm(
     eps: builtins.float | None = ...,
 ) -> Tensor: ...
 def roll(input: Tensor, shifts: Any, dims: Any = ..., *, out: Any = ...) -> Tensor: ...
+def rot90(input: Tensor, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...
 def round(input: Tensor, decimals: Any = ..., *, out: Any = ...) -> Tensor: ...
+def row_stack(tensors: Any, *, out: Any = ...) -> Tensor: ...
 def rrelu(
     input: Tensor,
     lower: builtins.float = ...,
@@ -1095,12 +1365,43 @@ def rrelu(
 ) -> Tensor: ...
 def rsqrt(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def rsub(input: Any, other: Any, *, alpha: builtins.float = ...) -> Any: ...
+def scalar_tensor(
+    s: Any,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+) -> Tensor: ...
+def scatter(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    src: Any = ...,
+    *,
+    value: Any = ...,
+    reduce: builtins.str | None = ...,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
 def scatter_add(
     input: Tensor,
     dim: builtins.int = ...,
     index: Tensor = ...,
     src: Tensor = ...,
     *,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
+def scatter_reduce(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: Tensor = ...,
+    src: Tensor = ...,
+    reduce: builtins.str = ...,
+    *,
+    include_self: builtins.bool = ...,
     out: Any = ...,
     axis: Any = ...,
 ) -> Tensor: ...
@@ -1117,6 +1418,22 @@ def searchsorted(
 def select(
     input: Tensor, dim: builtins.int = ..., index: builtins.int = ..., *, axis: Any = ...
 ) -> Tensor: ...
+def select_copy(
+    input: Tensor,
+    dim: builtins.int = ...,
+    index: builtins.int = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
+def select_scatter(
+    input: Tensor,
+    src: Tensor,
+    dim: builtins.int = ...,
+    index: builtins.int = ...,
+    *,
+    axis: Any = ...,
+) -> Tensor: ...
 def selu(input: Tensor) -> Tensor: ...
 def sgn(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sigmoid(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -1125,6 +1442,26 @@ def signbit(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sin(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sinc(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def sinh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def slice_copy(
+    input: Tensor,
+    dim: builtins.int = ...,
+    start: builtins.int | None = ...,
+    end: builtins.int | None = ...,
+    step: builtins.int = ...,
+    *,
+    out: Any = ...,
+    axis: Any = ...,
+) -> Tensor: ...
+def slice_scatter(
+    input: Tensor,
+    src: Tensor,
+    dim: builtins.int = ...,
+    start: builtins.int | None = ...,
+    end: builtins.int | None = ...,
+    step: builtins.int = ...,
+    *,
+    axis: Any = ...,
+) -> Tensor: ...
 def slogdet(input: Tensor) -> Any: ...
 def softmax(
     input: Tensor, dim: builtins.int = ..., dtype: Any = ..., *, out: Any = ..., axis: Any = ...
@@ -1141,9 +1478,19 @@ def sort(
 def split(
     input: Tensor, split_size: Any, dim: builtins.int = ..., *, axis: Any = ...
 ) -> builtins.tuple[Tensor, ...]: ...
+def split_copy(
+    input: Tensor, split_size: builtins.int, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
+def split_with_sizes(
+    input: Tensor, split_sizes: Any, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
+def split_with_sizes_copy(
+    input: Tensor, split_sizes: Any, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
 def sqrt(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def square(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def squeeze(input: Tensor, dim: Any = ..., *, axis: Any = ...) -> Tensor: ...
+def squeeze_copy(input: Tensor, dim: Any = ..., *, out: Any = ..., axis: Any = ...) -> Tensor: ...
 def stack(
     tensors: Any, dim: builtins.int = ..., *, axis: builtins.int | None = ..., out: Any = ...
 ) -> Tensor: ...
@@ -1196,7 +1543,11 @@ def sum(
 def svd(
     input: Tensor, some: builtins.bool = ..., compute_uv: builtins.bool = ..., *, out: Any = ...
 ) -> Any: ...
+def swapaxes(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
+def swapdims(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
 def t(input: Tensor) -> Tensor: ...
+def t_copy(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def take(input: Tensor, index: Tensor, *, out: Any = ...) -> Tensor: ...
 def take_along_dim(
     input: Tensor,
     indices: Tensor,
@@ -1207,6 +1558,9 @@ def take_along_dim(
 ) -> Tensor: ...
 def tan(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def tanh(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def tensor_split(
+    input: Tensor, indices_or_sections: Any, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
 def tensordot(a: Tensor, b: Tensor, dims: Any = ..., *, out: Any = ...) -> Tensor: ...
 def threshold(input: Tensor, threshold: builtins.float, value: builtins.float) -> Tensor: ...
 def tile(input: Tensor, *dims: Any) -> Tensor: ...
@@ -1222,6 +1576,9 @@ def topk(
 ) -> Any: ...
 def trace(input: Tensor) -> Tensor: ...
 def transpose(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
+def transpose_copy(
+    input: Tensor, dim0: builtins.int, dim1: builtins.int, *, out: Any = ...
+) -> Tensor: ...
 def trapezoid(
     y: Tensor, x: Tensor | None = ..., *, dx: Any = ..., dim: builtins.int = ..., axis: Any = ...
 ) -> Tensor: ...
@@ -1238,6 +1595,16 @@ def triangular_solve(
     out: Any = ...,
 ) -> Any: ...
 def tril(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
+def tril_indices(
+    row: builtins.int,
+    col: builtins.int,
+    offset: builtins.int = ...,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+) -> Tensor: ...
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -1249,13 +1616,34 @@ def triplet_margin_loss(
     reduction: builtins.int = ...,
 ) -> Tensor: ...
 def triu(input: Tensor, diagonal: builtins.int = ..., *, out: Any = ...) -> Tensor: ...
+def triu_indices(
+    row: builtins.int,
+    col: builtins.int,
+    offset: builtins.int = ...,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+) -> Tensor: ...
 def true_divide(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def trunc(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def unbind(
     input: Tensor, dim: builtins.int = ..., *, axis: Any = ...
 ) -> builtins.tuple[Tensor, ...]: ...
+def unbind_copy(
+    input: Tensor, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
 def unflatten(
     input: Tensor, dim: builtins.int = ..., sizes: Any = ..., *, axis: Any = ...
+) -> Tensor: ...
+def unfold_copy(
+    input: Tensor,
+    dimension: builtins.int,
+    size: builtins.int,
+    step: builtins.int,
+    *,
+    out: Any = ...,
 ) -> Tensor: ...
 def unique(
     input: Tensor,
@@ -1274,7 +1662,20 @@ def unique_consecutive(
     *,
     axis: Any = ...,
 ) -> Any: ...
+def unravel_index(indices: Tensor, shape: Any) -> builtins.tuple[Tensor, ...]: ...
+def unsafe_chunk(
+    input: Tensor, chunks: builtins.int, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
+def unsafe_split(
+    input: Tensor, split_size: Any, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
+def unsafe_split_with_sizes(
+    input: Tensor, split_sizes: Any, dim: builtins.int = ..., *, axis: Any = ...
+) -> builtins.tuple[Tensor, ...]: ...
 def unsqueeze(input: Tensor, dim: builtins.int = ..., *, axis: Any = ...) -> Tensor: ...
+def unsqueeze_copy(
+    input: Tensor, dim: builtins.int = ..., *, out: Any = ..., axis: Any = ...
+) -> Tensor: ...
 def vander(x: Tensor, N: builtins.int | None = ..., increasing: builtins.bool = ...) -> Tensor: ...
 def var(
     input: Tensor,
@@ -1300,13 +1701,29 @@ def var_mean(
 def vdot(input: Tensor, other: Tensor, *, out: Any = ...) -> Tensor: ...
 def view_as_complex(input: Tensor) -> Tensor: ...
 def view_as_real(input: Tensor) -> Tensor: ...
+def view_copy(input: Tensor, size: Any, *, out: Any = ...) -> Tensor: ...
+def vsplit(input: Tensor, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...
+def vstack(tensors: Any, *, out: Any = ...) -> Tensor: ...
 def where(condition: Tensor, input: Any = ..., other: Any = ...) -> Any: ...
 def xlogy(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def zeros(
-    *size: Any, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
+    *size: Any,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    out: Any = ...,
 ) -> Tensor: ...
 def zeros_like(
-    input: Tensor, *, dtype: Any = ..., device: Any = ..., requires_grad: builtins.bool = ...
+    input: Tensor,
+    *,
+    dtype: Any = ...,
+    layout: Any = ...,
+    device: Any = ...,
+    pin_memory: builtins.bool = ...,
+    requires_grad: builtins.bool = ...,
+    memory_format: Any = ...,
 ) -> Tensor: ...
 def abs_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def absolute_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -1397,6 +1814,11 @@ def i1_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def i1e_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def igamma_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def igammac_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def index_add_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def index_copy_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def index_fill_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def index_put_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def index_reduce_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def lcm_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def ldexp_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def le_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -1417,6 +1839,7 @@ def logical_xor_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def logit_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def lt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def masked_fill_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def masked_scatter_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def modified_bessel_i0_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def modified_bessel_i1_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def modified_bessel_k0_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -1436,6 +1859,7 @@ def not_equal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def polygamma_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def pow_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def psi_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def put_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def rad2deg_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def reciprocal_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def relu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -1446,7 +1870,9 @@ def rrelu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def rsqrt_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def scaled_modified_bessel_k0_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def scaled_modified_bessel_k1_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def scatter_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def scatter_add_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def scatter_reduce_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def selu_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def sgn_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def sigmoid_(input: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
@@ -1494,9 +1920,11 @@ __all__ = [
     "addmv_",
     "addr",
     "addr_",
+    "adjoint",
     "affine_grid_generator",
     "airy_ai_",
     "alias",
+    "alias_copy",
     "all",
     "allclose",
     "alpha_dropout",
@@ -1524,7 +1952,10 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "argwhere",
     "as_strided",
+    "as_strided_copy",
+    "as_strided_scatter",
     "asin",
     "asin_",
     "asinh",
@@ -1535,6 +1966,9 @@ __all__ = [
     "atan_",
     "atanh",
     "atanh_",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
     "avg_pool1d",
     "baddbmm",
     "baddbmm_",
@@ -1548,6 +1982,7 @@ __all__ = [
     "bilinear",
     "binary_cross_entropy_with_logits",
     "bincount",
+    "binomial",
     "bitwise_and",
     "bitwise_and_",
     "bitwise_left_shift",
@@ -1561,7 +1996,9 @@ __all__ = [
     "bitwise_xor",
     "bitwise_xor_",
     "blackman_window",
+    "block_diag",
     "bmm",
+    "broadcast_shapes",
     "broadcast_tensors",
     "broadcast_to",
     "bucketize",
@@ -1587,8 +2024,11 @@ __all__ = [
     "clip",
     "clip_",
     "clone",
+    "column_stack",
     "combinations",
     "complex",
+    "concat",
+    "concatenate",
     "conj",
     "conj_physical",
     "conj_physical_",
@@ -1625,8 +2065,13 @@ __all__ = [
     "deg2rad_",
     "det",
     "detach",
+    "detach_copy",
     "diag",
+    "diag_embed",
+    "diagflat",
     "diagonal",
+    "diagonal_copy",
+    "diagonal_scatter",
     "diff",
     "digamma",
     "digamma_",
@@ -1638,6 +2083,8 @@ __all__ = [
     "dot",
     "dropout",
     "dropout_",
+    "dsplit",
+    "dstack",
     "einsum",
     "elu_",
     "embedding",
@@ -1645,6 +2092,8 @@ __all__ = [
     "embedding_renorm_",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "entr_",
     "eq",
     "eq_",
@@ -1660,6 +2109,7 @@ __all__ = [
     "exp2",
     "exp2_",
     "exp_",
+    "expand_copy",
     "expit_",
     "expm1",
     "expm1_",
@@ -1672,6 +2122,8 @@ __all__ = [
     "fix_",
     "flatten",
     "flip",
+    "fliplr",
+    "flipud",
     "float_power",
     "float_power_",
     "floor",
@@ -1719,6 +2171,8 @@ __all__ = [
     "histc",
     "histogram",
     "histogramdd",
+    "hsplit",
+    "hstack",
     "hypot",
     "hypot_",
     "i0",
@@ -1731,6 +2185,16 @@ __all__ = [
     "igammac",
     "igammac_",
     "imag",
+    "index_add",
+    "index_add_",
+    "index_copy",
+    "index_copy_",
+    "index_fill",
+    "index_fill_",
+    "index_put",
+    "index_put_",
+    "index_reduce",
+    "index_reduce_",
     "index_select",
     "inner",
     "instance_norm",
@@ -1791,6 +2255,7 @@ __all__ = [
     "logical_xor_",
     "logit",
     "logit_",
+    "logspace",
     "logsumexp",
     "lt",
     "lt_",
@@ -1800,6 +2265,8 @@ __all__ = [
     "margin_ranking_loss",
     "masked_fill",
     "masked_fill_",
+    "masked_scatter",
+    "masked_scatter_",
     "masked_select",
     "matmul",
     "matrix_exp",
@@ -1821,11 +2288,13 @@ __all__ = [
     "modified_bessel_i1_",
     "modified_bessel_k0_",
     "modified_bessel_k1_",
+    "moveaxis",
     "movedim",
     "msort",
     "mul",
     "mul_",
     "multigammaln_",
+    "multinomial",
     "multiply",
     "multiply_",
     "mv",
@@ -1838,6 +2307,7 @@ __all__ = [
     "nanquantile",
     "nansum",
     "narrow",
+    "narrow_copy",
     "native_batch_norm",
     "native_channel_shuffle",
     "native_dropout",
@@ -1854,8 +2324,10 @@ __all__ = [
     "nextafter",
     "nextafter_",
     "nonzero",
+    "nonzero_static",
     "norm",
     "norm_except_dim",
+    "normal",
     "not_equal",
     "not_equal_",
     "nuclear_norm",
@@ -1867,9 +2339,11 @@ __all__ = [
     "pairwise_distance",
     "pdist",
     "permute",
+    "permute_copy",
     "pinverse",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "poisson",
     "poisson_nll_loss",
     "polar",
     "polygamma",
@@ -1880,6 +2354,8 @@ __all__ = [
     "prelu",
     "prod",
     "psi_",
+    "put",
+    "put_",
     "qr",
     "quantile",
     "rad2deg",
@@ -1887,9 +2363,11 @@ __all__ = [
     "rand",
     "rand_like",
     "randint",
+    "randint_like",
     "randn",
     "randn_like",
     "randperm",
+    "range",
     "ravel",
     "real",
     "reciprocal",
@@ -1906,19 +2384,28 @@ __all__ = [
     "resolve_neg",
     "rms_norm",
     "roll",
+    "rot90",
     "round",
     "round_",
+    "row_stack",
     "rrelu",
     "rrelu_",
     "rsqrt",
     "rsqrt_",
     "rsub",
+    "scalar_tensor",
     "scaled_modified_bessel_k0_",
     "scaled_modified_bessel_k1_",
+    "scatter",
+    "scatter_",
     "scatter_add",
     "scatter_add_",
+    "scatter_reduce",
+    "scatter_reduce_",
     "searchsorted",
     "select",
+    "select_copy",
+    "select_scatter",
     "selu",
     "selu_",
     "sgn",
@@ -1934,15 +2421,21 @@ __all__ = [
     "sinc_",
     "sinh",
     "sinh_",
+    "slice_copy",
+    "slice_scatter",
     "slogdet",
     "softmax",
     "sort",
     "split",
+    "split_copy",
+    "split_with_sizes",
+    "split_with_sizes_copy",
     "sqrt",
     "sqrt_",
     "square",
     "square_",
     "squeeze",
+    "squeeze_copy",
     "stack",
     "std",
     "std_mean",
@@ -1953,12 +2446,17 @@ __all__ = [
     "subtract_",
     "sum",
     "svd",
+    "swapaxes",
+    "swapdims",
     "t",
+    "t_copy",
+    "take",
     "take_along_dim",
     "tan",
     "tan_",
     "tanh",
     "tanh_",
+    "tensor_split",
     "tensordot",
     "threshold",
     "threshold_",
@@ -1966,29 +2464,42 @@ __all__ = [
     "topk",
     "trace",
     "transpose",
+    "transpose_copy",
     "trapezoid",
     "trapz",
     "triangular_solve",
     "tril",
     "tril_",
+    "tril_indices",
     "triplet_margin_loss",
     "triu",
     "triu_",
+    "triu_indices",
     "true_divide",
     "true_divide_",
     "trunc",
     "trunc_",
     "unbind",
+    "unbind_copy",
     "unflatten",
+    "unfold_copy",
     "unique",
     "unique_consecutive",
+    "unravel_index",
+    "unsafe_chunk",
+    "unsafe_split",
+    "unsafe_split_with_sizes",
     "unsqueeze",
+    "unsqueeze_copy",
     "vander",
     "var",
     "var_mean",
     "vdot",
     "view_as_complex",
     "view_as_real",
+    "view_copy",
+    "vsplit",
+    "vstack",
     "where",
     "xlog1py_",
     "xlogy",
