@@ -388,7 +388,7 @@ def scatter(
     if reduce not in (None, "add", "multiply"):
         raise ValueError(f"scatter: reduce must be 'add' or 'multiply', got {reduce!r}")
     at, given = _fitted("scatter", input, dim, index, given)
-    if not index.numel():
+    if not index.numel() and index.ndim != input.ndim:
         return input.clone()
     if not isinstance(given, Tensor):
         if isinstance(given, complex) and not input.dtype.is_complex:
@@ -434,7 +434,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
         DTypeError: src has another dtype.
     """
     at, own = _fitted("scatter_add", input, dim, index, src)
-    if not index.numel():
+    if not index.numel() and index.ndim != input.ndim:
         return input.clone()
     x, places, own = _at_least_1d(input, index, own)
     out = _added(x, places, own, at)
@@ -525,7 +525,7 @@ def scatter_reduce(
             f"{reduce!r}"
         )
     at, own = _fitted("scatter_reduce", input, dim, index, src)
-    if not index.numel():
+    if not index.numel() and index.ndim != input.ndim:
         return input.clone()
     x, places, own = _at_least_1d(input, index, own)
     out = reduced(x, at, places, own, reduce, include_self)
