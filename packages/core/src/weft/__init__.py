@@ -75,13 +75,13 @@ from weft.ops.creation import asarray_ as asarray
 from weft.printing import set_printoptions
 
 if TYPE_CHECKING:
-    from weft import array_api, fft, io, linalg, nn, signal, special
+    from weft import array_api, fft, foreach, io, linalg, nn, signal, special
     from weft._functions import *
 
     __version__: str
 
 #: Subpackages that load when first used.
-_LAZY = ("array_api", "fft", "io", "linalg", "nn", "signal", "special")
+_LAZY = ("array_api", "fft", "foreach", "io", "linalg", "nn", "signal", "special")
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -139,6 +139,7 @@ __all__ = [
     "float8_e5m2",
     "float8_e5m2fnuz",
     "float8_e8m0fnu",
+    "foreach",
     "from_dlpack",
     "from_numpy",
     "frombuffer",
@@ -215,6 +216,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"weft.{name}")
     if name in _FUNCTIONS["weft"]:
         return _lazy.attribute(__name__, _FUNCTIONS["weft"], name)
+    if name.startswith("_foreach_"):  # as PyTorch calls them
+        from weft import foreach
+
+        return getattr(foreach, name.removeprefix("_foreach_"))
     from weft._core.errors import did_you_mean
 
     hint = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else did_you_mean(name, __all__)
