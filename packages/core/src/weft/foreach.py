@@ -325,9 +325,12 @@ def clone(self: Sequence[Tensor]) -> tuple[Tensor, ...]:
 def copy_(
     self: Sequence[Tensor], src: Sequence[Tensor], non_blocking: bool = False
 ) -> Sequence[Tensor]:
-    """Write every tensor of another list into the one of this list; return this list."""
+    """Write every tensor of another list into the one of this list; return this list.
+
+    A copy between CPU tensors never blocks, so `non_blocking` changes nothing.
+    """
     for x, y in _rows("copy_", self, src=src):
-        x.copy_(y, non_blocking)
+        x.copy_(y)
     return self
 
 
