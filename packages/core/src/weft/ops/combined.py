@@ -107,6 +107,7 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     saves=("x", "y", "out"),
     dtype="float",
     samples=uniform(0.3, 3),
+    real=True,
 )
 def hypot(xp: Any, x: Any, y: Any) -> Any:
     """Length of the hypotenuse: the square root of x^2 + y^2, without overflow.

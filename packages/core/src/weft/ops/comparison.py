@@ -52,7 +52,13 @@ def ne(xp: Any, x: Any, y: Any) -> Any:
     return xp.not_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("less",))
+@elementwise(
+    partials=_TRUTH,
+    dtype="bool",
+    samples=_WHOLE,
+    aliases=("less",),
+    real=True,
+)
 def lt(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are less than others.
 
@@ -66,7 +72,13 @@ def lt(xp: Any, x: Any, y: Any) -> Any:
     return xp.less(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("less_equal",))
+@elementwise(
+    partials=_TRUTH,
+    dtype="bool",
+    samples=_WHOLE,
+    aliases=("less_equal",),
+    real=True,
+)
 def le(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are less than or equal to others.
 
@@ -80,7 +92,13 @@ def le(xp: Any, x: Any, y: Any) -> Any:
     return xp.less_equal(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("greater",))
+@elementwise(
+    partials=_TRUTH,
+    dtype="bool",
+    samples=_WHOLE,
+    aliases=("greater",),
+    real=True,
+)
 def gt(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are greater than others.
 
@@ -94,7 +112,13 @@ def gt(xp: Any, x: Any, y: Any) -> Any:
     return xp.greater(x, y)
 
 
-@elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE, aliases=("greater_equal",))
+@elementwise(
+    partials=_TRUTH,
+    dtype="bool",
+    samples=_WHOLE,
+    aliases=("greater_equal",),
+    real=True,
+)
 def ge(xp: Any, x: Any, y: Any) -> Any:
     """Whether elements are greater than or equal to others.
 

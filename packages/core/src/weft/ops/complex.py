@@ -369,6 +369,7 @@ def is_neg(input: Tensor) -> bool:
     samples=(Sample(array(2, 3, low=0.2)), Sample(array(2, 3, low=-1.0, high=-0.2))),
     namespaces=(),
     methods=(),
+    real=True,
 )
 def half_turn(xp: Any, x: Any) -> Any:
     """Angle of a real number: pi where it is negative, else 0.

@@ -75,6 +75,7 @@ def frexp(xp: Any, x: Any) -> Any:
     samples=uniform(-3, 3),
     namespaces=(),
     methods=(),
+    real=True,
 )
 def times_power(xp: Any, x: Any, y: Any) -> Any:
     """Multiply real numbers by a power of two, in three steps, of which none leaves the range.
@@ -137,6 +138,7 @@ def _moved(g: Any, out: Any, x: Any, y: Any) -> Any:
     widen=False,
     samples=uniforms((-3, 3), (4, 5)),
     errors=(ErrorSample(array(2), array(3), error=ValueError, match="do not broadcast"),),
+    real=True,
 )
 def nextafter(xp: Any, x: Any, y: Any) -> Any:
     """The next number of the dtype from one element towards another.

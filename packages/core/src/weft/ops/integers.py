@@ -58,7 +58,9 @@ def common_multiple(xp: Any, x: Any, y: Any) -> Any:
     Returns:
         Tensor: (...).
     """
-    return xp.lcm(x, y)
+    multiple = xp.lcm(x, y)
+    # one that wrapped round; the narrow ones C computes in int and cuts, as PyTorch does
+    return xp.abs(multiple) if multiple.dtype.itemsize > 2 else multiple
 
 
 @composite(

@@ -100,6 +100,7 @@ def _logit_scale(g: Any, out: Any, x: Any, *, eps: float | None) -> Any:
         Sample(array(4, low=0.3, high=0.6), 0.2),
         Sample(array(4, low=0.05, high=0.15), eps=0.2),
     ),
+    real=True,
 )
 def logit(xp: Any, x: Any, *, eps: float | None = None) -> Any:
     """Logarithm of the odds: log(x / (1 - x)), the inverse of the sigmoid.
@@ -118,9 +119,11 @@ def logit(xp: Any, x: Any, *, eps: float | None = None) -> Any:
 
 
 def _by_factor(g: Any, out: Any, x: Any, y: Any) -> Any:
-    if not isinstance(y, Tensor):
-        return where(x == 0, 0.0, g * (math.log(y) if y > 0 else math.nan if y < 0 else -math.inf))
-    return where((x == 0) & (y <= 0), 0.0, g * log(y))
+    if isinstance(y, Tensor):
+        return where((x == 0) & (y <= 0), 0.0, g * log(y))
+    if y > 0:
+        return g * math.log(y)
+    return where(x == 0, 0.0, g * (math.nan if y < 0 else -math.inf if y == 0 else y))
 
 
 @elementwise(
@@ -134,6 +137,7 @@ def _by_factor(g: Any, out: Any, x: Any, y: Any) -> Any:
         Sample(array(3), 2.5),
     ),
     errors=_MISFIT,
+    real=True,
 )
 def xlogy(xp: Any, x: Any, y: Any) -> Any:
     """x log y, and 0 where x is 0.

@@ -24,12 +24,14 @@ def _by_base(out: Any, x: Any, y: Any) -> Any:
 
 def _by_exponent(out: Any, x: Any, y: Any) -> Any:
     from weft.ops.comparison import where
+    from weft.ops.complex import real
     from weft.ops.exponential import log
 
     if not isinstance(x, Tensor):
         return out * log(out.new_tensor(x))
     # 0 ** y is flat for positive y; log 0 would make NaN of it
-    return where((x == 0) & (y >= 0), 0.0, out * log(where(x == 0, 1.0, x)))
+    flat = (x == 0) & ((real(y) if isinstance(y, Tensor) else y.real) >= 0)
+    return where(flat, 0.0, out * log(where(x == 0, 1.0, x)))
 
 
 @elementwise(

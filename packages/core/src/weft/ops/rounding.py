@@ -15,7 +15,11 @@ def _flat(g: Any, out: Any, x: Any) -> Any:
     return g * 0
 
 
-@elementwise(partials=[_flat], samples=_BETWEEN)
+@elementwise(
+    partials=[_flat],
+    samples=_BETWEEN,
+    real=True,
+)
 def floor(xp: Any, x: Any) -> Any:
     """The largest whole number not above the element.
 
@@ -28,7 +32,11 @@ def floor(xp: Any, x: Any) -> Any:
     return xp.floor(x)
 
 
-@elementwise(partials=[_flat], samples=_BETWEEN)
+@elementwise(
+    partials=[_flat],
+    samples=_BETWEEN,
+    real=True,
+)
 def ceil(xp: Any, x: Any) -> Any:
     """The smallest whole number not below the element.
 
@@ -41,7 +49,12 @@ def ceil(xp: Any, x: Any) -> Any:
     return xp.ceil(x)
 
 
-@elementwise(partials=[_flat], samples=_BETWEEN, aliases=("fix",))
+@elementwise(
+    partials=[_flat],
+    samples=_BETWEEN,
+    aliases=("fix",),
+    real=True,
+)
 def trunc(xp: Any, x: Any) -> Any:
     """The element without its fraction.
 
@@ -80,7 +93,11 @@ def round(xp: Any, x: Any, *, decimals: int = 0) -> Any:
     return xp.round(x, decimals)
 
 
-@elementwise(partials=[1], samples=_BETWEEN)
+@elementwise(
+    partials=[1],
+    samples=_BETWEEN,
+    real=True,
+)
 def frac(xp: Any, x: Any) -> Any:
     """The fraction of the element, with its sign.
 

@@ -124,6 +124,7 @@ def _over_square(part: Any, x: Any, y: Any) -> Any:
     dtype="float",
     samples=uniforms((0.3, 2), (-2, 2)),
     aliases=("arctan2",),
+    real=True,
 )
 def atan2(xp: Any, x: Any, y: Any) -> Any:
     """Angle of the point (other, input) from the positive axis, in radians.
@@ -240,7 +241,12 @@ def atanh(xp: Any, x: Any) -> Any:
 # --- degrees, and the cardinal sine ------------------------------------------------------------
 
 
-@elementwise(partials=[math.pi / 180], dtype="float", samples=uniform(-360, 360))
+@elementwise(
+    partials=[math.pi / 180],
+    dtype="float",
+    samples=uniform(-360, 360),
+    real=True,
+)
 def deg2rad(xp: Any, x: Any) -> Any:
     """Degrees to radians.
 
@@ -253,7 +259,12 @@ def deg2rad(xp: Any, x: Any) -> Any:
     return x * (math.pi / 180)
 
 
-@elementwise(partials=[180 / math.pi], dtype="float", samples=uniform(-3, 3))
+@elementwise(
+    partials=[180 / math.pi],
+    dtype="float",
+    samples=uniform(-3, 3),
+    real=True,
+)
 def rad2deg(xp: Any, x: Any) -> Any:
     """Radians to degrees.
 

@@ -6,6 +6,7 @@ general path, given a symbolic namespace it yields the expression that is compil
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -49,6 +50,7 @@ def elementwise(
     out: bool | None = None,
     canonical: Callable[..., dict[str, Any]] | None = None,
     unpromoted: Iterable[str] = (),
+    real: bool = False,
     widen: bool = True,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
@@ -72,6 +74,7 @@ def elementwise(
         out: whether it takes ``out=``; by default it does.
         canonical: makes settings canonical.
         unpromoted: names of arguments that keep their dtype, such as a condition.
+        real: whether it is of real numbers alone: complex ones are refused.
         widen: whether half precision is computed in float32.
     """
 
@@ -80,7 +83,8 @@ def elementwise(
         name = catalogue.key_of(formula.__name__, namespaces)
         has_out = catalogue.takes_out(out, namespaces, otherwise=True)
         exempt = frozenset(arrays.index(s) for s in unpromoted)
-        shape = _shape_rule(name, dtype, exempt)
+        computed = functools.partial(_compute_dtype, name, dtype, real, exempt)
+        shape = _shape_rule(name, dtype, computed)
         kept = tuple(-1 if s == "out" else arrays.index(s) for s in saves)
         rules: dict[str, Any]
         if isinstance(partials, NotDifferentiable):
@@ -100,7 +104,7 @@ def elementwise(
             kernels=bind(formula, shape, widen=widen),
             **rules,
         )
-        run = _promoting(op, dtype, exempt)
+        run = _promoting(op, computed, exempt)
         if settings or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:
@@ -131,7 +135,7 @@ def elementwise(
 
 
 def _compute_dtype(
-    name: str, rule: str, args: Sequence[Any], exempt: frozenset[int]
+    name: str, rule: str, real: bool, exempt: frozenset[int], args: Sequence[Any]
 ) -> dtypes.dtype:
     """Return the dtype to which the arguments are promoted before the formula runs."""
     promoted = dtypes.result_type(
@@ -148,6 +152,11 @@ def _compute_dtype(
             f"{name}: boolean tensors are not numbers here; use logical_xor, logical_not or "
             f"convert with .to(weft.int64)"
         )
+    if real and promoted.is_complex:
+        raise DTypeError(
+            f"{name}: expected real numbers, got operands that promote to {promoted}; take the "
+            f"parts with .real and .imag, or .abs()"
+        )
     return promoted
 
 
@@ -159,11 +168,11 @@ def _result_dtype(rule: str, compute: Any) -> Any:
     return compute
 
 
-def _shape_rule(name: str, rule: str, exempt: frozenset[int]) -> Callable[..., Aval]:
+def _shape_rule(name: str, rule: str, computed: Callable[..., Any]) -> Callable[..., Aval]:
     def shape(*args: Any, **params: Any) -> Aval:
         avals = [a for a in args if hasattr(a, "shape")]  # arrays may stand beside meta tensors
         out = broadcast_shapes(name, *(a.shape for a in avals))
-        compute = _compute_dtype(name, rule, args, exempt).numpy
+        compute = computed(args).numpy
         return Aval(out, _result_dtype(rule, compute))
 
     return shape
@@ -253,7 +262,7 @@ def _batch(name: str) -> Callable[..., Any]:
 # --- calling -----------------------------------------------------------------------------------
 
 
-def _promoting(op: Op, rule: str, exempt: frozenset[int]) -> Callable[..., Any]:
+def _promoting(op: Op, computed: Callable[..., Any], exempt: frozenset[int]) -> Callable[..., Any]:
     """Return ``run(args, params)``: promote the arguments to one dtype, then dispatch."""
     name = op.name
 
@@ -267,7 +276,7 @@ def _promoting(op: Op, rule: str, exempt: frozenset[int]) -> Callable[..., Any]:
         tensors = [a for a in args if isinstance(a, Tensor)]
         if not tensors:
             return _refuse(name, args, 0)
-        compute = _compute_dtype(name, rule, args, exempt)
+        compute = computed(args)
         integral = compute.category < 2
         ready = []
         for i, a in enumerate(args):

@@ -254,7 +254,11 @@ def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Ca
             return settled(input, dim, keepdim, dtype=dtype, out=out, axis=axis, keepdims=keepdims)
         if adds and dim is None and not keepdim and x.size <= _FEW:
             # a product with ones: NumPy's reductions cost three times as much to begin
-            data = x.ravel().dot((_ONES32 if x.dtype is _F32 else _ONES64)[x.size])
+            before = silence()
+            try:
+                data = x.ravel().dot((_ONES32 if x.dtype is _F32 else _ONES64)[x.size])
+            finally:
+                restore(before)
         else:
             before = silence()
             try:
