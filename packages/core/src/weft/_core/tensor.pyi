@@ -28,6 +28,8 @@ class Tensor:
     _extra: Extra | None
     requires_grad: builtins.bool
     grad: Tensor | None
+    imag: Tensor
+    real: Tensor
     data: Tensor
 
     @property
