@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import weft
 from weft import Tensor
 from weft.array_api._operands import FLOATING, NUMERIC, array, axes_of, dtype_of, operands
+from weft.array_api._manipulation import broadcast_shapes
 from weft.array_api._statistical import sum as _sum
 
 
@@ -315,7 +316,7 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     array("solve", x2, FLOATING)
     a, b = operands("solve", FLOATING, x1, x2)
     if b.ndim > 1:
-        lead = weft.broadcast_shapes(tuple(a.shape[:-2]), tuple(b.shape[:-2]))
+        lead = broadcast_shapes(tuple(a.shape[:-2]), tuple(b.shape[:-2]))
         b = b.expand((*lead, *b.shape[-2:]))  # so that a stack of matrices is never one of vectors
         return weft.linalg.solve(a.expand((*lead, *a.shape[-2:])), b)
     solved = weft.linalg.solve(a, b.unsqueeze(-1).expand((*a.shape[:-1], 1)))
