@@ -6,6 +6,7 @@ arrays of different kinds together. Python scalars may stand for one of two arra
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -83,6 +84,19 @@ def _expm1(x: Tensor) -> Tensor:
         return out
     # Of numbers that are not finite the accurate formula makes NaN, where exp has a limit.
     return weft.where(weft.isfinite(x), out, weft.exp(x) - 1)
+
+
+def _log2(x: Tensor) -> Tensor:
+    return _by_parts(weft.log(x), 1 / math.log(2)) if x.dtype.is_complex else weft.log2(x)
+
+
+def _log10(x: Tensor) -> Tensor:
+    return _by_parts(weft.log(x), 1 / math.log(10)) if x.dtype.is_complex else weft.log10(x)
+
+
+def _by_parts(x: Tensor, factor: float) -> Tensor:
+    """Multiply complex numbers by a real one, which leaves an infinite part beside NaN infinite."""
+    return weft.complex(weft.real(x) * factor, weft.imag(x) * factor)
 
 
 def _real(x: Tensor) -> Tensor:
@@ -180,8 +194,8 @@ log = _unary("log", FLOATING, "the natural logarithm of each element", lambda x:
 log1p = _unary(
     "log1p", FLOATING, "the natural logarithm of 1 plus each element", lambda x: weft.log1p(x)
 )
-log2 = _unary("log2", FLOATING, "the logarithm to base 2", lambda x: weft.log2(x))
-log10 = _unary("log10", FLOATING, "the logarithm to base 10", lambda x: weft.log10(x))
+log2 = _unary("log2", FLOATING, "the logarithm to base 2", _log2)
+log10 = _unary("log10", FLOATING, "the logarithm to base 10", _log10)
 logaddexp = _binary(
     "logaddexp",
     REAL_FLOATING,

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import weft
 from weft import Tensor
-from weft.array_api._operands import FLOATING, NUMERIC, array, axes_of, dtype_of, operands
 from weft.array_api._manipulation import broadcast_shapes
+from weft.array_api._operands import FLOATING, NUMERIC, array, axes_of, dtype_of, operands
 from weft.array_api._statistical import sum as _sum
 
 

@@ -47,6 +47,10 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Tensor:
         TypeError: the kinds do not go together.
     """
     a, b = operands("isin", ANY, x1, x2)
+    if a.dtype.is_complex:  # compare which of their distinct values they are
+        both = weft.cat([a.reshape(-1), b.reshape(-1)])
+        _, which, _ = _distinct("isin", both)
+        a, b = which[: a.numel()].reshape(tuple(a.shape)), which[a.numel() :]
     found = weft.isin(a, b)
     return ~found if invert else found
 

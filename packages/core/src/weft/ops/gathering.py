@@ -119,7 +119,10 @@ def scatter_into_zeros(
     if not x.ndim:
         return out + x
     check_places("scatter_add", index, length, dim)
-    where = list(xp.indices(index.shape, sparse=True))
+    where = [
+        xp.arange(n).reshape((n,) + (1,) * (index.ndim - 1 - at))
+        for at, n in enumerate(index.shape)
+    ]
     where[dim] = index
     xp.add.at(out, tuple(where), x)
     return out

@@ -13,6 +13,7 @@ from weft.ops.complex import conj, real
 from weft.ops.exponential import exp
 from weft.ops.families.batching import along_dim, shift_dims, with_params
 from weft.ops.families.custom import custom
+from weft.ops.families.peaks import highest
 from weft.ops.joining import piece, spaced
 from weft.ops.recurrence import recurrence
 from weft.ops.reductions import sum
@@ -85,7 +86,7 @@ def logsumexp(xp: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool = False) -
     Raises:
         IndexError: a dim is out of range.
     """
-    peak = xp.max(x.real, axis=dim, keepdims=True, initial=-math.inf)
+    peak = highest(xp, x.real, dim, -math.inf)
     peak = xp.where(xp.isfinite(peak), peak, 0).astype(x.real.dtype)
     total = xp.log(xp.sum(xp.exp(x - peak), axis=dim, keepdims=keepdim))
     return total + (peak if keepdim else peak.reshape(total.shape))

@@ -155,7 +155,8 @@ def phase_free(xp: Any, x: Any, *, name: str) -> Any:
         GradError: the diagonal has an imaginary part, so a loss depends on what is arbitrary.
     """
     turn = xp.abs(xp.diagonal(x, axis1=-2, axis2=-1).imag)
-    if xp.any(turn > 1e-2 * (1 + xp.max(xp.abs(x), initial=0))):
+    largest = xp.max(xp.abs(x)) if x.size else 0
+    if xp.any(turn > 1e-2 * (1 + largest)):
         raise GradError(
             f"{name}: complex vectors are determined only up to a factor exp(i phi) each, and this "
             f"loss depends on it (by {float(xp.max(turn)):.3g}), so it has no gradient; use only "

@@ -24,7 +24,10 @@ def _placed_shape(x: Any, index: Any, src: Any, **params: Any) -> Aval:
 
 def _where(xp: Any, index: Any, dim: int) -> tuple[Any, ...]:
     """Return index arrays that name every element an index reaches along a dim."""
-    places = list(xp.indices(index.shape, sparse=True))
+    places = [
+        xp.arange(n).reshape((n,) + (1,) * (index.ndim - 1 - at))
+        for at, n in enumerate(index.shape)
+    ]
     places[dim] = index
     return tuple(places)
 

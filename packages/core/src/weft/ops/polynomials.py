@@ -93,7 +93,7 @@ def orthogonal_polynomial(xp: Any, x: Any, n: Any, *, kind: str, order: int) -> 
     now = [slope * x + offset, slope * one, *[zero] * order][: order + 1]
     out = xp.where(n < 0, 0.0, xp.nan)
     out = xp.where(n == 0, before[order], xp.where(n == 1, now[order], out))
-    top = xp.max(xp.where(xp.isfinite(n), n, 0.0), initial=0.0)
+    top = xp.max(xp.where(xp.isfinite(n), n, 0.0)) if n.size else 0
     for k in range(1, int(top)):
         a, b, c = step(k)
         factor = a * x + b

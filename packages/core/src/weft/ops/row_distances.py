@@ -18,6 +18,7 @@ from weft.ops.exponential import sqrt
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
+from weft.ops.families.peaks import highest
 from weft.ops.gathering import index_select
 from weft.ops.matmul import matmul
 from weft.ops.norms import norm
@@ -59,7 +60,7 @@ def largest_modulus(xp: Any, x: Any) -> Any:
     Returns:
         Tensor: (...); 0 of nothing.
     """
-    return xp.max(xp.abs(x), axis=-1, initial=0)
+    return highest(xp, xp.abs(x), -1, 0)[..., 0]
 
 
 def _length(x: Tensor, p: float) -> Tensor:

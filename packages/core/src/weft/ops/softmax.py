@@ -12,6 +12,7 @@ from weft.ops.exponential import exp
 from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
+from weft.ops.families.peaks import highest
 from weft.ops.reductions import sum
 
 
@@ -52,7 +53,7 @@ def normalised_exp(xp: Any, x: Any, *, dim: int) -> Any:
     """
     if not x.ndim:
         return xp.ones_like(x)
-    e = xp.exp(x - xp.max(x, axis=dim, keepdims=True, initial=-xp.inf))
+    e = xp.exp(x - highest(xp, x, dim, -xp.inf))
     return e / xp.sum(e, axis=dim, keepdims=True)
 
 
@@ -90,7 +91,7 @@ def normalised_log(xp: Any, x: Any, *, dim: int) -> Any:
     """
     if not x.ndim:
         return xp.zeros_like(x)
-    shifted = x - xp.max(x, axis=dim, keepdims=True, initial=-xp.inf)
+    shifted = x - highest(xp, x, dim, -xp.inf)
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=dim, keepdims=True))
 
 

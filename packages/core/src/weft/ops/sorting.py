@@ -71,9 +71,9 @@ def argsort(
     if not x.ndim:
         return xp.zeros((), "int64")
     if not descending:
-        return xp.argsort(x, axis=dim, stable=True)
+        return xp.argsort(x, axis=dim, kind="stable")
     # reversing twice keeps equal elements in their order
-    places = xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, stable=True), dim)
+    places = xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim)
     return x.shape[dim] - 1 - places
 
 

@@ -207,7 +207,7 @@ def overlapping(xp: Any, x: Any) -> Any:
     Raises:
         ValueError: it is zero somewhere: what stood there cannot be restored.
     """
-    least = float(xp.min(xp.abs(x), initial=1.0))
+    least = float(xp.min(xp.abs(x))) if x.size else 1.0
     if least < _NOTHING:
         raise ValueError(
             f"istft: the windows leave gaps: the sum of their squares falls to {least:.3g}, and "
