@@ -9,7 +9,7 @@ from weft import foreach
 
 ONE = [
     "abs", "acos", "asin", "atan", "ceil", "cos", "cosh", "erf", "erfc", "exp", "expm1", "floor",
-    "frac", "log", "log10", "log1p", "log2", "neg", "reciprocal", "round", "rsqrt",
+    "frac", "lgamma", "log", "log10", "log1p", "log2", "neg", "reciprocal", "round", "rsqrt",
     "sigmoid", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
 ]  # fmt: skip
 TWO = ["add", "sub", "mul", "div", "clamp_max", "clamp_min", "maximum", "minimum"]

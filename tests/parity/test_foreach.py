@@ -34,7 +34,6 @@ CALLS = [
     (name, arguments)
     for name in NAMES
     for arguments in MORE.get(name[9:], MORE.get(name[9:].removesuffix("_"), [""]))
-    if not name.startswith("_foreach_lgamma")
 ]
 
 
