@@ -273,8 +273,11 @@ NOT_IN_DTYPE = {
         for d in _WHOLE
     },
     **{
-        (name, "complex64"): "has no order: weft raises, torch only where there is none to find"
-        for name in ("cummax", "cummin", "kthvalue", "median", "mode")
+        (
+            name,
+            "complex64",
+        ): "weft raises for complex numbers, torch unless there is but one, or none"
+        for name in ("cummax", "cummin", "kthvalue", "median", "mode", "hash_tensor")
     },
 }
 

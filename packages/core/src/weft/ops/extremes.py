@@ -10,13 +10,12 @@ from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim, without
 from weft._core.tensor import Tensor
-from weft.ops.comparison import eq, ne, where
+from weft.ops.comparison import eq, where
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.promotion import real_only
 from weft.ops.families.reduction import reduction
-from weft.ops.logic import logical_or
 from weft.ops.reductions import sum
 
 _DISTINCT = (
@@ -26,23 +25,21 @@ _DISTINCT = (
 )
 
 
-def _hits(x: Any, out: Any) -> Any:
-    """Where the extreme is reached: a NaN is one wherever it stands, though it equals nothing."""
-    return logical_or(eq(x, out), ne(x, x))
-
-
 def _extreme_vjp(g: Any, out: Any, x: Any, dim: tuple[int, ...]) -> Any:
-    """Share the gradient evenly among the elements that reach the extreme."""
-    hit = _hits(x, out)
+    """Share the gradient evenly among the elements that reach the extreme.
+
+    No element equals an extreme that is NaN: as in PyTorch the gradient of all is NaN then.
+    """
+    hit = eq(x, out)
     count = sum(hit, dim=dim, keepdim=True) if dim else hit
-    return where(hit, g / count.to(g.dtype), 0)
+    return g * hit / count
 
 
 def _extreme_jvp(t: Any, out: Any, x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
     if not x.ndim:
         return t
     kept = out if keepdim else out.reshape(without(tuple(x.shape), dim, True))
-    hit = _hits(x, kept)
+    hit = eq(x, kept)
     count = sum(hit, dim=dim, keepdim=keepdim)
     return sum(where(hit, t, 0), dim=dim, keepdim=keepdim) / count.to(t.dtype)
 
@@ -68,7 +65,8 @@ def amax(xp: Any, x: Any) -> Any:
         keepdim: whether those dims stay, with length 1.
 
     Returns:
-        Tensor: without those dims. Equal largest elements share the gradient evenly.
+        Tensor: without those dims. Equal largest elements share the gradient evenly; the
+        gradient of a NaN is NaN.
 
     Raises:
         IndexError: a dim is out of range, or empty.
@@ -94,7 +92,8 @@ def amin(xp: Any, x: Any) -> Any:
         keepdim: whether those dims stay, with length 1.
 
     Returns:
-        Tensor: without those dims. Equal smallest elements share the gradient evenly.
+        Tensor: without those dims. Equal smallest elements share the gradient evenly; the
+        gradient of a NaN is NaN.
 
     Raises:
         IndexError: a dim is out of range, or empty.
@@ -346,5 +345,13 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
         IndexError: the dim is out of range, or there is nothing to search.
         TypeError: dim names several dims.
     """
+    real_only("aminmax", input)
     at = None if dim is None else canonical_dim("aminmax", dim, input.ndim)
+    empty = not input._data.size if at is None else input.ndim and not input.shape[at]
+    if empty:
+        what = "input" if at is None else f"dim {at} of length 0 of input"
+        raise IndexError(
+            f"aminmax: {what} (input.shape == {tuple(input.shape)}) has no element, and so no "
+            f"least or largest; reduce a dim that has elements"
+        )
     return AMinMax(amin(input, at, keepdim), amax(input, at, keepdim))

@@ -146,8 +146,10 @@ def _median(name: str, input: Tensor, dim: Any, keepdim: bool, skip_nan: bool) -
     if input.dtype.category < 2:
         return middle.squeeze(0)
     # all elements equal to the median share its gradient, as all that are largest share amax's
-    equal = where(_is_nan(middle), _is_nan(flat), eq(flat, middle))
-    return amax(where(equal, flat, -math.inf))
+    number = amax(where(eq(flat, middle), flat, -math.inf))
+    nan = _is_nan(flat)
+    shared = sum(where(nan, flat, 0.0)) / clamp(sum(nan), min=1)
+    return where(_is_nan(middle.squeeze(0)), shared, number)
 
 
 @composite(
