@@ -669,6 +669,15 @@ def hann_window(
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def hardshrink(input: Tensor, lambd: builtins.float = ..., *, out: Any = ...) -> Tensor: ...
+def hash_tensor(
+    input: Tensor,
+    dim: Any = ...,
+    keepdim: Any = ...,
+    *,
+    mode: Any = ...,
+    axis: Any = ...,
+    keepdims: Any = ...,
+) -> Tensor: ...
 def heaviside(input: Tensor, values: Tensor, *, out: Any = ...) -> Tensor: ...
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: builtins.float = ..., reduction: builtins.int = ...
@@ -763,6 +772,8 @@ def instance_norm(
 def inverse(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def is_conj(input: Tensor) -> builtins.bool: ...
 def is_neg(input: Tensor) -> builtins.bool: ...
+def is_nonzero(input: Tensor) -> builtins.bool: ...
+def is_same_size(input: Tensor, other: Tensor) -> builtins.bool: ...
 def isclose(
     input: Tensor,
     other: Tensor,
@@ -2165,6 +2176,7 @@ __all__ = [
     "hann_window",
     "hardshrink",
     "hardtanh_",
+    "hash_tensor",
     "heaviside",
     "heaviside_",
     "hinge_embedding_loss",
@@ -2201,6 +2213,8 @@ __all__ = [
     "inverse",
     "is_conj",
     "is_neg",
+    "is_nonzero",
+    "is_same_size",
     "isclose",
     "isfinite",
     "isin",
