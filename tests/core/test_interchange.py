@@ -37,7 +37,7 @@ def test_dlpack_shares_memory_with_numpy_both_ways(dtype):
     assert not x[1, 2]
 
 
-@pytest.mark.parametrize("dtype", [*NUMPY_DTYPES, "bfloat16"])
+@pytest.mark.parametrize("dtype", [*NUMPY_DTYPES, "bfloat16", "float8_e4m3fn", "float8_e5m2"])
 @pytest.mark.parametrize("versioned", [False, True])
 def test_dlpack_goes_from_tensor_to_tensor(dtype, versioned):
     x = made(dtype).t()
@@ -211,6 +211,41 @@ def test_other_functions_of_numpy_take_tensors():
     np.testing.assert_array_equal(np.stack([x, x]), [[0, 1, 2, 3]] * 2)
 
 
+METHOD_CALLS = """
+np.sum(x)
+np.sum(x, axis=0, keepdims=True)
+np.mean(x)
+np.max(x)
+np.min(x)
+np.prod(x)
+np.all(x)
+np.argmax(x)
+np.cumsum(x, 0)
+np.reshape(x, (3, 2))
+np.transpose(x)
+np.squeeze(x)
+np.clip(x, 0, 1)
+np.round(x, 1)
+"""
+
+
+@pytest.mark.parametrize("call", METHOD_CALLS.split("\n")[1:-1])
+def test_functions_of_numpy_that_call_a_method_give_its_tensor(call):
+    x = weft.arange(6.0).reshape(2, 3)
+    out = eval(call, {"np": np, "x": x})
+    assert isinstance(out, weft.Tensor)
+    np.testing.assert_allclose(out.numpy(), eval(call, {"np": np, "x": x.numpy()}), rtol=1e-6)
+
+
+def test_reductions_of_numpy_record_gradients():
+    x = weft.ones(2, 3, requires_grad=True)
+    np.sum(x).backward()
+    np.mean(x).backward()
+    assert x.grad.tolist() == pytest.approx(weft.full((2, 3), 7 / 6).tolist())
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        np.std(x)  # it passes ddof=, which PyTorch's method has not either
+
+
 def test_a_tensor_may_be_an_index_and_a_count():
     assert [1, 2, 3][weft.tensor(1)] == 2
     assert list(range(weft.tensor(2))) == [0, 1]
@@ -244,7 +279,7 @@ def test_every_python_has_the_buffer_of_the_array():
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-@pytest.mark.parametrize("dtype", [*NUMPY_DTYPES, "bfloat16"])
+@pytest.mark.parametrize("dtype", [*NUMPY_DTYPES, "bfloat16", "float8_e4m3fn"])
 def test_a_pickle_keeps_dtype_elements_and_shape(dtype, protocol):
     x = made(dtype)
     for given in (x, x.t(), x[:0], x[1, 2], weft.zeros(0, 3, dtype=x.dtype)):
