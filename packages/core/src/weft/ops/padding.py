@@ -142,3 +142,33 @@ def pad(
             places = _places(mode, out.shape[dim], low, high, dim)
             out = getitem(out, (slice(None),) * dim + (places,))
     return out
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), (1, 2)),
+        Sample(array(2, 3), (1, 2, 0, 1), 1.5),
+        Sample(array(2, 4), (-1, 1), 2),
+    ),
+    errors=(ErrorSample(array(3), (1,), error=ValueError, match="pairs"),),
+    methods=(),
+)
+def constant_pad_nd(input: Tensor, pad: tuple[int, ...], value: float = 0) -> Tensor:
+    """Surround the last dims with one value: ``nn.functional.pad`` with mode ``"constant"``.
+
+    Args:
+        input: (...).
+        pad: (before, after) of the last dim, then of the one before it, and so on; negative ones
+            cut off.
+        value: what is put around.
+
+    Returns:
+        Tensor: longer by the padding.
+
+    Raises:
+        ValueError: pad is not pairs for at most input's dims.
+    """
+    return _padded(input, tuple(pad), "constant", value)
+
+
+_padded = pad  # the function above has a parameter of this name

@@ -1,0 +1,84 @@
+"""Recurrent functions against PyTorch's: packed sequences, layers, directions, gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import weft
+
+GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+
+
+def parameters(
+    rng: np.random.Generator, kind: str, features: int, hidden: int, layers: int, ways: int
+) -> list[np.ndarray]:
+    """Return the parameters of all layers and directions, with biases."""
+    rows, arrays = GATES[kind] * hidden, []
+    for layer in range(layers):
+        columns = features if layer == 0 else hidden * ways
+        for _ in range(ways):
+            arrays += [rng.standard_normal(s) for s in ((rows, columns), (rows, hidden))]
+            arrays += [rng.standard_normal(rows) for _ in range(2)]
+    return arrays
+
+
+def leaves(library: Any, arrays: list[np.ndarray]) -> list[Any]:
+    return [library.from_numpy(a.copy()).requires_grad_() for a in arrays]
+
+
+def run(
+    library: Any,
+    kind: str,
+    data: np.ndarray,
+    sizes: list[int] | None,
+    states: list[np.ndarray],
+    params: list[np.ndarray],
+    settings: tuple[Any, ...],
+) -> tuple[list[Any], list[Any]]:
+    """Return the results and the gradients of their weighted sum."""
+    (x,), hx, weights = (leaves(library, a) for a in ([data], states, params))
+    given = hx if kind == "lstm" else hx[0]
+    packed = () if sizes is None else (library.tensor(sizes),)
+    results = list(getattr(library, kind)(x, *packed, given, weights, *settings))
+    total = sum((r * (i + 1) * r).sum() for i, r in enumerate(results))
+    return results, list(library.autograd.grad(total, [x, *hx, *weights]))
+
+
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("ways", [1, 2])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("sizes", [None, [3], [4, 4, 2, 1], [2, 2, 2]])
+def test_results_and_gradients_are_torchs(
+    kind: str, ways: int, layers: int, sizes: list[int] | None
+) -> None:
+    rng = np.random.default_rng(layers)
+    features, hidden = 3, 2
+    batch = 2 if sizes is None else sizes[0]
+    shape = (4, batch, features) if sizes is None else (sum(sizes), features)
+    data = rng.standard_normal(shape)
+    count = 2 if kind == "lstm" else 1
+    states = [rng.standard_normal((layers * ways, batch, hidden)) for _ in range(count)]
+    params = parameters(rng, kind, features, hidden, layers, ways)
+    settings: tuple[Any, ...] = (True, layers, 0.0, True, ways == 2)
+    if sizes is None:
+        settings += (False,)
+    mine = run(weft, kind, data, sizes, states, params, settings)
+    other = run(torch, kind, data, sizes, states, params, settings)
+    for part, expected in zip(mine, other, strict=True):
+        for a, b in zip(part, expected, strict=True):
+            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_dropout_acts_between_layers_in_training_only() -> None:
+    rng = np.random.default_rng(0)
+    x = weft.from_numpy(rng.standard_normal((3, 2, 3)))
+    h = weft.zeros(2, 2, 2, dtype=weft.float64)
+    params = [weft.from_numpy(p) for p in parameters(rng, "gru", 3, 2, 2, 1)]
+    plain = weft.gru(x, h, params, True, 2, 0.0, True, False, False)[0]
+    assert weft.gru(x, h, params, True, 2, 0.9, False, False, False)[0].tolist() == plain.tolist()
+    weft.manual_seed(0)
+    assert weft.gru(x, h, params, True, 2, 0.9, True, False, False)[0].tolist() != plain.tolist()
