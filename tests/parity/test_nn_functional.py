@@ -13,12 +13,6 @@ import weft.nn.functional as ours
 # PyTorch's own remnants: where a warning points to, what `reduction` replaced long ago, and the
 # tensor that `normalize` alone of these functions may write into.
 DROPPED = {"_stacklevel", "size_average", "reduce", "out"}
-# Differences of single functions, each with its reason.
-MISSING = {
-    "mse_loss": {"weight"},  # the core's losses of two tensors take no factor per element yet
-    "l1_loss": {"weight"},  # likewise
-    "huber_loss": {"weight"},  # likewise
-}
 RENAMED = {"one_hot": {"tensor": "input"}}  # a builtin there, whose argument is positional
 
 
@@ -49,7 +43,7 @@ def test_arguments_have_pytorchs_names_and_order(name: str) -> None:
     expected = [renamed.get(p, p) for p in expected if p not in DROPPED]
     assert "args" not in expected, f"PyTorch's {name} only dispatches to another function"
     found = parameters(getattr(ours, name))
-    missing = set(expected) - set(found) - MISSING.get(name, set())
+    missing = set(expected) - set(found)
     assert missing == set(), f"{name} lacks {sorted(missing)}: {found} beside {expected}"
     shared = [p for p in found if p in expected]
     assert shared == [p for p in expected if p in found]
@@ -59,8 +53,3 @@ def test_arguments_have_pytorchs_names_and_order(name: str) -> None:
     positional = [p for p in extra if signature[p].kind is not inspect.Parameter.KEYWORD_ONLY]
     ordered = [p for p in found if signature[p].kind is not inspect.Parameter.KEYWORD_ONLY]
     assert ordered[len(ordered) - len(positional) :] == positional
-
-
-def test_every_listed_difference_still_exists() -> None:
-    for name, dropped in MISSING.items():
-        assert dropped <= set(reference(name) or ()) - set(parameters(getattr(ours, name)))

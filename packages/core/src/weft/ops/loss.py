@@ -10,139 +10,17 @@ from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
 from weft.ops.activation import softplus
-from weft.ops.arithmetic import abs, square
 from weft.ops.bounds import clamp
 from weft.ops.comparison import where
 from weft.ops.exponential import exp, log
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.indexing import getitem
-from weft.ops.reductions import mean, sum
+from weft.ops.loss_pairs import PAIR_ERRORS, REDUCTIONS, reduced, same_shape
+from weft.ops.reductions import sum
 from weft.ops.softmax import log_softmax
 
 _F = catalogue.FUNCTIONAL
-_REDUCTIONS = ("none", "mean", "sum")
-
-
-def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
-    """Return the losses, their mean or their sum, as a reduction's name says."""
-    if reduction not in _REDUCTIONS:
-        raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
-    if reduction == "none":
-        return loss
-    return mean(loss) if reduction == "mean" else sum(loss)
-
-
-def same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    """Raise a ShapeError if a loss's two tensors would have to broadcast."""
-    if tuple(input.shape) != tuple(target.shape):
-        raise ShapeError(
-            f"{name}: input and target must have the same shape, got {tuple(input.shape)} and "
-            f"{tuple(target.shape)}; broadcasting a loss hides mistakes"
-        )
-
-
-_PAIR = (Sample(array(2, 3), array(2, 3)), Sample(array(3), array(3), reduction="sum"))
-_PAIR_ERRORS = (
-    ErrorSample(array(3, 1), array(3), error=ShapeError, match="the same shape"),
-    ErrorSample(array(3), array(3), reduction="avg", error=ValueError, match="reduction"),
-)
-
-
-@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Squared difference: (input - target)^2.
-
-    Args:
-        input: (...).
-        target: (...), of the same shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-
-    Returns:
-        Tensor: (), or (...) unreduced.
-
-    Raises:
-        ShapeError: the shapes differ (PyTorch warns and broadcasts).
-    """
-    same_shape("mse_loss", input, target)
-    return reduced("mse_loss", square(input - target), reduction)
-
-
-@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """Absolute difference: |input - target|.
-
-    Args:
-        input: (...).
-        target: (...), of the same shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-
-    Returns:
-        Tensor: (), or (...) unreduced.
-
-    Raises:
-        ShapeError: the shapes differ (PyTorch warns and broadcasts).
-    """
-    same_shape("l1_loss", input, target)
-    return reduced("l1_loss", abs(input - target), reduction)
-
-
-def _huber(far: Tensor, delta: float) -> Tensor:
-    return where(far < delta, 0.5 * far * far, delta * (far - 0.5 * delta))
-
-
-@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
-def smooth_l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
-) -> Tensor:
-    """Squared difference up to a distance, absolute beyond.
-
-    Args:
-        input: (...).
-        target: (...), of the same shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-        beta: the distance; 0 makes it the absolute difference.
-
-    Returns:
-        Tensor: (), or (...) unreduced.
-
-    Raises:
-        ShapeError: the shapes differ.
-        ValueError: beta is negative.
-    """
-    if beta < 0:
-        raise ValueError(f"smooth_l1_loss: beta must not be negative, got {beta}")
-    if beta == 0:
-        return l1_loss(input, target, reduction)
-    same_shape("smooth_l1_loss", input, target)
-    return reduced("smooth_l1_loss", _huber(abs(input - target), beta) / beta, reduction)
-
-
-@composite(samples=_PAIR, errors=_PAIR_ERRORS, namespaces=_F)
-def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
-) -> Tensor:
-    """Half the squared difference up to a distance, then linear with slope delta.
-
-    d^2 / 2 where d = |input - target| is below delta, else delta (d - delta / 2).
-
-    Args:
-        input: (...).
-        target: (...), of the same shape.
-        reduction: ``"none"``, ``"mean"`` or ``"sum"``.
-        delta: the distance, positive.
-
-    Returns:
-        Tensor: (), or (...) unreduced.
-
-    Raises:
-        ShapeError: the shapes differ.
-        ValueError: delta is not positive.
-    """
-    if delta <= 0:
-        raise ValueError(f"huber_loss: delta must be positive, got {delta}")
-    same_shape("huber_loss", input, target)
-    return reduced("huber_loss", _huber(abs(input - target), delta), reduction)
 
 
 @composite(
@@ -150,7 +28,7 @@ def huber_loss(
         Sample(array(2, 3), array(2, 3, low=0.0)),
         Sample(array(2, 3), array(2, 3, low=0.0), array(3, low=0.5), pos_weight=array(3, low=0.5)),
     ),
-    errors=_PAIR_ERRORS[:1],
+    errors=PAIR_ERRORS[:1],
     namespaces=_F,
 )
 def binary_cross_entropy_with_logits(
@@ -193,7 +71,7 @@ def _log_above(p: Tensor) -> Tensor:
 @composite(
     samples=(Sample(array(2, 3, low=0.1, high=0.9), array(2, 3, low=0.0)),),
     errors=(
-        _PAIR_ERRORS[0],
+        PAIR_ERRORS[0],
         ErrorSample(array(3, low=1.5, high=2.0), array(3), error=ValueError, match=r"in \[0, 1\]"),
     ),
     namespaces=_F,
@@ -292,7 +170,7 @@ def _nll(
     ignore_index: int,
     reduction: str,
 ) -> Tensor:
-    if reduction not in _REDUCTIONS:
+    if reduction not in REDUCTIONS:
         raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
     at = _class_dim(name, input, target)
     counted = target != ignore_index

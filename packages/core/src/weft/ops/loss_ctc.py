@@ -15,7 +15,7 @@ from weft.ops.creation import arange, tensor
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.joining import cat, stack
-from weft.ops.loss import reduced
+from weft.ops.loss_pairs import reduced
 from weft.ops.padding import constant_pad
 from weft.ops.steps import steps
 

@@ -14,7 +14,7 @@ from weft.ops.distances import pairwise_distance
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.indexing import getitem
-from weft.ops.loss import reduced, same_shape
+from weft.ops.loss_pairs import reduced, same_shape
 
 _F = catalogue.FUNCTIONAL
 _TINY = 1e-12  # added to squared lengths, as in PyTorch
