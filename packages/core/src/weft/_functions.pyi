@@ -295,6 +295,9 @@ def concatenate(
 ) -> Tensor: ...
 def conj(input: Tensor) -> Tensor: ...
 def conj_physical(input: Tensor, *, out: Any = ...) -> Tensor: ...
+def constant_pad_nd(
+    input: Tensor, pad: builtins.tuple[builtins.int, ...], value: builtins.float = ...
+) -> Tensor: ...
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -649,6 +652,25 @@ def group_norm(
     eps: builtins.float = ...,
     cudnn_enabled: builtins.bool = ...,
 ) -> Tensor: ...
+def gru(
+    input: Tensor,
+    hx: Tensor,
+    params: Any,
+    has_biases: Any,
+    num_layers: Any,
+    dropout: Any,
+    train: Any,
+    bidirectional: Any,
+    batch_first: builtins.bool = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
+def gru_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = ...,
+    b_hh: Tensor | None = ...,
+) -> Tensor: ...
 def gt(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def hamming_window(
     window_length: builtins.int,
@@ -895,6 +917,25 @@ def logsumexp(
     axis: Any = ...,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def lstm(
+    input: Tensor,
+    hx: Any,
+    params: Any,
+    has_biases: Any,
+    num_layers: Any,
+    dropout: Any,
+    train: Any,
+    bidirectional: Any,
+    batch_first: builtins.bool = ...,
+) -> builtins.tuple[Tensor, Tensor, Tensor]: ...
+def lstm_cell(
+    input: Tensor,
+    hx: Any,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = ...,
+    b_hh: Tensor | None = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
 def lt(input: Tensor, other: Tensor | builtins.complex, *, out: Any = ...) -> Tensor: ...
 def lu(A: Tensor, pivot: builtins.bool = ..., get_infos: builtins.bool = ...) -> Any: ...
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -1362,6 +1403,44 @@ def rms_norm(
     normalized_shape: Any,
     weight: Tensor | None = ...,
     eps: builtins.float | None = ...,
+) -> Tensor: ...
+def rnn_relu(
+    input: Tensor,
+    hx: Tensor,
+    params: Any,
+    has_biases: Any,
+    num_layers: Any,
+    dropout: Any,
+    train: Any,
+    bidirectional: Any,
+    batch_first: builtins.bool = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
+def rnn_relu_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = ...,
+    b_hh: Tensor | None = ...,
+) -> Tensor: ...
+def rnn_tanh(
+    input: Tensor,
+    hx: Tensor,
+    params: Any,
+    has_biases: Any,
+    num_layers: Any,
+    dropout: Any,
+    train: Any,
+    bidirectional: Any,
+    batch_first: builtins.bool = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
+def rnn_tanh_cell(
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = ...,
+    b_hh: Tensor | None = ...,
 ) -> Tensor: ...
 def roll(input: Tensor, shifts: Any, dims: Any = ..., *, out: Any = ...) -> Tensor: ...
 def rot90(input: Tensor, k: builtins.int = ..., dims: Any = ...) -> Tensor: ...
@@ -2043,6 +2122,7 @@ __all__ = [
     "conj",
     "conj_physical",
     "conj_physical_",
+    "constant_pad_nd",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -2170,6 +2250,8 @@ __all__ = [
     "grid_sampler_2d",
     "grid_sampler_3d",
     "group_norm",
+    "gru",
+    "gru_cell",
     "gt",
     "gt_",
     "hamming_window",
@@ -2271,6 +2353,8 @@ __all__ = [
     "logit_",
     "logspace",
     "logsumexp",
+    "lstm",
+    "lstm_cell",
     "lt",
     "lt_",
     "lu",
@@ -2397,6 +2481,10 @@ __all__ = [
     "resolve_conj",
     "resolve_neg",
     "rms_norm",
+    "rnn_relu",
+    "rnn_relu_cell",
+    "rnn_tanh",
+    "rnn_tanh_cell",
     "roll",
     "rot90",
     "round",

@@ -19,6 +19,10 @@ from weft.ops.activation import (
     softplus,
     softsign,
 )
+from weft.ops.attention import (
+    multi_head_attention_forward,
+    scaled_dot_product_attention,
+)
 from weft.ops.bags import (
     embedding_bag,
 )
@@ -52,12 +56,8 @@ from weft.ops.loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
-    huber_loss,
     kl_div,
-    l1_loss,
-    mse_loss,
     nll_loss,
-    smooth_l1_loss,
 )
 from weft.ops.loss_ctc import (
     ctc_loss,
@@ -77,6 +77,12 @@ from weft.ops.loss_margins import (
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
+)
+from weft.ops.loss_pairs import (
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    smooth_l1_loss,
 )
 from weft.ops.matmul import (
     linear,
@@ -263,6 +269,7 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
@@ -283,6 +290,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
