@@ -51,6 +51,7 @@ REFUSES_HALF = {
 
 #: Functions that the meta device cannot answer, and why.
 NO_META = {
+    "lobpcg": "its steps end when the data have converged",
     "one_hot": "the number of classes is read from the data",
     "nonzero": "the result's shape depends on the data",
     "places": "the result's shape depends on the data",

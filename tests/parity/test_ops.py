@@ -42,7 +42,14 @@ DIFFERENTIABLE = [
     and p.values[0].key not in NO_GRADIENT_IN_TORCH
 ]  # fmt: skip
 #: What torch may raise where it has no kernel for a dtype or refuses it.
-REFUSALS = (RuntimeError, TypeError, NotImplementedError, ValueError, AssertionError)
+REFUSALS = (
+    RuntimeError,
+    TypeError,
+    NotImplementedError,
+    ValueError,
+    AssertionError,
+    KeyError,
+)
 
 
 def drawn(entry: catalogue.Public, sample: Sample, dtype: str) -> Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +18,15 @@ from weft.ops.reductions import sum
 from weft.ops.shape import movedim, permute, reshape
 
 _ELLIPSIS = "."
+#: What the numbers of the form without an equation stand for, in the order in which they sort.
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
 
 def _read(equation: str, operands: Sequence[Tensor]) -> tuple[list[list[str]], list[str]]:
     """Return the index names of each operand, and of the result. ``...`` becomes numbered names."""
-    text = equation.replace(" ", "").replace("...", _ELLIPSIS)
+    if "." in equation.replace("...", ""):
+        raise ValueError(f"einsum: {equation!r} has a '.' that is not part of an ellipsis '...'")
+    text = equation.replace("...", _ELLIPSIS).replace(" ", "")
     left, arrow, right = text.partition("->")
     terms = left.split(",")
     letters = left.replace(",", "").replace(_ELLIPSIS, "")
@@ -50,7 +55,7 @@ def _read(equation: str, operands: Sequence[Tensor]) -> tuple[list[list[str]], l
     if arrow:
         result = spelt(right, widest)
         unknown = [n for n in result if not any(n in names for names in inputs)]
-        if unknown or len(set(result)) != len(result):
+        if unknown or len(set(result)) != len(result) or right.count(_ELLIPSIS) > 1:
             raise ValueError(
                 f"einsum: the result {right!r} of {equation!r} names an index twice or none"
             )
@@ -112,6 +117,25 @@ def _summed(x: Tensor, names: list[str], needed: set[str]) -> tuple[Tensor, list
     return (sum(x, dim=gone), [n for n in names if n in needed]) if gone else (x, names)
 
 
+def _spelt(*pairs: Any) -> tuple[str, list[Tensor]]:
+    """Return the equation and operands of ``einsum(x, [0, 1], y, [1, 2], [0, 2])``."""
+
+    def letters(numbers: Any) -> str:
+        if not isinstance(numbers, list | tuple):
+            raise TypeError(
+                f"einsum: expected an equation or, after each tensor, a list of numbers, got "
+                f"{type(numbers).__name__} {numbers!r}"
+            )
+        for n in numbers:
+            if n is not Ellipsis and not (type(n) is int and 0 <= n < len(_LETTERS)):
+                raise ValueError(f"einsum: indices must be 0 to 51 or ..., got {n!r}")
+        return "".join("..." if n is Ellipsis else _LETTERS[n] for n in numbers)
+
+    terms = [letters(numbers) for numbers in pairs[1::2]]
+    result = f"->{letters(pairs[-1])}" if len(pairs) % 2 else ""
+    return ",".join(terms) + result, list(pairs[: 2 * len(terms) : 2])
+
+
 @composite(
     samples=(
         Sample("ij,jk->ik", array(2, 3), array(3, 4)),
@@ -121,21 +145,30 @@ def _summed(x: Tensor, names: list[str], needed: set[str]) -> tuple[Tensor, list
         Sample("i,j,k->kji", array(2), array(3), array(2)),
         Sample("ij->", array(2, 3)),
         Sample("ij,ij->j", array(2, 3), array(2, 3)),
+        Sample("ij,jk,kl->il", array(2, 3), array(3, 4), array(4, 2)),
+        Sample("i...->...", array(3, 2)),
+        Sample(array(2, 3), (0, 1), array(3, 4), (1, 2), (2, 0)),
+        Sample(array(2, 3), (1, ...)),
     ),
     errors=(
         ErrorSample("ij,jk", array(2, 3), array(2, 2), error=ShapeError, match="index 'j' has"),
         ErrorSample("ij", array(2), error=ShapeError, match="does not name the 1 dims"),
+        ErrorSample("i.j", array(2, 2), error=ValueError, match="not part of an ellipsis"),
+        ErrorSample("i->ii", array(2), error=ValueError, match="names an index twice"),
+        ErrorSample(array(2), (52,), error=ValueError, match="indices must be 0 to 51"),
         ErrorSample("i,i", array(2), error=ValueError, match="names 2 operands"),
     ),
     methods=(),
 )
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sum of products over named indices.
 
     Args:
         equation: a letter for each dim of each operand, as ``"bij,bjk->bik"``. Letters that the
             result does not name are summed over. ``...`` stands for any further dims. Without
-            ``->`` the result names the letters that occur once, sorted.
+            ``->`` the result names the letters that occur once, sorted. Or a tensor, followed by
+            the numbers (0 to 51) that name its dims, and so on in pairs; numbers after the last
+            pair name the result's.
         operands: the tensors, or one list of them. They are contracted from left to right.
 
     Returns:
@@ -145,9 +178,11 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         ShapeError: an index has two lengths, or an operand other dims than the equation names.
         ValueError: the equation cannot be read.
     """
-    given = (
-        operands[0] if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else operands
-    )
+    if isinstance(equation, str):
+        listed = len(operands) == 1 and isinstance(operands[0], list | tuple)
+        given = operands[0] if listed else operands
+    else:
+        equation, given = _spelt(equation, *operands)
     inputs, result = _read(equation, given)
     ready = [_without_repeats(x, names) for x, names in zip(given, inputs, strict=True)]
     x, names = ready[0]
@@ -163,8 +198,14 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         Sample(array(2, 3, 4), array(3, 4, 2)),
         Sample(array(2, 3), array(4, 3), ([1], [1])),
         Sample(array(2), array(3), 0),
+        Sample(array(2, 1), array(2, 4), ((1,), (0,))),
     ),
-    errors=(ErrorSample(array(2, 3), array(2, 3), 1, error=ShapeError, match="lengths"),),
+    errors=(
+        ErrorSample(array(2, 3), array(2, 3), 1, error=ShapeError, match="lengths"),
+        ErrorSample(array(2), array(2), -1, error=ShapeError, match="dims must be from 0 to 1"),
+        ErrorSample(array(2), array(2), (1, 0), error=TypeError, match="an int or two lists"),
+        ErrorSample(array(2), array(2), ([0], []), error=ValueError, match="as many dims of a"),
+    ),
     methods=(),
     out=True,
 )
@@ -174,19 +215,42 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     Args:
         a: a tensor.
         b: a tensor.
-        dims: how many of a's last and b's first dims; or two lists of dims, in pairs.
+        dims: how many of a's last and b's first dims; or two lists of dims, in pairs. A paired dim
+            of length 1 is repeated.
 
     Returns:
         Tensor: a's remaining dims, then b's.
 
     Raises:
-        ShapeError: paired dims differ in length.
+        ShapeError: paired dims differ in length, or there are fewer dims than asked for.
+        TypeError: dims is neither.
+        ValueError: the lists differ in length.
     """
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
     if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise ShapeError(
+                f"tensordot: dims must be from 0 to {min(a.ndim, b.ndim)}, the fewest dims of a "
+                f"and b, got {dims}"
+            )
         left, right = tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims))
+    elif len(dims) != 2 or not all(isinstance(d, list | tuple) for d in dims):
+        raise TypeError(f"tensordot: dims must be an int or two lists of dims, got {dims!r}")
     else:
         left = canonical_dims("tensordot", dims[0], a.ndim)
         right = canonical_dims("tensordot", dims[1], b.ndim)
+        if len(left) != len(right):
+            raise ValueError(
+                f"tensordot: dims must name as many dims of a as of b, got {len(left)} and "
+                f"{len(right)}"
+            )
+    # a paired dim of length 1 stands for all of the other's
+    for d, e in zip(left, right, strict=True):
+        if a.shape[d] == 1 != b.shape[e]:
+            b = sum(b, e, True).to(b.dtype)
+        elif b.shape[e] == 1 != a.shape[d]:
+            a = sum(a, d, True).to(a.dtype)
     lengths = [a.shape[d] for d in left], [b.shape[d] for d in right]
     if lengths[0] != lengths[1]:
         raise ShapeError(

@@ -101,7 +101,7 @@ def hermitian_eigen(xp: Any, x: Any, *, lower: bool) -> Any:
 def _converging(xp: Any, name: str, function: Any, x: Any, **settings: Any) -> Any:
     try:
         return function(x, **settings)
-    except xp.linalg.LinAlgError as error:
+    except ValueError as error:  # as which both array libraries report what does not converge
         raise LinAlgError(f"{name}: {error}; look for NaN and infinities in input") from None
 
 
