@@ -464,7 +464,7 @@ def dropout(
 ) -> Tensor: ...
 def dsplit(input: Tensor, indices_or_sections: Any) -> builtins.tuple[Tensor, ...]: ...
 def dstack(tensors: Any, *, out: Any = ...) -> Tensor: ...
-def einsum(equation: builtins.str, *operands: Any) -> Tensor: ...
+def einsum(equation: Any, *operands: Any) -> Tensor: ...
 def embedding(
     weight: Tensor,
     indices: Tensor,
@@ -879,6 +879,22 @@ def linspace(
     requires_grad: builtins.bool = ...,
     out: Any = ...,
 ) -> Tensor: ...
+def lobpcg(
+    A: Tensor,
+    k: builtins.int | None = ...,
+    B: Tensor | None = ...,
+    X: Tensor | None = ...,
+    n: builtins.int | None = ...,
+    iK: Tensor | None = ...,
+    niter: builtins.int | None = ...,
+    tol: builtins.float | None = ...,
+    largest: builtins.bool | None = ...,
+    method: builtins.str | None = ...,
+    tracker: None = ...,
+    ortho_iparams: Any = ...,
+    ortho_fparams: Any = ...,
+    ortho_bparams: Any = ...,
+) -> builtins.tuple[Tensor, Tensor]: ...
 def log(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def log10(input: Tensor, *, out: Any = ...) -> Tensor: ...
 def log1p(input: Tensor, *, out: Any = ...) -> Tensor: ...
@@ -1241,6 +1257,9 @@ def pairwise_distance(
     *,
     keepdims: Any = ...,
 ) -> Tensor: ...
+def pca_lowrank(
+    A: Tensor, q: builtins.int | None = ..., center: builtins.bool = ..., niter: builtins.int = ...
+) -> Any: ...
 def pdist(input: Tensor, p: builtins.float = ...) -> Tensor: ...
 def permute(input: Tensor, *dims: Any) -> Tensor: ...
 def permute_copy(input: Tensor, dims: Any, *, out: Any = ...) -> Tensor: ...
@@ -1632,6 +1651,12 @@ def sum(
 ) -> Tensor: ...
 def svd(
     input: Tensor, some: builtins.bool = ..., compute_uv: builtins.bool = ..., *, out: Any = ...
+) -> Any: ...
+def svd_lowrank(
+    A: Tensor,
+    q: builtins.int | None = ...,
+    niter: builtins.int | None = ...,
+    M: Tensor | None = ...,
 ) -> Any: ...
 def swapaxes(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
 def swapdims(input: Tensor, dim0: builtins.int, dim1: builtins.int) -> Tensor: ...
@@ -2327,6 +2352,7 @@ __all__ = [
     "lgamma",
     "lgamma_",
     "linspace",
+    "lobpcg",
     "log",
     "log1p",
     "log1p_",
@@ -2435,6 +2461,7 @@ __all__ = [
     "ormqr",
     "outer",
     "pairwise_distance",
+    "pca_lowrank",
     "pdist",
     "permute",
     "permute_copy",
@@ -2548,6 +2575,7 @@ __all__ = [
     "subtract_",
     "sum",
     "svd",
+    "svd_lowrank",
     "swapaxes",
     "swapdims",
     "t",
