@@ -86,7 +86,7 @@ def mul(xp: Any, x: Any, y: Any) -> Any:
 
 def _multiple(name: str, input: Any, other: Any, alpha: Any) -> Any:
     """Return alpha times other in the dtype that input and other give, if that can hold alpha."""
-    if alpha == 1 or not (isinstance(input, Tensor) or isinstance(other, Tensor)):
+    if not (isinstance(input, Tensor) or isinstance(other, Tensor)):
         return other
     wanted = dtypes.result_type(input, other)
     if dtypes.scalar_dtype(alpha).category > max(wanted.category, 1):
@@ -133,7 +133,7 @@ def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
         ShapeError: the shapes do not broadcast.
         DTypeError: alpha is floating and the tensors are not.
     """
-    return plus(input, _multiple("add", input, other, alpha))
+    return plus(input, other if alpha == 1 else _multiple("add", input, other, alpha))
 
 
 @composite(
@@ -164,7 +164,7 @@ def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
         ShapeError: the shapes do not broadcast.
         DTypeError: both are boolean, or alpha is floating and the tensors are not.
     """
-    return minus(input, _multiple("sub", input, other, alpha))
+    return minus(input, other if alpha == 1 else _multiple("sub", input, other, alpha))
 
 
 @composite(
