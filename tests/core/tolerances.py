@@ -19,6 +19,7 @@ NOT_NEAR_IN_HALF = {
     "frac": "rounding an argument moves it across a whole number",
     "equal": "compares exactly",
     "view_as_complex": "no complex dtype has half-precision parts",
+    "view_as_complex_copy": "no complex dtype has half-precision parts",
     "randperm": "draws whole numbers",
 }
 
@@ -91,6 +92,7 @@ READS_STRIDES = {
     "view": "refuses memory that is not contiguous",
     "view_as": "refuses memory that is not contiguous",
     "view_as_complex": "refuses memory whose parts are not side by side",
+    "view_as_complex_copy": "refuses memory whose parts are not side by side",
     "strided_view": "refuses memory that is not contiguous",
     "as_strided": "shows memory as it lies",
     "as_strided_copy": "shows memory as it lies",

@@ -157,6 +157,7 @@ DIFFERENT_GRADIENT = {
     "index_fill-1": "torch's backward refuses the negative indices that its forward takes",
     **{f"floor_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
     **{f"trunc_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
+    "view_as_complex_copy-0": "torch does not differentiate it; the view is compared",
     "nan_to_num-2": "torch does not differentiate it by complex numbers",
     "ldexp-0": "torch rounds 2 ** -1 to 0 for exponents that are integers",
     "convert-1": "the result is of integers",
@@ -220,6 +221,7 @@ NOT_IN_DTYPE = {
     **{("det", d): "torch takes an empty matrix of any dtype" for d in ("float16", "bfloat16")},
     ("complex", "float16"): "weft has no complex32: the result is complex64",
     ("view_as_complex", "float16"): "weft has no complex32: it raises",
+    ("view_as_complex_copy", "float16"): "weft has no complex32: it raises",
     **{
         (f"linalg.{name}", d): "torch takes an empty matrix of any dtype; weft checks that first"
         for name in (

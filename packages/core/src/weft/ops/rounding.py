@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._core.samples import Sample, array, uniform
+from weft._core.errors import DTypeError
+from weft._core.samples import ErrorSample, Sample, array, booleans, uniform
 from weft.ops.families.elementwise import elementwise
 
 #: Kept away from the jumps, where finite differences mean nothing.
 _BETWEEN = uniform(0.1, 0.4)
+_TRUTH = ErrorSample(booleans(2), error=DTypeError, match="boolean tensors are not numbers")
+_ERRORS = (
+    _TRUTH,
+    ErrorSample(array(2, kind="complex"), error=DTypeError, match="expected real numbers"),
+)
 
 
 def _flat(g: Any, out: Any, x: Any) -> Any:
@@ -18,6 +24,8 @@ def _flat(g: Any, out: Any, x: Any) -> Any:
 @elementwise(
     partials=[_flat],
     samples=_BETWEEN,
+    dtype="number",
+    errors=_ERRORS,
     real=True,
 )
 def floor(xp: Any, x: Any) -> Any:
@@ -28,6 +36,9 @@ def floor(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...). The gradient is 0.
+
+    Raises:
+        DTypeError: input is boolean or complex.
     """
     return xp.floor(x)
 
@@ -35,6 +46,8 @@ def floor(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[_flat],
     samples=_BETWEEN,
+    dtype="number",
+    errors=_ERRORS,
     real=True,
 )
 def ceil(xp: Any, x: Any) -> Any:
@@ -45,6 +58,9 @@ def ceil(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...). The gradient is 0.
+
+    Raises:
+        DTypeError: input is boolean or complex.
     """
     return xp.ceil(x)
 
@@ -52,7 +68,9 @@ def ceil(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[_flat],
     samples=_BETWEEN,
+    dtype="number",
     aliases=("fix",),
+    errors=_ERRORS,
     real=True,
 )
 def trunc(xp: Any, x: Any) -> Any:
@@ -63,6 +81,9 @@ def trunc(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...). The gradient is 0.
+
+    Raises:
+        DTypeError: input is boolean or complex.
     """
     return xp.trunc(x)
 
@@ -73,12 +94,14 @@ def _round_scale(g: Any, out: Any, x: Any, *, decimals: int) -> Any:
 
 @elementwise(
     partials=[_round_scale],
+    dtype="number",
     samples=(
         Sample(array(2, 3, low=0.6, high=0.9)),
         Sample(array(3, low=0.21, high=0.24), decimals=1),
         Sample(array(3, low=16.0, high=19.0), decimals=-1),
     ),
     aliases=("special.round",),
+    errors=(_TRUTH,),
 )
 def round(xp: Any, x: Any, *, decimals: int = 0) -> Any:
     """The nearest whole number, or the nearest with that many decimals; halves go to even.
@@ -89,6 +112,9 @@ def round(xp: Any, x: Any, *, decimals: int = 0) -> Any:
 
     Returns:
         Tensor: (...). The gradient is 0.
+
+    Raises:
+        DTypeError: input is boolean.
     """
     return xp.round(x, decimals)
 
@@ -96,6 +122,8 @@ def round(xp: Any, x: Any, *, decimals: int = 0) -> Any:
 @elementwise(
     partials=[1],
     samples=_BETWEEN,
+    dtype="number",
+    errors=_ERRORS,
     real=True,
 )
 def frac(xp: Any, x: Any) -> Any:
@@ -106,5 +134,8 @@ def frac(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...), in (-1, 1).
+
+    Raises:
+        DTypeError: input is boolean or complex.
     """
     return x - xp.trunc(x)

@@ -10,6 +10,7 @@ from weft._core.samples import Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops import broadcasting, casting, diagonals, gathering, indexing, joining, shape, strides
+from weft.ops import complex as complex_parts
 from weft.ops.casting import clone
 from weft.ops.families.composite import composite
 from weft.ops.splitting import split_with_sizes
@@ -185,3 +186,15 @@ def slice_copy(
     """
     at = canonical_dim("slice_copy", dim, input.ndim)
     return clone(indexing.getitem(input, (slice(None),) * at + (slice(start, end, step),)))
+
+
+@composite(samples=(Sample(array(2, 3, kind="complex")),), methods=(), out=True)
+@_of(complex_parts.view_as_real)
+def view_as_real_copy(input: Tensor) -> Tensor:
+    return clone(complex_parts.view_as_real(input))
+
+
+@composite(samples=(Sample(array(3, 2)),), methods=(), out=True)
+@_of(complex_parts.view_as_complex)
+def view_as_complex_copy(input: Tensor) -> Tensor:
+    return clone(complex_parts.view_as_complex(input))
