@@ -34,6 +34,7 @@ def bessel_j0(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...), in [-0.41, 1]: the solution of x^2 y'' + x y' + x^2 y = 0 that is 1 at 0.
+        NaN at the infinities, as in PyTorch.
     """
     return xp.j0(x)
 
@@ -53,7 +54,7 @@ def bessel_j1(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...), in [-0.59, 0.59]: the solution of x^2 y'' + x y' + (x^2 - 1) y = 0 that is
-        finite at 0.
+        finite at 0. NaN at the infinities, as in PyTorch.
     """
     return xp.j1(x)
 
@@ -72,7 +73,7 @@ def bessel_y0(xp: Any, x: Any) -> Any:
         input: (...), at least 0; integers become the default floating dtype.
 
     Returns:
-        Tensor: (...); -inf at 0, NaN below.
+        Tensor: (...); -inf at 0, NaN below and at infinity.
     """
     return xp.y0(x)
 
@@ -91,7 +92,7 @@ def bessel_y1(xp: Any, x: Any) -> Any:
         input: (...), at least 0; integers become the default floating dtype.
 
     Returns:
-        Tensor: (...); -inf at 0, NaN below.
+        Tensor: (...); -inf at 0, NaN below and at infinity.
     """
     return xp.y1(x)
 

@@ -105,7 +105,8 @@ def polygamma_of(xp: Any, x: Any, *, n: int) -> Any:
     """
     if n == 0:
         return xp.digamma(x)
-    tail = xp.zeta(float(n + 1), x.astype(xp.float64))
+    wide = x.astype(xp.float64)
+    tail = xp.where(wide == -xp.inf, xp.nan, xp.zeta(float(n + 1), wide))  # poles without end
     sign = 1.0 if n % 2 else -1.0
     if n <= 170:  # 171! is beyond float64
         return (sign * math.factorial(n) * tail).astype(x.dtype)

@@ -26,7 +26,8 @@ def i0(xp: Any, x: Any) -> Any:
         input: (...), real; integers become the default floating dtype.
 
     Returns:
-        Tensor: (...), at least 1; inf beyond about 713 (91 in float32).
+        Tensor: (...), at least 1; inf beyond about 713 (91 in float32). NaN at infinity,
+        as in PyTorch.
     """
     return xp.scipy.special.i0(x)  # NumPy has an i0 too, slower and in float64 alone
 
@@ -46,7 +47,8 @@ def i1(xp: Any, x: Any) -> Any:
         input: (...), real; integers become the default floating dtype.
 
     Returns:
-        Tensor: (...), of x's sign; infinite beyond about 713 (91 in float32).
+        Tensor: (...), of the sign of x; infinite beyond about 713 (91 in float32). NaN at infinity,
+        as in PyTorch.
     """
     return xp.i1(x)
 
