@@ -263,7 +263,11 @@ def _fold_shape(x: Any, *, length: int, dimension: int, size: int, step: int) ->
     widen=True,
     namespaces=(),
     methods=(),
-    samples=(Sample(array(3, 3), length=7, dimension=0, size=3, step=2),),
+    samples=(
+        Sample(array(3, 3), length=7, dimension=0, size=3, step=2),
+        Sample(array(2, 5, 2, 5), length=9, dimension=1, size=5, step=1),
+        Sample(array(3, 2, 2), length=9, dimension=0, size=2, step=3),
+    ),
 )
 def fold_windows(xp: Any, x: Any, *, length: int, dimension: int, size: int, step: int) -> Any:
     """Add windows back into the dim they were taken from: the transpose of ``unfold``.
@@ -278,11 +282,14 @@ def fold_windows(xp: Any, x: Any, *, length: int, dimension: int, size: int, ste
     Returns:
         Tensor: (..., length, ...), each element the sum of all windows that held it.
     """
-    shape = list(x.shape[:-1])
-    count = shape[dimension]
-    shape[dimension] = length
-    out = xp.zeros(tuple(shape), x.dtype)
-    lead = (slice(None),) * dimension
-    for offset in range(size):
-        out[(*lead, slice(offset, offset + (count - 1) * step + 1, step))] += x[..., offset]
-    return out
+    # Cut into pieces of one step, each window adds to whole rows of the result: size / step
+    # additions instead of one for each place in a window.
+    windows = xp.moveaxis(x, dimension, -2)
+    count, steps = windows.shape[-2], -(-size // step)
+    rows = max(-(-length // step), count + steps - 1)
+    out = xp.zeros((*windows.shape[:-2], rows, step), x.dtype)
+    for i in range(steps):
+        piece = windows[..., i * step : (i + 1) * step]
+        out[..., i : i + count, : piece.shape[-1]] += piece
+    flat = out.reshape((*windows.shape[:-2], rows * step))[..., :length]
+    return xp.ascontiguousarray(xp.moveaxis(flat, -1, dimension))
