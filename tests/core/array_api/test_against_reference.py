@@ -617,6 +617,33 @@ def test_means(dtype):
                 compare("var", x, axis=axis, keepdims=keepdims, correction=correction)
 
 
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ("sum prod cumulative_sum cumulative_prod diff", "numeric"),
+        ("max min argmax argmin sort argsort clip", "real"),
+        ("mean", "floating"),
+        ("std var", "real floating"),
+    ],
+)
+def test_functions_along_axes_refuse_other_kinds(names, kind):
+    for name, dtype in itertools.product(names.split(), ANY):
+        if dtype not in KINDS[kind]:
+            with pytest.raises(TypeError, match=rf"^{name}: expected .* dtype, got weft\.{dtype}"):
+                getattr(xp, name)(mine(drawn(dtype, (2,), 0)))
+
+
+@pytest.mark.parametrize("axis", [2, -3, (0, 5)])
+@pytest.mark.parametrize(
+    "name", "sum prod max min mean std var all any count_nonzero argmax sort cumulative_sum".split()
+)
+def test_an_axis_out_of_range_is_named(name, axis):
+    if isinstance(axis, tuple) and name in ("argmax", "sort", "cumulative_sum"):
+        axis = axis[1]
+    with pytest.raises(IndexError, match=rf"^{name}: axis .* is out of range for an array of 2"):
+        getattr(xp, name)(xp.ones((2, 2)), axis=axis)
+
+
 # --- Linear Algebra Functions ------------------------------------------------------------------
 
 
