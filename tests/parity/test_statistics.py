@@ -317,9 +317,23 @@ DISTANCES = [
     Case("allclose", f32([INF, 1.0]), f32([INF, 1.0 + 1e-9])), Case("allclose", f32([]), f32([])),
 ]  # fmt: skip
 
+SEGMENTS = [
+    Case("segment_reduce", data, way, initial=initial, **segments)
+    for way in ("sum", "mean", "max", "min", "prod")
+    for initial in (None, 2.0)
+    for data, segments in (
+        (f32([1.0, 2.0, 2.0, 5.0, NAN]), {"lengths": i64([2, 0, 3])}),
+        (f32([1.0, 2.0, 3.0, 4.0, 5.0]), {"offsets": i64([1, 2, 2, 4])}),
+        (f32([1.0, 2.0, 3.0]), {"lengths": i64([1, 1]), "unsafe": True}),
+        (f32([[1.0, 2.0], [3.0, 4.0], [0.0, -1.0]]), {"lengths": Data([1, 2], "int32")}),
+        (f32([[1.0, 2.0, 0.0], [3.0, 4.0, 7.0]]), {"lengths": i64([[1, 2], [3, 0]]), "axis": 1}),
+        (f32([]), {"lengths": i64([0, 0])}),
+    )
+]
+
 CASES = [
     *EXTREMES, *SUMS, *SPREADS, *TRUTHS, *LOGSUMS, *RUNNING, *ORDERS, *QUANTILES, *DISTINCT,
-    *SEARCHES, *HISTOGRAMS, *STATISTICS, *DIFFERENCES, *CHOICES, *DISTANCES,
+    *SEARCHES, *HISTOGRAMS, *STATISTICS, *DIFFERENCES, *CHOICES, *DISTANCES, *SEGMENTS,
 ]  # fmt: skip
 
 
@@ -396,6 +410,14 @@ WRONG = [
     Case("renorm", i64([[1]]), 2, 0, 1.0), Case("renorm", POINTS, 2, 5, 1.0),
     Case("hash_tensor", f32([])), Case("hash_tensor", f32([[], []]), 1),
     Case("hash_tensor", f32([1.0]), mode=1), Case("hash_tensor", Data([1j], "complex64")),
+    Case("segment_reduce", f32([1.0, 2.0]), "sum", lengths=i64([1])),
+    Case("segment_reduce", f32([1.0, 2.0]), "sum", lengths=i64([-1, 3])),
+    Case("segment_reduce", f32([1.0, 2.0]), "sum"), Case("segment_reduce", f32([1.0, 2.0]), "x"),
+    Case("segment_reduce", i64([1]), "sum", lengths=i64([1])),
+    Case("segment_reduce", f32([1.0]), "sum", indices=i64([0])),
+    Case("segment_reduce", f32([1.0]), "sum", lengths=i64([1]), axis=1),
+    Case("segment_reduce", f32([1.0]), "sum", lengths=f32([1.0])),
+    Case("segment_reduce", f32([[1.0, 2.0]]), "sum", lengths=i64([[2]]), axis=0),
     Case("is_nonzero", f32([])), Case("is_nonzero", f32([1.0, 2.0])),
 ]  # fmt: skip
 
@@ -481,6 +503,15 @@ def test_distances_have_torchs_gradient_where_rows_agree(p):
     gradients(lambda lib, x: lib.pdist(x, p), points)
     gradients(lambda lib, x, y: lib.cdist(x, y, p), points, [[0.0, 1.0], [1.0, 0.0]])
     gradients(lambda lib, x, y: lib.dist(x, y), points[0], points[1])
+
+
+@pytest.mark.parametrize("way", ["sum", "mean", "max", "min", "prod"])
+@pytest.mark.parametrize("initial", [None, 2.0])
+def test_segments_have_torchs_gradient_at_ties_and_zeros(way, initial):
+    def call(lib: Any, x: Any) -> Any:
+        return lib.segment_reduce(x, way, lengths=lib.tensor([2, 0, 3, 1]), initial=initial)
+
+    gradients(call, [2.0, 2.0, 0.0, 3.0, 3.0, -1.0])
 
 
 def test_the_gradient_by_q_is_torchs():
