@@ -1524,6 +1524,17 @@ def searchsorted(
     sorter: Tensor | None = ...,
     out: Any = ...,
 ) -> Tensor: ...
+def segment_reduce(
+    data: Tensor,
+    reduce: builtins.str,
+    *,
+    lengths: Tensor | None = ...,
+    indices: Tensor | None = ...,
+    offsets: Tensor | None = ...,
+    axis: builtins.int = ...,
+    unsafe: builtins.bool = ...,
+    initial: builtins.float | None = ...,
+) -> Tensor: ...
 def select(
     input: Tensor, dim: builtins.int = ..., index: builtins.int = ..., *, axis: Any = ...
 ) -> Tensor: ...
@@ -2534,6 +2545,7 @@ __all__ = [
     "scatter_reduce",
     "scatter_reduce_",
     "searchsorted",
+    "segment_reduce",
     "select",
     "select_copy",
     "select_scatter",

@@ -524,6 +524,7 @@ FUNCTIONS = {
         "scatter_reduce": "placing:scatter_reduce",
         "scatter_reduce_": "placing:scatter_reduce_",
         "searchsorted": "searching:searchsorted",
+        "segment_reduce": "segments:segment_reduce",
         "select": "gathering:select",
         "select_copy": "view_copies:select_copy",
         "select_scatter": "region_writes:select_scatter",
