@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tools.generate import catalogue, namespaces, pages, stubs
+from tools.generate import catalogue, namespaces, pages, stubs, torch_names
 
 
 def main() -> int:
@@ -21,16 +22,11 @@ def main() -> int:
         **stubs.files(loaded),
         **pages.files(loaded),
     }
-    stale = []
-    for path, text in wanted.items():
-        if path.suffix in (".py", ".pyi"):
-            text = _formatted(text, path.name)
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        stale.append(path.relative_to(catalogue.ROOT))
-        if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+    stale = _settle(wanted, check=check)
+    # Asks the package itself what it has, so it comes after the tables that the package loads by.
+    named = {torch_names.PAGE: _page_of_names()}
+    stale += _settle(named, check=check)
+    wanted |= named
     left = [p for p in pages.existing() if p not in wanted]
     for path in left:
         stale.append(path.relative_to(catalogue.ROOT))
@@ -43,6 +39,34 @@ def main() -> int:
         return 1
     print(f"{len(wanted)} generated files are up to date" if not stale else f"{len(stale)} changed")
     return 0
+
+
+def _settle(wanted: dict[Path, str], *, check: bool) -> list[Path]:
+    """Write the files that differ, unless this is a check; return which those are."""
+    stale = []
+    for path, text in wanted.items():
+        if path.suffix in (".py", ".pyi"):
+            text = _formatted(text, path.name)
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.relative_to(catalogue.ROOT))
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return stale
+
+
+def _page_of_names() -> str:
+    """Return the page that compares names, made where ``weft`` is no stand-in."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.generate.torch_names"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=catalogue.ROOT,
+        env={**os.environ, "PYTHONPATH": str(catalogue.SOURCE)},
+    )
+    return done.stdout
 
 
 def _formatted(text: str, name: str) -> str:

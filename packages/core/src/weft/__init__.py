@@ -68,11 +68,23 @@ from weft._core.modes import (
 )
 from weft._names import FUNCTIONS as _FUNCTIONS
 from weft._tensor import Size, Tensor
+from weft._tensor.asking import (
+    get_device,
+    is_inference,
+    is_nonzero,
+    is_signed,
+    typename,
+)
 from weft._tensor.dlpack import from_dlpack, to_dlpack
+from weft._tensor.layout import is_complex, is_floating_point
+from weft._tensor.storage import from_file
 from weft.config import show_config
+from weft.func import vmap
 from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
 from weft.ops.creation import asarray_ as asarray
 from weft.printing import set_printoptions
+from weft.settings import *
+from weft.settings import __all__ as _settings
 
 if TYPE_CHECKING:
     from weft import array_api, fft, foreach, io, linalg, nn, signal, special
@@ -131,6 +143,7 @@ __all__ = [
     "enable_grad",
     "fft",
     "finfo",
+    "float",
     "float16",
     "float32",
     "float64",
@@ -141,23 +154,31 @@ __all__ = [
     "float8_e8m0fnu",
     "foreach",
     "from_dlpack",
+    "from_file",
     "from_numpy",
     "frombuffer",
     "func",
     "get_default_dtype",
+    "get_device",
     "get_rng_state",
     "half",
     "iinfo",
     "inf",
     "inference_mode",
     "initial_seed",
+    "int",
     "int16",
     "int32",
     "int64",
     "int8",
     "io",
+    "is_complex",
+    "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
+    "is_nonzero",
+    "is_signed",
     "is_tensor",
     "layout",
     "linalg",
@@ -185,12 +206,15 @@ __all__ = [
     "strided",
     "tensor",
     "to_dlpack",
+    "typename",
     "uint16",
     "uint32",
     "uint64",
     "uint8",
+    "vmap",
     "zero_",
     *_FUNCTIONS["weft"],
+    *_settings,
 ]
 
 

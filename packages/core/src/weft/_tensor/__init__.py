@@ -9,32 +9,42 @@ from weft._core.lazy import Method
 from weft._core.tensor import Size, Tensor
 from weft._names import METHODS
 from weft._tensor import (
+    asking,
     conversion,
     copying,
     drawing,
+    foreign,
     gradients,
     layout,
     operators,
     reading,
     reshaping,
+    storage,
     writing,
 )
 
 __all__ = ["Size", "Tensor"]
 
 
+#: What defines a name later replaces what defined it before.
+_TOPICS = (
+    layout,
+    asking,
+    storage,
+    foreign,
+    reading,
+    conversion,
+    gradients,
+    writing,
+    copying,
+    operators,
+    reshaping,
+    drawing,
+)
+
+
 def _fill() -> None:
-    for topic in (
-        layout,
-        reading,
-        conversion,
-        gradients,
-        writing,
-        copying,
-        operators,
-        reshaping,
-        drawing,
-    ):
+    for topic in _TOPICS:
         for name, method in topic.METHODS.items():
             setattr(Tensor, name, method)
         for name, read in getattr(topic, "PROPERTIES", {}).items():

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np
-from weft._core import dtypes
+from weft._core import dtypes, layouts
 from weft._core.aval import Aval
 from weft._core.device import device_of, require
 from weft._core.tensor import Tensor, wrap
-from weft.ops import casting, creation
+from weft.ops import casting, creation, memory
 from weft.ops.complex import imag, real
 
 
@@ -21,6 +21,7 @@ def to(
     device: Any = None,
     non_blocking: bool = False,
     copy: bool = False,
+    memory_format: Any = layouts.preserve_format,
 ) -> Tensor:
     """Return the tensor with another dtype or on another device; itself if nothing changes.
 
@@ -30,11 +31,15 @@ def to(
         device: the device wanted.
         non_blocking: taken for PyTorch's callers; the copy is finished on return either way.
         copy: whether to copy in any case.
+        memory_format: the order of dims in memory, such as ``weft.channels_last``.
 
     Raises:
         RuntimeError: the device cannot be used, with the reason.
     """
-    for value in args:
+    taken = [value for value in args if not isinstance(value, bool)]
+    flags = [value for value in args if isinstance(value, bool)]  # non_blocking, then copy
+    copy = copy or (len(flags) > 1 and flags[1])
+    for value in taken:
         if isinstance(value, Tensor):
             dtype, device = value.dtype, device_of(value)
         elif (
@@ -49,8 +54,10 @@ def to(
     if device is not None and require(device) != device_of(self):
         out = _moved(self, require(device))
     if dtype is not None and dtypes.canonical(dtype) != out._data.dtype:
-        return casting.convert(out, dtype=dtype)
-    return casting.clone(out) if copy and out is self else out
+        out = casting.convert(out, dtype=dtype)
+    if memory_format is not layouts.preserve_format:
+        out = memory.contiguous(out, memory_format)
+    return memory.clone(out) if copy and out is self else out
 
 
 def _moved(self: Tensor, place: Any) -> Tensor:
@@ -101,6 +108,8 @@ _NAMED = {
     "bfloat16": dtypes.bfloat16,
     "bool": dtypes.bool_,
     "byte": dtypes.uint8,
+    "cdouble": dtypes.complex128,
+    "cfloat": dtypes.complex64,
     "char": dtypes.int8,
     "double": dtypes.float64,
     "float": dtypes.float32,

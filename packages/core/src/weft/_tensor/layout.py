@@ -60,14 +60,14 @@ def _contiguous_strides(lengths: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(steps))
 
 
-def is_floating_point(self: Tensor) -> bool:
+def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is floating."""
-    return dtype(self).is_floating_point
+    return dtype(input).is_floating_point
 
 
-def is_complex(self: Tensor) -> bool:
+def is_complex(input: Tensor) -> bool:
     """Whether the dtype is complex."""
-    return dtype(self).is_complex
+    return dtype(input).is_complex
 
 
 def _matrix_transposed(self: Tensor) -> Tensor:

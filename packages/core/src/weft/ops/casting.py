@@ -1,12 +1,10 @@
-"""Another dtype, a copy, a cut from the graph."""
+"""Another dtype, another name for the same memory, a cut from the graph."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from weft._backend import ndarray
 from weft._core import dtypes
-from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.float8 import cast
 from weft._core.samples import Sample, array
@@ -54,24 +52,6 @@ def convert(xp: Any, x: Any, *, dtype: Any) -> Any:
 @linear(
     shape=lambda x: x,
     transpose=lambda g, x: g,
-    batch=with_params("clone"),
-    samples=(Sample(array(2, 3)), Sample(array(3, 2, step="transposed")), Sample(array())),
-)
-def clone(xp: Any, x: Any) -> Any:
-    """Copy into new, contiguous memory; the gradient flows through.
-
-    Args:
-        input: (...).
-
-    Returns:
-        Tensor: (...).
-    """
-    return xp.array(x, order="C", copy=True)
-
-
-@linear(
-    shape=lambda x: x,
-    transpose=lambda g, x: g,
     batch=with_params("alias"),
     is_view=True,
     methods=("view_as_self",),
@@ -110,45 +90,3 @@ def detach(input: Tensor) -> Tensor:
     out = wrap(data.detached() if isinstance(data, Boxed) else data)
     out._version = version_of(input)
     return out
-
-
-def in_order(data: Any) -> bool:
-    """Whether an array's elements lie in memory in the order of their indices."""
-    if type(data) is ndarray:
-        return data.flags.c_contiguous
-    return isinstance(data, Aval) or not hasattr(data, "flags") or bool(data.flags.c_contiguous)
-
-
-@composite(
-    samples=(Sample(array(2, 3)), Sample(array(3, 2, step="transposed"))),
-    namespaces=(),
-    methods=("contiguous",),
-)
-def contiguous(input: Tensor) -> Tensor:
-    """Return the tensor itself if its memory is contiguous, else a contiguous copy.
-
-    Args:
-        input: (...).
-
-    Returns:
-        Tensor: (...).
-    """
-    return input if in_order(input._data) else clone(input)
-
-
-@composite(
-    samples=(Sample(array(2, 3)),),
-    namespaces=(),
-    methods=("is_contiguous",),
-    not_differentiable="tells how memory is laid out",
-)
-def is_contiguous(input: Tensor) -> bool:
-    """Whether the elements lie in memory in the order of their indices.
-
-    Args:
-        input: (...).
-
-    Returns:
-        bool: true also for tensors without data.
-    """
-    return in_order(input._data)

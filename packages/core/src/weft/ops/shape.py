@@ -13,9 +13,9 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
-from weft.ops.casting import clone, in_order
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
+from weft.ops.memory import copied, in_order
 
 # --- reshape -----------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     if found is not None:
         return found
     wanted = shape_tuple("reshape", shape[0] if len(shape) == 1 else shape)
-    whole = input if in_order(input._data) else clone(input)
+    whole = input if in_order(input._data) else copied(input)
     return _relabelled(whole, _resolve("reshape", input._data.shape, wanted))
 
 

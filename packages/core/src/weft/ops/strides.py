@@ -13,10 +13,11 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.storage import memory_of, offset_of
 from weft._core.tensor import Tensor
-from weft.ops.casting import detach, in_order
+from weft.ops.casting import detach
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
+from weft.ops.memory import in_order
 from weft.ops.shape import reshape
 
 

@@ -11,8 +11,8 @@ from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops import broadcasting, casting, diagonals, gathering, indexing, joining, shape, strides
 from weft.ops import complex as complex_parts
-from weft.ops.casting import clone
 from weft.ops.families.composite import composite
+from weft.ops.memory import clone
 from weft.ops.splitting import split_with_sizes
 
 _F = TypeVar("_F", bound=Callable[..., Any])
