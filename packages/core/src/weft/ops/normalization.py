@@ -264,7 +264,7 @@ def rms_norm(
     if own.itemsize < 4:  # squares of small numbers vanish in half precision
         input = input.to(dtypes.float32)
     if eps is None:
-        eps = 2.0**-52 if input.dtype.itemsize == 8 and not own.is_complex else 2.0**-23
+        eps = 2.0**-52 if own in (dtypes.float64, dtypes.complex128) else 2.0**-23
     out = input * rsqrt(mean(square(input), dims, True) + eps)
     return _scaled(out, weight, None).to(own)
 

@@ -29,11 +29,11 @@ def _lp_pool(count: int) -> Callable[..., Tensor]:
             raise ValueError(f"{name}: norm_type must not be 0")
         elements = math.prod(ints_per_dim(name, "kernel_size", kernel_size, count, 1))
         means = pool(input**norm_type, kernel_size, stride, 0, ceil_mode)
-        # as in PyTorch a negative sum, which odd powers can give, counts as 0
-        sums = means.relu() * elements
+        sums = means * elements
         zero = sums == 0
         roots = sums.where(~zero, 1.0) ** (1.0 / norm_type)
-        return roots.where(~zero, 0.0)
+        out: Tensor = roots.where(~zero, 0.0)
+        return out
 
     function.__doc__ = f"""The p-norm of each window: (sum x^p)^(1/p), over {count} spatial dims.
 
@@ -46,7 +46,8 @@ def _lp_pool(count: int) -> Callable[..., Tensor]:
             elements then stands for those that it lacks.
 
     Returns:
-        Tensor: (N, C, *out); 0 where the sum is not positive, with the gradient 0.
+        Tensor: (N, C, *out); where the sum is 0 the gradient is 0, and where it is negative, which
+        odd powers can give, the root is NaN.
 
     Raises:
         ValueError: norm_type is 0, or a setting is out of range.
