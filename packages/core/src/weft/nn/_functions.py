@@ -121,6 +121,12 @@ from weft.ops.pooling import (
     max_pool2d,
     max_pool3d,
 )
+from weft.ops.pooling_fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
 from weft.ops.pooling_inverse import (
     max_unpool1d,
     max_unpool2d,
@@ -229,6 +235,10 @@ __all__ = [
     "feature_alpha_dropout",
     "feature_alpha_dropout_",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
