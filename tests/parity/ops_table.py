@@ -239,7 +239,6 @@ NOT_IN_DTYPE = {
         for dtype in ("bool", "float16", "bfloat16")
     },
     ("sign", "bool"): "truth values have no sign: weft raises",
-    ("square", "bool"): "truth values are no numbers: weft raises, torch gives int64",
     ("all", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     ("any", "uint8"): "the result is bool, as for every other dtype; torch's is uint8",
     **{

@@ -280,7 +280,7 @@ def reciprocal(xp: Any, x: Any) -> Any:
     return 1 / x
 
 
-@elementwise(partials=[lambda out, x: 2 * x], saves=("x",), samples=uniform(-3, 3), dtype="number")
+@elementwise(partials=[lambda out, x: 2 * x], saves=("x",), samples=uniform(-3, 3), dtype="integer")
 def square(xp: Any, x: Any) -> Any:
     """The element times itself.
 
@@ -288,6 +288,6 @@ def square(xp: Any, x: Any) -> Any:
         input: (...).
 
     Returns:
-        Tensor: (...).
+        Tensor: (...); int64 of booleans.
     """
     return xp.square(x)

@@ -11,6 +11,11 @@ from weft.ops.comparison import where
 from weft.ops.families.composite import composite
 from weft.ops.families.elementwise import elementwise
 
+_UNORDERED = (
+    ErrorSample(array(2, kind="complex"), 1.0, error=DTypeError, match="expected real numbers"),
+    ErrorSample(array(2), array(3), error=ValueError, match="do not broadcast"),
+)
+
 
 def _share(g: Any, x: Any, y: Any, left: Any) -> Any:
     """Give the gradient to the element that was not left, half of it where both are equal."""
@@ -25,6 +30,7 @@ def _share(g: Any, x: Any, y: Any, left: Any) -> Any:
     saves=("x", "y"),
     samples=uniform(-3, 3),
     inplace=False,
+    errors=_UNORDERED,
     real=True,
 )
 def maximum(xp: Any, x: Any, y: Any) -> Any:
@@ -36,6 +42,10 @@ def maximum(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...). Where they are equal, each gets half the gradient.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.maximum(x, y)
 
@@ -48,6 +58,7 @@ def maximum(xp: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     samples=uniform(-3, 3),
     inplace=False,
+    errors=_UNORDERED,
     real=True,
 )
 def minimum(xp: Any, x: Any, y: Any) -> Any:
@@ -59,6 +70,10 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...). Where they are equal, each gets half the gradient.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.minimum(x, y)
 
@@ -71,6 +86,7 @@ def minimum(xp: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     samples=uniform(-3, 3),
     inplace=False,
+    errors=_UNORDERED,
     real=True,
 )
 def fmax(xp: Any, x: Any, y: Any) -> Any:
@@ -82,6 +98,10 @@ def fmax(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...). Where they are equal, input gets the gradient.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.fmax(x, y)
 
@@ -94,6 +114,7 @@ def fmax(xp: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     samples=uniform(-3, 3),
     inplace=False,
+    errors=_UNORDERED,
     real=True,
 )
 def fmin(xp: Any, x: Any, y: Any) -> Any:
@@ -105,6 +126,10 @@ def fmin(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...). Where they are equal, input gets the gradient.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.fmin(x, y)
 

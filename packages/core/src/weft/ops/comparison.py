@@ -22,6 +22,10 @@ from weft.ops.families.elementwise import elementwise
 
 _TRUTH = not_differentiable("its result is true or false")
 _WHOLE = Domain(((0, 3),), kind="int")
+_UNORDERED = (
+    ErrorSample(array(2, kind="complex"), 1.0, error=DTypeError, match="expected real numbers"),
+    ErrorSample(array(2), array(3), error=ValueError, match="do not broadcast"),
+)
 
 
 @elementwise(partials=_TRUTH, dtype="bool", samples=_WHOLE)
@@ -57,6 +61,7 @@ def ne(xp: Any, x: Any, y: Any) -> Any:
     dtype="bool",
     samples=_WHOLE,
     aliases=("less",),
+    errors=_UNORDERED,
     real=True,
 )
 def lt(xp: Any, x: Any, y: Any) -> Any:
@@ -68,6 +73,10 @@ def lt(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...), bool.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.less(x, y)
 
@@ -77,6 +86,7 @@ def lt(xp: Any, x: Any, y: Any) -> Any:
     dtype="bool",
     samples=_WHOLE,
     aliases=("less_equal",),
+    errors=_UNORDERED,
     real=True,
 )
 def le(xp: Any, x: Any, y: Any) -> Any:
@@ -88,6 +98,10 @@ def le(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...), bool.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.less_equal(x, y)
 
@@ -97,6 +111,7 @@ def le(xp: Any, x: Any, y: Any) -> Any:
     dtype="bool",
     samples=_WHOLE,
     aliases=("greater",),
+    errors=_UNORDERED,
     real=True,
 )
 def gt(xp: Any, x: Any, y: Any) -> Any:
@@ -108,6 +123,10 @@ def gt(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...), bool.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.greater(x, y)
 
@@ -117,6 +136,7 @@ def gt(xp: Any, x: Any, y: Any) -> Any:
     dtype="bool",
     samples=_WHOLE,
     aliases=("greater_equal",),
+    errors=_UNORDERED,
     real=True,
 )
 def ge(xp: Any, x: Any, y: Any) -> Any:
@@ -128,6 +148,10 @@ def ge(xp: Any, x: Any, y: Any) -> Any:
 
     Returns:
         Tensor: (...), bool.
+
+    Raises:
+        DTypeError: one is complex.
+        ShapeError: the shapes do not broadcast.
     """
     return xp.greater_equal(x, y)
 
@@ -354,117 +378,3 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         DTypeError: the mask is not boolean.
     """
     return where(mask, value, input).to(input.dtype)
-
-
-_CLOSE_ERRORS = (
-    ErrorSample(array(2), integers(2), error=DTypeError, match="of one dtype"),
-    ErrorSample(array(2), array(2), rtol=-1.0, error=ValueError, match="rtol must be at least 0"),
-    ErrorSample(array(2), array(2), atol=-1.0, error=ValueError, match="atol must be at least 0"),
-)
-
-
-def _comparable(name: str, input: Tensor, other: Tensor, rtol: float, atol: float) -> None:
-    if input.dtype is not other.dtype:
-        raise DTypeError(
-            f"{name}: expected two tensors of one dtype, got {input.dtype} and {other.dtype}; "
-            f"convert one with .to()"
-        )
-    for which, tolerance in (("rtol", rtol), ("atol", atol)):
-        if not tolerance >= 0:
-            raise ValueError(f"{name}: {which} must be at least 0, got {tolerance}")
-
-
-@composite(
-    samples=(
-        Sample(array(3), array(3)),
-        Sample(array(3), array(3), equal_nan=True),
-        Sample(integers(3), integers(3), rtol=0.5),
-        Sample(array(3, kind="complex"), array(3, kind="complex"), atol=1.0),
-    ),
-    errors=_CLOSE_ERRORS,
-    not_differentiable=_TRUTH.reason,
-)
-def isclose(
-    input: Tensor,
-    other: Tensor,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    equal_nan: bool = False,
-) -> Tensor:
-    """Whether elements are equal within a tolerance: |input - other| <= atol + rtol * |other|.
-
-    Args:
-        input: (...).
-        other: of the same dtype; broadcasts with it.
-        rtol: relative tolerance.
-        atol: absolute tolerance.
-        equal_nan: whether NaN counts as equal to NaN.
-
-    Returns:
-        Tensor: (...), bool. An infinity is close to itself alone.
-
-    Raises:
-        DTypeError: the dtypes differ.
-        ValueError: a tolerance is negative.
-    """
-    from weft.ops.arithmetic import abs
-
-    _comparable("isclose", input, other, rtol, atol)
-    same = eq(input, other)
-    if equal_nan and input.dtype.category > 1:
-        same = same | (isnan(input) & isnan(other))
-    if rtol == 0 and atol == 0:
-        return same
-    if input.dtype.category < 2:  # so that no difference wraps round
-        input, other = (x.to(dtypes.get_default_dtype()) for x in (input, other))
-    apart = abs(input - other)
-    return same | (isfinite(apart) & (apart <= atol + rtol * abs(other)))
-
-
-@composite(
-    samples=(Sample(array(3), array(3)), Sample(integers(3), integers(3))),
-    errors=_CLOSE_ERRORS,
-    not_differentiable=_TRUTH.reason,
-)
-def allclose(
-    input: Tensor,
-    other: Tensor,
-    rtol: float = 1e-5,
-    atol: float = 1e-8,
-    equal_nan: bool = False,
-) -> bool:
-    """Whether all elements are equal within a tolerance.
-
-    Args:
-        input: (...).
-        other: of the same dtype; broadcasts with it.
-        rtol: relative tolerance.
-        atol: absolute tolerance.
-        equal_nan: whether NaN counts as equal to NaN.
-
-    Returns:
-        bool: true also of empty tensors.
-
-    Raises:
-        DTypeError: the dtypes differ.
-        ValueError: a tolerance is negative.
-    """
-    _comparable("allclose", input, other, rtol, atol)
-    return bool(isclose(input, other, rtol, atol, equal_nan).all())
-
-
-@composite(
-    samples=(Sample(array(3), array(3)), Sample(array(3), array(2))),
-    not_differentiable=_TRUTH.reason,
-)
-def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and equal elements.
-
-    Args:
-        input: a tensor.
-        other: a tensor.
-
-    Returns:
-        bool: false if a NaN is among them.
-    """
-    return tuple(input.shape) == tuple(other.shape) and bool(eq(input, other).all())

@@ -64,8 +64,8 @@ def elementwise(
         saves: the names of the arguments, and ``"out"``, that the partials read.
         dtype: the result's dtype from the promoted one: ``"same"``, ``"float"`` (integers become
             the default float), ``"real float"`` (as ``"float"``, and complex numbers are refused),
-            ``"bool"``, ``"real"`` (the real part's), or ``"number"`` (as
-            ``"same"``, and booleans are refused).
+            ``"integer"`` (booleans become int64), ``"bool"``, ``"real"`` (the real part's), or
+            ``"number"`` (as ``"same"``, and booleans are refused).
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function; by default the one of its own name.
@@ -147,6 +147,8 @@ def _compute_dtype(
         raise DTypeError(
             f"{name}: expected real numbers, got {promoted}; there is no kernel for complex ones"
         )
+    if rule == "integer" and promoted is dtypes.bool_:
+        return dtypes.int64
     if rule == "number" and promoted is dtypes.bool_:
         raise DTypeError(
             f"{name}: boolean tensors are not numbers here; use logical_xor, logical_not or "
