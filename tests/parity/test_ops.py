@@ -89,6 +89,23 @@ def test_values_dtypes_and_shapes_are_torchs(entry, number, dtype):
     compare(entry, drawn(entry, entry.samples[number], dtype), dtype)
 
 
+@pytest.mark.parametrize(("entry", "number"), EXACT)
+def test_results_are_contiguous_where_torchs_are(entry, number):
+    """Whoever asks for a view of a result gets one where torch gives one.
+
+    The other way round weft's may be contiguous where torch's are not: LAPACK's matrices, say.
+    """
+    call = drawn(entry, entry.samples[number], "float32")
+    if not all(v.flags.c_contiguous for v in call.variables):
+        return  # torch has no negative strides
+    expected = run_torch(entry, call, [tensor_of(v) for v in call.variables])
+    got = call.run(call.tensors())
+    pairs = zip(tensors_in(got, weft.Tensor), tensors_in(expected, torch.Tensor), strict=True)
+    for a, b in pairs:
+        if isinstance(b, torch.Tensor):
+            assert a.is_contiguous() or not b.is_contiguous()
+
+
 @pytest.mark.parametrize(
     "dtype", ["bool", "uint8", "int32", "int64", "float16", "bfloat16", "complex64"]
 )

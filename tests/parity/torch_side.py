@@ -32,7 +32,7 @@ def to_torch(value: Any) -> Any:
     """Return a weft tensor or dtype, or a sequence with such, as torch's; else the value itself."""
     if isinstance(value, weft.Tensor):
         return tensor_of(value.detach().numpy())
-    if isinstance(value, weft.dtype):
+    if isinstance(value, (weft.dtype, weft.memory_format, weft.layout)):
         return getattr(torch, value.name)
     if type(value) in (tuple, list):
         return type(value)(map(to_torch, value))
