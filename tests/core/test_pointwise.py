@@ -134,6 +134,12 @@ def test_writing_a_part_bumps_the_version_of_the_whole():
         square.abs().sum().backward()
 
 
+def test_a_cotangent_of_any_strides_goes_back_through_the_pairs():
+    z = weft.tensor([1 + 2j, 3 + 4j, 5j], requires_grad=True)
+    (weft.view_as_real(z).t() * weft.arange(6.0).reshape(2, 3)).sum().backward()
+    assert z.grad.tolist() == [3j, 1 + 4j, 2 + 5j]
+
+
 def test_pairs_that_are_not_neighbours_are_refused():
     with pytest.raises(ValueError, match=r"stride 1, got strides \(1, 3\); call .contiguous"):
         weft.view_as_complex(weft.zeros(2, 3).t())

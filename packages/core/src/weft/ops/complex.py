@@ -11,6 +11,7 @@ from weft._core.tensor import Tensor
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
+from weft.ops.memory import copied
 
 _REAL = {
     dtypes.complex64.numpy: dtypes.float32.numpy,
@@ -115,7 +116,7 @@ def imag(input: Tensor) -> Tensor:
 
 @linear(
     shape=lambda x: x.like((*x.shape, 2), _REAL[x.dtype]),
-    transpose=lambda g, x: view_as_complex(g.clone()),
+    transpose=lambda g, x: view_as_complex(copied(g)),
     batch=with_params("view_as_real"),
     canonical=_only_complex("view_as_real"),
     is_view=True,
