@@ -196,7 +196,7 @@ def gradient(
     where their distances differ.
 
     Args:
-        input: (...), the values; not uint8, which has no negative differences.
+        input: (...), the values; neither uint8 nor bool, which have no negative differences.
         spacing: the distance of neighbours, a number or one for each dim; or for each dim the
             places of its values, (n,).
         dim: the dim or dims; all if None.
@@ -209,10 +209,10 @@ def gradient(
         ValueError: a dim has too few values, or spacing or edge_order is none of these.
         IndexError: a dim is out of range.
         ShapeError: places do not fit their dim.
-        DTypeError: input is uint8.
+        DTypeError: input is uint8 or bool.
     """
-    if input.dtype is dtypes.uint8:
-        raise DTypeError("gradient: expected a signed dtype, got weft.uint8; convert it first")
+    if input.dtype in (dtypes.uint8, dtypes.bool_):
+        raise DTypeError(f"gradient: expected a signed dtype, got {input.dtype}; convert it first")
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     dims = canonical_dims("gradient", dim, input.ndim) if input.ndim else ()

@@ -47,18 +47,20 @@ def sum(xp: Any, x: Any) -> Any:
     return x
 
 
-@reduction(
-    combine="sum",
-    identity=0,
-    dtype="sum",
-    takes_dtype=True,
-    vjp=lambda g, out, x, dim: where(ne(x, x), 0, _spread(g, x)),
-    jvp=lambda t, out, x, dim, keepdim: (
-        sum(where(ne(x, x), 0, t), dim or None, keepdim) if t.ndim else where(ne(x, x), 0, t)
-    ),
-    saves=("x",),
+_SUMS = (
+    Sample(array(2, 3)),
+    Sample(array(2, 3), dim=1, keepdim=True),
+    Sample(array(2, 3, 2), dim=(0, -1)),
+    Sample(array()),
 )
-def nansum(xp: Any, x: Any) -> Any:
+
+
+@composite(
+    samples=(*_SUMS, Sample(integers(3)), Sample(array(3, fixed=True), dtype=dtypes.int32)),
+    errors=(ErrorSample(array(2), dim=1, error=IndexError, match="dim 1 is out of range"),),
+    out=True,
+)
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dims, with NaN counted as 0.
 
     Args:
@@ -73,15 +75,12 @@ def nansum(xp: Any, x: Any) -> Any:
     Raises:
         IndexError: a dim is out of range.
     """
-    return xp.where(x == x, x, 0)
+    dims = canonical_dims("nansum", None if dim in ((), []) else dim, input.ndim)
+    numbers = where(ne(input, input), 0, input) if input.dtype.category > 1 else input
+    total: Tensor = sum(numbers, dims if input.ndim else None, keepdim, dtype=dtype)
+    return total
 
 
-_MEANS = (
-    Sample(array(2, 3)),
-    Sample(array(2, 3), dim=1, keepdim=True),
-    Sample(array(2, 3, 2), dim=(0, -1)),
-    Sample(array()),
-)
 _NO_INTEGERS = (ErrorSample(integers(3), error=DTypeError, match="floating or complex"),)
 
 
@@ -98,7 +97,7 @@ def _mean_dtype(name: str, input: Tensor, dtype: Any) -> tuple[dtypes.dtype, dty
 
 
 @composite(
-    samples=(*_MEANS, Sample(integers(3), dtype=dtypes.float64)),
+    samples=(*_SUMS, Sample(integers(3), dtype=dtypes.float64)),
     errors=_NO_INTEGERS,
     out=True,
 )
@@ -126,7 +125,7 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     return out if out.dtype is own else out.to(own)
 
 
-@composite(samples=_MEANS, errors=_NO_INTEGERS, out=True)
+@composite(samples=_SUMS, errors=_NO_INTEGERS, out=True)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Mean over dims of the elements that are not NaN.
 
@@ -145,8 +144,9 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
     """
     _mean_dtype("nanmean", input, None)
     own, wide = _mean_dtype("nanmean", input, dtype)
-    count = sum(eq(input, input), dim, keepdim)
-    out = nansum(input, dim, keepdim, dtype=wide) / count
+    dims = canonical_dims("nanmean", None if dim in ((), []) else dim, input.ndim)
+    count = sum(eq(input, input), dims, keepdim)
+    out = nansum(input, dims, keepdim, dtype=wide) / count
     return out if out.dtype is own else out.to(own)
 
 

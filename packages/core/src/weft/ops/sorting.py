@@ -132,6 +132,7 @@ def msort(input: Tensor) -> Tensor:
     Raises:
         DTypeError: input is complex.
     """
+    real_only("msort", input)
     return sort(input, 0).values
 
 
