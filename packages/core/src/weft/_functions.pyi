@@ -1118,7 +1118,7 @@ def nanquantile(
 def nansum(
     input: Tensor,
     dim: Any = ...,
-    keepdim: Any = ...,
+    keepdim: builtins.bool = ...,
     *,
     dtype: Any = ...,
     out: Any = ...,

@@ -823,7 +823,7 @@ class Tensor:
     def nansum(
         self,
         dim: Any = ...,
-        keepdim: Any = ...,
+        keepdim: builtins.bool = ...,
         *,
         dtype: Any = ...,
         out: Any = ...,
