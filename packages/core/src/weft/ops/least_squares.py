@@ -148,6 +148,7 @@ def _of_full_rank(rank: Tensor, columns: int) -> bool:
         ErrorSample(array(2, 2), array(2, 1), driver="qr", error=ValueError, match="driver must"),
     ),
     namespaces=catalogue.LINALG,
+    out=True,
 )
 def lstsq(
     input: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None

@@ -305,31 +305,31 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> InvEx:
     namespaces=catalogue.LINALG,
     out=True,
 )
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+def tensorinv(input: Tensor, ind: int = 2) -> Tensor:
     """Inverse of a tensor as a map that ``tensordot`` applies: (b..., a...) of (a..., b...).
 
     Args:
-        A: (a..., b...), where both parts have as many elements.
+        input: (a..., b...), where both parts have as many elements.
         ind: how many dims the first part has.
 
     Returns:
-        Tensor: (b..., a...); ``tensordot(tensorinv(A, ind), A, ind)`` is the identity.
+        Tensor: (b..., a...); ``tensordot(tensorinv(x, ind), x, ind)`` is the identity.
 
     Raises:
         ValueError: ind is not positive.
         ShapeError: the two parts have different numbers of elements.
-        LinAlgError: A is singular.
+        LinAlgError: the matrix is singular.
     """
     if ind <= 0:
         raise ValueError(f"linalg.tensorinv: ind must be positive, got {ind}")
-    first, second = tuple(A.shape)[:ind], tuple(A.shape)[ind:]
+    first, second = tuple(input.shape)[:ind], tuple(input.shape)[ind:]
     rows, columns = math.prod(first), math.prod(second)
     if rows != columns:
         raise ShapeError(
-            f"linalg.tensorinv: the first {ind} dims of A and the others must have one product, "
-            f"got {rows} and {columns} (A.shape == {tuple(A.shape)})"
+            f"linalg.tensorinv: the first {ind} dims of input and the others must have one "
+            f"product, got {rows} and {columns} (input.shape == {tuple(input.shape)})"
         )
-    flat = inverted("linalg.tensorinv", A.reshape((rows, columns)), "A", True)[0]
+    flat = inverted("linalg.tensorinv", input.reshape((rows, columns)), "input", True)[0]
     return flat.reshape((*second, *first))
 
 
@@ -342,12 +342,12 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     namespaces=catalogue.LINALG,
     out=True,
 )
-def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+def tensorsolve(input: Tensor, other: Tensor, dims: Sequence[int] | None = None) -> Tensor:
     """Solution X of ``tensordot(A, X, X.ndim) = B``.
 
     Args:
-        A: (b..., x...), where both parts have as many elements as B.
-        B: (b...).
+        input: A, (b..., x...), where both parts have as many elements as B.
+        other: B, (b...).
         dims: dims of A to be moved to its end first.
 
     Returns:
@@ -355,16 +355,17 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tens
 
     Raises:
         ShapeError: the numbers of elements differ.
-        LinAlgError: A is singular.
+        LinAlgError: the matrix is singular.
     """
     if dims is not None:
-        named = tuple(canonical_dim("linalg.tensorsolve", d, A.ndim) for d in dims)
-        A = movedim(A, named, tuple(range(A.ndim - len(named), A.ndim)))
-    rest = tuple(A.shape)[B.ndim :]
-    if math.prod(rest) != B.numel() or A.numel() != B.numel() ** 2:
+        named = tuple(canonical_dim("linalg.tensorsolve", d, input.ndim) for d in dims)
+        input = movedim(input, named, tuple(range(input.ndim - len(named), input.ndim)))
+    rest = tuple(input.shape)[other.ndim :]
+    if math.prod(rest) != other.numel() or input.numel() != other.numel() ** 2:
         raise ShapeError(
-            f"linalg.tensorsolve: the dims of A beyond B's must have as many elements as B, "
-            f"{B.numel()}; got A.shape == {tuple(A.shape)} and B.shape == {tuple(B.shape)}"
+            f"linalg.tensorsolve: the dims of input beyond other's must have as many elements as "
+            f"other, {other.numel()}; got input.shape == {tuple(input.shape)} and other.shape == "
+            f"{tuple(other.shape)}"
         )
-    flat = A.reshape((-1, math.prod(rest))) if B.numel() else A.reshape((0, 0))
-    return _solved("linalg.tensorsolve", flat, B.reshape((-1,)), True, True)[0].reshape(rest)
+    flat = input.reshape((-1, math.prod(rest))) if other.numel() else input.reshape((0, 0))
+    return _solved("linalg.tensorsolve", flat, other.reshape((-1,)), True, True)[0].reshape(rest)
