@@ -1,4 +1,4 @@
-"""Bessel functions of order 0 and 1, plain and spherical, and the Airy function."""
+"""Bessel functions of order 0 and 1, plain and spherical."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def over(value: Any, x: Any, at_zero: float) -> Any:
 @elementwise(
     partials=[lambda out, x: -bessel_j1(x)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-6, 6),
 )
@@ -42,7 +43,8 @@ def bessel_j0(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: bessel_j0(x) - over(out, x, 0.5)],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-6, 6),
 )
@@ -62,7 +64,8 @@ def bessel_j1(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: -bessel_y1(x)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.3, 6),
 )
@@ -81,7 +84,8 @@ def bessel_y0(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: bessel_y0(x) - out / x],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.3, 6),
 )
@@ -100,7 +104,8 @@ def bessel_y1(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x, *, order: sine_quotient(x, order=order + 1)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=(),
     methods=(),
     samples=(
@@ -159,42 +164,3 @@ def spherical_bessel_j0(input: Tensor) -> Tensor:
     """
     out: Tensor = sine_quotient(input, order=0)
     return out
-
-
-@elementwise(
-    partials=[lambda out, x: x * airy_ai(x)],
-    saves=("x",),
-    dtype="real float",
-    namespaces=(),
-    methods=(),
-    samples=uniform(-4, 3),
-)
-def airy_ai_slope(xp: Any, x: Any) -> Any:
-    """Derivative of the Airy function Ai.
-
-    Args:
-        input: (...), real.
-
-    Returns:
-        Tensor: (...).
-    """
-    return xp.airy(xp.minimum(x, 200.0))[1]
-
-
-@elementwise(
-    partials=[lambda out, x: airy_ai_slope(x)],
-    saves=("x",),
-    dtype="real float",
-    namespaces=catalogue.SPECIAL,
-    samples=uniform(-4, 3),
-)
-def airy_ai(xp: Any, x: Any) -> Any:
-    """Airy function Ai: the solution of y'' = x y that vanishes for large x.
-
-    Args:
-        input: (...), real; integers become the default floating dtype.
-
-    Returns:
-        Tensor: (...); 0 where it is below what the dtype holds.
-    """
-    return xp.airy(xp.minimum(x, 200.0))[0]  # SciPy's gives NaN for huge x

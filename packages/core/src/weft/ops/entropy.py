@@ -13,7 +13,8 @@ from weft.ops.families.elementwise import elementwise
 @elementwise(
     partials=[lambda out, x: -1 - log(x)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.2, 3),
 )
@@ -43,7 +44,8 @@ def _by_argument(g: Any, out: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[_by_factor, _by_argument],
     saves=("x", "y"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniforms((-2, 2), (-0.8, 3)),
 )

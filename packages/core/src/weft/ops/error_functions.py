@@ -17,7 +17,8 @@ _ROOT_TAU = math.sqrt(2 * math.pi)
 @elementwise(
     partials=[lambda out, x: exp(-(x * x)) * (2 / _ROOT_PI)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.erf",),
     samples=uniform(-3, 3),
 )
@@ -38,7 +39,8 @@ def erf(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: exp(-(x * x)) * (-2 / _ROOT_PI)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.erfc",),
     samples=uniform(-3, 3),
 )
@@ -59,7 +61,8 @@ def erfc(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: exp(out * out) * (_ROOT_PI / 2)],
     saves=("out",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.erfinv",),
     samples=uniform(-0.8, 0.8),
 )
@@ -78,7 +81,8 @@ def erfinv(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: 2 * x * out - 2 / _ROOT_PI],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-2, 3),
 )
@@ -100,7 +104,8 @@ def erfcx(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: exp(-0.5 * x * x) / _ROOT_TAU],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-3, 3),
 )
@@ -121,7 +126,8 @@ def ndtr(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: exp(0.5 * out * out) * _ROOT_TAU],
     saves=("out",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.1, 0.9),
 )
@@ -140,7 +146,8 @@ def ndtri(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-4, 3),
 )

@@ -31,7 +31,8 @@ def _no_formula(name: str, argument: str) -> Any:
 @elementwise(
     partials=[lambda out, x: digamma(x)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.gammaln",),
     samples=uniform(0.3, 4),
 )
@@ -52,7 +53,8 @@ def lgamma(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: polygamma_of(x, 1)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.digamma", "special.psi"),
     samples=uniform(0.3, 4),
     methods=("digamma",),
@@ -82,7 +84,8 @@ def _order(input: Any, n: Any) -> dict[str, Any]:
 @elementwise(
     partials=[lambda out, x, *, n: polygamma_of(x, n + 1)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     canonical=_order,
     namespaces=(),
     methods=("polygamma",),
@@ -205,7 +208,8 @@ _INCOMPLETE = (
 @elementwise(
     partials=[_no_formula("igamma", "input"), lambda out, x, y: _density(x, y)],
     saves=("x", "y"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.gammainc",),
     samples=_INCOMPLETE,
 )
@@ -231,7 +235,8 @@ def igamma(xp: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[_no_formula("igammac", "input"), lambda out, x, y: -_density(x, y)],
     saves=("x", "y"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.gammaincc",),
     samples=_INCOMPLETE,
 )
@@ -257,7 +262,8 @@ def igammac(xp: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[_no_formula("zeta", "input"), lambda out, x, y: -x * zeta(x + 1, y)],
     saves=("x", "y"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=(
         Sample(

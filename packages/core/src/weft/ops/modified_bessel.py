@@ -14,7 +14,8 @@ from weft.ops.signs import sign
 @elementwise(
     partials=[lambda out, x: i1(x)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     aliases=("special.i0", "special.modified_bessel_i0"),
     methods=("i0",),
     samples=uniform(-4, 4),
@@ -35,7 +36,8 @@ def i0(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: i0(x) - over(out, x, 0.5)],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     aliases=("special.modified_bessel_i1",),
     samples=uniform(-4, 4),
@@ -56,7 +58,8 @@ def i1(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: i1e(x) - sign(x) * out],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-4, 4),
 )
@@ -75,7 +78,8 @@ def i0e(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: i0e(x) - sign(x) * out - over(out, x, 0.5)],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(-4, 4),
 )
@@ -94,7 +98,8 @@ def i1e(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: -modified_bessel_k1(x)],
     saves=("x",),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.3, 4),
 )
@@ -113,7 +118,8 @@ def modified_bessel_k0(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: -modified_bessel_k0(x) - out / x],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.3, 4),
 )
@@ -132,7 +138,8 @@ def modified_bessel_k1(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: out - scaled_modified_bessel_k1(x)],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.3, 4),
 )
@@ -151,7 +158,8 @@ def scaled_modified_bessel_k0(xp: Any, x: Any) -> Any:
 @elementwise(
     partials=[lambda out, x: out - scaled_modified_bessel_k0(x) - out / x],
     saves=("x", "out"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=catalogue.SPECIAL,
     samples=uniform(0.3, 4),
 )

@@ -62,7 +62,8 @@ RECURRENCES = {
         None,
     ],
     saves=("x", "n"),
-    dtype="real float",
+    dtype="float",
+    real=True,
     namespaces=(),
     methods=(),
     samples=(

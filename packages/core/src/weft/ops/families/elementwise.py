@@ -63,9 +63,8 @@ def elementwise(
         samples: where to draw arguments.
         saves: the names of the arguments, and ``"out"``, that the partials read.
         dtype: the result's dtype from the promoted one: ``"same"``, ``"float"`` (integers become
-            the default float), ``"real float"`` (as ``"float"``, and complex numbers are refused),
-            ``"integer"`` (booleans become int64), ``"bool"``, ``"real"`` (the real part's), or
-            ``"number"`` (as ``"same"``, and booleans are refused).
+            the default float), ``"integer"`` (booleans become int64), ``"bool"``, ``"real"`` (the
+            real part's), or ``"number"`` (as ``"same"``, and booleans are refused).
         errors: argument lists that must raise.
         namespaces: where it is offered.
         methods: tensor methods that are this function; by default the one of its own name.
@@ -141,12 +140,8 @@ def _compute_dtype(
     promoted = dtypes.result_type(
         *(a for i, a in enumerate(args) if a is not None and i not in exempt)
     )
-    if rule in ("float", "real float") and promoted.category < 2:
+    if rule == "float" and promoted.category < 2:
         return dtypes.get_default_dtype()
-    if rule == "real float" and promoted.is_complex:
-        raise DTypeError(
-            f"{name}: expected real numbers, got {promoted}; there is no kernel for complex ones"
-        )
     if rule == "integer" and promoted is dtypes.bool_:
         return dtypes.int64
     if rule == "number" and promoted is dtypes.bool_:
