@@ -32,6 +32,7 @@ def general_cosine(
     a: Iterable[float],
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -46,6 +47,7 @@ def general_cosine(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -59,7 +61,7 @@ def general_cosine(
     weights = list(a) if isinstance(a, Iterable) else None
     if not weights:
         raise ValueError(f"general_cosine: a must be a list of at least one weight, got {a!r}")
-    count, own = checked("general_cosine", M, dtype)
+    count, own = checked("general_cosine", M, dtype, layout)
     return cosine_sum(count, weights, steps(count, sym), own, device, requires_grad)
 
 
@@ -75,6 +77,7 @@ def general_hamming(
     alpha: float = 0.54,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -89,6 +92,7 @@ def general_hamming(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -99,7 +103,7 @@ def general_hamming(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("general_hamming", M, dtype)
+    count, own = checked("general_hamming", M, dtype, layout)
     return cosine_sum(count, (alpha, 1 - alpha), steps(count, sym), own, device, requires_grad)
 
 
@@ -114,6 +118,7 @@ def hamming(
     *,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -127,6 +132,7 @@ def hamming(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -137,7 +143,7 @@ def hamming(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("hamming", M, dtype)
+    count, own = checked("hamming", M, dtype, layout)
     return cosine_sum(count, (0.54, 0.46), steps(count, sym), own, device, requires_grad)
 
 
@@ -152,6 +158,7 @@ def hann(
     *,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -165,6 +172,7 @@ def hann(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -175,7 +183,7 @@ def hann(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("hann", M, dtype)
+    count, own = checked("hann", M, dtype, layout)
     return cosine_sum(count, (0.5, 0.5), steps(count, sym), own, device, requires_grad)
 
 
@@ -190,6 +198,7 @@ def blackman(
     *,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -204,6 +213,7 @@ def blackman(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -214,7 +224,7 @@ def blackman(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("blackman", M, dtype)
+    count, own = checked("blackman", M, dtype, layout)
     return cosine_sum(count, (0.42, 0.5, 0.08), steps(count, sym), own, device, requires_grad)
 
 
@@ -229,6 +239,7 @@ def nuttall(
     *,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -244,6 +255,7 @@ def nuttall(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -254,7 +266,7 @@ def nuttall(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("nuttall", M, dtype)
+    count, own = checked("nuttall", M, dtype, layout)
     return cosine_sum(
         count,
         (0.3635819, 0.4891775, 0.1365995, 0.0106411),

@@ -8,6 +8,7 @@ from typing import Any
 
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError
+from weft._core.layouts import check_layout
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dims
 from weft._core.tensor import Tensor
@@ -18,6 +19,7 @@ from weft.ops.repeating import roll
 _MADE = "made from settings: no argument to differentiate by"
 _ERRORS = (
     ErrorSample(-1, error=ValueError, match="at least 0, got -1"),
+    ErrorSample(4, layout="sparse", error=ValueError, match=r"must be weft\.strided"),
     ErrorSample(4, dtype=dtypes.int64, error=DTypeError, match="floating dtype, got weft.int64"),
 )
 
@@ -53,7 +55,9 @@ def fftfreq(
     d: float = 1.0,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Frequency of each entry of a transform of n points.
@@ -62,7 +66,9 @@ def fftfreq(
         n: the number of points.
         d: the time from one point to the next, in seconds for frequencies in hertz.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -72,6 +78,7 @@ def fftfreq(
         ValueError: n is negative.
         DTypeError: dtype is not floating.
     """
+    check_layout("fftfreq", layout)
     n = operator.index(n)
     ordered = _frequencies("fftfreq", n, -(n // 2), n, d, dtype, device, False)
     out = roll(ordered, -(n // 2), 0) if n else ordered
@@ -90,7 +97,9 @@ def rfftfreq(
     d: float = 1.0,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     """Frequency of each entry of a one-sided transform of n points.
@@ -99,7 +108,9 @@ def rfftfreq(
         n: the number of points of the signal.
         d: the time from one point to the next, in seconds for frequencies in hertz.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -109,6 +120,7 @@ def rfftfreq(
         ValueError: n is negative.
         DTypeError: dtype is not floating.
     """
+    check_layout("rfftfreq", layout)
     n = operator.index(n)
     return _frequencies("rfftfreq", n, 0, n // 2 + 1, d, dtype, device, requires_grad)
 

@@ -31,6 +31,7 @@ _SAMPLES = (
 )
 _ERRORS = (
     ErrorSample(-1, error=ValueError, match="at least 0, got -1"),
+    ErrorSample(4, layout="sparse", error=ValueError, match=r"must be weft\.strided"),
     ErrorSample(4, dtype=dtypes.int64, error=DTypeError, match="floating dtype, got weft.int64"),
 )
 
@@ -46,7 +47,9 @@ def hann_window(
     periodic: bool = True,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     r"""Hann window: a raised cosine that starts at 0.
@@ -59,7 +62,9 @@ def hann_window(
         periodic: whether it is one period of a symmetric window of one element more, as spectra
             need it; if not, it is symmetric itself.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -69,7 +74,7 @@ def hann_window(
         ValueError: the length is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("hann_window", window_length, dtype)
+    count, own = checked("hann_window", window_length, dtype, layout)
     span = steps(count, not periodic)
     return cosine_sum(count, (0.5, 0.5), span, own, device, requires_grad)
 
@@ -87,7 +92,9 @@ def hamming_window(
     beta: float = 0.46,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     r"""Hamming window: a raised cosine on a pedestal.
@@ -102,7 +109,9 @@ def hamming_window(
         alpha: the mean.
         beta: the height of the cosine.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -112,7 +121,7 @@ def hamming_window(
         ValueError: the length is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("hamming_window", window_length, dtype)
+    count, own = checked("hamming_window", window_length, dtype, layout)
     span = steps(count, not periodic)
     return cosine_sum(count, (alpha, beta), span, own, device, requires_grad)
 
@@ -128,7 +137,9 @@ def blackman_window(
     periodic: bool = True,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     r"""Blackman window: three cosines with low side lobes.
@@ -142,7 +153,9 @@ def blackman_window(
         periodic: whether it is one period of a symmetric window of one element more, as spectra
             need it; if not, it is symmetric itself.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -152,7 +165,7 @@ def blackman_window(
         ValueError: the length is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("blackman_window", window_length, dtype)
+    count, own = checked("blackman_window", window_length, dtype, layout)
     span = steps(count, not periodic)
     return cosine_sum(count, (0.42, 0.5, 0.08), span, own, device, requires_grad)
 
@@ -168,7 +181,9 @@ def bartlett_window(
     periodic: bool = True,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     r"""Bartlett window: a triangle that starts at 0.
@@ -181,7 +196,9 @@ def bartlett_window(
         periodic: whether it is one period of a symmetric window of one element more, as spectra
             need it; if not, it is symmetric itself.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -191,7 +208,7 @@ def bartlett_window(
         ValueError: the length is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("bartlett_window", window_length, dtype)
+    count, own = checked("bartlett_window", window_length, dtype, layout)
     span = steps(count, not periodic)
     if count <= 1:
         return trivial(count, own, device, requires_grad)
@@ -211,7 +228,9 @@ def kaiser_window(
     beta: float = 12.0,
     *,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:
     r"""Kaiser window: the most energy in the main lobe, of a width to be chosen.
@@ -225,7 +244,9 @@ def kaiser_window(
             need it; if not, it is symmetric itself.
         beta: the width of the main lobe, and how low the side lobes are.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
+        pin_memory: taken for PyTorch's callers.
         requires_grad: whether ops on it are recorded.
 
     Returns:
@@ -235,6 +256,6 @@ def kaiser_window(
         ValueError: the length is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("kaiser_window", window_length, dtype)
+    count, own = checked("kaiser_window", window_length, dtype, layout)
     span = steps(count, not periodic)
     return kaiser_curve(count, beta, span, own, device, requires_grad)

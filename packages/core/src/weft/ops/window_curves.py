@@ -9,6 +9,7 @@ from typing import Any
 
 from weft._core import dtypes
 from weft._core.errors import DTypeError
+from weft._core.layouts import check_layout
 from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
 from weft.ops.creation import arange, ones, zeros
@@ -26,17 +27,19 @@ SAMPLES = (
 )
 ERRORS = (
     ErrorSample(-1, error=ValueError, match="at least 0, got -1"),
+    ErrorSample(4, layout="sparse", error=ValueError, match=r"must be weft\.strided"),
     ErrorSample(4, dtype=dtypes.int64, error=DTypeError, match="floating dtype, got weft.int64"),
 )
 
 
-def checked(name: str, length: Any, dtype: Any) -> tuple[int, dtypes.dtype]:
+def checked(name: str, length: Any, dtype: Any, layout: Any) -> tuple[int, dtypes.dtype]:
     """Return the length and the dtype of a window.
 
     Raises:
-        ValueError: the length is negative.
+        ValueError: the length is negative, or the layout is not the one there is.
         DTypeError: the dtype is not floating.
     """
+    check_layout(name, layout)
     count = operator.index(length)
     if count < 0:
         raise ValueError(f"{name}: the window's length must be at least 0, got {count}")

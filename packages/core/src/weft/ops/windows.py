@@ -35,6 +35,7 @@ def cosine(
     *,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -48,6 +49,7 @@ def cosine(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -58,7 +60,7 @@ def cosine(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("cosine", M, dtype)
+    count, own = checked("cosine", M, dtype, layout)
     if count <= 1:
         return trivial(count, own, device, requires_grad)
     angle = (places(count, device) + 0.5) * (math.pi / (steps(count, sym) + 1))
@@ -76,6 +78,7 @@ def bartlett(
     *,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -89,6 +92,7 @@ def bartlett(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -99,7 +103,7 @@ def bartlett(
         ValueError: M is negative.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("bartlett", M, dtype)
+    count, own = checked("bartlett", M, dtype, layout)
     if count <= 1:
         return trivial(count, own, device, requires_grad)
     values = 1 - (places(count, device) * (2 / steps(count, sym)) - 1).abs()
@@ -118,6 +122,7 @@ def gaussian(
     std: float = 1.0,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -132,6 +137,7 @@ def gaussian(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -142,7 +148,7 @@ def gaussian(
         ValueError: M is negative, or std is not above 0.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("gaussian", M, dtype)
+    count, own = checked("gaussian", M, dtype, layout)
     if std <= 0:
         raise ValueError(f"gaussian: the standard deviation std must be above 0, got {std}")
     if count <= 1:
@@ -168,6 +174,7 @@ def exponential(
     tau: float = 1.0,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -183,6 +190,7 @@ def exponential(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -193,7 +201,7 @@ def exponential(
         ValueError: M is negative, tau is not above 0, or a symmetric window is given a center.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("exponential", M, dtype)
+    count, own = checked("exponential", M, dtype, layout)
     if tau <= 0:
         raise ValueError(f"exponential: the decay tau must be above 0, got {tau}")
     if sym and center is not None:
@@ -220,6 +228,7 @@ def kaiser(
     beta: float = 12.0,
     sym: bool = True,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
 ) -> Tensor:
@@ -234,6 +243,7 @@ def kaiser(
         sym: whether it is symmetric, as filters need it; if not, it is one period of a symmetric
             window of M + 1 elements, as spectra need it.
         dtype: a floating dtype; the default one if None.
+        layout: ``weft.strided``.
         device: where to make it.
         requires_grad: whether ops on it are recorded.
 
@@ -244,7 +254,7 @@ def kaiser(
         ValueError: M is negative, or beta is.
         DTypeError: dtype is not floating.
     """
-    count, own = checked("kaiser", M, dtype)
+    count, own = checked("kaiser", M, dtype, layout)
     if beta < 0:
         raise ValueError(f"kaiser: beta must be at least 0, got {beta}")
     return kaiser_curve(count, beta, steps(count, sym), own, device, requires_grad)
