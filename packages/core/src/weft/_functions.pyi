@@ -200,7 +200,9 @@ def bartlett_window(
     periodic: builtins.bool = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def batch_norm(
@@ -242,7 +244,9 @@ def blackman_window(
     periodic: builtins.bool = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def block_diag(*tensors: Any) -> Tensor: ...
@@ -679,7 +683,9 @@ def hamming_window(
     beta: builtins.float = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def hann_window(
@@ -687,7 +693,9 @@ def hann_window(
     periodic: builtins.bool = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def hardshrink(input: Tensor, lambd: builtins.float = ..., *, out: Any = ...) -> Tensor: ...
@@ -835,7 +843,9 @@ def kaiser_window(
     beta: builtins.float = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
 def kl_div(

@@ -29,7 +29,7 @@ FUNCTIONS = {
         "addr_": "product_sums:addr_",
         "adjoint": "orientation:adjoint",
         "affine_grid_generator": "grids:affine_grid_generator",
-        "airy_ai_": "bessel:airy_ai_",
+        "airy_ai_": "airy:airy_ai_",
         "alias": "casting:alias",
         "alias_copy": "view_copies:alias_copy",
         "all": "truths:all",
@@ -701,7 +701,7 @@ FUNCTIONS = {
         "rfftn": "fft_real:rfftn",
     },
     "weft.special": {
-        "airy_ai": "bessel:airy_ai",
+        "airy_ai": "airy:airy_ai",
         "bessel_j0": "bessel:bessel_j0",
         "bessel_j1": "bessel:bessel_j1",
         "bessel_y0": "bessel:bessel_y0",

@@ -28,7 +28,9 @@ def fftfreq(
     d: builtins.float = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
     out: Any = ...,
 ) -> Tensor: ...
@@ -174,7 +176,9 @@ def rfftfreq(
     d: builtins.float = ...,
     *,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
+    pin_memory: builtins.bool = ...,
     requires_grad: builtins.bool = ...,
     out: Any = ...,
 ) -> Tensor: ...

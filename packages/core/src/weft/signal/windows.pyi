@@ -10,6 +10,7 @@ def bartlett(
     *,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -18,6 +19,7 @@ def blackman(
     *,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -26,6 +28,7 @@ def cosine(
     *,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -36,6 +39,7 @@ def exponential(
     tau: builtins.float = ...,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -45,6 +49,7 @@ def gaussian(
     std: builtins.float = ...,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -54,6 +59,7 @@ def general_cosine(
     a: Any,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -63,6 +69,7 @@ def general_hamming(
     alpha: builtins.float = ...,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -71,6 +78,7 @@ def hamming(
     *,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -79,6 +87,7 @@ def hann(
     *,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -88,6 +97,7 @@ def kaiser(
     beta: builtins.float = ...,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
@@ -96,6 +106,7 @@ def nuttall(
     *,
     sym: builtins.bool = ...,
     dtype: Any = ...,
+    layout: Any = ...,
     device: Any = ...,
     requires_grad: builtins.bool = ...,
 ) -> Tensor: ...
