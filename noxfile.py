@@ -63,7 +63,7 @@ def tests(session: nox.Session) -> None:
     chosen = [] if "--slow" in session.posargs else ["-m", "not slow"]
     arguments = [argument for argument in session.posargs if argument != "--slow"]
     install_ours(session, *DISTRIBUTIONS)
-    session.install(*GROUPS["tests"])
+    session.install(*GROUPS["tests"], *GROUPS["lint"])  # a test generates, which formats
     session.run("pytest", "--ignore=tests/parity", *chosen, *arguments, env=_one_thread())
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.generate import catalogue, namespaces, pages, stubs, torch_names
+from tools.generate import catalogue, namespaces, pages, stubs
 
 
 def main() -> int:
@@ -23,10 +23,10 @@ def main() -> int:
         **pages.files(loaded),
     }
     stale = _settle(wanted, check=check)
-    # Asks the package itself what it has, so it comes after the tables that the package loads by.
-    named = {torch_names.PAGE: _page_of_names()}
-    stale += _settle(named, check=check)
-    wanted |= named
+    # These ask the package itself, so they come after the tables that the package loads by.
+    asked = {pages.FOLDER / f"{name}.rst": _asked(name) for name in ("matrix", "torch_names")}
+    stale += _settle(asked, check=check)
+    wanted |= asked
     left = [p for p in pages.existing() if p not in wanted]
     for path in left:
         stale.append(path.relative_to(catalogue.ROOT))
@@ -56,10 +56,10 @@ def _settle(wanted: dict[Path, str], *, check: bool) -> list[Path]:
     return stale
 
 
-def _page_of_names() -> str:
-    """Return the page that compares names, made where ``weft`` is no stand-in."""
+def _asked(name: str) -> str:
+    """Return the page that a module of this package writes, made where ``weft`` is no stand-in."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools.generate.torch_names"],
+        [sys.executable, "-m", f"tools.generate.{name}"],
         capture_output=True,
         text=True,
         check=True,
