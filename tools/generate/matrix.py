@@ -76,8 +76,8 @@ def page() -> str:
         "Every function of the catalogue; those of its ops that are not offered are the canonical",
         "forms and transposes of ones that are. A dtype counts if the function takes its first",
         "sample in it; ``half`` is float16 and bfloat16, ``int`` uint8 and int8 to int64, ``uint``",
-        "the wider unsigned ones. ``meta`` answers with shape and dtype alone. A composite has what",
-        "the ops in its body have.", "",
+        "the wider unsigned ones. ``meta`` answers with shape and dtype alone. A composite has",
+        "what the ops in its body have.", "",
         ".. list-table::", "   :header-rows: 1", "",
         f"   * - {columns[0]}", *(f"     - {c}" for c in columns[1:]),
     ]  # fmt: skip
