@@ -340,6 +340,23 @@ def test_memory_of_another_library_is_copied_as_it_lies():
     assert matrix.tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
+def test_views_by_strides_share_memory_again_after_a_deep_copy():
+    x = weft.arange(6.0)
+    whole, windows = copy.deepcopy([x, x.as_strided((4, 3), (1, 1))])
+    windows[0, 1] = 50
+    assert whole.tolist() == [0, 50, 2, 3, 4, 5]
+
+
+def test_a_part_of_foreign_memory_is_copied_without_the_rest():
+    x = weft.frombuffer(bytearray(1_000_000), dtype=weft.uint8)
+    part, first = copy.deepcopy([x[:8], x[:4]])
+    assert part.numpy().base is None or part.numpy().base.nbytes < 100
+    assert (part.tolist(), first.tolist()) == ([0] * 8, [0] * 4)
+    whole, row = copy.deepcopy([x, x.reshape(2, -1)])  # these two are all of it
+    row[0, 0] = 1
+    assert whole[0].item() == 1
+
+
 def test_copy_gives_another_tensor_over_the_same_memory():
     x = weft.ones(2)
     twin = copy.copy(x)

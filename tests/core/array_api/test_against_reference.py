@@ -382,6 +382,8 @@ def test_asarray_shares_and_copies_as_it_is_told():
         xp.asarray([1], dtype="float32")
     with pytest.raises(OverflowError):
         xp.asarray(2**70)
+    with pytest.raises(TypeError, match="joined by stack"):
+        xp.asarray([[1, 2], [3, xp.asarray(4)]])
 
 
 def test_meshgrid():

@@ -34,17 +34,23 @@ class _Place:
 
 
 def _memory_of(self: Tensor) -> Any:
-    """Return the array that owns the tensor's memory, if views may share it; else None."""
+    """Return the array that owns the tensor's memory, if views may share it; else None.
+
+    Memory that is no array's own, such as a file mapped into it or another library's, counts only
+    where the tensor is all of it: a copy of one tensor must not bring the whole file.
+    """
     data = self._data
     if type(data) is not ndarray or self._version is None:
         return None
-    memory = data
-    while type(memory.base) is ndarray:
-        memory = memory.base
-    # A copy of the memory lies as the memory does only where that has no gaps.
-    if not (memory.flags.c_contiguous or memory.flags.f_contiguous) or memory.dtype.hasobject:
+    memory, above = data, data
+    while above is not None:
+        if isinstance(above, ndarray):
+            memory = above
+        above = getattr(above, "base", None)  # under a view by strides lies a base's keeper
+    if not memory.flags.owndata and memory.nbytes != data.nbytes:
         return None
-    return memory
+    # A copy of the memory lies as the memory does only where that has no gaps.
+    return memory if memory.flags.forc and not memory.dtype.hasobject else None
 
 
 def _copy(self: Tensor) -> Tensor:

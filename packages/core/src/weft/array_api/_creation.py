@@ -64,6 +64,13 @@ def arange(
     return weft.arange(start, stop, step, dtype=own, device=device)
 
 
+def _holds_array(obj: Any) -> bool:
+    """Whether there is an array among the elements of nested sequences."""
+    if isinstance(obj, (list, tuple)):
+        return any(_holds_array(item) for item in obj)
+    return isinstance(obj, Tensor)
+
+
 def asarray(
     obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None
 ) -> Tensor:
@@ -86,6 +93,8 @@ def asarray(
     """
     own = dtype_of("asarray", dtype, None)
     if isinstance(obj, (bool, int, float, complex, list, tuple)):
+        if _holds_array(obj):
+            raise TypeError("asarray: a sequence of arrays is joined by stack, not by asarray")
         if copy is False:
             raise ValueError(
                 f"asarray: copy=False, but a {type(obj).__name__} has no memory to share; drop it"
