@@ -123,7 +123,8 @@ def scaled_dot_product_attention(
         else:
             raise DTypeError(f"{name}: attn_mask must be bool or floating, got {attn_mask.dtype}")
     if is_causal:
-        seen = arange(query.shape[-2]).unsqueeze(1) >= arange(key.shape[-2])
+        rows, columns = (arange(x.shape[-2], device=x.device) for x in (query, key))
+        seen = rows.unsqueeze(1) >= columns
         allowed = seen if allowed is None else allowed & seen
     if allowed is not None:
         scores = where(allowed, scores, _NEVER)
@@ -140,7 +141,7 @@ def scaled_dot_product_attention(
 def _additive(name: str, what: str, mask: Tensor, dtype: Any) -> Tensor:
     """Return a mask that is added: of truth values those that are true are shut out."""
     if mask.dtype is dtypes.bool_:
-        return where(mask, zeros((), dtype=dtype) + _NEVER, 0.0)
+        return where(mask, zeros((), dtype=dtype, device=mask.device) + _NEVER, 0.0)
     if not mask.dtype.is_floating_point:
         raise DTypeError(f"{name}: {what} must be bool or floating, got {mask.dtype}")
     return mask.to(dtype)
@@ -339,7 +340,7 @@ def multi_head_attention_forward(
     k = by_head(k) if static_k is None else static_k
     v = by_head(v) if static_v is None else static_v
     if add_zero_attn:
-        nothing = zeros((heads, 1, size), dtype=k.dtype)
+        nothing = zeros((heads, 1, size), dtype=k.dtype, device=k.device)
         k, v = cat([k, nothing], 1), cat([v, nothing], 1)
         mask, padding = _widened(mask), _widened(padding)
     source = k.shape[1]

@@ -35,7 +35,10 @@ def _bag_of_each(offsets: Tensor, count: int) -> Tensor:
                 f"{data.tolist()}"
             )
     begins = scatter_add(
-        zeros(count + 1, dtype=dtypes.int64), 0, offsets, (offsets * 0 + 1).to(dtypes.int64)
+        zeros(count + 1, dtype=dtypes.int64, device=offsets.device),
+        0,
+        offsets,
+        (offsets * 0 + 1).to(dtypes.int64),
     )
     return begins.cumsum(0).narrow(0, 0, count) - 1
 
@@ -74,7 +77,9 @@ def bagged(
     if padding_idx is not None:
         counted = where(indices == padding_idx % weight.shape[0], bags, bag)
     ones = (counted * 0 + 1).to(dtypes.int64)
-    sizes = scatter_add(zeros(bags + 1, dtype=dtypes.int64), 0, counted, ones).narrow(0, 0, bags)
+    sizes = scatter_add(
+        zeros(bags + 1, dtype=dtypes.int64, device=bag.device), 0, counted, ones
+    ).narrow(0, 0, bags)
     if mode == 2:
         out, largest = _largest(rows, indices, counted, sizes)
         return out, bag, sizes, largest
@@ -85,7 +90,7 @@ def bagged(
                 f"{tuple(per_sample_weights.shape)}"
             )
         rows = rows * per_sample_weights.unsqueeze(1)
-    nothing = zeros((bags + 1, width), dtype=rows.dtype)
+    nothing = zeros((bags + 1, width), dtype=rows.dtype, device=rows.device)
     total = scatter_add(nothing, 0, _spread(counted, width), rows).narrow(0, 0, bags)
     if mode == 1:
         total = total / sizes.clamp(min=1).to(total.dtype).unsqueeze(1)
@@ -97,7 +102,9 @@ def _largest(rows: Tensor, indices: Tensor, bag: Tensor, sizes: Tensor) -> tuple
     count, width = rows.shape
     shape = (sizes.shape[0], width)
     if not count:  # a sum of nothing, which keeps the table in the graph
-        return rows.sum(0, keepdim=True).expand(shape), zeros(shape, dtype=dtypes.int64)
+        return rows.sum(0, keepdim=True).expand(shape), zeros(
+            shape, dtype=dtypes.int64, device=rows.device
+        )
     # by value from the largest down, then stably by bag: each bag begins with its largest
     falling = rows.detach().argsort(0, True, stable=True)
     by_bag = picked(_spread(bag, width), falling, dim=0).argsort(0, stable=True)
@@ -190,7 +197,7 @@ def embedding_bag(
         per_sample_weights = per_sample_weights.reshape((input.numel(),))
     indices = input.reshape((input.numel(),))
     if offsets is None:
-        offsets = arange(input.shape[0]) * input.shape[1]
+        offsets = arange(input.shape[0], device=input.device) * input.shape[1]
         include_last_offset = False
     if max_norm is not None:
         with no_grad():

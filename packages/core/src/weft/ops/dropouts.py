@@ -47,7 +47,7 @@ def _channels(name: str, input: Tensor) -> tuple[int, ...]:
 def _zeroed(input: Tensor, p: float, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
     if p == 1:
         return input * 0
-    kept = rand(shape, generator=generator) >= p
+    kept = rand(shape, generator=generator, device=input.device) >= p
     return input * (kept.to(input.dtype) / (1 - p))
 
 
@@ -56,7 +56,7 @@ def _saturated(
 ) -> Tensor:
     if p == 1:
         return input * 0
-    kept = (rand(shape, generator=generator) >= p).to(input.dtype)
+    kept = (rand(shape, generator=generator, device=input.device) >= p).to(input.dtype)
     # the affine map that gives back the mean 0 and variance 1
     scale = 1 / math.sqrt((_SELU_LIMIT**2 * p + 1) * (1 - p))
     shift = (kept - 1) * (_SELU_LIMIT * scale) + _SELU_LIMIT * scale * p
@@ -198,8 +198,8 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
         ValueError: p is no probability.
     """
     if not _does_something("native_dropout", input, p, train is None or train):
-        return input.clone(), ones(tuple(input.shape), dtype=dtypes.bool_)
-    kept = rand(tuple(input.shape)) >= p
+        return input.clone(), ones(tuple(input.shape), dtype=dtypes.bool_, device=input.device)
+    kept = rand(tuple(input.shape), device=input.device) >= p
     if p == 1:
         return input * 0, kept
     return input * (kept.to(input.dtype) / (1 - p)), kept

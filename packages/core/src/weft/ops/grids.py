@@ -345,16 +345,16 @@ def _affine(name: str, theta: Tensor, size: Sequence[int], align_corners: bool) 
     for dim in reversed(range(count)):
         length = lengths[dim]
         line = (
-            linspace(-1.0, 1.0, length, dtype=theta.dtype)
+            linspace(-1.0, 1.0, length, dtype=theta.dtype, device=theta.device)
             if length > 1
-            else ones(1, dtype=theta.dtype) * 0
+            else ones(1, dtype=theta.dtype, device=theta.device) * 0
         )
         if not align_corners:
             line = line * ((length - 1) / length)
         across = [1] * count
         across[dim] = length
         columns.append(line.reshape(tuple(across)).expand(lengths))
-    columns.append(ones(lengths, dtype=theta.dtype))
+    columns.append(ones(lengths, dtype=theta.dtype, device=theta.device))
     base = stack(columns, -1).reshape((1, -1, count + 1))
     points = base @ theta.transpose(1, 2)
     return points.reshape((size[0], *lengths, count))

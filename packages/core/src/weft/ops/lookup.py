@@ -35,7 +35,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
 
     count = int(input._data.max()) + 1 if num_classes == -1 else num_classes
     check_places("one_hot", input._data, count)
-    return (input.unsqueeze(-1) == arange(count)).to(dtypes.int64)
+    return (input.unsqueeze(-1) == arange(count, device=input.device)).to(dtypes.int64)
 
 
 _ABOVE_NORM = 1e-7  # PyTorch's: keeps a shortened row just below the limit
@@ -100,7 +100,7 @@ def rows_of(
 
         flat = input.reshape((input.numel(),))
         ones = (flat * 0 + 1).to(weight.dtype)
-        counts = scatter_add(zeros(count, dtype=weight.dtype), 0, flat, ones)
+        counts = scatter_add(zeros(count, dtype=weight.dtype, device=weight.device), 0, flat, ones)
         per_row = getitem(counts, input).unsqueeze(-1)
         # the value stays as it is; only the gradient is divided
         out = out.detach() + (out - out.detach()) / per_row

@@ -22,9 +22,9 @@ from weft.ops.steps import steps
 _NEVER = -math.inf
 
 
-def _lengths(what: str, given: Any, count: int, most: int) -> Tensor:
+def _lengths(what: str, given: Any, count: int, most: int, device: Any) -> Tensor:
     """Return lengths as int64 (count,), checked where they are known."""
-    out = given if isinstance(given, Tensor) else tensor(given, dtype=dtypes.int64)
+    out = given if isinstance(given, Tensor) else tensor(given, dtype=dtypes.int64, device=device)
     out = out.reshape((1,)) if out.ndim == 0 else out
     if out.dtype.category != 1:
         raise DTypeError(f"ctc_loss: {what} must be integer, got {out.dtype}")
@@ -55,9 +55,9 @@ def _labels(targets: Tensor, lengths: Tensor, count: int) -> Tensor:
                 f"labels"
             )
     if not longest:
-        return targets.reshape((-1, 0)) if count == 0 else targets.new_zeros((count, 0))
+        return targets.new_zeros((count, 0))
     first = lengths.cumsum(0) - lengths
-    place = (first.unsqueeze(1) + arange(longest)).clamp(0, total - 1)
+    place = (first.unsqueeze(1) + arange(longest, device=targets.device)).clamp(0, total - 1)
     return targets[place]
 
 
@@ -83,7 +83,7 @@ def negative_log_likelihoods(
 ) -> Tensor:
     """Return (N,) for log_probs (T, N, C) and targets (N, S), by the forward recursion."""
     longest = targets.shape[1]
-    known = arange(longest) < target_lengths.unsqueeze(1)
+    known = arange(longest, device=targets.device) < target_lengths.unsqueeze(1)
     labels = where(known, targets, blank)
     blanks = labels * 0 + blank
     # between and around the labels there may be blanks: (N, 2 S + 1)
@@ -94,7 +94,7 @@ def negative_log_likelihoods(
     # a blank may be left out between two labels that differ
     before = constant_pad(path, widths=((0, 0), (2, 0)), value=blank).narrow(1, 0, path.shape[1])
     leaps = (path != blank) & (path != before)
-    state = arange(path.shape[1])
+    state = arange(path.shape[1], device=path.device)
     each = steps(emitted)
     # before the first step all there is is the path's start, one place ahead of the first blank
     start = (state == 0) | ((state == 1) & (target_lengths.unsqueeze(1) > 0))
@@ -196,8 +196,8 @@ def ctc_loss(
     if length == 0:
         raise ShapeError(f"{name}: log_probs needs at least one time step")
     labels = targets.to(dtypes.int64)
-    steps_used = _lengths("input_lengths", input_lengths, count, length)
-    used = _lengths("target_lengths", target_lengths, count, labels.shape[-1])
+    steps_used = _lengths("input_lengths", input_lengths, count, length, scores.device)
+    used = _lengths("target_lengths", target_lengths, count, labels.shape[-1], scores.device)
     loss = negative_log_likelihoods(scores, _labels(labels, used, count), steps_used, used, blank)
     if zero_infinity:
         loss = where(loss == math.inf, 0.0, loss)

@@ -109,7 +109,7 @@ def gaussian_nll_loss(
     if not isinstance(var, Tensor):
         if var < 0:
             raise ValueError(f"gaussian_nll_loss: var must not be negative, got {var}")
-        var = filled((), var, dtype=input.dtype)
+        var = filled((), var, dtype=input.dtype, device=input.device)
     else:
         shape, own = tuple(input.shape), tuple(var.shape)
         if own != shape:

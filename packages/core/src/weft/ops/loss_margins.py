@@ -364,7 +364,7 @@ def multi_margin_loss(
     excess = excess * excess if p == 2 else excess
     if weight is not None:
         excess = excess * getitem(weight, right).unsqueeze(1)
-    wrong = arange(classes) != column
+    wrong = arange(classes, device=scores.device) != column
     loss = where(wrong, excess, 0.0).sum(1) / classes
     return reduced(name, loss.squeeze(0) if input.ndim == 1 else loss, reduction)
 
@@ -404,7 +404,9 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     classes = scores.shape[1]
     listed = (labels == -1).to(labels.dtype).cumsum(1) == 0
     number = where(listed, labels, 0)
-    right = ((number.unsqueeze(2) == arange(classes)) & listed.unsqueeze(2)).any(1)  # (N, C)
+    right = (
+        (number.unsqueeze(2) == arange(classes, device=scores.device)) & listed.unsqueeze(2)
+    ).any(1)  # (N, C)
     own = picked(scores, number, dim=1)
     excess = _positive(1 - own.unsqueeze(2) + scores.unsqueeze(1))  # (N, labels, C)
     counts = listed.unsqueeze(2) & (~right).unsqueeze(1)

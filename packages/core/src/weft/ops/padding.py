@@ -55,9 +55,9 @@ def constant_pad(xp: Any, x: Any, *, widths: Widths, value: float) -> Any:
     return xp.pad(x, widths, constant_values=xp.asarray(value).astype(x.dtype))
 
 
-def _places(mode: str, length: int, low: int, high: int, dim: int) -> Tensor:
+def _places(mode: str, length: int, low: int, high: int, dim: int, device: Any) -> Tensor:
     """Return which element of a dim stands at each place of the padded dim."""
-    where = arange(-low, length + high)
+    where = arange(-low, length + high, device=device)
     if mode == "replicate":
         return where.clamp(0, length - 1)
     if mode == "circular":
@@ -139,9 +139,9 @@ def pad(
         return padded
     for dim, (low, high) in grown.items():
         if low or high:
-            places = _places(mode, out.shape[dim], low, high, dim)
+            places = _places(mode, out.shape[dim], low, high, dim, input.device)
             out = getitem(out, (slice(None),) * dim + (places,))
-    return out
+    return out.contiguous()
 
 
 @composite(

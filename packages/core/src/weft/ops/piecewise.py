@@ -180,6 +180,8 @@ def rrelu(
         raise ValueError(f"rrelu: lower must not exceed upper, got {lower} and {upper}")
     slope: float | Tensor = (lower + upper) / 2
     if training:
-        drawn = rand(tuple(input.shape), generator=generator, dtype=input.dtype)
+        drawn = rand(
+            tuple(input.shape), generator=generator, dtype=input.dtype, device=input.device
+        )
         slope = drawn * (upper - lower) + lower
     return where(input > 0, input, input * slope)

@@ -277,7 +277,7 @@ def _avg_pool(count: int) -> Callable[..., Any]:
             return total / int(math.prod(kernel))
         # windows at the border hold fewer elements that count
         spatial = tuple(input.shape)[input.ndim - count :]
-        counted = ones(spatial, dtype=input.dtype)
+        counted = ones(spatial, dtype=input.dtype, device=input.device)
         if count_include_pad:
             both = tuple((low, low) for low, _ in pairs)
             counted = constant_pad(counted, widths=both, value=1.0)
@@ -351,7 +351,9 @@ def _adaptive_avg_pool(count: int) -> Callable[..., Any]:
         out = input
         for dim, parts in enumerate(sizes, start=lead):
             if parts != out.shape[dim]:
-                weights = tensor(_averaging(out.shape[dim], parts), dtype=input.dtype)
+                weights = tensor(
+                    _averaging(out.shape[dim], parts), dtype=input.dtype, device=input.device
+                )
                 out = (out.transpose(dim, -1) @ weights).transpose(dim, -1)
         return out
 

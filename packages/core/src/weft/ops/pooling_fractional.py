@@ -40,7 +40,9 @@ def _starts(drawn: Tensor, length: int, window: int, parts: int) -> Tensor:
         return last
     step = (length - window) / (parts - 1)
     offset = drawn.unsqueeze(-1)
-    before = ((arange(parts - 1).to(drawn.dtype) + offset) * step).to(dtypes.int64)
+    before = ((arange(parts - 1, device=drawn.device).to(drawn.dtype) + offset) * step).to(
+        dtypes.int64
+    )
     return cat([before - (offset * step).to(dtypes.int64), last], -1)
 
 
@@ -71,7 +73,7 @@ def _pooled(
             )
     if samples is None:
         precise = input.dtype if input.dtype.itemsize > 2 else dtypes.float32
-        samples = rand((batch, channels, count), dtype=precise)
+        samples = rand((batch, channels, count), dtype=precise, device=input.device)
     elif tuple(samples.shape) != (batch, channels, count):
         raise ShapeError(
             f"{name}: _random_samples must have shape {(batch, channels, count)}, got "
@@ -81,7 +83,7 @@ def _pooled(
     for dim, (n, k, parts) in enumerate(zip(spatial, kernel, lengths, strict=True)):
         # of two dims the last is drawn first, as in PyTorch
         drawn = samples.select(-1, count - 1 - dim if count == 2 else dim)
-        places = _starts(drawn.detach(), n, k, parts).unsqueeze(-1) + arange(k)
+        places = _starts(drawn.detach(), n, k, parts).unsqueeze(-1) + arange(k, device=drawn.device)
         across = [1] * (2 * count)
         across[2 * dim : 2 * dim + 2] = parts, k
         numbers = numbers * n + places.reshape((batch, channels, *across))

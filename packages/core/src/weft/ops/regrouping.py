@@ -236,7 +236,7 @@ def fold(
     channels = rows // taps
     # every channel is an image of its own, whose window elements are the channels of a transposed
     # convolution that puts each into its place
-    places = eye(taps, dtype=x.dtype).reshape((taps, 1, *kernel))
+    places = eye(taps, dtype=x.dtype, device=x.device).reshape((taps, 1, *kernel))
     out: Tensor = convolution_input(
         x.reshape((batch * channels, taps, *counts)),
         places,

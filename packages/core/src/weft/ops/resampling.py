@@ -70,7 +70,8 @@ def _resampled(x: Tensor, dim: int, places: Any, shares: Any) -> Tensor:
     across = (-1, *(1,) * (x.ndim - dim - 1))
     total: Any = None
     for at, share in zip(places, shares, strict=True):
-        term = x.index_select(dim, wrap(at)) * wrap(share).reshape(across)
+        factor = wrap(share).reshape(across).to(device=x.device)
+        term = x.index_select(dim, wrap(at).to(device=x.device)) * factor
         total = term if total is None else total + term
     return total  # type: ignore[no-any-return]  # there is at least one tap
 
@@ -170,8 +171,8 @@ def interpolate(
     if kind == "nearest":
         for dim, (parts, factor) in enumerate(zip(lengths, factors, strict=True), start=2):
             places = weights_of.nearest(input.shape[dim], parts, factor, mode == "nearest-exact")
-            input = input.index_select(dim, wrap(places))
-        return input
+            input = input.index_select(dim, wrap(places).to(device=input.device))
+        return input.contiguous()
     own = input.dtype
     if own.category < 2 and own is not dtypes.uint8:
         raise TypeError(f"interpolate: mode {mode!r} needs a floating or uint8 tensor, got {own}")
@@ -182,10 +183,12 @@ def interpolate(
         length, parts, factor = x.shape[dim], lengths[dim - 2], factors[dim - 2]
         if antialias:
             matrix = wrap(weights_of.smoothed(kind, length, parts, corners, factor, precision))
+            matrix = matrix.to(device=x.device)
             x = (x.transpose(dim, -1) @ matrix).transpose(dim, -1)
         else:
             rule = weights_of.linear if kind == "linear" else weights_of.cubic
             x = _resampled(x, dim, *rule(length, parts, corners, factor, precision))
+    x = x.contiguous()
     if own is dtypes.uint8:
         return x.round().clamp(0, 255).to(own)
     return x.to(own)

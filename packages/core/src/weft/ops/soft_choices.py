@@ -70,7 +70,7 @@ def gumbel_softmax(
         raise ValueError(f"gumbel_softmax: tau must be positive, got {tau}")
     wide = logits.dtype if logits.dtype.itemsize > 2 else dtypes.float32
     # 1 - u lies in (0, 1], so that its logarithm is finite; -log of it is exponential
-    exponential = -(1 - rand(tuple(logits.shape), dtype=wide)).log()
+    exponential = -(1 - rand(tuple(logits.shape), dtype=wide, device=logits.device)).log()
     tiny = 2.0**-126  # where the draw was 0
     noise = -exponential.clamp(min=tiny).log()
     soft = softmax((logits + noise.to(logits.dtype)) / tau, dim)
@@ -82,5 +82,7 @@ def gumbel_softmax(
     best = soft.detach().argmax(at, True)
     across = [1] * logits.ndim
     across[at] = -1
-    chosen = (arange(logits.shape[at]).reshape(tuple(across)) == best).to(soft.dtype)
+    chosen = (arange(logits.shape[at], device=logits.device).reshape(tuple(across)) == best).to(
+        soft.dtype
+    )
     return chosen - soft.detach() + soft

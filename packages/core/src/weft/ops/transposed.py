@@ -280,7 +280,7 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
             f"{tuple(input.shape)} and {tuple(weight.shape)}"
         )
     out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad)
-    return out.permute(2, 0, 1)
+    return out.permute(2, 0, 1).contiguous()
 
 
 @composite(
