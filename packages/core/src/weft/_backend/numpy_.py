@@ -105,6 +105,13 @@ def ones(like: Any) -> Any:
     return out
 
 
+def repeated(x: Any, shape: tuple[int, ...]) -> Any:
+    """Return a read-only view of a 0-d array that repeats it to a shape."""
+    out = ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+    out.flags.writeable = False
+    return out
+
+
 def expanded(x: Any, shape: tuple[int, ...]) -> Any:
     """Return a read-only view of a shape that the array broadcasts to.
 

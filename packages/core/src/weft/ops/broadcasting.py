@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import ndarray
-from weft._backend.numpy_ import expanded
+from weft._backend.numpy_ import expanded, repeated
 from weft._core import catalogue
 from weft._core.aval import Aval
-from weft._core.dispatch import apply_one
+from weft._core.dispatch import apply_one, viewed
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import broadcast_shapes, shape_tuple
@@ -148,7 +148,12 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def expand_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Expand to a shape; the tensor itself if it has that shape."""
-    return x if x._data.shape == shape else apply_one(_EXPAND, x, {"size": tuple(shape)})
+    data = x._data
+    if data.shape == shape:
+        return x
+    if type(data) is ndarray and not data.ndim:  # the cotangent of a sum, which fits any shape
+        return viewed(_EXPAND, x, repeated(data, shape), {"size": shape})
+    return apply_one(_EXPAND, x, {"size": tuple(shape)})
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

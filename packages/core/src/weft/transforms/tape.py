@@ -9,7 +9,7 @@ from typing import Any
 from weft._backend import add_into, ndarray, ones
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, GradError, ShapeError
-from weft._core.modes import enable_grad, no_grad
+from weft._core.modes import here, switch
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, extra_of, version_of, wrap
 from weft.ops.creation import ones_like
@@ -161,18 +161,22 @@ def _run(
     heap: list[tuple[int, Any]] = []
     needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
     found: Cotangents = {}
-    with enable_grad() if create_graph else no_grad():
+    before = here.grad
+    switch(create_graph, here.inference)  # the modes' managers would cost as much as a small op
+    try:
         for node, seed in roots:
             _send(node, seed, pending, heap)
         while heap:
-            _, node = heapq.heappop(heap)
+            node = heapq.heappop(heap)[1]
             g = pending.pop(node)
             if needed is not None and node not in needed:
                 continue
-            for hook in node.hooks or ():
-                changed = hook(g)
-                g = g if changed is None else changed
-            if isinstance(node, Leaf):
+            if node.hooks:
+                for hook in node.hooks:
+                    changed = hook(g)
+                    g = g if changed is None else changed
+            kind = type(node)
+            if kind is Leaf:
                 tensor = node.tensor() if accumulate else None
                 if targets is not None and node in targets and not accumulate:
                     found[node] = g
@@ -181,18 +185,24 @@ def _run(
                 continue
             if targets is not None and node in targets:
                 found[node] = g
-            if isinstance(node, Pick):
+            if kind is Pick:
                 _send_pick(node, g, pending, heap)
                 continue
-            wanted = tuple(p is not None and (needed is None or p in needed) for p in node.parents)
-            if any(wanted):
-                for parent, ct in zip(node.parents, _cotangents(node, g, wanted), strict=True):
+            parents = node.parents
+            if needed is None:
+                wanted = [p is not None for p in parents]
+            else:
+                wanted = [p is not None and p in needed for p in parents]
+            if needed is None or True in wanted:
+                for parent, ct in zip(parents, _cotangents(node, g, wanted), strict=True):
                     if parent is not None and ct is not None:
                         _send(parent, ct, pending, heap)
             if not keep and node.op.saves:  # what saved nothing can run backward again
                 node.args = None
                 node.out = None
                 node.versions = ()  # it holds the saved tensors too
+    finally:
+        switch(before, here.inference)
     return found
 
 
@@ -234,7 +244,7 @@ def _leading_to(targets: set[Any], roots: list[Any]) -> set[Any]:
     return needed
 
 
-def _cotangents(node: Node, g: Any, wanted: tuple[bool, ...]) -> Sequence[Any]:
+def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
     """Apply the node's rule after checking that what it saved is still there, and unwritten."""
     op = node.op
     if node.args is None:

@@ -25,6 +25,7 @@ from weft._core.public import build, kernel_signature
 from weft._core.samples import Domain, ErrorSample, Sample
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor, wrap
+from weft.ops.broadcasting import expand_to, shape_of, sum_to
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -204,8 +205,6 @@ def _constant_scaling(number: float) -> Callable[..., Any]:
 
 def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
     def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> tuple[Any, ...]:
-        from weft.ops.broadcasting import shape_of, sum_to
-
         cotangents: list[Any] = []
         for i, scale in enumerate(scaled):
             if not needs[i] or scale is None:
@@ -226,8 +225,6 @@ def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
 
 def _jvp(scaled: Sequence[Any]) -> Callable[..., Any]:
     def jvp(tangents: Any, out: Any, *args: Any, **params: Any) -> Any:
-        from weft.ops.broadcasting import expand_to
-
         total = None
         for t, scale in zip(tangents, scaled, strict=True):
             if t is None or scale is None:
