@@ -24,6 +24,7 @@ def cast(xp: Any, x: Any, dtype: Any) -> Any:
         x: an array.
         dtype: the array library's dtype object.
     """
+    x = xp.asarray(x)
     if x.dtype.kind == "c" and dtype.kind not in "cb":
         x = x.real
     if dtype.itemsize != 1 or dtype not in _FLOAT8:
@@ -34,7 +35,7 @@ def cast(xp: Any, x: Any, dtype: Any) -> Any:
     narrow = x.astype(xp.float32)
     if dtype == _E4M3FN:
         # NaN passes the clip
-        return xp.clip(narrow, -_MOST, _MOST).astype(dtype)
+        return xp.asarray(xp.clip(narrow, -_MOST, _MOST)).astype(dtype)
     if dtype == _E8M0FNU:
         return _exponents(xp, narrow).view(dtype)
     return narrow.astype(dtype)
@@ -48,4 +49,4 @@ def _exponents(xp: Any, x: Any) -> Any:
     half = 0x400000
     # a tie goes up, but from 2**-127, which stands for 0 too
     up = (fraction > half) | ((fraction == half) & (exponent > 0))
-    return xp.where(exponent == 0xFF, 0xFF, exponent + up).astype(xp.uint8)
+    return xp.asarray(xp.where(exponent == 0xFF, 0xFF, exponent + up)).astype(xp.uint8)

@@ -87,6 +87,15 @@ def empty_in_order(shape: tuple[int, ...], dtype: Any, order: tuple[int, ...]) -
     return memory.transpose(sorted(range(len(order)), key=order.__getitem__))
 
 
+def kept_order(x: Any) -> str:
+    """Return the order in which a copy of an array keeps its strides: ``"K"``, or ``"C"``.
+
+    An expanded array has elements that coincide, so its strides say no order.
+    """
+    expanded = any(step == 0 and n > 1 for n, step in zip(x.shape, x.strides, strict=True))
+    return "C" if expanded else "K"
+
+
 def empty_strided(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> Any:
     """Return an uninitialised array with strides counted in elements; they may overlap."""
     last = sum((n - 1) * step for n, step in zip(shape, strides, strict=True))

@@ -66,9 +66,9 @@ def _moved(self: Tensor, place: Any) -> Tensor:
     raise RuntimeError("to: a tensor on the meta device has no data to move")
 
 
-def _to_dtype(wanted: dtypes.dtype) -> Callable[[Tensor], Tensor]:
-    def method(self: Tensor) -> Tensor:
-        return to(self, wanted)
+def _to_dtype(wanted: dtypes.dtype) -> Callable[..., Tensor]:
+    def method(self: Tensor, memory_format: Any = layouts.preserve_format) -> Tensor:
+        return to(self, wanted, memory_format=memory_format)
 
     method.__doc__ = f"Return the tensor as {wanted}; itself if it is."
     return method
@@ -85,8 +85,11 @@ def cpu(self: Tensor) -> Tensor:
 
 
 def _new(make: Any) -> Any:
-    def method(self: Tensor, *args: Any, dtype: Any = None, device: Any = None) -> Tensor:
-        return make(*args, dtype=dtype or self.dtype, device=device or device_of(self))
+    def method(
+        self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **settings: Any
+    ) -> Tensor:
+        own, place = dtype or self.dtype, device or device_of(self)
+        return make(*args, dtype=own, device=place, **settings)
 
     method.__doc__ = f"As ``weft.{make.__name__}``, with this tensor's dtype and device."
     return method

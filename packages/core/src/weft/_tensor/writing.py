@@ -6,6 +6,7 @@ from typing import Any
 
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.errors import ShapeError
 from weft._core.inplace import write
 from weft._core.modes import here
 from weft._core.tensor import Tensor, version_of, wrap
@@ -24,7 +25,11 @@ def copy_(self: Tensor, src: Any) -> Tensor:
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
-    """Write one number into every element; return self."""
+    """Write one number, or a 0-d tensor, into every element; return self."""
+    if isinstance(value, Tensor) and value.ndim:
+        raise ShapeError(
+            f"fill_: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}"
+        )
     return copy_(self, value)
 
 

@@ -49,7 +49,12 @@ def _finish(data: Any, device: Any, requires_grad: bool) -> Tensor:
 
 
 def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Return a new tensor with a copy of ``data``.
 
@@ -59,6 +64,7 @@ def tensor(
             default floating dtype, int64, bool or the default complex dtype.
         device: where to make it; the CPU by default.
         requires_grad: whether ops on it are recorded for its gradient.
+        pin_memory: taken for PyTorch's callers.
 
     Returns:
         Tensor: of the data's shape.

@@ -12,6 +12,7 @@ from weft._core.tensor import Tensor
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
+from weft.ops.memory import copied
 
 
 def _length(rows: int, columns: int, offset: int) -> int:
@@ -166,13 +167,14 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         diagonal: which one; 0 is the main one, positive ones lie above.
 
     Returns:
-        Tensor: the diagonal, a view, or (k + |diagonal|, k + |diagonal|).
+        Tensor: the diagonal, a copy as in PyTorch, or (k + |diagonal|, k + |diagonal|).
 
     Raises:
         ShapeError: input has neither one nor two dims.
     """
     if input.ndim == 2:
-        return _seen(input, diagonal)
+        out: Tensor = copied(_seen(input, diagonal))
+        return out
     if input.ndim != 1:
         raise ShapeError(f"diag: expected one or two dims, got input.shape == {tuple(input.shape)}")
     return diag_embed(input, diagonal)

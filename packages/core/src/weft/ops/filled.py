@@ -13,6 +13,7 @@ from weft._core.layouts import (
     check_format,
     contiguous_format,
     empty_in_order,
+    kept_order,
     order_of,
     preserve_format,
 )
@@ -314,7 +315,7 @@ def like(
     if plain:
         return made(make, shape, own, place, requires_grad)
     if form is preserve_format:
-        memory = np.empty_like(data, own, order="K")
+        memory = np.empty_like(data, own, order="K" if kept_order(data) == "K" else "C")
     else:
         memory = empty_in_order(shape, own, order_of(form, len(shape)))
     if make is not np.empty:
@@ -452,3 +453,31 @@ def full_like(
     settings = {"dtype": dtype, "layout": layout, "device": device}
     make = filler("full_like", number_of("full_like", "fill_value", fill_value))
     return like("full_like", input, make, settings, memory_format, requires_grad)
+
+
+@composite(
+    samples=(Sample(array(2, 3), 2.5), Sample(array(2, 3), array())),
+    errors=(ErrorSample(array(2), array(2), error=ShapeError, match="0-d"),),
+    methods=(),
+    inplace=True,
+)
+def fill(input: Tensor, value: Any) -> Tensor:
+    """One number in another tensor's shape, dtype and device, differentiable by a 0-d tensor.
+
+    Args:
+        input: the tensor to be like.
+        value: a number, or a 0-d tensor.
+
+    Returns:
+        Tensor: of input's shape and dtype.
+
+    Raises:
+        ShapeError: value has dims.
+    """
+    from weft.ops.comparison import masked_fill
+
+    if isinstance(value, Tensor) and value.ndim:
+        raise ShapeError(
+            f"fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}"
+        )
+    return masked_fill(input, ones((), dtype=dtypes.bool_), value)

@@ -16,6 +16,7 @@ from weft.ops.broadcasting import broadcast_to
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
 from weft.ops.indexing import getitem
+from weft.ops.memory import contiguous
 
 
 def plain_data(x: Tensor) -> Any:
@@ -241,7 +242,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
         if places.numel() != 1:
             raise ShapeError(f"index_select: a 0-d tensor takes one index, got {places.numel()}")
         return input.clone()
-    return getitem(input, (slice(None),) * at + (places,))
+    return contiguous(getitem(input, (slice(None),) * at + (places,)))
 
 
 @composite(samples=(Sample(array(3, 4), 1, 2), Sample(array(3, 4), -2, -1)))

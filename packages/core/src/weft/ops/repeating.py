@@ -14,6 +14,7 @@ from weft.ops.creation import arange
 from weft.ops.families.composite import composite
 from weft.ops.indexing import getitem
 from weft.ops.joining import cat, narrow
+from weft.ops.memory import contiguous
 from weft.ops.shape import reshape
 
 
@@ -146,7 +147,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
             f"repeat_interleave: expected {length} numbers of repeats, none negative, got {counts}"
         )
     places = [i for i, count in enumerate(counts) for _ in range(count)]
-    return getitem(input, (slice(None),) * at + (arange(0).new_tensor(places),))
+    taken = getitem(input, (slice(None),) * at + (arange(0).new_tensor(places),))
+    return contiguous(taken)
 
 
 @composite(

@@ -10,10 +10,17 @@ from weft._core.samples import Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops import broadcasting, casting, diagonals, gathering, indexing, joining, shape, strides
-from weft.ops import complex as complex_parts
+from weft.ops.complex import view_as_complex, view_as_real
 from weft.ops.families.composite import composite
-from weft.ops.memory import clone
+from weft.ops.memory import copied
 from weft.ops.splitting import split_with_sizes
+
+
+def clone(view: Tensor) -> Tensor:
+    """Copy what a view shows into contiguous memory."""
+    copy: Tensor = copied(view)
+    return copy
+
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -189,12 +196,12 @@ def slice_copy(
 
 
 @composite(samples=(Sample(array(2, 3, kind="complex")),), methods=(), out=True)
-@_of(complex_parts.view_as_real)
+@_of(view_as_real)
 def view_as_real_copy(input: Tensor) -> Tensor:
-    return clone(complex_parts.view_as_real(input))
+    return clone(view_as_real(input))
 
 
 @composite(samples=(Sample(array(3, 2)),), methods=(), out=True)
-@_of(complex_parts.view_as_complex)
+@_of(view_as_complex)
 def view_as_complex_copy(input: Tensor) -> Tensor:
-    return clone(complex_parts.view_as_complex(input))
+    return clone(view_as_complex(input))
