@@ -96,7 +96,6 @@ READS_STRIDES = {
     "strided_view": "refuses memory that is not contiguous",
     "as_strided": "shows memory as it lies",
     "as_strided_copy": "shows memory as it lies",
-    "view_as_complex_copy": "refuses memory whose parts are not side by side",
 }
 
 #: Samples whose gradient is deliberately not the slope, and why.
