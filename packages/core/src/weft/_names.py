@@ -226,6 +226,8 @@ FUNCTIONS = {
         "feature_alpha_dropout_": "dropouts:feature_alpha_dropout_",
         "feature_dropout": "dropouts:feature_dropout",
         "feature_dropout_": "dropouts:feature_dropout_",
+        "fill": "filled:fill",
+        "fill_": "filled:fill_",
         "fix": "rounding:trunc",
         "fix_": "rounding:fix_",
         "flatten": "shape:flatten",
