@@ -24,6 +24,8 @@ _CODES = {"bfloat16": 4, "float8_e4m3fn": 10, "float8_e5m2": 12}
 _NAMES = {code: name for name, code in _CODES.items()}
 #: Where in the structure behind a capsule the dtype's code stands, by the capsule's name.
 _CODE_AT = {b"dltensor": 20, b"dltensor_versioned": 52}
+_FLAGS_AT = 24  # where in the structure with a version its flags stand
+_READ_ONLY = 1
 
 #: Whether this NumPy knows DLPack 1.0, whose capsules have a version and can be read-only.
 _KNOWS_VERSIONS = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
@@ -209,6 +211,15 @@ def _asked(ext_tensor: Any, source: tuple[int, ...], copy: bool | None) -> tuple
         return ext_tensor.__dlpack__(), False
 
 
+def _is_read_only(capsule: Any) -> bool:
+    """Whether a capsule forbids writing; one from before DLPack 1.0 has no word for it."""
+    name = _name_of(capsule)
+    if name != b"dltensor_versioned":
+        return False
+    flags = ctypes.c_uint64.from_address(_pointer_of(capsule, name) + _FLAGS_AT)
+    return bool(flags.value & _READ_ONLY)
+
+
 class _Given:
     """Hands a capsule on to NumPy."""
 
@@ -223,7 +234,7 @@ class _Given:
 
 
 class _Writable:
-    """Memory that NumPy took for read-only, because the capsule had no word for it either way."""
+    """Memory that NumPy takes for read-only where the capsule does not forbid writing."""
 
     def __init__(self, array: Any) -> None:
         self.array = array  # keeps the other library's memory alive
@@ -233,13 +244,13 @@ class _Writable:
 
 def _read(capsule: Any) -> Any:
     """Return the array behind a capsule, which is consumed."""
-    versioned = _name_of(capsule) == b"dltensor_versioned"
     code = _code(capsule)
+    read_only = _is_read_only(capsule)
     special = _NAMES.get(code.value)
     if special is not None:
         code.value = _UNSIGNED
     data = np.from_dlpack(_Given(capsule))
-    if not versioned and not data.flags.writeable:
+    if not read_only and not data.flags.writeable:
         data = np.asarray(_Writable(data))
     if special is not None:
         data = data.view(dtypes.by_name(special).numpy)
