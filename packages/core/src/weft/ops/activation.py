@@ -73,6 +73,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     samples=uniform(-4, 4),
     namespaces=_F,
     inplace=False,
+    out=True,
 )
 def logsigmoid(xp: Any, x: Any) -> Any:
     """Logarithm of the logistic function.
@@ -112,6 +113,7 @@ def _gelu_canonical(input: Any, approximate: str) -> dict[str, Any]:
     canonical=_gelu_canonical,
     namespaces=_F,
     inplace=False,
+    out=True,
 )
 def gelu(xp: Any, x: Any, *, approximate: str = "none") -> Any:
     """Gaussian error linear unit: x times the normal distribution function at x.
@@ -284,6 +286,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     samples=(Sample(array(2, 3, low=-3.0, high=3.0)), Sample(array(4), 2.0, 1.0)),
     namespaces=_F,
     inplace=False,
+    out=True,
 )
 def softplus(xp: Any, x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Smooth positive part: log(1 + exp(beta x)) / beta.

@@ -26,6 +26,7 @@ def _require_floating(name: str, *tensors: Tensor) -> None:
     ),
     errors=(ErrorSample(integers(2, 3), error=DTypeError, match="floating"),),
     namespaces=catalogue.FUNCTIONAL,
+    out=True,
 )
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """Divide by the p-norm along a dim, so that it becomes 1.

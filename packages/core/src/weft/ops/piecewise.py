@@ -28,6 +28,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 @composite(
     samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
     namespaces=catalogue.FUNCTIONAL,
+    out=True,
 )
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """Move towards 0 by a distance, at most to it.
@@ -70,6 +71,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     namespaces=catalogue.BOTH,
     methods=(),
     inplace=True,
+    out=True,
 )
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """The element if above a threshold, else a value.

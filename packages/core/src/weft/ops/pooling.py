@@ -433,7 +433,8 @@ def _entered(
 ) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     spaces = catalogue.BOTH if name in _AT_TOP_LEVEL else catalogue.FUNCTIONAL
-    enter = composite(samples=samples, errors=errors, namespaces=spaces, methods=())
+    out = name in ("avg_pool2d", "avg_pool3d")  # as in PyTorch
+    enter = composite(samples=samples, errors=errors, namespaces=spaces, methods=(), out=out)
     return enter(function)
 
 
