@@ -63,7 +63,6 @@ NO_META = {
     "bincount": "the result's length depends on the data",
     "embedding": "row numbers are checked against the table",
     "equal": "its result is a Python bool, read from the data",
-    "is_nonzero": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",
 }
 
@@ -76,7 +75,6 @@ NO_BATCH = {
     "unique": "the result's shape depends on the data",
     "unique_consecutive": "the result's shape depends on the data",
     "equal": "its result is a Python bool, read from the data",
-    "is_nonzero": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",
     "is_contiguous": "tells how memory is laid out",
     "embedding_renorm_": "it writes into the table",

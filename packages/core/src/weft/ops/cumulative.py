@@ -229,7 +229,7 @@ def running_places(xp: Any, x: Any, *, dim: int, largest: bool) -> Any:
         best[step:] = xp.where(wins, late, early)
         at[step:] = xp.where(wins, at[step:], at[:-step])
         step *= 2
-    return xp.moveaxis(at, 0, dim)
+    return xp.ascontiguousarray(xp.moveaxis(at, 0, dim))
 
 
 def _running(name: str, input: Tensor, dim: Any, largest: bool) -> Running:

@@ -158,7 +158,7 @@ def logcumsumexp(xp: Any, x: Any, *, dim: int) -> Any:
     while step < out.shape[0]:
         out[step:] = add(xp, out[step:], out[:-step])
         step *= 2
-    return xp.moveaxis(out, 0, dim)
+    return xp.ascontiguousarray(xp.moveaxis(out, 0, dim))
 
 
 def _added_logs(xp: Any, a: Any, b: Any) -> Any:

@@ -22,6 +22,7 @@ from weft.ops.families.promotion import real_only
 from weft.ops.gathering import picked
 from weft.ops.joining import cat
 from weft.ops.logic import logical_not
+from weft.ops.memory import copied
 from weft.ops.reductions import sum
 from weft.ops.rounding import ceil, floor, round
 from weft.ops.sorting import argsort, sort
@@ -111,7 +112,8 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Cho
     if not 1 <= k <= length:
         raise ValueError(f"kthvalue: k must be from 1 to {length}, the length of dim {at}; got {k}")
     order = argsort(input, at)
-    return _chosen(input, order.narrow(at, k - 1, 1) if input.ndim else order, at, keepdim)
+    place = copied(order.narrow(at, k - 1, 1)) if input.ndim else order
+    return _chosen(input, place, at, keepdim)
 
 
 def _middle_places(input: Tensor, dim: int, skip_nan: bool) -> Any:
@@ -119,7 +121,7 @@ def _middle_places(input: Tensor, dim: int, skip_nan: bool) -> Any:
     order = argsort(input, dim)
     if not input.ndim:
         return order
-    middle = order.narrow(dim, (input.shape[dim] - 1) // 2, 1)
+    middle = copied(order.narrow(dim, (input.shape[dim] - 1) // 2, 1))
     if input.dtype.category < 2:
         return middle
     nan = _is_nan(input)

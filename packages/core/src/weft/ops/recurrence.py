@@ -89,4 +89,4 @@ def recurrence(xp: Any, x: Any, y: Any, *, dim: int, reverse: bool = False) -> A
         out[step:] = out[step:] + factors[step:] * out[:-step]
         factors[step:] = factors[step:] * factors[:-step]
         step *= 2
-    return xp.moveaxis(out[::-1] if reverse else out, 0, dim)
+    return xp.ascontiguousarray(xp.moveaxis(out[::-1] if reverse else out, 0, dim))

@@ -16,6 +16,7 @@ from weft.ops.cumulative import cumsum
 from weft.ops.differences import diff
 from weft.ops.families.composite import composite
 from weft.ops.joining import cat
+from weft.ops.memory import copied
 from weft.ops.placing import scatter_reduce
 from weft.ops.searching import found
 
@@ -166,7 +167,7 @@ def segment_reduce(
     extreme = name in ("amax", "amin")
     # an extreme that equals the start gets the whole gradient: the start takes no part in it
     out = scatter_reduce(base, at, index, data, name, include_self=not extreme)
-    out = out.narrow(at, 0, segments)
+    out = copied(out.narrow(at, 0, segments))
     if extreme and initial is not None:
         worse = lt(out, start) if name == "amax" else gt(out, start)
         out = where(worse, start, out)

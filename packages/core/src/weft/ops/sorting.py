@@ -14,6 +14,7 @@ from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.promotion import real_only
 from weft.ops.gathering import picked
+from weft.ops.memory import copied
 
 _PLACES = not_differentiable("it finds places, which are whole numbers")
 _DIM = (ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),)
@@ -176,4 +177,5 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     values, places = sort(input, at, largest)
     if not input.ndim:
         return Sorted(values, places)
-    return Sorted(values.narrow(at, 0, k), places.narrow(at, 0, k))
+    # copies: the k best would keep the memory of all
+    return Sorted(copied(values.narrow(at, 0, k)), copied(places.narrow(at, 0, k)))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._core.errors import ShapeError
 from weft._core.op import not_differentiable
-from weft._core.samples import ErrorSample, Sample, array, booleans, integers
+from weft._core.samples import Sample, array, booleans, integers
 from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
 from weft.ops.families.reduction import reduction
@@ -109,31 +108,3 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
         bool: whether all lengths are equal. Shapes that broadcast are not the same.
     """
     return tuple(input.shape) == tuple(other.shape)
-
-
-@composite(
-    samples=(Sample(array(1)), Sample(integers(1, 1)), Sample(booleans())),
-    errors=(
-        ErrorSample(array(0), error=ValueError, match="exactly one element, got shape"),
-        ErrorSample(array(2), error=ValueError, match="exactly one element, got shape"),
-    ),
-    not_differentiable="its result is a Python bool",
-)
-def is_nonzero(input: Tensor) -> bool:
-    """Whether the one element of a tensor is not zero.
-
-    Args:
-        input: a tensor of one element.
-
-    Returns:
-        bool: whether it is not 0; true for NaN.
-
-    Raises:
-        ShapeError: input has no element, or several.
-    """
-    if input.numel() != 1:
-        raise ShapeError(
-            f"is_nonzero: expected a tensor with exactly one element, got shape "
-            f"{tuple(input.shape)}; reduce it with .any() or .all() first"
-        )
-    return bool(input.item() != 0)
