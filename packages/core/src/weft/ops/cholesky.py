@@ -14,6 +14,7 @@ from weft.ops.families.custom import custom
 from weft.ops.matmul import matmul
 from weft.ops.matrices import half_diagonal, leading, mH, refuse, require_square
 from weft.ops.solve_triangular import triangular_solution
+from weft.ops.triangles import tril
 
 SAMPLES = (
     Sample(array(3, 3, form="positive")),
@@ -35,18 +36,19 @@ class CholeskyEx(NamedTuple):
     info: Tensor
 
 
-def _vjp(needs: Any, g: Any, out: Any, x: Any, *, check: str) -> Any:
+def _vjp(needs: Any, g: Any, out: Any, x: Any, *, upper: bool, check: str) -> Any:
     lower = out[0]
     if g[0] is None:
         return (None,)
-    inner = half_diagonal(matmul(mH(lower), g[0]))
+    below = tril(matmul(mH(lower), g[0]))
+    # the derivative of a Hermitian matrix is one, so both triangles have a share
+    inner = (below + mH(tril(below, -1))) * 0.5
     # L^-H inner L^-1: one solve from each side
     left = triangular_solution(mH(lower), inner, upper=True, unit=False)
-    both = mH(triangular_solution(mH(lower), mH(left), upper=True, unit=False))
-    return ((both + mH(both)) * 0.5,)
+    return (mH(triangular_solution(mH(lower), mH(left), upper=True, unit=False)),)
 
 
-def _jvp(tangents: Any, out: Any, x: Any, *, check: str) -> Any:
+def _jvp(tangents: Any, out: Any, x: Any, *, upper: bool, check: str) -> Any:
     lower, t = out[0], (tangents[0] + mH(tangents[0])) * 0.5
     left = triangular_solution(lower, t, upper=False, unit=False)
     both = mH(triangular_solution(lower, mH(left), upper=False, unit=False))
@@ -54,7 +56,7 @@ def _jvp(tangents: Any, out: Any, x: Any, *, check: str) -> Any:
 
 
 @custom(
-    shape=lambda x, *, check: (x, Aval(x.shape[:-2], dtypes.int32.numpy)),
+    shape=lambda x, *, upper, check: (x, Aval(x.shape[:-2], dtypes.int32.numpy)),
     vjp=_vjp,
     jvp=_jvp,
     batch=leading("cholesky_lower", 2),
@@ -63,19 +65,20 @@ def _jvp(tangents: Any, out: Any, x: Any, *, check: str) -> Any:
     widen=False,
     namespaces=(),
     methods=(),
-    samples=(Sample(array(3, 3, form="positive"), check=""),),
+    samples=(Sample(array(3, 3, form="positive"), upper=False, check=""),),
 )
-def cholesky_lower(xp: Any, x: Any, *, check: str) -> Any:
+def cholesky_lower(xp: Any, x: Any, *, upper: bool, check: str) -> Any:
     """Lower Cholesky factors, and LAPACK's report.
 
     Args:
-        input: (..., n, n), of which the lower triangles are read.
+        input: (..., n, n), of which one triangle is read.
+        upper: whether it is the upper one.
         check: the function that asks for an error where there is no factor; else empty.
 
     Returns:
         tuple of Tensor: L (..., n, n) and info (...), int32.
     """
-    lower, info = xp.lapack.cholesky(x)
+    lower, info = xp.lapack.cholesky(xp.conj(xp.swapaxes(x, -1, -2)) if upper else x)
     refuse(
         xp, check, info,
         "is not positive-definite: its leading minor of order {info} is not positive",
@@ -86,12 +89,8 @@ def cholesky_lower(xp: Any, x: Any, *, check: str) -> Any:
 def factor(name: str, input: Tensor, upper: bool, check: bool) -> tuple[Tensor, Tensor]:
     """Return the lower or upper Cholesky factors and the report."""
     require_square(name, input, "input")
-    asks = name if check else ""
-    if not upper:
-        lower, info = cholesky_lower(input, check=asks)
-        return lower, info
-    lower, info = cholesky_lower(mH(input), check=asks)
-    return mH(lower), info
+    lower, info = cholesky_lower(input, upper=bool(upper), check=name if check else "")
+    return (mH(lower) if upper else lower), info
 
 
 @composite(

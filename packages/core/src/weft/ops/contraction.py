@@ -14,6 +14,7 @@ from weft._core.tensor import Tensor
 from weft.ops.diagonals import diagonal
 from weft.ops.families.composite import composite
 from weft.ops.matmul import matmul
+from weft.ops.memory import contiguous
 from weft.ops.reductions import sum
 from weft.ops.shape import movedim, permute, reshape
 
@@ -190,7 +191,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
         needed = set(result).union(*(later for _, later in ready[i + 1 :]))
         x, names = _pair(x, names, y, others, needed)
     x, names = _summed(x, names, set(result))
-    return permute(x, tuple(names.index(n) for n in result))
+    out = permute(x, tuple(names.index(n) for n in result))
+    return contiguous(out) if len(ready) > 1 else out  # of one operand it may be a view
 
 
 @composite(

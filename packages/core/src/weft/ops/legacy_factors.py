@@ -21,6 +21,7 @@ from weft.ops.lu import (
 )
 from weft.ops.matmul import matmul
 from weft.ops.matrices import mH, mT, require_matrices, require_square
+from weft.ops.memory import contiguous
 from weft.ops.singular import pinv_of, singular_parts, singular_values
 from weft.ops.solve_triangular import solution_shape, triangular_solution
 from weft.ops.solving import INVERSE_SAMPLES, inverted
@@ -424,7 +425,7 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> SVD:
     require_matrices("svd", input, "input")
     if compute_uv:
         u, s, vh = singular_parts(input, full=not some)
-        return SVD(u, s, mH(vh))
+        return SVD(u, s, contiguous(mH(vh)))
     from weft.ops.creation import zeros_like
 
     row, column = input.detach(), mT(input.detach())

@@ -31,7 +31,7 @@ def noise(shape: tuple[int, ...], dtype: Any) -> Tensor:
     if not dtype.is_complex:
         drawn: Tensor = randn(shape, dtype=dtype)
         return drawn
-    parts = randn((*shape, 2), dtype=dtypes.of(real_dtype(dtype.numpy)))
+    parts: Tensor = randn((*shape, 2), dtype=dtypes.of(real_dtype(dtype.numpy)))
     turned: Tensor = parts[..., 0] + parts[..., 1] * 1j
     return turned
 
@@ -41,8 +41,8 @@ def _basis(A: Tensor, q: int, niter: int) -> Tensor:
 
     Source: Halko, Martinsson and Tropp, Finding structure with randomness (2009), algorithm 4.4.
     """
-    start = noise((A.shape[-1], q), A.dtype)
-    basis, _ = orthogonal_triangular(matmul(A, start), mode="reduced")
+    basis: Tensor = noise((A.shape[-1], q), A.dtype)
+    basis, _ = orthogonal_triangular(matmul(A, basis), mode="reduced")
     for _ in range(niter):
         basis, _ = orthogonal_triangular(matmul(mH(A), basis), mode="reduced")
         basis, _ = orthogonal_triangular(matmul(A, basis), mode="reduced")

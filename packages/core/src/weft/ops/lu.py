@@ -27,6 +27,7 @@ from weft.ops.matrices import (
     require_matrices,
     require_square,
 )
+from weft.ops.memory import contiguous
 from weft.ops.solve_triangular import solution_shape, triangular_solution
 from weft.ops.triangles import tril, triu
 
@@ -331,18 +332,16 @@ def solved(name: str, LU: Tensor, pivots: Tensor, B: Tensor, left: bool, adjoint
             f"{tuple(LU.shape)}, got {tuple(pivots.shape)}"
         )
     if not left:  # X A = B is A^H X^H = B^H
-        return mH(solved(name, LU, pivots, mH(B), True, not adjoint))  # type: ignore[no-any-return]  # a tensor
+        return contiguous(mH(solved(name, LU, pivots, mH(B), True, not adjoint)))
     solution_shape(name, LU, B)
+    out: Tensor
     if adjoint:
         inner = _solve(mH(LU), B, upper=False, unit=False)
-        return exchanged(  # type: ignore[no-any-return]  # a tensor
-            _solve(mH(LU), inner, upper=True, unit=True), pivots, inverse=True
-        )
-    inner = _solve(LU, exchanged(B, pivots, inverse=False), upper=False, unit=True)
-    return _solve(LU, inner, upper=True, unit=False)  # type: ignore[no-any-return]  # a tensor
-
-
-_PIVOTS = integers(2, 3, low=3, high=4)
+        out = exchanged(_solve(mH(LU), inner, upper=True, unit=True), pivots, inverse=True)
+    else:
+        inner = _solve(LU, exchanged(B, pivots, inverse=False), upper=False, unit=True)
+        out = _solve(LU, inner, upper=True, unit=False)
+    return out
 
 
 def int32_pivots(*shape: int) -> Any:

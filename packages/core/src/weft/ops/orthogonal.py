@@ -370,5 +370,5 @@ def ormqr(
         )
     if left:
         return reflected("ormqr", input, tau, other, transpose)
-    turned = mH(reflected("ormqr", input, tau, mH(other), not transpose))
-    return turned  # type: ignore[no-any-return]  # a tensor
+    turned: Tensor = mH(reflected("ormqr", input, tau, mH(other), not transpose))
+    return turned

@@ -17,6 +17,7 @@ from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.matmul import matmul
 from weft.ops.matrices import leading, mH, mT, refuse, require_matrices, require_square
+from weft.ops.memory import contiguous
 from weft.ops.shape import movedim
 from weft.ops.solve_triangular import solution_shape
 
@@ -152,7 +153,7 @@ def _solved(name: str, A: Tensor, B: Tensor, left: bool, check: bool) -> tuple[T
         return (x.squeeze(-1) if vector else x), info
     solution_shape(name, mT(A), mT(right))
     x, info = general_solution(mT(A), mT(right), check=asks)
-    return mT(x), info
+    return contiguous(mT(x)), info
 
 
 _SOLVE_SAMPLES = (
