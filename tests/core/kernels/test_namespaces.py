@@ -39,16 +39,10 @@ SPACES = {
 UFUNC = set(CUPY["cupy.ufunc"])
 #: Attributes of NumPy's arrays that CuPy's have not.
 NUMPY_ARRAYS_ONLY = {"ctypes", "getfield", "resize", "setfield", "setflags"}
-#: What CuPy has under no name, with the reason why a kernel takes it all the same.
-NUMPY_ALONE = {
-    "airy": "no GPU library has Airy functions; a kernel of our own must take its place there",
-}
 
 
 def known(path: str) -> bool:
     """Whether ``xp.<path>`` is in CuPy, or in the standard that both follow."""
-    if path in NUMPY_ALONE:
-        return True
     space, _, name = path.rpartition(".")
     if not space:
         return (
@@ -139,13 +133,6 @@ def parent(tree: ast.AST, wanted: ast.AST) -> ast.AST | None:
 def test_kernels_are_written_over_what_cupy_has_too(path):
     where = str(path.relative_to(OPS))
     assert problems(path.read_text("utf-8"), where) == []
-
-
-@pytest.mark.parametrize("name", sorted(NUMPY_ALONE))
-def test_an_exception_is_needed(name):
-    assert name not in CUPY["cupy"]
-    assert name not in CUPY["cupyx.scipy.special"]
-    assert any(f"xp.{name}" in path.read_text("utf-8") for path in FILES)
 
 
 def test_the_check_finds_what_cupy_has_not():

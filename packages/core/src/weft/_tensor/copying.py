@@ -42,7 +42,8 @@ def _memory_of(self: Tensor) -> Any:
     data = self._data
     if type(data) is not ndarray or self._version is None:
         return None
-    memory, above = data, data
+    memory: Any = data
+    above: Any = data
     while above is not None:
         if isinstance(above, ndarray):
             memory = above
