@@ -17,6 +17,11 @@ _ERRORS = (
 )
 
 
+def _whole(xp: Any, x: Any, function: Any) -> Any:
+    """Return a function of floats, and integers as they are: NumPy 2.0 makes floats of them."""
+    return xp.array(x, copy=True) if x.dtype.kind in "iu" else function(x)
+
+
 def _flat(g: Any, out: Any, x: Any) -> Any:
     return g * 0
 
@@ -40,7 +45,7 @@ def floor(xp: Any, x: Any) -> Any:
     Raises:
         DTypeError: input is boolean or complex.
     """
-    return xp.floor(x)
+    return _whole(xp, x, xp.floor)
 
 
 @elementwise(
@@ -62,7 +67,7 @@ def ceil(xp: Any, x: Any) -> Any:
     Raises:
         DTypeError: input is boolean or complex.
     """
-    return xp.ceil(x)
+    return _whole(xp, x, xp.ceil)
 
 
 @elementwise(
@@ -85,7 +90,7 @@ def trunc(xp: Any, x: Any) -> Any:
     Raises:
         DTypeError: input is boolean or complex.
     """
-    return xp.trunc(x)
+    return _whole(xp, x, xp.trunc)
 
 
 def _round_scale(g: Any, out: Any, x: Any, *, decimals: int) -> Any:
@@ -138,4 +143,4 @@ def frac(xp: Any, x: Any) -> Any:
     Raises:
         DTypeError: input is boolean or complex.
     """
-    return x - xp.trunc(x)
+    return x - _whole(xp, x, xp.trunc)
