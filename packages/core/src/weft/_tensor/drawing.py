@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from weft._backend import np
+from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError
@@ -22,7 +23,12 @@ def _fill(self: Tensor, name: str, make: Any) -> Tensor:
     shape = tuple(self.shape)
     if isinstance(self._data, Aval):
         return write(self, wrap(Aval(shape, own)), name)
-    return write(self, wrap(np.asarray(make(math.prod(shape)).reshape(shape)).astype(own)), name)
+    before = silence()  # what overflows is inf here, not a warning
+    try:
+        drawn = np.asarray(make(math.prod(shape)).reshape(shape)).astype(own)
+    finally:
+        restore(before)
+    return write(self, wrap(drawn), name)
 
 
 def _floating(self: Tensor, name: str, *, parts: bool = False) -> None:
@@ -89,11 +95,9 @@ def log_normal_(
     _check("log_normal_", "std", std, std > 0, "above 0")
     double = np.dtype(np.float64)
 
-    def make(n: int) -> Any:
-        with np.errstate(over="ignore"):
-            return np.exp(draws.normal(generator, n, double) * std + mean)
-
-    return _fill(self, "log_normal_", make)
+    return _fill(
+        self, "log_normal_", lambda n: np.exp(draws.normal(generator, n, double) * std + mean)
+    )
 
 
 def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:

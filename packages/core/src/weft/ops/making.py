@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np, xp
+from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.device import META, device, require
@@ -97,7 +98,13 @@ def made(
 
 def converted(values: Any, dtype: Any) -> Any:
     """Return an array in a dtype, 8-bit floats rounded as ``.to`` rounds."""
-    return values if values.dtype == dtype else cast(xp, values, dtype)
+    if values.dtype == dtype:
+        return values
+    before = silence()  # what overflows is inf here, not a warning
+    try:
+        return cast(xp, values, dtype)
+    finally:
+        restore(before)
 
 
 def filler(name: str, value: Any) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 from weft._backend import np
+from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample
@@ -252,7 +253,12 @@ def logspace(
         {"dtype": dtype, "layout": layout, "device": device},
         default,
     )
-    values = base ** _spaced(_whole(first, own), _whole(last, own), _count("logspace", steps))
+    exponents = _spaced(_whole(first, own), _whole(last, own), _count("logspace", steps))
+    before = silence()
+    try:
+        values = base**exponents
+    finally:
+        restore(before)
     return finished(converted(values, own), place, requires_grad)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import np, xp
+from weft._backend.numpy_ import restore, silence
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.generator import Generator
@@ -35,7 +36,16 @@ def _floating(name: str, what: str, x: Tensor) -> None:
 
 def _drawn(x: Tensor, draw: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
     """Return a tensor over ``draw()``; of the meta device where x is."""
-    return wrap(Aval(shape, dtype) if plain_data(x) is None else draw())
+    return wrap(Aval(shape, dtype) if plain_data(x) is None else _quietly(draw))
+
+
+def _quietly(draw: Any) -> Any:
+    """Run a draw without NumPy's warnings: 0 divides where a result is not used."""
+    before = silence()
+    try:
+        return draw()
+    finally:
+        restore(before)
 
 
 @composite(
@@ -264,7 +274,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         return _binomial(n, p, generator).reshape(shape).astype(count._data.dtype)
 
     absent = plain_data(count) is None or plain_data(prob) is None
-    return wrap(Aval(shape, count._data.dtype) if absent else draw())
+    return wrap(Aval(shape, count._data.dtype) if absent else _quietly(draw))
 
 
 @composite(
@@ -340,8 +350,11 @@ def _categories(weights: Any, count: int, replacement: bool, generator: Generato
     if not replacement:
         # the first of independent exponential waiting times, again and again
         waits = -np.log(draws.between(generator, rows * categories)).reshape(weights.shape)
-        with np.errstate(divide="ignore"):
+        before = silence()  # a weight of 0 waits for ever
+        try:
             order = np.argsort(waits / weights, axis=-1, kind="stable")
+        finally:
+            restore(before)
         return order[:, :count].astype(np.int64)
     upto = np.cumsum(weights, -1)
     marks = draws.between(generator, rows * count).reshape(rows, count) * upto[:, -1:]
