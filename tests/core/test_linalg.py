@@ -246,6 +246,21 @@ def test_ldl_solve_solves_what_ldl_factor_took_apart(is_complex):
         )
 
 
+def test_one_matrix_serves_a_batch_of_right_sides_and_dtypes_are_promoted():
+    a, b = drawn(3, 3) + 4 * weft.eye(3, dtype=weft.float64), drawn(2, 5, 3, 2, seed=1)
+    for x in (linalg.solve(a, b), weft.func.vmap(lambda own: linalg.solve(a, own))(b)):
+        near(a @ x, b)
+    near(a.triu() @ linalg.solve_triangular(a, b, upper=True), b)
+    turned = linalg.solve(a.to(weft.complex128), b)
+    assert turned.dtype is weft.complex128
+    near(turned.real, linalg.solve(a, b))
+    h = hermitian(3, 3, complex_=True)
+    x = linalg.ldl_solve(*linalg.ldl_factor(h, hermitian=True), b, hermitian=True)
+    near(h @ x, b.to(weft.complex128))
+    with pytest.raises(LinAlgError, match="solve: input is singular"):
+        linalg.solve(weft.zeros(2, 2), weft.ones(3, 2, 1))
+
+
 @pytest.mark.parametrize("complex_", [False, True])
 def test_reflections_multiply_to_q(complex_):
     a = drawn(2, 5, 3, complex_=complex_)

@@ -85,8 +85,22 @@ def _lu_as_it_stands(a: Any) -> tuple[Any, Any, Any]:
     return out, swaps, info
 
 
+def _side_by_side(b: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """Return a batch of right sides as one of many columns, and what brings a solution back.
+
+    One matrix for a whole batch is then factorised once; broadcast, it would be each time.
+    """
+    rows, columns = b.shape[-2:]
+    flat = np.moveaxis(b, -2, 0).reshape((rows, -1))
+    return flat, lambda x: np.moveaxis(x.reshape((rows, *b.shape[:-2], columns)), 0, -2)
+
+
 def solve(a: Any, b: Any) -> tuple[Any, Any]:
     """Return the solution of a x = b and info: the first zero pivot of a, or 0."""
+    if a.ndim == 2 < b.ndim and b.size:
+        flat, back = _side_by_side(b)
+        x, info = solve(a, flat)
+        return back(x), info
     try:
         return np.linalg.solve(a, b), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
@@ -132,6 +146,9 @@ def solve_triangular(a: Any, b: Any, *, upper: bool, unit: bool) -> Any:
     """Return the solution of a x = b, of which one triangle of a is read."""
     from scipy.linalg import get_blas_funcs
 
+    if a.ndim == 2 < b.ndim and b.size:
+        flat, back = _side_by_side(b)
+        return back(solve_triangular(a, flat, upper=upper, unit=unit))
     trsm = get_blas_funcs("trsm", dtype=a.dtype)
 
     def one(m: Any, right: Any) -> Any:

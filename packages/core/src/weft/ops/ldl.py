@@ -13,6 +13,7 @@ from weft._core.tensor import Tensor
 from weft.ops.broadcasting import sum_to
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
+from weft.ops.families.promotion import promoted
 from weft.ops.matrices import leading, refuse, require_matrices, require_square
 from weft.ops.solve_triangular import solution_shape
 
@@ -242,5 +243,6 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
             f"linalg.ldl_solve: pivots must have shape {tuple(LD.shape[:-1])} for LD of shape "
             f"{tuple(LD.shape)}, got {tuple(pivots.shape)}"
         )
+    LD, B = promoted("linalg.ldl_solve", (LD, B))
     out: Tensor = ldl_solution(LD, pivots, B, hermitian=hermitian)
     return out

@@ -49,9 +49,9 @@ def _solution_shapes(a: Any, b: Any, *, check: str) -> tuple[Aval, Aval]:
 
 
 def _solution_batch(size: int, batched: Sequence[bool], a: Any, b: Any, *, check: str) -> Any:
-    """The report has a's leading dims only, so a needs the batch axis even if b alone has it."""
-    a = a if batched[0] else a.expand((size, *a.shape))
-    return leading("general_solution", 2, 2)(size, (True, batched[1]), a, b, check=check)
+    """The report has a's leading dims only: without a batch axis there it is one for all."""
+    x, info = leading("general_solution", 2, 2)(size, batched, a, b, check=check)
+    return x, info if batched[0] else info.expand((size, *info.shape))
 
 
 def _solution_vjp(needs: Any, g: Any, out: Any, a: Any, b: Any, *, check: str) -> Any:
