@@ -213,10 +213,24 @@ class Extreme(NamedTuple):
     indices: Tensor
 
 
+def _searchable(name: str, input: Tensor, dim: int | None) -> int | None:
+    """Return the dim as a number, if the tensor has an order and something to search."""
+    real_only(name, input)
+    at = None if dim is None else canonical_dim(name, dim, input.ndim)
+    empty = not input._data.size if at is None else input.ndim and not input.shape[at]
+    if empty:
+        what = "input" if at is None else f"dim {at} of length 0 of input"
+        raise IndexError(
+            f"{name}: {what} (input.shape == {tuple(input.shape)}) has no element, and so no "
+            f"largest or smallest; reduce a dim that has elements"
+        )
+    return at
+
+
 def _extreme(name: str, find: Any, input: Tensor, dim: int, keepdim: bool) -> Extreme:
     from weft.ops.gathering import take_along_dim
 
-    at = canonical_dim(name, dim, input.ndim)
+    at = _searchable(name, input, dim)
     places = find(input, at, True)
     if not input.ndim:
         return Extreme(input.clone(), places)
@@ -237,8 +251,8 @@ def _extreme(name: str, find: Any, input: Tensor, dim: int, keepdim: bool) -> Ex
         Sample(array(0, 3), 1),
     ),
     errors=(
-        ErrorSample(array(0), error=IndexError, match="dim 0 of length 0"),
-        ErrorSample(array(0, 3), 0, error=IndexError, match="empty tensor"),
+        ErrorSample(array(0), error=IndexError, match="has no element"),
+        ErrorSample(array(0, 3), 0, error=IndexError, match="dim 0 of length 0"),
     ),
     out=True,
 )
@@ -259,6 +273,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         DTypeError: input is complex.
     """
     if dim is None:
+        _searchable("max", input, None)
         return amax(input)
     if isinstance(dim, Tensor):
         from weft.ops.bounds import maximum
@@ -278,8 +293,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         Sample(array(0, 3), 1),
     ),
     errors=(
-        ErrorSample(array(0), error=IndexError, match="dim 0 of length 0"),
-        ErrorSample(array(0, 3), 0, error=IndexError, match="empty tensor"),
+        ErrorSample(array(0), error=IndexError, match="has no element"),
+        ErrorSample(array(0, 3), 0, error=IndexError, match="dim 0 of length 0"),
     ),
     out=True,
 )
@@ -300,6 +315,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
         DTypeError: input is complex.
     """
     if dim is None:
+        _searchable("min", input, None)
         return amin(input)
     if isinstance(dim, Tensor):
         from weft.ops.bounds import minimum
@@ -345,13 +361,5 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
         IndexError: the dim is out of range, or there is nothing to search.
         TypeError: dim names several dims.
     """
-    real_only("aminmax", input)
-    at = None if dim is None else canonical_dim("aminmax", dim, input.ndim)
-    empty = not input._data.size if at is None else input.ndim and not input.shape[at]
-    if empty:
-        what = "input" if at is None else f"dim {at} of length 0 of input"
-        raise IndexError(
-            f"aminmax: {what} (input.shape == {tuple(input.shape)}) has no element, and so no "
-            f"least or largest; reduce a dim that has elements"
-        )
+    at = _searchable("aminmax", input, dim)
     return AMinMax(amin(input, at, keepdim), amax(input, at, keepdim))
