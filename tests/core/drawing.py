@@ -21,6 +21,7 @@ def cast(data: np.ndarray, dtype: Any) -> np.ndarray:
 
 def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
     """Return an array as ``spec`` describes it."""
+    data: Any
     shape = tuple(reversed(spec.shape)) if spec.step == "transposed" else spec.shape
     if spec.kind in ("int", "int32"):
         data = rng.integers(int(spec.low), max(int(spec.high), int(spec.low) + 1), shape)
