@@ -39,7 +39,7 @@ class Eig(NamedTuple):
 def _gaps(values: Any) -> Any:
     """Return 1 / (w_j - w_i) in row i and column j, and 0 on the diagonal."""
     gaps = values.unsqueeze(-2) - values.unsqueeze(-1)
-    diagonal = identity_mask(values.shape[-1])
+    diagonal = identity_mask(values)
     return where(diagonal, 0.0, 1 / where(diagonal, 1.0, gaps))
 
 

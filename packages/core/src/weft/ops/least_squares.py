@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from weft._backend import ndarray
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, LinAlgError, ShapeError
 from weft._core.limits import finfo
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -130,7 +130,7 @@ def _of_full_rank(rank: Tensor, columns: int) -> bool:
     Without data (on meta, or inside a transform) it is taken to be so.
     """
     held = rank._data
-    return not isinstance(held, ndarray) or bool((held == columns).all())
+    return isinstance(held, Aval | Boxed) or bool((held == columns).all())
 
 
 @composite(
@@ -194,9 +194,9 @@ def lstsq(
     ):
         residuals = sum(square(abs(right - matmul(input, x))), -2)
     else:
-        residuals = zeros((0,), dtype=s.dtype)
+        residuals = zeros((0,), dtype=s.dtype, device=s.device)
     if chosen == "gels":
-        rank = zeros((0,), dtype=dtypes.int64)
+        rank = zeros((0,), dtype=dtypes.int64, device=s.device)
     if chosen not in _BY_VALUES:
-        s = zeros((0,), dtype=s.dtype)
+        s = zeros((0,), dtype=s.dtype, device=s.device)
     return LeastSquares(x.squeeze(-1) if vector else x, residuals, rank, s)

@@ -251,7 +251,7 @@ def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
     from weft.ops.broadcasting import expand_to
     from weft.ops.creation import eye
 
-    same = expand_to(eye(L.shape[-1], dtype=L.dtype), tuple(L.shape))
+    same = expand_to(eye(L.shape[-1], dtype=L.dtype, device=L.device), tuple(L.shape))
     return _from_factor(L, same, upper)
 
 

@@ -72,7 +72,7 @@ def _differentiable(A: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
     columns = []
     from weft.ops.creation import eye
 
-    same = eye(A.shape[-1], dtype=A.dtype)
+    same = eye(A.shape[-1], dtype=A.dtype, device=A.device)
     gap = finfo(A.dtype).eps ** 0.5  # the vector's own direction, which must not count
     for i in range(X.shape[-1]):
         x = X[..., i : i + 1]
@@ -162,7 +162,7 @@ def lobpcg(
             f"lobpcg: needs at least 3 times {count} rows for {count} vectors, got A.shape == "
             f"{tuple(A.shape)}; use linalg.eigh"
         )
-    start = noise((*A.shape[:-1], count), A.dtype) if X is None else X
+    start = noise((*A.shape[:-1], count), A) if X is None else X
     if A.ndim > 2:
         each = [
             lobpcg(A[i], wanted, _at(B, i, A), start[i], count, _at(iK, i, A), niter, tol, largest)

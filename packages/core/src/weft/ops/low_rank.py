@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from weft._core import dtypes
 from weft._core.errors import ShapeError
@@ -26,12 +26,13 @@ class LowRank(NamedTuple):
     V: Tensor
 
 
-def noise(shape: tuple[int, ...], dtype: Any) -> Tensor:
-    """Return normal draws; of a complex dtype both parts are."""
+def noise(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Return normal draws in a tensor's dtype, on its device; of a complex dtype both parts are."""
+    dtype = like.dtype
     if not dtype.is_complex:
-        drawn: Tensor = randn(shape, dtype=dtype)
+        drawn: Tensor = randn(shape, dtype=dtype, device=like.device)
         return drawn
-    parts: Tensor = randn((*shape, 2), dtype=dtypes.of(real_dtype(dtype.numpy)))
+    parts: Tensor = randn((*shape, 2), dtype=dtypes.of(real_dtype(dtype.numpy)), device=like.device)
     turned: Tensor = parts[..., 0] + parts[..., 1] * 1j
     return turned
 
@@ -41,7 +42,7 @@ def _basis(A: Tensor, q: int, niter: int) -> Tensor:
 
     Source: Halko, Martinsson and Tropp, Finding structure with randomness (2009), algorithm 4.4.
     """
-    basis: Tensor = noise((A.shape[-1], q), A.dtype)
+    basis: Tensor = noise((A.shape[-1], q), A)
     basis, _ = orthogonal_triangular(matmul(A, basis), mode="reduced")
     for _ in range(niter):
         basis, _ = orthogonal_triangular(matmul(mH(A), basis), mode="reduced")

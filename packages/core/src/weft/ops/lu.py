@@ -112,7 +112,7 @@ def _square_part(m: Any, k: int) -> tuple[Any, Any]:
 def _unit(m: Any) -> Any:
     from weft.ops.comparison import where
 
-    return where(identity_mask(m.shape[-1]), 1.0, tril(m, -1))
+    return where(identity_mask(m), 1.0, tril(m, -1))
 
 
 def _solve(m: Any, b: Any, *, upper: bool, unit: bool) -> Any:
@@ -210,7 +210,7 @@ def unpacked(packed: Any) -> tuple[Any, Any]:
     rows, columns = packed.shape[-2:]
     k = min(rows, columns)
     below = tril(packed[..., :, :k], -1)
-    diagonal = arange(rows).unsqueeze(-1) == arange(k)
+    diagonal = arange(rows, device=packed.device).unsqueeze(-1) == arange(k, device=packed.device)
     one = packed.dtype is dtypes.bool_ or 1  # a number would make integers of booleans
     return where(diagonal, one, below), triu(packed[..., :k, :])
 
@@ -220,7 +220,7 @@ def permutation(pivots: Any, rows: int, dtype: Any) -> Any:
     from weft.ops.creation import arange
 
     order = row_order(pivots, rows=rows, inverse=False)
-    return (order.unsqueeze(-2) == arange(rows).unsqueeze(-1)).to(dtype)
+    return (order.unsqueeze(-2) == arange(rows, device=order.device).unsqueeze(-1)).to(dtype)
 
 
 # --- public functions --------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> LU:
         return LU(permutation(pivots, A.shape[-2], A.dtype), lower, upper)
     from weft.ops.creation import zeros
 
-    return LU(zeros((0,), dtype=A.dtype), lower, upper)
+    return LU(zeros((0,), dtype=A.dtype, device=A.device), lower, upper)
 
 
 @composite(

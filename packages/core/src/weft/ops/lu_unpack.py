@@ -62,6 +62,6 @@ def lu_unpack(
             f"lu_unpack: LU_pivots must have shape {wanted} for LU_data of shape "
             f"{tuple(LU_data.shape)}, got {tuple(LU_pivots.shape)}"
         )
-    empty = zeros((0,), dtype=LU_data.dtype)
+    empty = zeros((0,), dtype=LU_data.dtype, device=LU_data.device)
     order = permutation(LU_pivots, rows, LU_data.dtype) if unpack_pivots else empty
     return LU(order, *(unpacked(LU_data) if unpack_data else (empty, empty)))

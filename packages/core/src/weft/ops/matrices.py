@@ -86,14 +86,14 @@ def on_diagonal(x: Any) -> Any:
     """Return square matrices with the given diagonals, (..., k) -> (..., k, k), and zeros."""
     from weft.ops.comparison import where
 
-    return where(identity_mask(x.shape[-1]), x.unsqueeze(-2), 0.0)
+    return where(identity_mask(x), x.unsqueeze(-2), 0.0)
 
 
-def identity_mask(n: int) -> Any:
-    """Return an (n, n) tensor of booleans, true on the diagonal."""
+def identity_mask(like: Any) -> Any:
+    """Return an (n, n) tensor of booleans, true on the diagonal, n being a tensor's last length."""
     from weft.ops.creation import arange
 
-    places = arange(n)
+    places = arange(like.shape[-1], device=like.device)
     return places.unsqueeze(-1) == places
 
 
@@ -102,7 +102,7 @@ def half_diagonal(x: Any) -> Any:
     from weft.ops.comparison import where
     from weft.ops.triangles import tril
 
-    return where(identity_mask(x.shape[-1]), x * 0.5, tril(x, -1))
+    return where(identity_mask(x), x * 0.5, tril(x, -1))
 
 
 def real_part(x: Any) -> Any:

@@ -121,7 +121,7 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         from weft.ops.broadcasting import expand_to
         from weft.ops.creation import eye
 
-        same = eye(input.shape[-1], dtype=input.dtype)
+        same = eye(input.shape[-1], dtype=input.dtype, device=input.device)
         whole = expand_to(same, tuple(input.shape))
         return whole + input * 0 if input.dtype.category >= 2 else whole.clone()
     out, square = None, input

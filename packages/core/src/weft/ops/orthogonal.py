@@ -47,7 +47,7 @@ def _real_diagonal(x: Any) -> Any:
     if not x.dtype.is_complex:
         return x
     own = diagonal_of(x).real.to(x.dtype)
-    return where(identity_mask(x.shape[-1]), own.unsqueeze(-2), x)
+    return where(identity_mask(x), own.unsqueeze(-2), x)
 
 
 def _require_determined(x: Any, mode: str) -> None:
@@ -179,7 +179,7 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
     if mode == "r":
         from weft.ops.creation import zeros
 
-        return QR(zeros((0,), dtype=A.dtype), factors(A, "reduced")[1])
+        return QR(zeros((0,), dtype=A.dtype, device=A.device), factors(A, "reduced")[1])
     return QR(*factors(A, mode))
 
 
@@ -245,7 +245,7 @@ def reflected(name: str, input: Tensor, tau: Tensor, x: Tensor, adjoint: bool) -
         )
     from weft.ops.creation import arange
 
-    rows = arange(input.shape[-2]).unsqueeze(-1)
+    rows = arange(input.shape[-2], device=input.device).unsqueeze(-1)
     for step in range(k) if adjoint else reversed(range(k)):
         column = input[..., step : step + 1]
         v = where(rows == step, 1.0, where(rows > step, column, 0.0))
@@ -297,7 +297,8 @@ def _product(name: str, input: Tensor, tau: Tensor) -> Tensor:
             f"{name}: input must have at least as many rows as columns, got input.shape == "
             f"{tuple(input.shape)}"
         )
-    start = (arange(rows).unsqueeze(-1) == arange(columns)).to(input.dtype)
+    places = arange(rows, device=input.device)
+    start = (places.unsqueeze(-1) == places[:columns]).to(input.dtype)
     return reflected(name, input, tau, expand_to(start, tuple(input.shape)), False)
 
 

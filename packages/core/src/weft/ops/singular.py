@@ -45,7 +45,7 @@ class SVD(NamedTuple):
 def _gaps(s: Any) -> Any:
     """Return 1 / (s_j^2 - s_i^2) in row i and column j, and 0 on the diagonal."""
     first, second = s.unsqueeze(-1), s.unsqueeze(-2)
-    diagonal = identity_mask(s.shape[-1])
+    diagonal = identity_mask(s)
     return where(diagonal, 0.0, 1 / where(diagonal, 1.0, (second - first) * (second + first)))
 
 
@@ -289,7 +289,9 @@ def _tolerances(x: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
     real = dtypes.of(real_dtype(x.dtype.numpy))
 
     def ready(value: Any) -> Any:
-        return value.to(real) if isinstance(value, Tensor) else tensor(float(value), dtype=real)
+        if isinstance(value, Tensor):
+            return value.to(real)
+        return tensor(float(value), dtype=real, device=x.device)
 
     default = finfo(x.dtype).eps * max(x.shape[-2:], default=0)
     if atol is None:
