@@ -103,18 +103,18 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     if not r:
         return input[:0]
     length = input.shape[0]
-    chosen = arange(length).reshape((length, 1))
+    # counted where input is; of a meta tensor, which has nothing to count with, on the CPU
+    device = "cpu" if input.device.type == "meta" else input.device
+    chosen = arange(length, device=device).reshape((length, 1))
     for _ in range(r - 1):
         # each choice so far goes on with every number behind its last
         first = chosen[:, -1] + (0 if with_replacement else 1)
         ways = length - first
-        rows = repeat_interleave(arange(chosen.shape[0]), ways)
+        rows = repeat_interleave(arange(chosen.shape[0], device=device), ways)
         begins = cumsum(ways, 0) - ways
-        following = arange(rows.shape[0]) - begins[rows] + first[rows]
+        following = arange(rows.shape[0], device=device) - begins[rows] + first[rows]
         chosen = cat([chosen[rows], following.reshape((-1, 1))], 1)
-    if input.device.type == "meta":
-        chosen = chosen.to(device="meta")
-    flat = index_select(input, 0, chosen.reshape(-1))
+    flat = index_select(input, 0, chosen.reshape(-1).to(device=input.device))
     return flat.reshape(tuple(chosen.shape))
 
 

@@ -246,5 +246,5 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     if input.ndim != 2:
         raise ShapeError(f"pdist: expected a 2-d tensor, got shape {tuple(input.shape)}")
     _checked("pdist", p, input)
-    pairs = combinations(arange(input.shape[0]))
+    pairs = combinations(arange(input.shape[0], device=input.device))
     return _length(index_select(input, 0, pairs[:, 0]) - index_select(input, 0, pairs[:, 1]), p)
