@@ -164,6 +164,26 @@ def test_histograms_are_linear_in_their_weights():
     assert g.tolist() == [1, 10, 0]
 
 
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0, INF])
+def test_distances_block_by_block_are_those_of_one_block(p, monkeypatch):
+    from weft.ops import row_distances
+
+    rng = np.random.default_rng(4)
+    a, b = leaf(rng.standard_normal((5, 7)).tolist()), leaf(rng.standard_normal((3, 7)).tolist())
+
+    def all_of_it() -> list:
+        out = weft.cdist(a, b, p)
+        first = weft.autograd.grad((out * out).sum(), (a, b), create_graph=True)
+        again = weft.autograd.grad((first[0] * first[0]).sum(), (a, b), allow_unused=True)
+        _, forward = weft.func.jvp(lambda x: weft.cdist(x, b, p), (a,), (weft.ones_like(a),))
+        return [t.detach().numpy() for t in (out, *first, *again, forward) if t is not None]
+
+    whole = all_of_it()
+    monkeypatch.setattr(row_distances, "_AT_ONCE", 40)
+    for one, other in zip(whole, all_of_it(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
 # --- batching and meta -------------------------------------------------------------------------
 
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from weft._core import catalogue
 from weft._core.aval import Aval
+from weft._core.dispatch import apply
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor
 from weft.ops.arithmetic import abs, square
+from weft.ops.broadcasting import broadcast_to
 from weft.ops.combinatorics import combinations
 from weft.ops.comparison import eq, where
 from weft.ops.creation import arange
 from weft.ops.exponential import sqrt
-from weft.ops.families.batching import with_params
+from weft.ops.families.batching import all_batched, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.peaks import highest
+from weft.ops.families.promotion import promoted
 from weft.ops.gathering import index_select
+from weft.ops.joining import cat
+from weft.ops.logic import logical_or
 from weft.ops.matmul import matmul
 from weft.ops.norms import norm
 from weft.ops.powers import pow
@@ -80,6 +87,111 @@ def _length(x: Tensor, p: float) -> Tensor:
     total = sum(where(zero, 0.0, pow(where(zero, 1.0, abs(x)), p)), -1)
     flat = eq(total, 0)
     return where(flat, 0.0, pow(where(flat, 1.0, total), 1 / p))
+
+
+# --- all pairs of rows -------------------------------------------------------------------------
+
+#: How many differences of elements are held at once.
+_AT_ONCE = 2**22
+
+
+def _blocks(x: Any, y: Any) -> list[tuple[int, int]]:
+    """Return columns as (start, length), so many at a time that their differences fit in memory."""
+    pairs = math.prod(x.shape[:-1]) * y.shape[-2]
+    columns = x.shape[-1]
+    step = min(max(1, _AT_ONCE // max(pairs, 1)), max(columns, 1))
+    return [(start, min(step, columns - start)) for start in range(0, columns, step)]
+
+
+def _slope(gaps: Tensor, lengths: Tensor, p: float) -> Tensor:
+    """The slope of p-norms by the differences they are of, 0 at length 0."""
+    if p == 1:
+        return sign(gaps)
+    if p == math.inf:
+        return where(eq(abs(gaps), lengths), sign(gaps), 0.0)
+    flat = eq(lengths, 0)
+    shares = gaps / where(flat, 1.0, lengths)
+    if p == 2:
+        return where(flat, 0.0, shares)
+    still = eq(shares, 0)
+    powers = pow(where(still, 1.0, abs(shares)), p - 1)
+    return where(logical_or(flat, still), 0.0, sign(gaps) * powers)
+
+
+def _gaps(x: Tensor, y: Tensor, start: int, length: int) -> Tensor:
+    return x.narrow(-1, start, length).unsqueeze(-2) - y.narrow(-1, start, length).unsqueeze(-3)
+
+
+def _rows_vjp(needs: Any, g: Any, out: Any, x: Any, y: Any, *, p: float) -> Any:
+    blocks = _blocks(x, y)
+    if p == 0 or not blocks:
+        return None, None
+    by_x: list[Any] = []
+    by_y: list[Any] = []
+    for start, length in blocks:
+        part = g.unsqueeze(-1) * _slope(_gaps(x, y, start, length), out.unsqueeze(-1), p)
+        by_x.append(sum(part, -2) if needs[0] else None)
+        by_y.append(-sum(part, -3) if needs[1] else None)
+    return cat(by_x, -1) if needs[0] else None, cat(by_y, -1) if needs[1] else None
+
+
+def _rows_jvp(tangents: Any, out: Any, x: Any, y: Any, *, p: float) -> Any:
+    if p == 0:
+        return None
+    total = out * 0
+    for start, length in _blocks(x, y):
+        slope = _slope(_gaps(x, y, start, length), out.unsqueeze(-1), p)
+        for tangent, way, dim in zip(tangents, (1, -1), (-2, -3), strict=True):
+            if tangent is not None:
+                moved = tangent.narrow(-1, start, length).unsqueeze(dim)
+                total = total + sum(slope * moved, -1) * way
+    return total
+
+
+def _rows_batch(size: int, batched: Sequence[bool], *args: Any, p: float) -> Any:
+    return apply(catalogue.ops["row_lengths"], tuple(all_batched(size, batched, args)), {"p": p})
+
+
+@custom(
+    shape=lambda x, y, *, p: Aval((*x.shape[:-1], y.shape[-2]), x.dtype),
+    vjp=_rows_vjp,
+    jvp=_rows_jvp,
+    batch=_rows_batch,
+    saves=("x", "y", "out"),
+    namespaces=(),
+    methods=(),
+    samples=(
+        Sample(array(2, 3, 4), array(2, 5, 4), 1.5),
+        Sample(array(3, 4), array(2, 4), 2.0),
+        Sample(array(3, 4), array(2, 4), 1.0),
+    ),
+)
+def row_lengths(xp: Any, x: Any, y: Any, *, p: float) -> Any:
+    """Distances of each row of one matrix to each row of another, without a product of matrices.
+
+    Args:
+        input: (..., n, d), real.
+        other: (..., m, d), with the same dims before.
+        p: the norm's power.
+
+    Returns:
+        Tensor: (..., n, m).
+    """
+    total = xp.zeros((*x.shape[:-1], y.shape[-2]), x.dtype)
+    for start, length in _blocks(x, y):
+        columns = slice(start, start + length)
+        gaps = xp.abs(x[..., :, None, columns] - y[..., None, :, columns])
+        if p == math.inf:
+            total = xp.maximum(total, xp.max(gaps, axis=-1))
+        elif p == 0:
+            total = total + xp.sum(gaps != 0, axis=-1).astype(x.dtype)
+        elif p in (1, 2):
+            total = total + xp.sum(gaps if p == 1 else gaps * gaps, axis=-1)
+        else:
+            total = total + xp.sum(gaps**p, axis=-1)
+    if p in (0, 1, math.inf):
+        return total
+    return xp.sqrt(total) if p == 2 else total ** (1 / p)
 
 
 def _checked(name: str, p: float, *tensors: Tensor) -> None:
@@ -192,11 +304,15 @@ def cdist(
             f"cdist: x1 and x2 must have as many columns, got {x1.shape[-1]} (x1.shape == "
             f"{tuple(x1.shape)}) and {x2.shape[-1]} (x2.shape == {tuple(x2.shape)})"
         )
-    broadcast_shapes("cdist", tuple(x1.shape[:-2]), tuple(x2.shape[:-2]))
+    lead = broadcast_shapes("cdist", tuple(x1.shape[:-2]), tuple(x2.shape[:-2]))
     product = _MODES[compute_mode]
     if p == 2 and (product or (product is None and max(x1.shape[-2], x2.shape[-2]) > _MANY)):
         return _by_product(x1, x2)
-    return _length(x1.unsqueeze(-2) - x2.unsqueeze(-3), p)
+    x1, x2 = promoted("cdist", (x1, x2))
+    x1 = broadcast_to(x1, (*lead, *x1.shape[-2:]))
+    x2 = broadcast_to(x2, (*lead, *x2.shape[-2:]))
+    lengths: Tensor = row_lengths(x1, x2, p=float(p))
+    return lengths
 
 
 def _by_product(x1: Tensor, x2: Tensor) -> Tensor:
