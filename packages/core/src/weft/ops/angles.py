@@ -23,6 +23,7 @@ def _numbers(*shape: int) -> Draw:
     namespaces=(),
     methods=(),
     real=True,
+    called="angle",
 )
 def half_turn(xp: Any, x: Any) -> Any:
     """Angle of a real number: pi where it is negative, else 0.

@@ -25,7 +25,14 @@ _MISFIT = (
 )
 
 
-@elementwise(partials=[1, 1], samples=uniform(-3, 3), errors=_MISFIT, namespaces=(), methods=())
+@elementwise(
+    partials=[1, 1],
+    samples=uniform(-3, 3),
+    errors=_MISFIT,
+    namespaces=(),
+    methods=(),
+    called="add",
+)
 def plus(xp: Any, x: Any, y: Any) -> Any:
     """Sum, element by element: the operator ``+``.
 
@@ -46,6 +53,7 @@ def plus(xp: Any, x: Any, y: Any) -> Any:
     namespaces=(),
     methods=(),
     dtype="number",
+    called="sub",
 )
 def minus(xp: Any, x: Any, y: Any) -> Any:
     """Difference, element by element: the operator ``-``.

@@ -147,6 +147,7 @@ def fmin(xp: Any, x: Any, y: Any) -> Any:
     namespaces=(),
     methods=(),
     real=True,
+    called="clamp",
 )
 def at_least(xp: Any, x: Any, y: Any) -> Any:
     """Raise elements to a limit.
@@ -171,6 +172,7 @@ def at_least(xp: Any, x: Any, y: Any) -> Any:
     namespaces=(),
     methods=(),
     real=True,
+    called="clamp",
 )
 def at_most(xp: Any, x: Any, y: Any) -> Any:
     """Lower elements to a limit.

@@ -269,6 +269,7 @@ def _one_infinity(name: str, input: Tensor) -> None:
     namespaces=(),
     methods=(),
     canonical=lambda condition, x, y: _boolean(condition),
+    called="where",
 )
 def chosen(xp: Any, condition: Any, x: Any, y: Any) -> Any:
     """Take from one where a condition holds, from another where it does not.

@@ -84,6 +84,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     namespaces=(),
     methods=(),
     real=True,
+    called="div",
 )
 def trunc_divide(xp: Any, x: Any, y: Any) -> Any:
     """Quotient rounded towards zero.

@@ -76,6 +76,7 @@ def frexp(xp: Any, x: Any) -> Any:
     namespaces=(),
     methods=(),
     real=True,
+    called="ldexp",
 )
 def times_power(xp: Any, x: Any, y: Any) -> Any:
     """Multiply real numbers by a power of two, in three steps, of which none leaves the range.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._core import dtypes
 from weft._core.errors import DTypeError
 from weft._core.op import not_differentiable
 from weft._core.samples import Domain, ErrorSample, Sample, array, booleans, integers
-from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
 from weft.ops.families.elementwise import elementwise
+from weft.ops.logic import require_integers
 
 _WHOLE = not_differentiable("it works on integers")
 _SAMPLES = (
@@ -25,15 +24,13 @@ _ERRORS = (
 )
 
 
-def _integral(name: str, *operands: Any) -> None:
-    if not any(isinstance(x, Tensor) for x in operands):
-        return
-    found = dtypes.result_type(*operands)
-    if found.category != 1:
-        raise DTypeError(f"{name}: expected integers, got operands that promote to {found}")
-
-
-@elementwise(partials=_WHOLE, samples=Domain(((-20, 20),), kind="int"), namespaces=(), methods=())
+@elementwise(
+    partials=_WHOLE,
+    samples=Domain(((-20, 20),), kind="int"),
+    namespaces=(),
+    methods=(),
+    called="gcd",
+)
 def common_divisor(xp: Any, x: Any, y: Any) -> Any:
     """Greatest common divisor of integers.
 
@@ -47,7 +44,13 @@ def common_divisor(xp: Any, x: Any, y: Any) -> Any:
     return xp.gcd(x, y)
 
 
-@elementwise(partials=_WHOLE, samples=Domain(((-20, 20),), kind="int"), namespaces=(), methods=())
+@elementwise(
+    partials=_WHOLE,
+    samples=Domain(((-20, 20),), kind="int"),
+    namespaces=(),
+    methods=(),
+    called="lcm",
+)
 def common_multiple(xp: Any, x: Any, y: Any) -> Any:
     """Least common multiple of integers.
 
@@ -80,7 +83,7 @@ def gcd(input: Any, other: Any) -> Any:
         DTypeError: one is boolean, floating or complex.
         ShapeError: the shapes do not broadcast.
     """
-    _integral("gcd", input, other)
+    require_integers("gcd", input, other)
     return common_divisor(input, other)
 
 
@@ -101,5 +104,5 @@ def lcm(input: Any, other: Any) -> Any:
         DTypeError: one is boolean, floating or complex.
         ShapeError: the shapes do not broadcast.
     """
-    _integral("lcm", input, other)
+    require_integers("lcm", input, other)
     return common_multiple(input, other)

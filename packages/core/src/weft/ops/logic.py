@@ -93,7 +93,13 @@ def _bits_errors() -> tuple[ErrorSample, ...]:
     return (ErrorSample(array(2), array(2), error=DTypeError, match="integer or boolean tensors"),)
 
 
-@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+@elementwise(
+    partials=_BITS,
+    samples=_WHOLE,
+    namespaces=(),
+    methods=(),
+    called="bitwise_and",
+)
 def bits_and(xp: Any, x: Any, y: Any) -> Any:
     """Bitwise and of integers or booleans.
 
@@ -107,7 +113,13 @@ def bits_and(xp: Any, x: Any, y: Any) -> Any:
     return xp.bitwise_and(x, y)
 
 
-@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+@elementwise(
+    partials=_BITS,
+    samples=_WHOLE,
+    namespaces=(),
+    methods=(),
+    called="bitwise_or",
+)
 def bits_or(xp: Any, x: Any, y: Any) -> Any:
     """Bitwise or of integers or booleans.
 
@@ -121,7 +133,13 @@ def bits_or(xp: Any, x: Any, y: Any) -> Any:
     return xp.bitwise_or(x, y)
 
 
-@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+@elementwise(
+    partials=_BITS,
+    samples=_WHOLE,
+    namespaces=(),
+    methods=(),
+    called="bitwise_xor",
+)
 def bits_xor(xp: Any, x: Any, y: Any) -> Any:
     """Bitwise exclusive or of integers or booleans.
 
@@ -135,7 +153,13 @@ def bits_xor(xp: Any, x: Any, y: Any) -> Any:
     return xp.bitwise_xor(x, y)
 
 
-@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+@elementwise(
+    partials=_BITS,
+    samples=_WHOLE,
+    namespaces=(),
+    methods=(),
+    called="bitwise_not",
+)
 def bits_not(xp: Any, x: Any) -> Any:
     """Bitwise not of integers or booleans.
 
@@ -253,7 +277,13 @@ def _width(x: Any) -> int:
     return int(x.dtype.itemsize) * 8
 
 
-@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+@elementwise(
+    partials=_BITS,
+    samples=_WHOLE,
+    namespaces=(),
+    methods=(),
+    called="bitwise_left_shift",
+)
 def bits_left(xp: Any, x: Any, y: Any) -> Any:
     """Bits moved to the left; 0 where they are moved out, or by a negative number.
 
@@ -268,7 +298,13 @@ def bits_left(xp: Any, x: Any, y: Any) -> Any:
     return xp.where(outside, 0, xp.left_shift(x, xp.where(outside, 0, y)))
 
 
-@elementwise(partials=_BITS, samples=_WHOLE, namespaces=(), methods=())
+@elementwise(
+    partials=_BITS,
+    samples=_WHOLE,
+    namespaces=(),
+    methods=(),
+    called="bitwise_right_shift",
+)
 def bits_right(xp: Any, x: Any, y: Any) -> Any:
     """Bits moved to the right, the sign's moved in; moved out wholly by a negative number.
 
@@ -285,7 +321,8 @@ def bits_right(xp: Any, x: Any, y: Any) -> Any:
     )
 
 
-def _integers(name: str, *operands: Any) -> None:
+def require_integers(name: str, *operands: Any) -> None:
+    """Raise unless what operands promote to is an integer dtype."""
     if not any(isinstance(x, Tensor) for x in operands):
         return
     found = dtypes.result_type(*operands)
@@ -328,7 +365,7 @@ def bitwise_left_shift(input: Any, other: Any) -> Any:
         DTypeError: one is boolean, floating or complex.
         ShapeError: the shapes do not broadcast.
     """
-    _integers("bitwise_left_shift", input, other)
+    require_integers("bitwise_left_shift", input, other)
     return bits_left(input, other)
 
 
@@ -354,5 +391,5 @@ def bitwise_right_shift(input: Any, other: Any) -> Any:
         DTypeError: one is boolean, floating or complex.
         ShapeError: the shapes do not broadcast.
     """
-    _integers("bitwise_right_shift", input, other)
+    require_integers("bitwise_right_shift", input, other)
     return bits_right(input, other)

@@ -40,6 +40,7 @@ def _by_exponent(out: Any, x: Any, y: Any) -> Any:
     samples=uniforms((0.3, 3), (-2, 2)),
     namespaces=(),
     methods=(),
+    called="pow",
 )
 def power(xp: Any, x: Any, y: Any) -> Any:
     """Base to the power of an exponent, element by element.

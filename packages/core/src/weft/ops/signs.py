@@ -58,6 +58,7 @@ def signbit(input: Tensor) -> Tensor:
     namespaces=(),
     methods=(),
     real=True,
+    called="signbit",
 )
 def is_signed_negative(xp: Any, x: Any) -> Any:
     """Whether the sign bit of a real element is set.
@@ -114,6 +115,7 @@ def copysign(xp: Any, x: Any, y: Any) -> Any:
     namespaces=(),
     methods=(),
     real=True,
+    called="heaviside",
 )
 def step(xp: Any, x: Any, y: Any) -> Any:
     """0 below 0, 1 above it, and another's element at 0.

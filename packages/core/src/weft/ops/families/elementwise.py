@@ -53,6 +53,7 @@ def elementwise(
     unpromoted: Iterable[str] = (),
     real: bool = False,
     widen: bool = True,
+    called: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
 
@@ -76,6 +77,7 @@ def elementwise(
         unpromoted: names of arguments that keep their dtype, such as a condition.
         real: whether it is of real numbers alone: complex ones are refused.
         widen: whether half precision is computed in float32.
+        called: the name in messages, where users know an internal op by another; else its own.
     """
 
     def decorate(formula: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -83,8 +85,9 @@ def elementwise(
         name = catalogue.key_of(formula.__name__, namespaces)
         has_out = catalogue.takes_out(out, namespaces, otherwise=True)
         exempt = frozenset(arrays.index(s) for s in unpromoted)
-        computed = functools.partial(_compute_dtype, name, dtype, real, exempt)
-        shape = _shape_rule(name, dtype, computed)
+        told = called or name
+        computed = functools.partial(_compute_dtype, told, dtype, real, exempt)
+        shape = _shape_rule(told, dtype, computed)
         kept = tuple(-1 if s == "out" else arrays.index(s) for s in saves)
         rules: dict[str, Any]
         if isinstance(partials, NotDifferentiable):
@@ -104,7 +107,7 @@ def elementwise(
             kernels=bind(formula, shape, widen=widen),
             **rules,
         )
-        run = _promoting(op, computed, exempt)
+        run = _promoting(op, told, computed, exempt)
         if settings or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:
@@ -256,9 +259,10 @@ def _batch(name: str) -> Callable[..., Any]:
 # --- calling -----------------------------------------------------------------------------------
 
 
-def _promoting(op: Op, computed: Callable[..., Any], exempt: frozenset[int]) -> Callable[..., Any]:
+def _promoting(
+    op: Op, name: str, computed: Callable[..., Any], exempt: frozenset[int]
+) -> Callable[..., Any]:
     """Return ``run(args, params)``: promote the arguments to one dtype, then dispatch."""
-    name = op.name
 
     def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         args = tuple(
