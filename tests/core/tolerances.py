@@ -38,6 +38,7 @@ REFUSES_HALF = {
             "low_rank",
             "lu",
             "orthogonal",
+            "pseudo_inverses",
             "singular",
             "solve_triangular",
             "solving",

@@ -24,8 +24,9 @@ from weft.ops.matrices import (
     real_part,
     require_matrices,
 )
+from weft.ops.pseudo_inverses import pinv_of
 from weft.ops.reductions import sum
-from weft.ops.singular import pinv_of, singular_parts
+from weft.ops.singular import singular_parts
 from weft.ops.solve_triangular import solution_shape
 
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")

@@ -22,7 +22,8 @@ from weft.ops.lu import (
 from weft.ops.matmul import matmul
 from weft.ops.matrices import mH, mT, require_matrices, require_square
 from weft.ops.memory import contiguous
-from weft.ops.singular import pinv_of, singular_parts, singular_values
+from weft.ops.pseudo_inverses import pinv_of
+from weft.ops.singular import singular_parts, singular_values
 from weft.ops.solve_triangular import solution_shape, triangular_solution
 from weft.ops.solving import INVERSE_SAMPLES, inverted
 

@@ -19,8 +19,8 @@ from weft.ops.matmul import matmul
 from weft.ops.matrices import mH, real_part, require_square
 from weft.ops.matrix_norms import vector_norm_of
 from weft.ops.orthogonal import orthogonal_triangular
+from weft.ops.pseudo_inverses import pinv_of
 from weft.ops.reductions import sum
-from weft.ops.singular import pinv_of
 from weft.ops.solve_triangular import triangular_solution
 
 _MOST_STEPS = 1000
