@@ -19,6 +19,13 @@ def cast(data: np.ndarray, dtype: Any) -> np.ndarray:
     return np.asarray(data.astype(dtype))
 
 
+def reads_floats(sample: Sample) -> bool:
+    """Whether a floating or complex array is among the sample's arguments."""
+    flat = [*sample.args, *sample.kwargs.values()]
+    flat += [v for part in flat if isinstance(part, tuple) for v in part]
+    return any(isinstance(v, Draw) and v.kind in ("float", "complex") and not v.fixed for v in flat)
+
+
 def draw(spec: Draw, rng: np.random.Generator, dtype: Any) -> np.ndarray:
     """Return an array as ``spec`` describes it."""
     data: Any
@@ -101,13 +108,24 @@ class Call:
 
     def on_meta(self) -> Any:
         """Call the function with every tensor on the meta device."""
+        return self.on("meta")
+
+    def on(self, device: str, tensors: Sequence[weft.Tensor] | None = None) -> Any:
+        """Call the function with every tensor on a device.
+
+        Args:
+            device: where.
+            tensors: the variables, if they are there already.
+        """
 
         def moved(value: Any) -> Any:
             if isinstance(value, tuple):
                 return tuple(map(moved, value))
-            return value.to(device="meta") if isinstance(value, weft.Tensor) else value
+            return value.to(device=device) if isinstance(value, weft.Tensor) else value
 
-        tensors = [t.to(device="meta") for t in self.tensors()]
+        weft.manual_seed(7)
+        if tensors is None:
+            tensors = [t.to(device=device) for t in self.tensors()]
         args = [moved(_filled(a, tensors)) for a in self._args]
         kwargs = {k: moved(_filled(v, tensors)) for k, v in self._kwargs.items()}
         return self.function(*args, **kwargs)

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 import weft
-from tests.core.drawing import Call, cast, floating, hermitian, outputs, weights_for
+from tests.core.drawing import (
+    Call,
+    cast,
+    floating,
+    hermitian,
+    outputs,
+    reads_floats,
+    weights_for,
+)
 from tests.core.tolerances import (
     BY_DTYPE,
     NO_BATCH,
@@ -23,18 +31,10 @@ from tests.core.tolerances import (
 from weft._core import catalogue
 from weft._core.errors import DTypeError
 from weft._core.op import NotBatchable, NotDifferentiable
-from weft._core.samples import Draw
 from weft.ops import load_all
 
 load_all()
 ENTRIES = list(catalogue.public.values())
-
-
-def reads_floats(sample) -> bool:
-    """Whether a floating or complex array is among the sample's arguments."""
-    flat = [*sample.args, *sample.kwargs.values()]
-    flat += [v for part in flat if isinstance(part, tuple) for v in part]
-    return any(isinstance(v, Draw) and v.kind in ("float", "complex") and not v.fixed for v in flat)
 
 
 SAMPLES = [

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from weft._backend import np
+from weft._backend.libraries import on_host
 from weft._backend.numpy_ import NARROW
 from weft._core import dtypes
 from weft._core.aval import Aval
@@ -152,6 +153,7 @@ class _Style(NamedTuple):
 
 
 def _values(data: Any, indent: int) -> str:
+    data = on_host(data)
     if data.dtype in NARROW:  # as float32
         data = data.astype(np.float32)
     short = data.size > _options.threshold

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend.libraries import by_array
 from weft._core.aval import Aval, Unsaved
 from weft._core.boxed import Boxed
+from weft._core.device import device_of
 from weft._core.dtypes import of
+from weft._core.errors import DeviceError, apart
+from weft._core.kernels import for_library
 from weft._core.modes import flags, here
 from weft._core.node import Node, Pick, Version, next_sequence
 from weft._core.op import Op
@@ -242,15 +246,22 @@ def _run_unusual(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
             f"{op.name}: expected a weft.Tensor, got {', '.join(_describe(a) for a in args)}; "
             f"make one with weft.tensor(...)"
         )
-    kinds = sorted({type(t._data).__module__.partition(".")[0] for t in tensors})
-    raise TypeError(
-        f"{op.name}: expected tensors on one device, got arrays of {' and '.join(kinds)}; "
-        f"move them with .to(device)"
-    )
+    kinds = {type(t._data) for t in tensors}
+    if len(kinds) > 1:
+        raise apart(op.name, sorted({str(device_of(t)) for t in tensors}))
+    (kind,) = kinds
+    kernel = op.kernels[kind] = for_library(op, by_array[kind])  # from now on found by apply itself
+    data = [a._data if isinstance(a, Tensor) else a for a in args]
+    try:
+        return kernel(*data, **params)
+    except Exception as error:
+        raise explain(op, data, params, error) from None
 
 
 def explain(op: Op, data: list[Any], params: dict[str, Any], error: Exception) -> Exception:
     """Return the error a user should read when a kernel failed: its shape rule's, if it has one."""
+    if isinstance(error, DeviceError):
+        return error
     avals = [Aval(d.shape, d.dtype) if hasattr(d, "shape") else d for d in data]
     try:
         op.shape(*avals, **params)

@@ -17,8 +17,20 @@ class GradError(RuntimeError):
     """A derivative that cannot be taken: no graph, a freed graph, an overwritten saved tensor."""
 
 
+class DeviceError(RuntimeError):
+    """Tensors of one call on different devices, or a device that cannot be used here."""
+
+
 class LinAlgError(RuntimeError):
     """A matrix for which the result does not exist: singular, or not positive-definite."""
+
+
+def apart(name: str, places: Iterable[str]) -> DeviceError:
+    """Return the error for the arguments of one call on several devices."""
+    return DeviceError(
+        f"{name}: expected all tensors on one device, got tensors on {' and '.join(places)}; "
+        f"move them together with .to(device)"
+    )
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 from weft._backend import ndarray
 from weft._core.aval import Aval
-from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.boxed import Boxed
+from weft._core.device import META, device_of
+from weft._core.errors import DTypeError, GradError, ShapeError, apart
 from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, version_of, wrap
@@ -46,6 +48,8 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     if recording and value.dtype is not target.dtype:
         value = value.to(target.dtype)
     memory = target._data
+    if type(memory) is not type(value._data):
+        _check_device(target, value, writer)
     if isinstance(memory, Aval):
         pass
     elif type(memory) is ndarray:
@@ -55,12 +59,21 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
                 f"buffer mapped for reading); clone it first"
             )
         memory[...] = value._data
-    else:
+    elif isinstance(memory, Boxed):
         target._data = value._data
+    else:
+        memory[...] = value._data
     version_of(target).bump(writer)
     if recording:
         target._node = value._node
     return target
+
+
+def _check_device(target: Tensor, value: Tensor, writer: str) -> None:
+    """Raise where two tensors are on different devices; a box is where what it holds is."""
+    places = device_of(target), device_of(value)
+    if places[0] != places[1] and META not in places:
+        raise apart(writer, map(str, places))
 
 
 def _check_recordable(target: Tensor, writer: str) -> None:
@@ -125,6 +138,6 @@ def compute(
     if not reads:
         return function(target, *args, **named)
     data = target._data
-    old = wrap(data.copy() if type(data) is ndarray else data)
+    old = wrap(data.copy() if hasattr(data, "copy") else data)
     old._node = target._node
     return function(old, *(old if a is target else a for a in args), **named)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
+from weft._backend.libraries import Library
 from weft._backend.numpy_ import FLOAT8, NARROW, restore, silence
 from weft._core.aval import Aval
 from weft._core.dtypes import of
-from weft._core.errors import DTypeError
+from weft._core.errors import DTypeError, apart
 
 Kernel = Callable[..., Any]
 
@@ -48,7 +49,30 @@ def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Ke
 
 
 def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]) -> Any:
-    avals = [Aval(a.shape, a.dtype) if type(a) is ndarray else a for a in arrays]
+    before = silence()
+    try:
+        return widened(xp, ndarray, kernel, shape, arrays, params)
+    finally:
+        restore(before)
+
+
+def widened(
+    xp: Any, kind: type, kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]
+) -> Any:
+    """Run a kernel in float32 on arrays of narrower floats, and round its results once.
+
+    Args:
+        xp: the array namespace.
+        kind: the type of its arrays.
+        kernel: ``kernel(xp, *arrays, **params)``.
+        shape: the shape rule, which tells the results' dtypes.
+        arrays: the arguments.
+        params: the settings.
+
+    Raises:
+        DTypeError: a result would be of an 8-bit float.
+    """
+    avals = [Aval(a.shape, a.dtype) if type(a) is kind else a for a in arrays]
     promised = shape(*avals, **params)
     outs = promised if isinstance(promised, (tuple, list)) else (promised,)
     for out in outs:
@@ -57,17 +81,40 @@ def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any])
                 f"{kernel.__name__}: nothing is computed in {of(out.dtype)}, which is for storage "
                 f"and casts; convert with .to(weft.float32) first"
             )
-    wide = [a.astype(np.float32) if type(a) is ndarray and a.dtype in NARROW else a for a in arrays]
-    before = silence()
-    try:
-        out = kernel(xp, *wide, **params)
+    wide = [a.astype(np.float32) if type(a) is kind and a.dtype in NARROW else a for a in arrays]
+    out = kernel(xp, *wide, **params)
+    if isinstance(out, (tuple, list)):
+        return tuple(
+            xp.asarray(o).astype(p.dtype, copy=False) for o, p in zip(out, promised, strict=True)
+        )
+    return xp.asarray(out).astype(promised.dtype, copy=False)
+
+
+def for_library(op: Any, library: Library) -> Kernel:
+    """Return an op's reference kernel over an array library: how it runs on that library's devices.
+
+    All arrays must lie on one device, on which the library works meanwhile.
+
+    Raises:
+        DeviceError: they lie on several; raised by the kernel that is returned.
+    """
+    kernel, shape, widen, kind, xp = op.kernel, op.shape, op.widen, library.array, library.xp
+
+    def as_arrays(out: Any) -> Any:
         if isinstance(out, (tuple, list)):
-            return tuple(
-                asarray(o).astype(p.dtype, copy=False) for o, p in zip(out, promised, strict=True)
-            )
-        return asarray(out).astype(promised.dtype, copy=False)
-    finally:
-        restore(before)
+            return tuple(map(as_arrays, out))
+        return out if type(out) is kind else xp.asarray(out)
+
+    def run(*arrays: Any, **params: Any) -> Any:
+        places = {library.where(a) for a in arrays if type(a) is kind}
+        if len(places) > 1:
+            raise apart(op.name, [f"cuda:{place}" for place in sorted(places)])
+        with library.on(*places):
+            if widen and any(type(a) is kind and a.dtype in NARROW for a in arrays):
+                return as_arrays(widened(xp, kind, kernel, shape, arrays, params))
+            return as_arrays(kernel(xp, *arrays, **params))
+
+    return run
 
 
 def as_array(out: Any) -> Any:

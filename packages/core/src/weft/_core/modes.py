@@ -18,12 +18,18 @@ _Self = TypeVar("_Self", bound="GradMode")
 
 
 class Flags:
-    """The process-wide count of threads that do not record, or are in ``inference_mode``."""
+    """Counts of the threads whose settings are not the plain ones.
 
-    __slots__ = ("any",)
+    Attributes:
+        any: those that do not record, or are in ``inference_mode``.
+        rank: those that guard against broadcasting between different numbers of dims.
+    """
+
+    __slots__ = ("any", "rank")
 
     def __init__(self) -> None:
         self.any = 0
+        self.rank = 0
 
 
 class Here(threading.local):
@@ -32,6 +38,10 @@ class Here(threading.local):
     grad: bool = True
     inference: bool = False
     level: int = 0  # how many function transforms are entered
+    rank: str = "allow"  # what broadcasting between different numbers of dims does
+    # Where tensors are made that name no device, the innermost `with device` last. The first is
+    # what set_default_device set; None is the CPU.
+    devices: tuple[Any, ...] = (None,)
 
 
 flags = Flags()

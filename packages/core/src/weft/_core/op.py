@@ -52,6 +52,7 @@ class Op:
         outputs: how many results it has; 0 where that depends on the arguments.
         is_view: whether results share memory with the first argument.
         takes_scalars: whether a Python number may stand where a tensor may.
+        widen: whether half precision is computed in float32, on every backend.
         kernels: the kernel to run for each array type; backends add theirs.
         records: whether the tape records it; false if it is not differentiable.
     """
@@ -67,6 +68,7 @@ class Op:
     outputs: int = 1
     is_view: bool = False
     takes_scalars: bool = False
+    widen: bool = False
     kernels: dict[type, Rule] = dataclasses.field(default_factory=dict)
     records: bool = dataclasses.field(init=False)
 

@@ -6,8 +6,9 @@ import math
 import warnings
 from typing import Any
 
-from weft._backend import ndarray, np
+from weft._backend import np
 from weft._core.aval import Aval
+from weft._core.device import device_of, placed
 from weft._core.errors import DTypeError, GradError
 from weft._core.inplace import write
 from weft._core.modes import here
@@ -61,7 +62,8 @@ def _resize(name: str, out: Tensor, shape: tuple[int, ...]) -> None:
             f"pass an empty tensor, or one of that shape",
             stacklevel=4,
         )
-    if isinstance(out._data, ndarray):
-        out._data = np.empty(shape, out._data.dtype)
+    own = out._data.dtype
+    if isinstance(out._data, Aval):
+        out._data = Aval(shape, own)
     else:
-        out._data = Aval(shape, out._data.dtype)
+        out._data = placed(np.empty(shape, own), device_of(out))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend.libraries import by_array, on_host
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.device import device_of
 from weft._core.errors import GradError
 from weft._core.tensor import Tensor
 
@@ -23,14 +25,26 @@ def array_of(self: Tensor, asked: str) -> Any:
     return data
 
 
+def host_array(self: Tensor, asked: str) -> Any:
+    """Return the values as a NumPy array: the memory itself on the CPU, else a copy of it."""
+    return on_host(array_of(self, asked))
+
+
 def numpy(self: Tensor) -> Any:
     """Return the memory as a NumPy array, shared.
 
     Raises:
+        TypeError: the tensor is on a GPU, whose memory NumPy cannot read; call ``.cpu()`` first.
         GradError: the tensor requires grad; call ``.detach()`` first.
     """
     if self._node is not None:
         raise GradError(
             "numpy: this tensor requires grad, which an array cannot record; call .detach().numpy()"
         )
-    return array_of(self, "numpy")
+    data = array_of(self, "numpy")
+    if type(data) in by_array:
+        raise TypeError(
+            f"numpy: this tensor is on {device_of(self)}, whose memory NumPy cannot read; copy it "
+            f"to the host first with .cpu().numpy()"
+        )
+    return data

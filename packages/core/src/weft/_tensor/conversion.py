@@ -7,11 +7,11 @@ from typing import Any
 
 from weft._backend import np
 from weft._core import dtypes, layouts
-from weft._core.aval import Aval
 from weft._core.device import device_of, require
-from weft._core.tensor import Tensor, wrap
+from weft._core.tensor import Tensor
 from weft.ops import casting, creation, memory
 from weft.ops.complex import imag, real
+from weft.ops.transfer import moved
 
 
 def to(
@@ -34,7 +34,8 @@ def to(
         memory_format: the order of dims in memory, such as ``weft.channels_last``.
 
     Raises:
-        RuntimeError: the device cannot be used, with the reason.
+        DeviceError: the device cannot be used, with the reason; or the tensor is on the meta
+            device, which has no data to move.
     """
     taken = [value for value in args if not isinstance(value, bool)]
     flags = [value for value in args if isinstance(value, bool)]  # non_blocking, then copy
@@ -51,19 +52,14 @@ def to(
         else:
             device = value
     out = self
-    if device is not None and require(device) != device_of(self):
-        out = _moved(self, require(device))
+    place = None if device is None else require(device)
+    if place is not None and place != device_of(self):
+        out = moved(self, place)
     if dtype is not None and dtypes.canonical(dtype) != out._data.dtype:
         out = casting.convert(out, dtype=dtype)
     if memory_format is not layouts.preserve_format:
         out = memory.contiguous(out, memory_format)
     return memory.clone(out) if copy and out is self else out
-
-
-def _moved(self: Tensor, place: Any) -> Tensor:
-    if place.type == "meta":
-        return wrap(Aval(tuple(self.shape), self._data.dtype))
-    raise RuntimeError("to: a tensor on the meta device has no data to move")
 
 
 def _to_dtype(wanted: dtypes.dtype) -> Callable[..., Tensor]:
@@ -82,6 +78,19 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 def cpu(self: Tensor) -> Tensor:
     """Return the tensor on the CPU."""
     return to(self, device="cpu")
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    """Return the tensor on a GPU; itself if it is there.
+
+    Args:
+        device: which, as an int or a device; the current one if None.
+        non_blocking: taken for PyTorch's callers.
+
+    Raises:
+        DeviceError: there is no such GPU, or none can be used, with the reason.
+    """
+    return to(self, device="cuda" if device is None else device)
 
 
 def _new(make: Any) -> Any:
@@ -125,6 +134,7 @@ _MAKERS = (creation.zeros, creation.ones, creation.empty, creation.full, creatio
 
 METHODS: dict[str, Any] = {
     "cpu": cpu,
+    "cuda": cuda,
     "to": to,
     "type_as": type_as,
     **{name: _to_dtype(wanted) for name, wanted in _NAMED.items()},

@@ -12,6 +12,7 @@ import copyreg
 from typing import Any
 
 from weft._backend import ndarray, np
+from weft._backend.libraries import by_array
 from weft._core.errors import GradError
 from weft._core.node import Version
 from weft._core.tensor import Tensor, version_of
@@ -72,9 +73,11 @@ def _deepcopy(self: Tensor, memo: dict[Any, Any]) -> Any:
     memory = _memory_of(self)
     if memory is None:
         data = self._data
-        out = _rebuild(
-            type(self), np.array(data, copy=True) if type(data) is ndarray else data, False, None
-        )
+        if type(data) is ndarray:
+            data = np.array(data, copy=True)
+        elif type(data) in by_array:
+            data = data.copy()
+        out = _rebuild(type(self), data, False, None)
     else:
         key = (Version, id(memory))
         if key not in memo:

@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 from weft._backend import np
+from weft._backend.libraries import on_host
 from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.aval import Aval
+from weft._core.device import device_of, placed
 from weft._core.errors import DTypeError
 from weft._core.generator import Generator
 from weft._core.inplace import write
@@ -28,7 +30,7 @@ def _fill(self: Tensor, name: str, make: Any) -> Tensor:
         drawn = np.asarray(make(math.prod(shape)).reshape(shape)).astype(own)
     finally:
         restore(before)
-    return write(self, wrap(drawn), name)
+    return write(self, wrap(placed(drawn, device_of(self))), name)
 
 
 def _floating(self: Tensor, name: str, *, parts: bool = False) -> None:
@@ -78,7 +80,7 @@ def _scaled(
     own = self._data.dtype
     if isinstance(self._data, Aval):
         return write(self, wrap(Aval(shape, own)), name)
-    drawn = wrap(np.asarray(maker(draw, generator, part)(shape, own)))
+    drawn = wrap(placed(np.asarray(maker(draw, generator, part)(shape, own)), device_of(self)))
     return write(self, drawn * width + start, name)
 
 
@@ -155,7 +157,7 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
         ValueError: p is no probability.
     """
     if isinstance(p, Tensor):
-        data = p._data
+        data = on_host(p._data)
         if not isinstance(data, Aval) and not ((data >= 0) & (data <= 1)).all():
             bad = data[~((data >= 0) & (data <= 1))].flat[0]
             raise ValueError(f"bernoulli_: p must be in [0, 1], got {bad}")

@@ -15,7 +15,7 @@ from weft._backend import ndarray, np
 from weft._core import dtypes
 from weft._core.errors import DTypeError
 from weft._core.tensor import Tensor, wrap
-from weft._tensor.access import array_of, numpy
+from weft._tensor.access import numpy
 
 
 def _array(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -38,8 +38,12 @@ def _buffer(self: Tensor, flags: int) -> memoryview:
     if self._node is not None:
         raise BufferError("this tensor requires grad, which a buffer cannot record; use .detach()")
     try:
-        return memoryview(array_of(self, "memoryview"))
-    except (ValueError, RuntimeError) as error:  # bfloat16 and float8, which buffers cannot name
+        return memoryview(numpy(self))
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # bfloat16 and float8, which buffers cannot name
         raise BufferError(
             f"a tensor of {self.dtype} on {self.device} has no buffer: {error}; .view(weft.uint8) "
             f"has its bytes"

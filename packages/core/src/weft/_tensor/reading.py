@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft._backend import np
+from weft._backend.libraries import by_array
 from weft._backend.numpy_ import NARROW
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -14,7 +15,7 @@ from weft._core.device import device_of
 from weft._core.errors import did_you_mean
 from weft._core.tensor import Tensor
 from weft._tensor import conversion, counting, dlpack, numpy_protocols
-from weft._tensor.access import array_of, numpy
+from weft._tensor.access import array_of, host_array, numpy
 from weft.ops import comparison, indexing
 from weft.printing import text
 
@@ -25,7 +26,7 @@ def item(self: Tensor) -> Any:
     Raises:
         ValueError: there is not exactly one.
     """
-    data = array_of(self, "item")
+    data = host_array(self, "item")
     if data.size != 1:
         raise ValueError(
             f"item: expected a tensor of one element, got shape {tuple(self.shape)}; use .tolist()"
@@ -36,7 +37,7 @@ def item(self: Tensor) -> Any:
 
 def tolist(self: Tensor) -> Any:
     """Return the elements as nested lists of Python numbers; of a 0-d tensor, the number."""
-    data = array_of(self, "tolist")
+    data = host_array(self, "tolist")
     if data.dtype in NARROW:  # bfloat16 and float8, whose elements are no Python floats
         data = data.astype(np.float32)
     return data.tolist()
@@ -159,7 +160,8 @@ def _getattr(self: Tensor, name: str) -> Any:
 
 def data_ptr(self: Tensor) -> int:
     """Return the address of the first element."""
-    return int(array_of(self, "data_ptr").ctypes.data)
+    data = array_of(self, "data_ptr")
+    return int(data.data.ptr if type(data) in by_array else data.ctypes.data)
 
 
 METHODS: dict[str, Any] = {

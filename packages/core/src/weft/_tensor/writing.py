@@ -6,19 +6,25 @@ from typing import Any
 
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.device import device_of
 from weft._core.errors import ShapeError
 from weft._core.inplace import write
 from weft._core.modes import here
 from weft._core.tensor import Tensor, version_of, wrap
 from weft._tensor.conversion import to
 from weft.ops import creation, indexing
+from weft.ops.transfer import beside
 
 
 def copy_(self: Tensor, src: Any) -> Tensor:
-    """Write another tensor's elements into this one, broadcast and converted; return self."""
-    value = src if isinstance(src, Tensor) else creation.tensor(src, dtype=self.dtype)
-    if value.dtype is not self.dtype:
-        value = to(value, self.dtype)
+    """Write another tensor's elements into this one, broadcast and converted; return self.
+
+    It may be on another device.
+    """
+    value = src if isinstance(src, Tensor) else _made_like(self, src)
+    place = device_of(self)
+    if value.dtype is not self.dtype or device_of(value) != place:
+        value = to(value, dtype=self.dtype, device=place)
     if tuple(value.shape) != tuple(self.shape):
         value = value.expand(tuple(self.shape))
     return write(self, value, "copy_")
@@ -38,9 +44,13 @@ def zero_(self: Tensor) -> Tensor:
     return copy_(self, 0)
 
 
+def _made_like(self: Tensor, value: Any) -> Tensor:
+    return creation.tensor(value, dtype=self.dtype, device=device_of(self))
+
+
 def _setitem(self: Tensor, key: Any, value: Any) -> None:
-    given = value if isinstance(value, Tensor) else creation.tensor(value, dtype=self.dtype)
-    given = to(given, self.dtype)
+    given = value if isinstance(value, Tensor) else _made_like(self, value)
+    given = to(beside(self, given) if not given.ndim else given, self.dtype)
     recording = here.grad and (self._node is not None or given._node is not None)
     if recording or isinstance(self._data, (Aval, Boxed)):
         write(self, indexing.with_items(self, key, given), "__setitem__")

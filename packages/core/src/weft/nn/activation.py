@@ -365,7 +365,7 @@ class PReLU(Module):
     def reset_parameters(self) -> None:
         """Set the slopes as they were at first."""
         with weft.no_grad():
-            self.weight.copy_(weft.full(self.weight.shape, self.init, dtype=self.weight.dtype))
+            self.weight.copy_(weft.full_like(self.weight, self.init))
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)

@@ -79,20 +79,21 @@ def _fan(tensor: Tensor, mode: str) -> int:
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with numbers uniform in [a, b)."""
     with weft.no_grad():
-        drawn = weft.rand(tensor.shape, generator=generator, dtype=_drawn_dtype(tensor))
+        drawn = weft.rand(tensor.shape, generator=generator, **_drawn(tensor))
         return tensor.copy_(drawn * (b - a) + a)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
     """Fill with normally distributed numbers."""
     with weft.no_grad():
-        drawn = weft.randn(tensor.shape, generator=generator, dtype=_drawn_dtype(tensor))
+        drawn = weft.randn(tensor.shape, generator=generator, **_drawn(tensor))
         return tensor.copy_(drawn * std + mean)
 
 
-def _drawn_dtype(tensor: Tensor) -> weft.dtype:
+def _drawn(tensor: Tensor) -> dict[str, Any]:
     # Half precision is drawn in float32 and rounded once at the end.
-    return tensor.dtype if tensor.dtype.itemsize >= 4 else weft.float32
+    dtype = tensor.dtype if tensor.dtype.itemsize >= 4 else weft.float32
+    return {"dtype": dtype, "device": tensor.device}
 
 
 def trunc_normal_(
@@ -126,7 +127,8 @@ def trunc_normal_(
         )
     with weft.no_grad():
         # float64 whatever the tensor's dtype: the tails are where erfinv is steep.
-        drawn = weft.rand(tensor.shape, generator=generator, dtype=weft.float64)
+        place = tensor.device
+        drawn = weft.rand(tensor.shape, generator=generator, dtype=weft.float64, device=place)
         normal = weft.erfinv(drawn * (high - low) + low) * (std * math.sqrt(2)) + mean
         return tensor.copy_(normal.clamp(a, b))
 
@@ -134,7 +136,7 @@ def trunc_normal_(
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one value."""
     with weft.no_grad():
-        return tensor.copy_(weft.full(tensor.shape, val, dtype=tensor.dtype))
+        return tensor.copy_(weft.full(tensor.shape, val, dtype=tensor.dtype, device=tensor.device))
 
 
 def ones_(tensor: Tensor) -> Tensor:
@@ -156,7 +158,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndim != 2:
         raise ValueError(f"eye_ needs a matrix, got shape {tuple(tensor.shape)}")
     with weft.no_grad():
-        return tensor.copy_(weft.eye(*tensor.shape, dtype=tensor.dtype))
+        return tensor.copy_(weft.eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
@@ -179,7 +181,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     per_group = outputs // groups
     centre = tuple(length // 2 for length in kernel)
     with weft.no_grad():
-        filled = weft.zeros(tensor.shape, dtype=tensor.dtype)
+        filled = weft.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
         for group in range(groups):
             for channel in range(min(per_group, inputs)):
                 filled[(group * per_group + channel, channel, *centre)] = 1
@@ -290,7 +292,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     rows, columns = tensor.shape
     zeros = math.ceil(sparsity * rows)
     with weft.no_grad():
-        filled = weft.randn(tensor.shape, generator=generator) * std
+        filled = weft.randn(tensor.shape, generator=generator, device=tensor.device) * std
         for column in range(columns):
             for row in weft.randperm(rows, generator=generator)[:zeros].tolist():
                 filled[row, column] = 0

@@ -218,7 +218,9 @@ class RNNBase(Module):
         rows, batch = self.num_layers * self._directions, x.shape[1]
         sizes = self._state_sizes()
         if states is None:
-            return tuple(weft.zeros(rows, batch, size, dtype=x.dtype) for size in sizes)
+            return tuple(
+                weft.zeros(rows, batch, size, dtype=x.dtype, device=x.device) for size in sizes
+            )
         if len(states) != len(sizes):
             raise ValueError(
                 f"{type(self).__name__} expects {len(sizes)} initial states, got {len(states)}"

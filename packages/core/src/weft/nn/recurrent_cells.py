@@ -64,7 +64,9 @@ class _Cell(Module):
         )
 
     def _zeros(self, input: Tensor) -> Tensor:
-        return weft.zeros(*input.shape[:-1], self.hidden_size, dtype=input.dtype)
+        return weft.zeros(
+            *input.shape[:-1], self.hidden_size, dtype=input.dtype, device=input.device
+        )
 
     def _check(self, input: Tensor, **states: Tensor) -> None:
         who = type(self).__name__

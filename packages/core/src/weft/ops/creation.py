@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
+from weft._backend.libraries import on_host
 from weft._core import dtypes
-from weft._core.device import require
+from weft._core.device import device_of, require
 from weft._core.float8 import cast
 from weft._core.tensor import Tensor, wrap
+from weft.ops.casting import convert
 from weft.ops.filled import (
     empty,
     empty_like,
@@ -21,6 +23,7 @@ from weft.ops.filled import (
 )
 from weft.ops.making import converted, finished
 from weft.ops.ranges import arange, eye, linspace
+from weft.ops.transfer import moved
 
 #: What is made from settings is defined beside this; it is found here too.
 __all__ = [
@@ -77,6 +80,12 @@ def tensor(
         >>> weft.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
         weft.Size([2, 2])
     """
+    if _elsewhere(data):
+        place = device_of(data) if device is None else require(device)
+        out = moved(data.detach(), place)
+        own = data._data.dtype if dtype is None else dtypes.canonical(dtype)
+        out = convert(out, dtype=own)
+        return out.requires_grad_() if requires_grad else out
     return _finish(_read(data, dtype, copy=True), device, requires_grad)
 
 
@@ -96,10 +105,15 @@ def asarray_(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | No
         ValueError: ``copy=False`` and a copy is needed.
     """
     if isinstance(obj, Tensor) and not copy:
-        if dtype is None or dtypes.canonical(dtype) == obj._data.dtype:
+        same = dtype is None or dtypes.canonical(dtype) == obj._data.dtype
+        if device is not None and require(device) != device_of(obj):
+            same = False
+        if same:
             return obj
         if copy is None:
-            return obj.to(dtype)
+            return obj.to(dtype=dtype, device=device)
+    if isinstance(obj, Tensor) and _elsewhere(obj):
+        return tensor(obj, dtype=dtype, device=device)
     if copy is False:
         shared = isinstance(obj, ndarray) and (
             dtype is None or dtypes.canonical(dtype) == obj.dtype
@@ -124,6 +138,11 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
         Tensor: over the same memory where possible.
     """
     return asarray_(data, dtype=dtype, device=device)
+
+
+def _elsewhere(data: Any) -> bool:
+    """Whether this is a tensor whose values NumPy cannot read where they are."""
+    return isinstance(data, Tensor) and type(data._data) is not ndarray
 
 
 def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
@@ -179,7 +198,7 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
 def _plain(data: Any) -> Any:
     """Return nested sequences with tensors among their elements read as arrays."""
     if isinstance(data, Tensor):
-        return data.detach()._data
+        return on_host(data.detach()._data)
     if isinstance(data, (list, tuple)):
         return [_plain(item) for item in data]
     return data

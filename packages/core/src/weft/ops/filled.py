@@ -480,4 +480,4 @@ def fill(input: Tensor, value: Any) -> Tensor:
         raise ShapeError(
             f"fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}"
         )
-    return masked_fill(input, ones((), dtype=dtypes.bool_), value)
+    return masked_fill(input, ones((), dtype=dtypes.bool_, device=input.device), value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend.libraries import on_host
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -20,11 +20,15 @@ from weft.ops.memory import contiguous
 
 
 def plain_data(x: Tensor) -> Any:
-    """Return the array in a tensor, also inside function transforms; None on the meta device."""
+    """Return a tensor's values as a NumPy array, also inside transforms; None on the meta device.
+
+    From another device they are copied, for which it waits: an index out of range is an error there
+    too.
+    """
     data = x._data
     while isinstance(data, Boxed):
         data = data.inner._data
-    return data if isinstance(data, ndarray) else None
+    return None if isinstance(data, Aval) else on_host(data)
 
 
 def check_places(name: str, index: Any, length: int, dim: int | None = None) -> None:

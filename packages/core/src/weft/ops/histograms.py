@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from weft._backend import ndarray
+from weft._backend.libraries import is_array
 from weft._core import dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -123,7 +123,7 @@ def _ends(
             full((), float(low), dtype=x.dtype, device=x.device),
             full((), float(high), dtype=x.dtype, device=x.device),
         )
-    if type(ends[0]._data) is ndarray:
+    if is_array(ends[0]._data):
         seen = ends[0].item(), ends[1].item()
         if not all(map(math.isfinite, seen)):
             raise ValueError(

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray, np
+from weft._backend.libraries import namespace_of, on_host
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.dispatch import apply, apply_one, viewed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import Draw, ErrorSample, Sample, array, integers
@@ -17,6 +19,7 @@ from weft.ops.broadcasting import expand_to, sum_to
 from weft.ops.families.batching import loop
 from weft.ops.families.custom import custom
 from weft.ops.families.linear import linear
+from weft.ops.transfer import beside
 
 Key = tuple[Any, ...]
 
@@ -72,7 +75,7 @@ def _read_key(name: str, x: Tensor, key: Any) -> tuple[Key | None, list[Tensor],
             if data.dtype is dtypes.bool_:
                 masks.append((len(read), tuple(data.shape)))
             for index in _integers(data):
-                arrays.append(index)
+                arrays.append(beside(x, index))
                 read.append(ARRAY)
         else:
             raise TypeError(
@@ -91,9 +94,9 @@ def _read_key(name: str, x: Tensor, key: Any) -> tuple[Key | None, list[Tensor],
 def _number(part: Any) -> int | bool | None:
     """Return an index that is one number or truth value, a 0-d tensor too; None if it is not."""
     if isinstance(part, Tensor):
-        if part.ndim or not isinstance(part._data, ndarray):
+        if part.ndim or isinstance(part._data, (Aval, Boxed)):
             return None
-        part = part._data
+        part = on_host(part._data)
     if isinstance(part, ndarray) and (part.ndim or part.dtype.kind not in "biu"):
         return None
     if isinstance(part, (bool, np.bool_)) or getattr(part, "dtype", None) == np.bool_:
@@ -180,7 +183,12 @@ def _index_array(name: str, part: Any) -> Tensor:
 def _integers(data: Tensor) -> list[Tensor]:
     """Return an index as integer tensors: a mask as the places where it is true, one a dim."""
     if data.dtype is dtypes.bool_:
-        return [wrap(places) for places in np.nonzero(data._data)]
+        if isinstance(data._data, Aval):
+            raise RuntimeError(
+                "getitem: how many places a mask selects depends on its values, which a tensor on "
+                "the meta device has not; use weft.where, or masked_fill to write"
+            )
+        return [wrap(places) for places in namespace_of(data._data).nonzero(data._data)]
     return [data]
 
 

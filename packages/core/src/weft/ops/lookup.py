@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._backend import ndarray
+from weft._backend.libraries import is_array
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.modes import no_grad
@@ -32,9 +32,17 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         IndexError: a class number is negative or too large.
     """
     from weft.ops.creation import arange
+    from weft.ops.gathering import plain_data
 
-    count = int(input._data.max()) + 1 if num_classes == -1 else num_classes
-    check_places("one_hot", input._data, count)
+    data = plain_data(input)
+    if num_classes == -1 and data is None:
+        raise RuntimeError(
+            "one_hot: the number of classes is read from the data, which a tensor on the meta "
+            "device has not; pass num_classes"
+        )
+    count = int(data.max()) + 1 if num_classes == -1 else num_classes
+    if data is not None:
+        check_places("one_hot", data, count)
     return (input.unsqueeze(-1) == arange(count, device=input.device)).to(dtypes.int64)
 
 
@@ -65,7 +73,7 @@ def _check_rows(name: str, input: Tensor, weight: Tensor) -> None:
         raise ShapeError(
             f"{name}: weight must be (rows, features), got shape {tuple(weight.shape)}"
         )
-    if type(input._data) is ndarray:
+    if is_array(input._data):
         check_places(name, input._data, weight.shape[0])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend.libraries import is_array
 from weft._core import catalogue
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -98,7 +98,7 @@ def binary_cross_entropy(
     """
     same_shape("binary_cross_entropy", input, target)
     data = input._data
-    if type(data) is ndarray and data.size and not (data.min() >= 0 and data.max() <= 1):
+    if is_array(data) and data.size and not (data.min() >= 0 and data.max() <= 1):
         raise ValueError(
             f"binary_cross_entropy: input must be probabilities in [0, 1], got values from "
             f"{data.min()} to {data.max()}; for logits use binary_cross_entropy_with_logits"

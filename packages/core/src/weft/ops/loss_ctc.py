@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend.libraries import is_array
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -34,11 +34,11 @@ def _lengths(what: str, given: Any, count: int, most: int, device: Any) -> Tenso
             f"{tuple(out.shape)}"
         )
     data = out._data
-    if type(data) is ndarray and data.size and (data.min() < 0 or data.max() > most):
+    if is_array(data) and data.size and (data.min() < 0 or data.max() > most):
         raise ValueError(
             f"ctc_loss: {what} must be from 0 to {most}, got {data.min()} to {data.max()}"
         )
-    return out.to(dtypes.int64)
+    return out.to(device=device, dtype=dtypes.int64)
 
 
 def _labels(targets: Tensor, lengths: Tensor, count: int) -> Tensor:
@@ -47,7 +47,7 @@ def _labels(targets: Tensor, lengths: Tensor, count: int) -> Tensor:
         return targets
     data = lengths._data
     total, longest = targets.shape[0], targets.shape[0]
-    if type(data) is ndarray:
+    if is_array(data):
         longest = int(data.max()) if data.size else 0
         if int(data.sum()) != total:
             raise ShapeError(

@@ -103,7 +103,7 @@ def gaussian_nll_loss(
         ShapeError: var has another shape.
         ValueError: a variance is negative.
     """
-    from weft._backend import ndarray
+    from weft._backend.libraries import is_array
     from weft.ops.creation import full as filled
 
     if not isinstance(var, Tensor):
@@ -121,7 +121,7 @@ def gaussian_nll_loss(
                     f"last dim left out or of length 1; got {own}"
                 )
         data = var._data
-        if type(data) is ndarray and (data < 0).any():
+        if is_array(data) and (data < 0).any():
             raise ValueError(
                 f"gaussian_nll_loss: var must not be negative, got {data.min()} in a tensor of "
                 f"shape {own}"

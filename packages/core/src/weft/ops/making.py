@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np, xp
+from weft._backend.libraries import library_for
 from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.aval import Aval
-from weft._core.device import META, device, require
+from weft._core.device import CPU, device, placed, require
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.float8 import cast
 from weft._core.layouts import check_layout
@@ -80,7 +81,7 @@ def number_of(name: str, what: str, value: Any) -> Any:
 
 def finished(data: Any, place: device, requires_grad: bool) -> Tensor:
     """Return a tensor over fresh data, on the device asked for."""
-    out = wrap(Aval(tuple(data.shape), data.dtype) if place == META else data)
+    out = wrap(placed(data, place))
     return out.requires_grad_() if requires_grad else out
 
 
@@ -92,7 +93,16 @@ def made(
     requires_grad: bool,
 ) -> Tensor:
     """Return a tensor of ``make(shape, dtype)``; on the meta device no memory is taken."""
-    out = wrap(Aval(shape, dtype) if place == META else make(shape, dtype))
+    if place is CPU:
+        out = wrap(make(shape, dtype))
+    elif place.type == "meta":
+        out = wrap(Aval(shape, dtype))
+    elif make in (np.zeros, np.ones, np.empty):
+        library = library_for(place.type)
+        with library.on(place.index or 0):  # in place: nothing crosses from the host
+            out = wrap(getattr(library.xp, make.__name__)(shape, dtype))
+    else:
+        out = wrap(placed(make(shape, dtype), place))
     return out.requires_grad_() if requires_grad else out
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft._backend import np
 from weft._core import dtypes
-from weft._core.device import META
+from weft._core.device import META, placed
 from weft._core.errors import DTypeError
 from weft._core.generator import Generator
 from weft._core.samples import ErrorSample, Sample, array
@@ -350,7 +350,7 @@ def _drawn_like(
     if name != "randint_like":
         check_floating(name, own)
     if out.device != META:
-        out._data[...] = make(tuple(out.shape), own)
+        out._data[...] = placed(make(tuple(out.shape), own), out.device)
     return out.requires_grad_() if requires_grad else out
 
 

@@ -124,7 +124,7 @@ def as_strided_scatter(
     """
     lengths = shape_tuple("as_strided_scatter", size)
     steps = shape_tuple("as_strided_scatter", stride)
-    places = strided_places(tuple(input.shape), lengths, steps, storage_offset or 0)
+    places = strided_places(tuple(input.shape), lengths, steps, storage_offset or 0, input.device)
     if tuple(src.shape) != lengths:
         raise ShapeError(
             f"as_strided_scatter: src must have shape {lengths}, got {tuple(src.shape)}"

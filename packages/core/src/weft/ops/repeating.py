@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._core.dtypes import int64
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
 from weft.ops.broadcasting import broadcast_to
-from weft.ops.creation import arange
+from weft.ops.creation import tensor
 from weft.ops.families.composite import composite
 from weft.ops.indexing import getitem
 from weft.ops.joining import cat, narrow
@@ -147,8 +148,8 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Te
             f"repeat_interleave: expected {length} numbers of repeats, none negative, got {counts}"
         )
     places = [i for i, count in enumerate(counts) for _ in range(count)]
-    taken = getitem(input, (slice(None),) * at + (arange(0).new_tensor(places),))
-    return contiguous(taken)
+    numbers = tensor(places, dtype=int64, device=input.device)
+    return contiguous(getitem(input, (slice(None),) * at + (numbers,)))
 
 
 @composite(

@@ -15,6 +15,7 @@ from typing import Any
 from weft._backend import np, xp
 from weft._backend.numpy_ import restore, silence
 from weft._core.aval import Aval
+from weft._core.device import device_of, placed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.generator import Generator
 from weft._core.samples import ErrorSample, Sample, array
@@ -36,7 +37,9 @@ def _floating(name: str, what: str, x: Tensor) -> None:
 
 def _drawn(x: Tensor, draw: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
     """Return a tensor over ``draw()``; of the meta device where x is."""
-    return wrap(Aval(shape, dtype) if plain_data(x) is None else _quietly(draw))
+    if plain_data(x) is None:
+        return wrap(Aval(shape, dtype))
+    return wrap(placed(_quietly(draw), device_of(x)))
 
 
 def _quietly(draw: Any) -> Any:
@@ -78,7 +81,9 @@ def bernoulli(
     if p is not None:
         if not 0 <= p <= 1:
             raise ValueError(f"bernoulli: p must be in [0, 1], got {p}")
-        return (rand(tuple(input.shape), generator=generator) < p).to(input.dtype)
+        return (rand(tuple(input.shape), generator=generator, device=input.device) < p).to(
+            input.dtype
+        )
     _floating("bernoulli", "input", input)
     data = plain_data(input)
     if data is not None and not ((data >= 0) & (data <= 1)).all():
@@ -263,8 +268,8 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     shape = broadcast_shapes("binomial", tuple(count.shape), tuple(prob.shape))
 
     def draw() -> Any:
-        n = np.floor(np.asarray(count._data).astype(np.float64))
-        p = np.asarray(prob._data).astype(np.float64)
+        n = np.floor(np.asarray(plain_data(count)).astype(np.float64))
+        p = np.asarray(plain_data(prob)).astype(np.float64)
         if not (n >= 0).all():
             raise ValueError(f"binomial: a count must not be negative, got {n[~(n >= 0)].flat[0]}")
         if not ((p >= 0) & (p <= 1)).all():
@@ -274,7 +279,9 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
         return _binomial(n, p, generator).reshape(shape).astype(count._data.dtype)
 
     absent = plain_data(count) is None or plain_data(prob) is None
-    return wrap(Aval(shape, count._data.dtype) if absent else _quietly(draw))
+    if absent:
+        return wrap(Aval(shape, count._data.dtype))
+    return wrap(placed(_quietly(draw), device_of(count)))
 
 
 @composite(

@@ -67,25 +67,27 @@ def flip(input: Tensor, *args: Any, dims: Any = None) -> Tensor:
     return out
 
 
-def _strided_places(size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Any:
+def _strided_places(
+    size: tuple[int, ...], stride: tuple[int, ...], offset: int, device: Any
+) -> Any:
     """Return for each element of a strided view which element of the memory it is."""
     from weft.ops.creation import arange
 
-    places = arange(1) + offset
+    places = arange(1, device=device) + offset
     for n, step in zip(size, stride, strict=True):
-        places = places.unsqueeze(-1) + arange(n) * step
+        places = places.unsqueeze(-1) + arange(n, device=device) * step
     return reshape(places, size)
 
 
 def strided_places(
-    shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], offset: int
+    shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], offset: int, device: Any
 ) -> Any:
     """Return the numbers of a strided view's elements, checked against the shape it views."""
     aval = Aval(shape, None)
     if len(size) != len(stride):
         raise ShapeError(f"as_strided: size {size} and stride {stride} must be as many numbers")
     _strided_shape(aval, size=size, stride=stride, storage_offset=offset)
-    return _strided_places(size, stride, offset)
+    return _strided_places(size, stride, offset, device)
 
 
 def _strided_shape(x: Any, *, size: Any, stride: Any, storage_offset: int) -> Any:
@@ -107,7 +109,7 @@ def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int
     from weft.ops.gathering import scatter_into_zeros
 
     count = math.prod(x.shape)
-    places = reshape(_strided_places(size, stride, storage_offset), -1)
+    places = reshape(_strided_places(size, stride, storage_offset, g.device), -1)
     flat = scatter_into_zeros(reshape(g, -1), places, dim=0, length=count, shape=(count,))
     return reshape(flat, x.shape)
 

@@ -15,8 +15,8 @@ def _triangle(name: str, input: Tensor, diagonal: int, lower: bool) -> Tensor:
 
     if input.ndim < 2:
         raise ShapeError(f"{name}: expected at least 2 dims, got shape {tuple(input.shape)}")
-    rows = arange(input.shape[-2]).reshape(-1, 1)
-    offset = arange(input.shape[-1]) - rows
+    rows = arange(input.shape[-2], device=input.device).reshape(-1, 1)
+    offset = arange(input.shape[-1], device=input.device) - rows
     zero = False if input.dtype is dtypes.bool_ else 0  # 0 would make integers of booleans
     return where(offset <= diagonal if lower else offset >= diagonal, input, zero)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import add_into, ndarray, ones
+from weft._backend.libraries import is_array
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import here, switch
@@ -288,8 +289,10 @@ def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
         # The cotangent may be shared with another leaf or the user's own; .grad is written to.
         plain = type(g._data) is ndarray and g._node is None
         extra.grad = wrap(g._data.copy()) if plain else g.clone()
-    elif create_graph or not (type(held._data) is type(g._data) is ndarray):
+    elif create_graph or not (is_array(held._data) and type(held._data) is type(g._data)):
         extra.grad = held + g
+    elif type(held._data) is not ndarray:
+        held.add_(g)  # as below, on another device
     else:
         # into the memory: whoever holds .grad, such as an optimizer, keeps seeing the gradient
         add_into(held._data, g._data)

@@ -84,6 +84,7 @@ def bilinear(
             jvp=jvp,
             batch=loop(name) if batch is None else batch,
             saves=(0, 1),
+            widen=True,
             kernels=bind(kernel, shape, widen=True),
         )
 

@@ -82,6 +82,7 @@ def custom(
             else tuple(-1 if s == "out" else arrays.index(s) for s in saves),
             outputs=outputs,
             is_view=is_view,
+            widen=widen,
             kernels=bind(kernel, shape, widen=widen, moves=is_view),
         )
 

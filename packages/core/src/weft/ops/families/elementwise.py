@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
+from weft._backend.libraries import by_array
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
+from weft._core.device import device_of, placed
 from weft._core.dispatch import apply, explain, record_one, record_two
-from weft._core.errors import DTypeError
+from weft._core.errors import DeviceError, DTypeError
 from weft._core.kernels import as_array, bind
 from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op
@@ -104,6 +106,7 @@ def elementwise(
             batch=_batch(name),
             saves=kept,
             takes_scalars=True,
+            widen=widen,
             kernels=bind(formula, shape, widen=widen),
             **rules,
         )
@@ -284,9 +287,18 @@ def _promoting(
                 if a._data.dtype is not compute.numpy and a._data.dtype != compute.numpy:
                     a = _convert(a, compute)
             elif a is not None and integral:
-                a = wrap(asarray(a).astype(compute.numpy))  # wraps round, as in C and PyTorch
+                number = asarray(a).astype(compute.numpy)  # wraps round, as in C and PyTorch
+                a = wrap(placed(number, device_of(tensors[0])) if by_array else number)
             ready.append(a)
-        return apply(op, tuple(ready), params)
+        try:
+            return apply(op, tuple(ready), params)
+        except DeviceError:  # a 0-d tensor on the CPU goes with those of any device
+            from weft.ops.transfer import together
+
+            gathered = together(tuple(ready))
+            if gathered is None:
+                raise
+            return apply(op, gathered, params)
 
     return run
 

@@ -83,6 +83,7 @@ def linear(
             batch=loop(name) if batch is None else batch,
             saves=() if variadic else tuple(range(1, len(arrays))),
             is_view=is_view,
+            widen=widen,
             kernels=bind(kernel, shape, widen=widen, moves=is_view),
         )
         single = len(arrays) == 1 and not variadic

@@ -172,6 +172,7 @@ def reduction(
             jvp=jvp if isinstance(jvp, NotDifferentiable) else full_jvp,
             batch=with_params(name, shift_dims("dim")),
             saves=tuple({"x": 0, "out": -1}[s] for s in saves),
+            widen=True,
             kernels=bind(kernel, shape, widen=True),
         )
         ufunc = _UFUNCS[combine]
