@@ -13,7 +13,13 @@ from typing import Any
 
 
 def readable(signature: str) -> str:
-    """Return a signature without autodoc's marks of shortening and of factories."""
+    """Return a signature without autodoc's marks of shortening and of factories.
+
+    Of ``*_size, size=<unset>``, a shape given as ints or by name, only ``*size`` is shown.
+    """
+    signature = re.sub(
+        r"\*_(\w+)(: [^,]+)?, \1(: [^=,]+)?\s*=\s*(<unset>|None)", r"*\1\2", signature
+    )
     return re.sub(r"\s*=\s*<factory>", " = ...", signature.replace("~typing.", ""))
 
 

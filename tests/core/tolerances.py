@@ -87,6 +87,7 @@ NO_SECOND_ORDER: dict[str, str] = {}
 
 #: Functions whose result depends on how memory is laid out, and why.
 READS_STRIDES = {
+    "reinterpreted": "refuses memory whose last dim is not contiguous",
     "is_contiguous": "tells how memory is laid out",
     "view": "refuses memory that is not contiguous",
     "view_as": "refuses memory that is not contiguous",

@@ -99,6 +99,7 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "common_multiple": torch.lcm,
     "trunc_divide": lambda input, other: torch.div(input, other, rounding_mode="trunc"),
     "convert": torch.Tensor.to,
+    "reinterpreted": torch.Tensor.view,
     "alias": lambda input: torch.Tensor.view_as(input, input),
     "running_sum": torch.cumsum,
     "picked": lambda input, index, dim: torch.gather(input, dim, index),

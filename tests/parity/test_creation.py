@@ -145,3 +145,34 @@ def test_out_is_written_and_given_the_shape():
         eval(f"m.{make}", {"m": torch, "out": theirs})
         assert_same(ours, theirs, make)
     assert to_torch(weft.ones(1)).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "zeros(size=(2, 3))", "ones(size=(2,))", "permute(m.ones(2, 3), dims=(1, 0))",
+        "reshape(m.ones(2, 3), shape=(3, 2))", "ones(2, 3).view(size=(6,))",
+        "ones(2, 1).expand(size=(2, 3))", "ones(2).repeat(repeats=(2, 1))",
+        "tile(m.ones(2), dims=(2,))", "ones(2).new_zeros(size=(2,))",
+        "split(tensor=m.ones(4), split_size_or_sections=2)", "ones(4).split(split_size=2)",
+        "tensor_split(m.ones(4), sections=3)", "hsplit(m.ones(4), indices=(1, 2))",
+        "tensor_split(m.ones(4), tensor_indices_or_sections=m.tensor([1]))",
+        "swapaxes(m.ones(2, 3), axis0=0, axis1=1)", "swapdims(m.ones(2, 3), dim0=0, dim1=1)",
+        "ones(2, 4).view(m.int32)", "ones(2, 4).view(dtype=m.float64)",
+        "ones(2, 4, dtype=m.float64).view(m.uint8)", "ones(3, dtype=m.complex64).view(m.float32)",
+        "tensor(1.0).view(m.int32)", "ones(2, 3).t().view(m.int32)",
+    ],
+)  # fmt: skip
+def test_arguments_have_pytorchs_names(case):
+    assert_same(eval(f"m.{case}", {"m": weft}), eval(f"m.{case}", {"m": torch}), case)
+
+
+def test_a_view_of_another_dtype_shares_its_memory():
+    x = weft.ones(2)
+    bits = x.view(weft.int32)
+    bits[0] = 0
+    assert x.tolist() == [0.0, 1.0]
+    with pytest.raises(weft.ShapeError, match="no whole number of 8-byte ones"):
+        weft.ones(3).view(weft.float64)
+    with pytest.raises(weft.ShapeError, match=r"contiguous last dim, got strides \(1, 2\)"):
+        weft.ones(4, 2).t().view(weft.uint8)

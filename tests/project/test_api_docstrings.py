@@ -99,6 +99,10 @@ def test_a_signature_says_inplace_where_the_function_takes_it() -> None:
 
 def test_signatures_read_as_written() -> None:
     assert readable("(a: ~typing.Any = <factory>)") == "(a: Any = ...)"
+    assert (
+        readable("(x, *_size: Any, size: Any = <unset>, out=None)") == "(x, *size: Any, out=None)"
+    )
+    assert readable("(*_size, size=None)") == "(*size)"
 
 
 def test_private_parts_of_a_class_are_told_from_public_bases() -> None:

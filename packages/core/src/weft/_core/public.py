@@ -166,8 +166,10 @@ def guarded(
     parameters = [
         f"{n}=_default_{n}" if n in defaults else f"{n}=_unset" if n in unset else n for n in plain
     ]
-    if starred or late or renamed or out:
-        parameters.append(f"*{starred}")
+    if starred:  # `size` of `zeros(*size)` may come by name too, whole, as in PyTorch
+        parameters += [f"*_{starred}", f"{starred}=_unset"]
+    elif late or renamed or out:
+        parameters.append("*")
     parameters += [
         f"{n}=_default_{n}" if n in defaults else f"{n}=_unset" if n in unset else n for n in late
     ]
@@ -176,12 +178,14 @@ def guarded(
     lines = [f"def call({', '.join(parameters)}):"]
     for setting in renamed:
         lines += _spelling(setting)
+    if starred:
+        lines += [f"    if {starred} is not _unset:", f"        _{starred} = ({starred},)"]
     for setting in sorted(unset):
         lines += [
             f"    if {setting} is _unset:",
             f"        raise TypeError(f'{{_name}}() needs the argument {setting}')",
         ]
-    passed = [*plain, *([f"*{starred}"] if starred else []), *(f"{n}={n}" for n in late)]
+    passed = [*plain, *([f"*_{starred}"] if starred else []), *(f"{n}={n}" for n in late)]
     lines += [
         "    try:",
         f"        {'result =' if out else 'return'} _body({', '.join(passed)})",

@@ -16,7 +16,7 @@ from weft._core.node import Leaf
 from weft._core.shapes import shape_tuple
 from weft._core.storage import memory_of, offset_of
 from weft._core.tensor import Size, Tensor, version_of, wrap
-from weft.ops import creation, filled, orientation, shape, strides
+from weft.ops import creation, filled, joining, orientation, shape, strides
 
 
 def _becomes(self: Tensor, view: Tensor, name: str) -> Tensor:
@@ -242,6 +242,11 @@ def new_empty_strided(
     )
 
 
+def split(self: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Take a dim apart into pieces of a length, or of several; as :func:`weft.split`."""
+    return joining.split(self, split_size, dim)
+
+
 def _hermitian(self: Tensor) -> Tensor:
     """Return a matrix transposed and conjugated."""
     if self.ndim not in (0, 2):
@@ -260,6 +265,7 @@ METHODS: dict[str, Any] = {
     "resize_as": resize_as,
     "resize_as_": resize_as_,
     "set_": set_,
+    "split": split,
     "squeeze_": squeeze_,
     "storage_offset": storage_offset,
     "swapaxes_": transpose_,

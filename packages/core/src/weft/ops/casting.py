@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from weft._core import dtypes
+from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.errors import ShapeError
 from weft._core.float8 import cast
-from weft._core.samples import Sample, array
+from weft._core.op import not_differentiable
+from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
 from weft.ops.families.linear import linear
 
 
@@ -47,6 +51,57 @@ def convert(xp: Any, x: Any, *, dtype: Any) -> Any:
         Tensor: (...), of that dtype.
     """
     return cast(xp, x, dtype)
+
+
+def _reinterpreted_shape(x: Any, *, dtype: Any) -> Aval:
+    own, wanted = x.dtype.itemsize, dtype.itemsize
+    if own == wanted:
+        return Aval(x.shape, dtype)
+    bytes_ = (x.shape[-1] if x.shape else 0) * own
+    if not x.shape or bytes_ % wanted:
+        raise ShapeError(
+            f"view: a last dim of {own}-byte elements of a tensor of shape {tuple(x.shape)} is no "
+            f"whole number of {wanted}-byte ones"
+        )
+    return Aval((*x.shape[:-1], bytes_ // wanted), dtype)
+
+
+@custom(
+    shape=_reinterpreted_shape,
+    vjp=not_differentiable("it reads bytes as another kind of number"),
+    jvp=not_differentiable("it reads bytes as another kind of number"),
+    batch=with_params("reinterpreted"),
+    canonical=_canonical,
+    is_view=True,
+    promote=False,
+    widen=False,
+    namespaces=(),
+    methods=(),
+    samples=(
+        Sample(integers(2, 4), dtype=dtypes.float64),
+        Sample(integers(2, 4), dtype=dtypes.int32),
+    ),
+    errors=(
+        ErrorSample(integers(high=3), dtype=dtypes.int8, error=ShapeError, match="no whole number"),
+    ),
+)
+def reinterpreted(xp: Any, x: Any, *, dtype: Any) -> Any:
+    """Read the same bytes as another dtype.
+
+    Args:
+        input: (..., n).
+        dtype: the dtype; of another size it divides or multiplies the last dim.
+
+    Returns:
+        Tensor: a view.
+    """
+    _reinterpreted_shape(x, dtype=dtype)
+    if x.dtype.itemsize != dtype.itemsize and x.strides[-1] != x.dtype.itemsize:
+        raise ShapeError(
+            f"view: reading elements of another size needs a contiguous last dim, got strides "
+            f"{tuple(step // x.dtype.itemsize for step in x.strides)}"
+        )
+    return x.view(dtype)
 
 
 @linear(

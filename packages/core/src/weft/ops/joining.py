@@ -323,12 +323,12 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     ),
     aliases=("unsafe_split",),
 )
-def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Take a dim apart into pieces.
 
     Args:
-        input: (...).
-        split_size: the length of each piece, the last may be shorter; or all lengths.
+        tensor: (...).
+        split_size_or_sections: the length of each piece, the last may be shorter; or all lengths.
         dim: the dim.
 
     Returns:
@@ -337,8 +337,9 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
     Raises:
         ShapeError: the lengths do not add up to the dim's.
     """
-    at = canonical_dim("split", dim, input.ndim)
-    total = input.shape[at]
+    at = canonical_dim("split", dim, tensor.ndim)
+    split_size = split_size_or_sections
+    total = tensor.shape[at]
     if isinstance(split_size, (tuple, list)):
         lengths = list(split_size)
         added = 0
@@ -350,7 +351,7 @@ def split(input: Tensor, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]:
         if split_size <= 0:
             raise ValueError(f"split: the length of a piece must be positive, got {split_size}")
         lengths = [min(split_size, total - s) for s in range(0, max(total, 1), split_size)]
-    out: tuple[Tensor, ...] = pieces(input, dim=at, lengths=tuple(lengths))
+    out: tuple[Tensor, ...] = pieces(tensor, dim=at, lengths=tuple(lengths))
     return out
 
 

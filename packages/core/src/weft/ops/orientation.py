@@ -116,3 +116,24 @@ def adjoint(input: Tensor) -> Tensor:
         )
     swapped = transpose(input, -2, -1) if input.ndim else input
     return swapped.conj() if input.dtype.is_complex else swapped
+
+
+@composite(
+    samples=(Sample(array(2, 3, 4), 0, 2), Sample(array(2, 3), -1, -2)),
+    errors=(ErrorSample(array(2, 3), 0, 2, error=IndexError, match="dim 2 is out of range"),),
+)
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """Swap two dims: ``transpose`` by NumPy's name.
+
+    Args:
+        input: a tensor.
+        axis0: a dim.
+        axis1: the dim to swap it with.
+
+    Returns:
+        Tensor: a view.
+
+    Raises:
+        IndexError: a dim is out of range.
+    """
+    return transpose(input, axis0, axis1)

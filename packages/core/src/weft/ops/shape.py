@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray
-from weft._core import catalogue
+from weft._core import catalogue, dtypes
 from weft._core.dispatch import apply_one, not_a_tensor, viewed
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
+from weft.ops.casting import reinterpreted
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
 from weft.ops.memory import copied, in_order
@@ -112,7 +113,7 @@ def _quickly(input: Any, shape: tuple[Any, ...]) -> Tensor | None:
     ),
     guard=False,
 )
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *_shape: Any, shape: Any = None) -> Tensor:
     """Give the same elements, in the same order, another shape.
 
     Args:
@@ -125,10 +126,12 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     Raises:
         ShapeError: the number of elements differs.
     """
-    found = _quickly(input, shape)
+    if shape is not None:
+        _shape = (shape,)
+    found = _quickly(input, _shape)
     if found is not None:
         return found
-    wanted = shape_tuple("reshape", shape[0] if len(shape) == 1 else shape)
+    wanted = shape_tuple("reshape", _shape[0] if len(_shape) == 1 else _shape)
     whole = input if in_order(input._data) else copied(input)
     return _relabelled(whole, _resolve("reshape", input._data.shape, wanted))
 
@@ -142,23 +145,32 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     ),
     guard=False,
 )
-def view(input: Tensor, *shape: Any) -> Tensor:
-    """Give the same memory another shape, never copying.
+def view(input: Tensor, *_size: Any, size: Any = None, dtype: Any = None) -> Tensor:
+    """Give the same memory another shape, or read it as another dtype, never copying.
 
     Args:
         input: (...).
-        shape: the shape wanted, as ints or one tuple; one length may be -1.
+        size: the shape wanted, as ints or one tuple; one length may be -1. Or a dtype.
+        dtype: instead of a shape, the dtype as which to read the same bytes; of another size it
+            divides or multiplies the last dim, which must be contiguous.
 
     Returns:
-        Tensor: (*shape), a view.
+        Tensor: (*size), a view.
 
     Raises:
         ShapeError: the number of elements differs, or input's strides do not allow it.
     """
-    found = _quickly(input, shape)
+    if size is not None:
+        _size = (size,)
+    found = _quickly(input, _size)
     if found is not None:
         return found
-    wanted = shape_tuple("view", shape[0] if len(shape) == 1 else shape)
+    if len(_size) == 1 and isinstance(_size[0], dtypes.dtype):
+        dtype = _size[0]
+    if dtype is not None:
+        read: Tensor = reinterpreted(input, dtype=dtype)
+        return read
+    wanted = shape_tuple("view", _size[0] if len(_size) == 1 else _size)
     resolved = _resolve("view", input._data.shape, wanted)
     if not in_order(input._data):
         raise ShapeError(
@@ -342,7 +354,7 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
 @composite(
     samples=(Sample(array(2, 3, 4), 0, 2), Sample(array(2, 3), -1, -2), Sample(array(), 0, 0)),
     errors=(ErrorSample(array(2, 3), 0, 2, error=IndexError, match="dim 2 is out of range"),),
-    aliases=("swapaxes", "swapdims"),
+    aliases=("swapdims",),
 )
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Swap two dims.

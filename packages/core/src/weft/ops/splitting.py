@@ -57,7 +57,15 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
         ErrorSample(array(3), 1.5, error=TypeError, match="float"),
     ),
 )
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(
+    input: Tensor,
+    indices_or_sections: Any = None,
+    dim: int = 0,
+    *,
+    sections: Any = None,
+    indices: Any = None,
+    tensor_indices_or_sections: Any = None,
+) -> tuple[Tensor, ...]:
     """Take a dim apart into a number of nearly equal pieces, or at given places.
 
     Args:
@@ -66,6 +74,9 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
             does not divide; or the places to cut at, as ints or an int64 tensor of one dim.
             Places count as in slices: negative ones from the end, ones beyond the end as the end.
         dim: the dim.
+        sections: the same by PyTorch's other name, for a number of pieces.
+        indices: the same by PyTorch's other name, for places.
+        tensor_indices_or_sections: the same by PyTorch's other name, for a tensor.
 
     Returns:
         tuple of Tensor: views.
@@ -74,7 +85,18 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
         ValueError: the number of pieces is not positive.
         ShapeError: input is 0-d.
     """
-    return _split_at("tensor_split", input, indices_or_sections, dim)
+    given = _one_of(
+        "tensor_split", indices_or_sections, sections, indices, tensor_indices_or_sections
+    )
+    return _split_at("tensor_split", input, given, dim)
+
+
+def _one_of(name: str, *given: Any) -> Any:
+    """Return the one argument that was given of several names for it."""
+    held = [value for value in given if value is not None]
+    if len(held) != 1:
+        raise TypeError(f"{name}: expected a number of pieces or the places to cut at, once")
+    return held[0]
 
 
 def _split_at(name: str, x: Tensor, given: Any, dim: int) -> tuple[Tensor, ...]:
@@ -121,12 +143,16 @@ def _evenly(name: str, x: Tensor, given: Any, dim: int, least: int) -> tuple[Ten
         ErrorSample(array(), 1, error=ShapeError, match="at least 1 dims"),
     ),
 )
-def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(
+    input: Tensor, indices_or_sections: Any = None, *, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """Take the second dim apart, of a tensor of one dim the first.
 
     Args:
         input: (...), of at least one dim.
         indices_or_sections: how many equal pieces, or the places to cut at.
+        sections: the same by PyTorch's other name, for a number of pieces.
+        indices: the same by PyTorch's other name, for places.
 
     Returns:
         tuple of Tensor: views.
@@ -134,7 +160,8 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     Raises:
         ShapeError: the length does not divide, or input is 0-d.
     """
-    return _evenly("hsplit", input, indices_or_sections, 0 if input.ndim == 1 else 1, 1)
+    given = _one_of("hsplit", indices_or_sections, sections, indices)
+    return _evenly("hsplit", input, given, 0 if input.ndim == 1 else 1, 1)
 
 
 @composite(
@@ -144,12 +171,16 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         ErrorSample(array(3, 2), 2, error=ShapeError, match="dim 0 of length 3 does not divide"),
     ),
 )
-def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(
+    input: Tensor, indices_or_sections: Any = None, *, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """Take the first dim apart.
 
     Args:
         input: (...), of at least two dims.
         indices_or_sections: how many equal pieces, or the places to cut at.
+        sections: the same by PyTorch's other name, for a number of pieces.
+        indices: the same by PyTorch's other name, for places.
 
     Returns:
         tuple of Tensor: views.
@@ -157,7 +188,8 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     Raises:
         ShapeError: the length does not divide, or input has fewer than two dims.
     """
-    return _evenly("vsplit", input, indices_or_sections, 0, 2)
+    given = _one_of("vsplit", indices_or_sections, sections, indices)
+    return _evenly("vsplit", input, given, 0, 2)
 
 
 @composite(
@@ -167,12 +199,16 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
         ErrorSample(array(1, 1, 3), 2, error=ShapeError, match="dim 2 of length 3 does not divide"),
     ),
 )
-def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(
+    input: Tensor, indices_or_sections: Any = None, *, sections: Any = None, indices: Any = None
+) -> tuple[Tensor, ...]:
     """Take the third dim apart.
 
     Args:
         input: (...), of at least three dims.
         indices_or_sections: how many equal pieces, or the places to cut at.
+        sections: the same by PyTorch's other name, for a number of pieces.
+        indices: the same by PyTorch's other name, for places.
 
     Returns:
         tuple of Tensor: views.
@@ -180,4 +216,5 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     Raises:
         ShapeError: the length does not divide, or input has fewer than three dims.
     """
-    return _evenly("dsplit", input, indices_or_sections, 2, 3)
+    given = _one_of("dsplit", indices_or_sections, sections, indices)
+    return _evenly("dsplit", input, given, 2, 3)

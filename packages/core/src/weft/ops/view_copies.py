@@ -148,8 +148,17 @@ def view_copy(input: Tensor, size: Any) -> Tensor:
 
 
 @composite(samples=(Sample(array(5, 2), 2),), methods=())
-@_of(joining.split)
 def split_copy(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """As :func:`weft.split`, with memory of its own.
+
+    Args:
+        input: (...).
+        split_size: the length of each piece, the last may be shorter.
+        dim: the dim.
+
+    Returns:
+        tuple of Tensor: copies.
+    """
     return tuple(map(clone, joining.split(input, split_size, dim)))
 
 
