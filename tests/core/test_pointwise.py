@@ -189,3 +189,24 @@ def test_add_takes_an_alpha_that_its_dtype_can_hold():
     assert weft.add(weft.tensor([1]), yes, alpha=5).tolist() == [6, 1]
     with pytest.raises(weft.DTypeError, match=r"alpha must be a number that weft.int64 can hold"):
         weft.add(weft.tensor([1]), weft.tensor([2]), alpha=0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda x, y: x + y, "add"),
+        (lambda x, y: x - y, "sub"),
+        (lambda x, y: x**y, "pow"),
+        (lambda x, y: x.clamp_min(y), "clamp"),
+        (lambda x, y: x.heaviside(y), "heaviside"),
+        (lambda x, y: x.ldexp(y), "ldexp"),
+        (lambda x, y: x.div(y, rounding_mode="trunc"), "div"),
+        (lambda x, y: weft.where(x > 0, x, y), "where"),
+        (lambda x, y: x.long() << y.long(), "bitwise_left_shift"),
+        (lambda x, y: x.long() & y.long(), "bitwise_and"),
+        (lambda x, y: x.long().lcm(y.long()), "lcm"),
+    ],
+)
+def test_a_misfit_is_told_under_the_name_that_was_called(call, name):
+    with pytest.raises(weft.ShapeError, match=rf"^{name}: shapes .* do not broadcast"):
+        call(weft.ones(2), weft.ones(3))
