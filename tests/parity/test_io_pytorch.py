@@ -177,10 +177,20 @@ def test_a_training_checkpoint_loads_alike(same):
     assert ours["model"]._metadata == model.state_dict()._metadata
 
 
-def test_a_float8_tensor_is_refused_by_dtype(tmp_path):
+def test_a_float8_tensor_is_read(tmp_path):
     path = tmp_path / "f8.pth"
-    torch.save({"q": torch.ones(4).to(torch.float8_e4m3fn)}, path)
-    with pytest.raises(weft.io.FormatError, match="float8_e4m3fn, which weft does not have"):
+    values = torch.tensor([1.0, -0.5, 448.0])
+    torch.save({"q": values.to(torch.float8_e4m3fn)}, path)
+    read = weft.io.load_pytorch(path)["q"]
+    assert read.dtype is weft.float8_e4m3fn
+    assert read.to(weft.float32).tolist() == values.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+def test_a_complex32_tensor_is_refused_by_dtype(tmp_path):
+    path = tmp_path / "c32.pth"
+    torch.save({"q": torch.ones(4, dtype=torch.complex32)}, path)
+    with pytest.raises(weft.io.FormatError, match="complex32, which weft does not have"):
         weft.io.load_pytorch(path)
 
 
