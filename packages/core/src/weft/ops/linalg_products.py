@@ -5,8 +5,9 @@ from __future__ import annotations
 from weft._core import catalogue
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
-from weft._core.shapes import canonical_dim
+from weft._core.shapes import broadcast_shapes, canonical_dim
 from weft._core.tensor import Tensor
+from weft.ops.broadcasting import expand_to
 from weft.ops.diagonals import diagonal as take_diagonal
 from weft.ops.families.composite import composite
 from weft.ops.matmul import matmul
@@ -50,10 +51,11 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         Sample(array(2, 3), array(2, 3)),
         Sample(array(2, 3), array(3)),
         Sample(array(3, 2), array(3, 1), dim=0),
+        Sample(array(4, 1, 3), array(2, 1), dim=1),
         Sample(array(2, 3, kind="complex"), array(3, kind="complex")),
     ),
     errors=(
-        ErrorSample(array(2, 3), array(2), error=ShapeError, match="length 3 .* length 2"),
+        ErrorSample(array(2, 3), array(2), error=ShapeError, match="do not broadcast"),
         ErrorSample(array(), array(2), error=ShapeError, match="at least one dim"),
     ),
     namespaces=catalogue.LINALG,
@@ -65,27 +67,20 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     Args:
         x: a tensor.
         y: a tensor that broadcasts with it.
-        dim: the dim of the vectors, which has one length in both.
+        dim: the dim of the vectors, counted in the shape to which both broadcast.
 
     Returns:
         Tensor: of the shape to which both broadcast, without ``dim``.
 
     Raises:
-        ShapeError: the vectors differ in length, or the shapes do not broadcast.
+        ShapeError: the shapes do not broadcast, or one tensor is 0-d.
         IndexError: the dim is out of range.
     """
     if not x.ndim or not y.ndim:
         raise ShapeError("linalg.vecdot: both tensors must have at least one dim")
-    if dim >= 0:  # counted from the front, it is a dim of the shape they broadcast to
-        rank = max(x.ndim, y.ndim)
-        dim = canonical_dim("linalg.vecdot", dim, rank) - rank
-    first, second = (canonical_dim("linalg.vecdot", dim, t.ndim) for t in (x, y))
-    if x.shape[first] != y.shape[second]:
-        raise ShapeError(
-            f"linalg.vecdot: x has length {x.shape[first]} in dim {dim} and y length "
-            f"{y.shape[second]}; they must be equal"
-        )
-    row, column = movedim(x, first, -1), movedim(y, second, -1)
+    shape = broadcast_shapes("linalg.vecdot", tuple(x.shape), tuple(y.shape))
+    at = canonical_dim("linalg.vecdot", dim, len(shape))
+    row, column = (movedim(expand_to(t, shape), at, -1) for t in (x, y))
     if row.dtype.is_complex:
         row = row.conj()
     return matmul(row.unsqueeze(-2), column.unsqueeze(-1)).squeeze(-1).squeeze(-1)

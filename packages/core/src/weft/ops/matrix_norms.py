@@ -340,6 +340,8 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
         ratio: Tensor = largest / smallest if order == 2 else smallest / largest
         return ratio
     require_square("linalg.cond", input, "input")
+    if not input.shape[-1]:
+        return sum(abs(input), (-2, -1))
     inverse, info = general_inverse(input, check="")
     own = matrix_norm_of("linalg.cond", input, order, (-2, -1), False)
     return where(info != 0, math.inf, own * matrix_norm_of("", inverse, order, (-2, -1), False))

@@ -118,9 +118,10 @@ def solve_triangular(
     require_square("linalg.solve_triangular", input, "input")
     require_matrices("linalg.solve_triangular", B, "B")
     if not left:
-        turned: Tensor = mT(
-            triangular_solution(mT(input), mT(B), upper=not upper, unit=unitriangular)
-        )
+        across, right = mT(input), mT(B)
+        solution_shape("linalg.solve_triangular", across, right)
+        turned: Tensor = mT(triangular_solution(across, right, upper=not upper, unit=unitriangular))
         return turned
+    solution_shape("linalg.solve_triangular", input, B)
     out: Tensor = triangular_solution(input, B, upper=upper, unit=unitriangular)
     return out
