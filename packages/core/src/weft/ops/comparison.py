@@ -304,6 +304,7 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor: ...
         Sample(booleans(3), 1.0, 2),
     ),
     methods=(),
+    out=True,
 )
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Take from one where a condition holds, from another where it does not.

@@ -54,7 +54,6 @@ def _canonical(input: Any, dim: Any, keepdim: bool, mode: int) -> dict[str, Any]
         ErrorSample(array(2), mode=1, error=ValueError, match="mode must be 0"),
         ErrorSample(array(2), dim=1, error=IndexError, match="dim 1 is out of range"),
     ),
-    out=False,
 )
 def hash_tensor(xp: Any, x: Any, *, dim: Any = None, keepdim: bool = False, mode: int = 0) -> Any:
     """Exclusive or over dims of the elements' bits, as float64 or int64.

@@ -73,7 +73,7 @@ def det(input: Tensor) -> Tensor:
     return determinant_of("det", input, "input")
 
 
-@composite(samples=_DETERMINANT, errors=_SQUARE)
+@composite(samples=_DETERMINANT, errors=_SQUARE, out=True)
 def slogdet(input: Tensor) -> SLogDet:
     """Sign and logarithm of the modulus of a determinant: ``linalg.slogdet``.
 

@@ -122,6 +122,7 @@ def _centred(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tens
         Sample(array(3, 2), None, None, array(2), array(2, low=0.5), False, 0.1, 1e-5),
     ),
     methods=(),
+    out=True,
 )
 def native_batch_norm(
     input: Tensor,

@@ -60,6 +60,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
         ErrorSample(array(4), array(3), 0, 1, 3, error=ShapeError, match=r"must have shape \(2,\)"),
         ErrorSample(array(4), array(2), step=0, error=ValueError, match="step must be positive"),
     ),
+    out=True,
 )
 def slice_scatter(
     input: Tensor,

@@ -49,7 +49,6 @@ def _canonical(input: Any, dim: int, descending: bool, stable: bool) -> dict[str
     ),
     errors=_DIM,
     keyword_only=("stable",),
-    out=False,
 )
 def argsort(
     xp: Any, x: Any, *, dim: int = -1, descending: bool = False, stable: bool = False

@@ -147,7 +147,7 @@ def view_copy(input: Tensor, size: Any) -> Tensor:
     return clone(shape.reshape(input, size))
 
 
-@composite(samples=(Sample(array(5, 2), 2),), methods=())
+@composite(samples=(Sample(array(5, 2), 2),), methods=(), out=True)
 def split_copy(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """As :func:`weft.split`, with memory of its own.
 
@@ -162,7 +162,7 @@ def split_copy(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ..
     return tuple(map(clone, joining.split(input, split_size, dim)))
 
 
-@composite(samples=(Sample(array(5, 2), (2, 3)),), methods=())
+@composite(samples=(Sample(array(5, 2), (2, 3)),), methods=(), out=True)
 @_of(split_with_sizes)
 def split_with_sizes_copy(
     input: Tensor, split_sizes: Sequence[int], dim: int = 0
@@ -170,7 +170,7 @@ def split_with_sizes_copy(
     return tuple(map(clone, split_with_sizes(input, split_sizes, dim)))
 
 
-@composite(samples=(Sample(array(2, 3), 1),), methods=())
+@composite(samples=(Sample(array(2, 3), 1),), methods=(), out=True)
 @_of(joining.unbind)
 def unbind_copy(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return tuple(map(clone, joining.unbind(input, dim)))
