@@ -282,7 +282,13 @@ class Tensor:
         keepdims: Any = ...,
     ) -> Tensor: ...
     def argsort(
-        self, dim: Any = ..., descending: Any = ..., *, stable: Any = ..., axis: Any = ...
+        self,
+        dim: Any = ...,
+        descending: Any = ...,
+        *,
+        stable: Any = ...,
+        out: Any = ...,
+        axis: Any = ...,
     ) -> Tensor: ...
     def argwhere(self) -> Tensor: ...
     def as_strided(
@@ -525,6 +531,7 @@ class Tensor:
         keepdim: Any = ...,
         *,
         mode: Any = ...,
+        out: Any = ...,
         axis: Any = ...,
         keepdims: Any = ...,
     ) -> Tensor: ...
@@ -1070,9 +1077,10 @@ class Tensor:
         end: builtins.int | None = ...,
         step: builtins.int = ...,
         *,
+        out: Any = ...,
         axis: Any = ...,
     ) -> Tensor: ...
-    def slogdet(self) -> Any: ...
+    def slogdet(self, *, out: Any = ...) -> Any: ...
     def softmax(
         self, dim: builtins.int = ..., dtype: Any = ..., *, out: Any = ..., axis: Any = ...
     ) -> Tensor: ...
