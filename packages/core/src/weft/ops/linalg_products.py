@@ -56,7 +56,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     ),
     errors=(
         ErrorSample(array(2, 3), array(2), error=ShapeError, match="do not broadcast"),
-        ErrorSample(array(), array(2), error=ShapeError, match="at least one dim"),
+        ErrorSample(array(), array(), error=ShapeError, match="both are 0-d"),
     ),
     namespaces=catalogue.LINALG,
     out=True,
@@ -73,11 +73,11 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
         Tensor: of the shape to which both broadcast, without ``dim``.
 
     Raises:
-        ShapeError: the shapes do not broadcast, or one tensor is 0-d.
+        ShapeError: the shapes do not broadcast, or both tensors are 0-d.
         IndexError: the dim is out of range.
     """
-    if not x.ndim or not y.ndim:
-        raise ShapeError("linalg.vecdot: both tensors must have at least one dim")
+    if not x.ndim and not y.ndim:
+        raise ShapeError("linalg.vecdot: one of the tensors must have a dim, both are 0-d")
     shape = broadcast_shapes("linalg.vecdot", tuple(x.shape), tuple(y.shape))
     at = canonical_dim("linalg.vecdot", dim, len(shape))
     row, column = (movedim(expand_to(t, shape), at, -1) for t in (x, y))

@@ -339,8 +339,10 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
         largest, smallest = s[..., 0], s[..., -1]
         ratio: Tensor = largest / smallest if order == 2 else smallest / largest
         return ratio
-    require_square("linalg.cond", input, "input")
-    if not input.shape[-1]:
+    # as in PyTorch, an empty matrix need not be square for the orders that are numbers
+    if isinstance(order, str) or 0 not in input.shape[-2:]:
+        require_square("linalg.cond", input, "input")
+    if 0 in input.shape[-2:]:
         return sum(abs(input), (-2, -1))
     inverse, info = general_inverse(input, check="")
     own = matrix_norm_of("linalg.cond", input, order, (-2, -1), False)
