@@ -170,11 +170,6 @@ def like_input(g: Any, x: Any) -> Any:
     return real_part(g) if x.dtype.kind != "c" else g
 
 
-def named(own: type, *results: Any) -> Any:
-    """Return results as a named tuple."""
-    return own(*results)
-
-
 def leading(name: str, *cores: int) -> Callable[..., Any]:
     """Return the batching rule of an op that works over any leading dims, which broadcast.
 
