@@ -165,6 +165,11 @@ def test_float8_is_stored_moved_and_compared():
         assert x[weft.tensor([1])].tolist() == [[4.0, 0.5]]
         assert (x == x).all().item()
         assert weft.full((2,), 2.0, dtype=own).tolist() == [2.0, 2.0]
+        assert x.diagonal().tolist() == [1.0, 0.5]
+        assert x.as_strided((2,), (2,), 1).tolist() == [2.0, 0.5]
+        assert x.unfold(1, 1, 1).shape == (2, 2, 1)
+        assert weft.empty_strided((2, 2), (1, 2), dtype=own).stride() == (1, 2)
+        assert x.view(weft.uint8).view(own).tolist() == x.tolist()
         assert x.clone().zero_().to(weft.float32)[0, 0].item() in (0.0, 2.0**-127)
 
 

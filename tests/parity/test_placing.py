@@ -174,3 +174,11 @@ def test_what_torch_refuses_as_out_of_range_weft_refuses_by_name(call):
         call(torch)
     with pytest.raises(IndexError, match=r"^\w+: index -?\d is out of range for .*3"):
         call(weft)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int8", "uint16", "complex64"])
+def test_places_that_are_not_zero_are_found_in_every_dtype(dtype):
+    x = weft.tensor([[0, 2, 0], [1, 0, 3]], dtype=getattr(weft, dtype))
+    assert weft.nonzero(x).tolist() == [[0, 1], [1, 0], [1, 2]]
+    assert weft.argwhere(x).tolist() == weft.nonzero(x).tolist()
+    assert [p.tolist() for p in weft.nonzero(x, as_tuple=True)] == [[0, 1, 1], [1, 0, 2]]

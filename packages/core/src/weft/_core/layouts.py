@@ -87,6 +87,20 @@ def empty_in_order(shape: tuple[int, ...], dtype: Any, order: tuple[int, ...]) -
     return memory.transpose(sorted(range(len(order)), key=order.__getitem__))
 
 
+def nameable(xp: Any, data: Any) -> Any:
+    """Return an array, as bytes if it is of float8_e5m2.
+
+    NumPy takes a dtype apart into letters to make views by strides, and knows none for that one.
+    """
+    return data.view(xp.uint8) if data.dtype.kind == "f" and data.dtype.itemsize == 1 else data
+
+
+def strided_array(xp: Any, data: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+    """Return a view of an array with any lengths, and strides counted in bytes."""
+    view = xp.lib.stride_tricks.as_strided(nameable(xp, data), shape, steps)
+    return view.view(data.dtype)
+
+
 def kept_order(x: Any) -> str:
     """Return the order in which a copy of an array keeps its strides: ``"K"``, or ``"C"``.
 
@@ -101,7 +115,7 @@ def empty_strided(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) 
     last = sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     memory = np.empty(0 if math.prod(shape) == 0 else last + 1, dtype)
     steps = tuple(step * memory.itemsize for step in strides)
-    return np.lib.stride_tricks.as_strided(memory, shape, steps)
+    return strided_array(np, memory, shape, steps)
 
 
 def is_in_format(data: Any, given: memory_format) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
+from weft._core.layouts import strided_array
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
@@ -44,7 +45,7 @@ def _view(xp: Any, x: Any, offset: int, dim1: int, dim2: int) -> Any:
     rest = [d for d in range(x.ndim) if d not in (dim1, dim2)]
     shape = (*(x.shape[d] for d in rest), length)
     steps = (*(x.strides[d] for d in rest), x.strides[dim1] + x.strides[dim2])
-    return xp.lib.stride_tricks.as_strided(x[tuple(start)], shape, steps)
+    return strided_array(xp, x[tuple(start)], shape, steps)
 
 
 @linear(

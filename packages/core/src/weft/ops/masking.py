@@ -41,6 +41,7 @@ _DATA = "the result's shape depends on the data"
     vjp=not_differentiable("it finds places"),
     jvp=not_differentiable("it finds places"),
     batch=not_batchable(_DATA),
+    widen=False,  # it has no shape rule to ask for the widened result's
     samples=(Sample(booleans(2, 3)),),
     namespaces=(),
     methods=(),

@@ -8,6 +8,7 @@ from typing import Any
 from weft._backend import ndarray
 from weft._core.aval import Aval
 from weft._core.errors import GradError, ShapeError
+from weft._core.layouts import nameable, strided_array
 from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
@@ -140,7 +141,7 @@ def strided_view(
     _strided_shape(Aval(x.shape, x.dtype), size=size, stride=stride, storage_offset=storage_offset)
     flat = x.reshape(-1)[storage_offset:]
     steps = tuple(step * x.itemsize for step in stride)
-    return xp.lib.stride_tricks.as_strided(flat, size, steps)
+    return strided_array(xp, flat, size, steps)
 
 
 @composite(
@@ -205,7 +206,7 @@ def _unfold_shape(x: Any, *, dimension: int, size: int, step: int) -> Any:
         )
     shape = list(x.shape)
     shape[dimension] = (length - size) // step + 1
-    return x.like(shape=(*shape, size))
+    return Aval((*shape, size), x.dtype)
 
 
 def _unfold_back(g: Any, x: Any, *, dimension: int, size: int, step: int) -> Any:
@@ -249,8 +250,9 @@ def unfold(xp: Any, x: Any, *, dimension: int, size: int, step: int) -> Any:
     Raises:
         ShapeError: a window is longer than the dim.
     """
-    windows = xp.lib.stride_tricks.sliding_window_view(x, size, axis=dimension)
-    return windows[(slice(None),) * dimension + (slice(None, None, step),)]
+    named = nameable(xp, x)
+    windows = xp.lib.stride_tricks.sliding_window_view(named, size, axis=dimension)
+    return windows[(slice(None),) * dimension + (slice(None, None, step),)].view(x.dtype)
 
 
 def _fold_shape(x: Any, *, length: int, dimension: int, size: int, step: int) -> Any:
