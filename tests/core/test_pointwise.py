@@ -210,3 +210,10 @@ def test_add_takes_an_alpha_that_its_dtype_can_hold():
 def test_a_misfit_is_told_under_the_name_that_was_called(call, name):
     with pytest.raises(weft.ShapeError, match=rf"^{name}: shapes .* do not broadcast"):
         call(weft.ones(2), weft.ones(3))
+
+
+def test_the_gradient_of_a_quotient_by_the_number_0_is_infinite():
+    x = weft.tensor([1.0, -1.0], requires_grad=True)
+    for zero, expected in ((0.0, math.inf), (-0.0, -math.inf), (0, math.inf)):
+        (g,) = weft.autograd.grad((x / zero).sum(), x)
+        assert g.tolist() == [expected, expected]

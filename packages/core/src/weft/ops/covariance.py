@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from weft._backend.libraries import is_array
@@ -108,9 +109,11 @@ def cov(
         own = _weights(aweights, "aweights", 2, "floating", count)
         weights = own if weights is None else weights * own
     if weights is None:
-        far = x - (sum(x, 1, True) / count if count else sum(x, 1, True) / 0.0)
+        middle = sum(x, 1, True) / count if count else sum(x, 1, True) * math.nan
+        far = x - middle
         product = matmul(far, conj(far).t())
-        out = product / float(max(count - correction, 0))
+        left: Any = count - correction
+        out = product / left if left > 0 else product * math.inf
     else:
         total = sum(weights)
         data = total._data
@@ -119,7 +122,7 @@ def cov(
         far = x - sum(x * weights, 1, True) / total
         product = matmul(far, conj(far * weights).t())
         if aweights is None or not correction:
-            left: Any = total - correction
+            left = total - correction
         else:
             left = total - correction * sum(weights * aweights.reshape(-1)) / total
         out = product / where(le(left, 0), 0.0, left)

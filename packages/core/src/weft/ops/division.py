@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from weft._core.errors import DTypeError
@@ -22,7 +23,9 @@ _BY_ZERO = (
 def _by_dividend(out: Any, x: Any, y: Any) -> Any:
     from weft.ops.arithmetic import reciprocal
 
-    return reciprocal(y) if isinstance(y, Tensor) else 1 / y
+    if isinstance(y, Tensor):
+        return reciprocal(y)
+    return 1 / y if y else math.copysign(math.inf, y.real)  # Python raises where arrays do not
 
 
 @elementwise(

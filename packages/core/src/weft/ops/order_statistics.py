@@ -11,7 +11,7 @@ from weft._core.tensor import Tensor
 from weft.ops.bounds import clamp
 from weft.ops.broadcasting import broadcast_to
 from weft.ops.comparison import eq, ne, where
-from weft.ops.creation import arange, full
+from weft.ops.creation import arange
 from weft.ops.cumulative import cummax
 from weft.ops.extremes import amax, argmax
 from weft.ops.families.composite import composite
@@ -139,7 +139,8 @@ def _median(name: str, input: Tensor, dim: Any, keepdim: bool, skip_nan: bool) -
                 f"{name}: input of shape {tuple(input.shape)} and {input.dtype} has no element, "
                 f"and NaN, which stands for that, is no integer"
             )
-        return full((), math.nan, dtype=input.dtype, device=input.device)
+        nothing: Tensor = sum(flat) * math.nan  # in input's graph
+        return nothing
     middle = picked(flat, _middle_places(flat, 0, skip_nan), dim=0)
     if input.dtype.category < 2:
         return middle.squeeze(0)

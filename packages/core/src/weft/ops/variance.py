@@ -51,7 +51,8 @@ def _moments(
     far = input - middle
     total = sum(real(far * conj(far)) if far.dtype.is_complex else square(far), dims, keepdim)
     # as in PyTorch a divisor below 0 counts as 0: infinity, or NaN where the sum is 0 too
-    spread = total / float(max(count - correction, 0))
+    left = count - correction
+    spread = total / left if left > 0 else total * math.inf
     return spread, middle if keepdim or not dims else middle.reshape(tuple(spread.shape))
 
 
