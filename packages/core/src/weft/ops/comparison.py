@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, overload
 
 from weft._core import dtypes
-from weft._core.errors import DTypeError
+from weft._core.errors import DTypeError, ShapeError
 from weft._core.op import not_differentiable
 from weft._core.samples import (
     Domain,
@@ -361,7 +361,11 @@ def _boolean(condition: Any) -> dict[str, Any]:
         Sample(array(2, 3), booleans(2, 3), 2.5),
         Sample(array(2, 3), booleans(3), array()),
     ),
-    errors=(ErrorSample(array(2), array(2), 1.0, error=DTypeError, match="boolean condition"),),
+    errors=(
+        ErrorSample(array(2), array(2), 1.0, error=DTypeError, match="masked_fill: mask must be"),
+        ErrorSample(array(2), booleans(2), array(1), error=ShapeError, match="0-d tensor"),
+        ErrorSample(array(2), booleans(2), 1j, error=DTypeError, match="a complex number 1j"),
+    ),
     inplace=True,
     out=True,
 )
@@ -377,6 +381,17 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         Tensor: (...), of input's dtype.
 
     Raises:
-        DTypeError: the mask is not boolean.
+        DTypeError: the mask is not boolean, or a complex value does not fit.
+        ShapeError: value has dims.
     """
+    if mask.dtype.category:
+        raise DTypeError(f"masked_fill: mask must be boolean, got {mask.dtype}; write mask != 0")
+    if isinstance(value, Tensor):
+        if value.ndim:
+            raise ShapeError(
+                f"masked_fill: value must be a number or a 0-d tensor, got shape "
+                f"{tuple(value.shape)}"
+            )
+    elif isinstance(value, complex) and input.dtype.category in (1, 2):
+        raise DTypeError(f"masked_fill: a complex number {value} does not fit {input.dtype}")
     return where(mask, value, input).to(input.dtype)
