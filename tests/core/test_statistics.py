@@ -113,6 +113,13 @@ def test_the_mean_of_large_halves_does_not_overflow():
     assert x.nanmean().item() == 60000
 
 
+def test_products_of_infinity_and_0_are_nan_without_a_warning():
+    infinite, zero = weft.full((1, 1), INF), weft.zeros(1, 1)
+    assert (infinite @ zero).isnan().all()
+    assert weft.nn.functional.linear(infinite, zero).isnan().all()
+    assert weft.tensor([INF, -INF]).sum().isnan()
+
+
 # --- choices made where torch leaves them open -------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
@@ -122,10 +123,18 @@ _MATMUL = catalogue.ops["matmul"]
 _general = _MATMUL.kernels[ndarray]
 
 
+def _dot(x: Any, y: Any) -> Any:
+    before = silence()  # inf times 0 is NaN, not a warning
+    try:
+        return x.dot(y)
+    finally:
+        restore(before)
+
+
 def _on_numpy(x: Any, y: Any) -> Any:
     """The same; of two small matrices NumPy's ``dot`` costs half of its ``matmul``."""
     if x.ndim == y.ndim == 2 and x.dtype.kind == "f" and x.itemsize > 2:
-        return x.dot(y)
+        return _dot(x, y)
     return _general(x, y)
 
 
@@ -303,7 +312,7 @@ _general_map = _LINEAR_MAP.kernels[ndarray]
 
 def _map_on_numpy(x: Any, y: Any) -> Any:
     if x.ndim == y.ndim == 2 and x.dtype.kind == "f" and x.itemsize > 2:
-        return x.dot(y.T)
+        return _dot(x, y.T)
     return _general_map(x, y)
 
 
