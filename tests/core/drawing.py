@@ -130,6 +130,14 @@ class Call:
         kwargs = {k: moved(_filled(v, tensors)) for k, v in self._kwargs.items()}
         return self.function(*args, **kwargs)
 
+    def ranks(self) -> int:
+        """Return how many numbers of dims the tensors among the arguments have, 0-d ones aside."""
+        flat: list[Any] = [*self._args, *self._kwargs.values()]
+        flat += [part for value in flat if isinstance(value, tuple) for part in value]
+        shapes = [self.variables[v.index].shape for v in flat if isinstance(v, _Variable)]
+        shapes += [tuple(v.shape) for v in flat if isinstance(v, weft.Tensor)]
+        return len({len(shape) for shape in shapes if shape})
+
 
 class _Variable:
     def __init__(self, index: int) -> None:

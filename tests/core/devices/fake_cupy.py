@@ -160,7 +160,10 @@ class ndarray:
         value = getattr(self._held, name)
         if not callable(value):
             return wrapped(value) if isinstance(value, np.ndarray) else value
-        return lifted(value) if name not in ("item", "tolist") else value
+        if name in ("item", "tolist"):
+            return value
+        unwrapped(self)  # its kernels run on the current GPU
+        return lifted(value)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("_held", "_place"):
@@ -172,12 +175,14 @@ class ndarray:
         return len(self._held)
 
     def __getitem__(self, key: Any) -> Any:
-        with Device(self._place):
+        parts = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, (list, ndarray)) for part in parts):
+            return wrapped(unwrapped(self)[unwrapped(key)])
+        with Device(self._place):  # a view, which no kernel makes
             return wrapped(self._held[unwrapped(key)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        with Device(self._place):
-            self._held[unwrapped(key)] = unwrapped(value)
+        unwrapped(self)[unwrapped(key)] = unwrapped(value)
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -201,7 +206,7 @@ class ndarray:
 def _operator(name: str) -> Any:
     def method(self: ndarray, *others: Any) -> Any:
         with np.errstate(all="ignore"):
-            out = getattr(self._held, name)(*map(unwrapped, others))
+            out = getattr(unwrapped(self), name)(*map(unwrapped, others))
         if name.startswith("__i") and name != "__invert__":
             return self
         return NotImplemented if out is NotImplemented else wrapped(out)

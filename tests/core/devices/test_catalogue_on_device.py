@@ -1,7 +1,8 @@
 """Every function of the catalogue with its tensors on a device that NumPy cannot read.
 
 The device is CuPy's stand-in (``fake_cupy``), whose arrays NumPy's functions refuse: a kernel, rule
-or composite that reached for NumPy, or made a helper tensor on the CPU, fails here.
+or composite that reached for NumPy, made a helper tensor on the CPU, or forgot on which GPU (never
+the current one) it works, fails here.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ def test_results_on_a_device_are_those_of_the_cpu(entry, sample, name, dtype):
         expected = outputs(call.run(call.tensors()))
     except TypeError:
         return  # what refuses a dtype on the CPU; the refusal has tests of its own
-    with weft.device("cuda" if made_of_settings(entry) else "cpu"):
-        got = outputs(call.on("cuda"))
+    with weft.device("cuda:1" if made_of_settings(entry) else "cpu"):
+        got = outputs(call.on("cuda:1"))
     assert len(got) == len(expected)
     for g, e in zip(got, expected, strict=True):
         assert (g.shape, g.dtype) == (e.shape, e.dtype)
@@ -77,8 +78,8 @@ def test_gradients_on_a_device_are_those_of_the_cpu(entry, sample, name):
 
     tensors = call.tensors(requires_grad=True)
     expected = gradients(call.run(tensors), tensors)
-    there = [t.detach().cuda().requires_grad_() for t in tensors]
-    got = gradients(call.on("cuda", there), there)
+    there = [t.detach().cuda(1).requires_grad_() for t in tensors]
+    got = gradients(call.on("cuda:1", there), there)
     for g, e in zip(got, expected, strict=True):
         assert (g is None) == (e is None)
         if g is not None:

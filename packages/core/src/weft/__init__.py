@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from weft import autograd, func
 from weft._core import lazy as _lazy
-from weft._core.device import device
+from weft._core.device import device, get_default_device, set_default_device
 from weft._core.dtypes import (
     ABSENT,
     bfloat16,
@@ -38,7 +38,7 @@ from weft._core.dtypes import (
 from weft._core.dtypes import (
     bool_ as bool,
 )
-from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.errors import DeviceError, DTypeError, GradError, ShapeError
 from weft._core.generator import (
     Generator,
     default_generator,
@@ -66,6 +66,7 @@ from weft._core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from weft._core.rank import RankPromotionWarning, get_rank_promotion, set_rank_promotion
 from weft._names import FUNCTIONS as _FUNCTIONS
 from weft._tensor import Size, Tensor
 from weft._tensor.asking import (
@@ -87,13 +88,13 @@ from weft.settings import *
 from weft.settings import __all__ as _settings
 
 if TYPE_CHECKING:
-    from weft import array_api, fft, foreach, io, linalg, nn, signal, special
+    from weft import array_api, cuda, fft, foreach, io, linalg, nn, signal, special
     from weft._functions import *
 
     __version__: str
 
 #: Subpackages that load when first used.
-_LAZY = ("array_api", "fft", "foreach", "io", "linalg", "nn", "signal", "special")
+_LAZY = ("array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "signal", "special")
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -113,8 +114,10 @@ e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 
 __all__ = [
     "DTypeError",
+    "DeviceError",
     "Generator",
     "GradError",
+    "RankPromotionWarning",
     "ShapeError",
     "Size",
     "Tensor",
@@ -134,6 +137,7 @@ __all__ = [
     "complex128",
     "complex64",
     "contiguous_format",
+    "cuda",
     "default_generator",
     "detach_",
     "device",
@@ -158,7 +162,9 @@ __all__ = [
     "from_numpy",
     "frombuffer",
     "func",
+    "get_default_device",
     "get_default_dtype",
+    "get_rank_promotion",
     "get_device",
     "get_rng_state",
     "half",
@@ -195,9 +201,11 @@ __all__ = [
     "resize_as_",
     "result_type",
     "seed",
+    "set_default_device",
     "set_default_dtype",
     "set_grad_enabled",
     "set_printoptions",
+    "set_rank_promotion",
     "set_rng_state",
     "short",
     "show_config",

@@ -2,26 +2,64 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
+from typing import Any
 
-from weft._backend import np
-from weft._backend.cupy_ import why_unavailable
+from weft._backend import cupy_, np
 from weft._backend.numpy_ import ml_dtypes
+from weft.settings import get_num_threads
 from weft.version import installed
 
 
 def show_config() -> None:
-    """Print versions, the CPU's kernels, and whether a GPU can be used or why not."""
+    """Print versions, what the CPU runs with, and the GPUs or the one reason why there is none.
+
+    Example:
+        >>> weft.show_config()  # doctest: +SKIP
+        weft       0.1.0
+        ...
+        GPU        none: CuPy, which runs weft's kernels on NVIDIA GPUs, is not installed
+    """
     rows = {
         "weft": installed(),
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "platform": f"{platform.system()} {platform.machine()}",
         "NumPy": np.__version__,
+        "SciPy": _version("scipy"),
         "ml_dtypes": ml_dtypes.__version__,
+        "BLAS": _blas(),
         "CPU": f"{os.cpu_count()} cores; all ops run on NumPy, which is the reference",
-        "GPU": why_unavailable(),
+        "threads": str(get_num_threads()),
+        "CuPy": cupy_.version(),
     }
+    reason = cupy_.why_unavailable()
+    if reason:
+        rows["GPU"] = f"none: {reason}"
+    else:
+        from weft import cuda
+
+        for index in range(cuda.device_count()):
+            found = cuda.get_device_properties(index)
+            rows[f"cuda:{index}"] = (
+                f"{found.name}, compute capability {found.major}.{found.minor}, "
+                f"{found.total_memory / 2**30:.1f} GiB"
+            )
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _blas() -> str:
+    """Return the library of matrix products that NumPy was built with."""
+    built: Any = np.show_config(mode="dicts")
+    found = built.get("Build Dependencies", {}).get("blas", {})
+    return f"{found.get('name', 'unknown')} {found.get('version', '')}".strip()

@@ -91,7 +91,26 @@ def is_array(data: Any) -> bool:
     return type(data) is ndarray or type(data) in by_array
 
 
-def namespace_of(data: Any) -> Any:
-    """Return the namespace whose functions take this array."""
+def copied(data: Any) -> Any:
+    """Return a copy of an array in the order of its indices, on the device that holds it."""
     library = by_array.get(type(data))
-    return xp if library is None else library.xp
+    return data.copy() if library is None else library.put(data, library.where(data))
+
+
+def store(data: Any, key: Any, value: Any) -> None:
+    """Write into an array of any library, on the device that holds it."""
+    library = by_array.get(type(data))
+    if library is None:
+        data[key] = value
+    else:
+        with library.on(library.where(data)):
+            data[key] = value
+
+
+def nonzero(data: Any) -> Any:
+    """Return where an array is not 0, one index array for each dim, on the device that holds it."""
+    library = by_array.get(type(data))
+    if library is None:
+        return xp.nonzero(data)
+    with library.on(library.where(data)):
+        return library.xp.nonzero(data)

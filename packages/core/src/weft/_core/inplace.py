@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.libraries import copied, is_array, store
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import META, device_of
@@ -62,7 +63,7 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     elif isinstance(memory, Boxed):
         target._data = value._data
     else:
-        memory[...] = value._data
+        store(memory, ..., value._data)
     version_of(target).bump(writer)
     if recording:
         target._node = value._node
@@ -138,6 +139,6 @@ def compute(
     if not reads:
         return function(target, *args, **named)
     data = target._data
-    old = wrap(data.copy() if hasattr(data, "copy") else data)
+    old = wrap(copied(data) if is_array(data) else data)
     old._node = target._node
     return function(old, *(old if a is target else a for a in args), **named)

@@ -13,6 +13,7 @@ from typing import Any
 
 from weft._backend import ndarray, np
 from weft._backend.libraries import by_array
+from weft._backend.libraries import copied as copied_array
 from weft._core.errors import GradError
 from weft._core.node import Version
 from weft._core.tensor import Tensor, version_of
@@ -76,7 +77,7 @@ def _deepcopy(self: Tensor, memo: dict[Any, Any]) -> Any:
         if type(data) is ndarray:
             data = np.array(data, copy=True)
         elif type(data) in by_array:
-            data = data.copy()
+            data = copied_array(data)
         out = _rebuild(type(self), data, False, None)
     else:
         key = (Version, id(memory))

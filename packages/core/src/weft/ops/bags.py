@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError, did_you_mean
 from weft._core.modes import no_grad
@@ -25,7 +25,7 @@ def _spread(x: Tensor, width: int) -> Tensor:
 
 def _bag_of_each(offsets: Tensor, count: int) -> Tensor:
     """Return for each of ``count`` elements the number of the bag it lies in."""
-    data = offsets._data
+    data = on_host(offsets._data)
     if is_array(data) and data.size:
         if data[0] != 0:
             raise ValueError(f"embedding_bag: offsets must begin with 0, got {data[0]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core import dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, booleans, integers
@@ -40,7 +40,7 @@ def _weights(given: Tensor, name: str, category: int, kind: str, count: int) -> 
         )
     if given.dtype.category != category:
         raise DTypeError(f"cov: {name} must be {kind}, got {given.dtype}")
-    data = given._data
+    data = on_host(given._data)
     if is_array(data) and (data < 0).any():
         raise ValueError(f"cov: {name} must not be negative, got {given.tolist()}")
     return given.reshape(-1)
@@ -116,7 +116,7 @@ def cov(
         out = product / left if left > 0 else product * math.inf
     else:
         total = sum(weights)
-        data = total._data
+        data = on_host(total._data)
         if is_array(data) and data == 0:
             raise ValueError("cov: the weights sum to 0, by which nothing can be divided")
         far = x - sum(x * weights, 1, True) / total

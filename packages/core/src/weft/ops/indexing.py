@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray, np
-from weft._backend.libraries import namespace_of, on_host
+from weft._backend.libraries import nonzero, on_host, store
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -188,7 +188,7 @@ def _integers(data: Tensor) -> list[Tensor]:
                 "getitem: how many places a mask selects depends on its values, which a tensor on "
                 "the meta device has not; use weft.where, or masked_fill to write"
             )
-        return [wrap(places) for places in namespace_of(data._data).nonzero(data._data)]
+        return [wrap(places) for places in nonzero(data._data)]
     return [data]
 
 
@@ -505,6 +505,6 @@ def write_items(x: Tensor, key: Any, value: Tensor) -> None:
     _put_shape(*avals, key=canonical)
     indices = [a._data for a in arrays]
     try:
-        x._data[_filled(canonical, indices)] = value._data
+        store(x._data, _filled(canonical, indices), value._data)
     except IndexError as error:
         raise _out_of_range(error, tuple(x.shape), indices, canonical, "setitem") from None

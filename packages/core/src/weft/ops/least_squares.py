@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from weft._backend.libraries import on_host
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -130,7 +131,7 @@ def _of_full_rank(rank: Tensor, columns: int) -> bool:
 
     Without data (on meta, or inside a transform) it is taken to be so.
     """
-    held = rank._data
+    held = on_host(rank._data)
     return isinstance(held, Aval | Boxed) or bool((held == columns).all())
 
 

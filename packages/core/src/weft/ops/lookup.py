@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.modes import no_grad
@@ -74,7 +74,7 @@ def _check_rows(name: str, input: Tensor, weight: Tensor) -> None:
             f"{name}: weight must be (rows, features), got shape {tuple(weight.shape)}"
         )
     if is_array(input._data):
-        check_places(name, input._data, weight.shape[0])
+        check_places(name, on_host(input._data), weight.shape[0])
 
 
 def rows_of(

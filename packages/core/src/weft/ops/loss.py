@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core import catalogue
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -97,7 +97,7 @@ def binary_cross_entropy(
         ValueError: an input is no probability.
     """
     same_shape("binary_cross_entropy", input, target)
-    data = input._data
+    data = on_host(input._data)
     if is_array(data) and data.size and not (data.min() >= 0 and data.max() <= 1):
         raise ValueError(
             f"binary_cross_entropy: input must be probabilities in [0, 1], got values from "

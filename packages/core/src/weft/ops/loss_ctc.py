@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -33,7 +33,7 @@ def _lengths(what: str, given: Any, count: int, most: int, device: Any) -> Tenso
             f"ctc_loss: {what} must hold one length for each of {count} sequences, got shape "
             f"{tuple(out.shape)}"
         )
-    data = out._data
+    data = on_host(out._data)
     if is_array(data) and data.size and (data.min() < 0 or data.max() > most):
         raise ValueError(
             f"ctc_loss: {what} must be from 0 to {most}, got {data.min()} to {data.max()}"
@@ -45,7 +45,7 @@ def _labels(targets: Tensor, lengths: Tensor, count: int) -> Tensor:
     """Return targets as (count, longest), where they are given one after the other."""
     if targets.ndim == 2:
         return targets
-    data = lengths._data
+    data = on_host(lengths._data)
     total, longest = targets.shape[0], targets.shape[0]
     if is_array(data):
         longest = int(data.max()) if data.size else 0

@@ -103,7 +103,7 @@ def gaussian_nll_loss(
         ShapeError: var has another shape.
         ValueError: a variance is negative.
     """
-    from weft._backend.libraries import is_array
+    from weft._backend.libraries import is_array, on_host
     from weft.ops.creation import full as filled
 
     if not isinstance(var, Tensor):
@@ -120,7 +120,7 @@ def gaussian_nll_loss(
                     f"gaussian_nll_loss: var must have input's shape {shape}, or that with the "
                     f"last dim left out or of length 1; got {own}"
                 )
-        data = var._data
+        data = on_host(var._data)
         if is_array(data) and (data < 0).any():
             raise ValueError(
                 f"gaussian_nll_loss: var must not be negative, got {data.min()} in a tensor of "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core import dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -34,7 +34,7 @@ def _ranks(name: str, input: Tensor, q: Any) -> Tensor:
             )
         if q.dtype is not input.dtype:
             raise DTypeError(f"{name}: q must have input's dtype {input.dtype}, got {q.dtype}")
-        data = q._data
+        data = on_host(q._data)
         if is_array(data) and data.size and not ((data >= 0) & (data <= 1)).all():
             raise ValueError(f"{name}: q must be in [0, 1], got {q.tolist()}")
         return q

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np
+from weft._backend.libraries import store
 from weft._core import dtypes
 from weft._core.device import META, placed
 from weft._core.errors import DTypeError
@@ -350,7 +351,7 @@ def _drawn_like(
     if name != "randint_like":
         check_floating(name, own)
     if out.device != META:
-        out._data[...] = placed(make(tuple(out.shape), own), out.device)
+        store(out._data, ..., placed(make(tuple(out.shape), own), out.device))
     return out.requires_grad_() if requires_grad else out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from weft._backend.libraries import is_array
+from weft._backend.libraries import is_array, on_host
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim
@@ -51,10 +51,11 @@ def _bounds(
         if not given.shape[-1]:
             raise ShapeError("segment_reduce: offsets must begin with where the first begins")
         return given, diff(given)
-    if not unsafe and is_array(given._data):
-        if (given._data < 0).any():
+    known = on_host(given._data)
+    if not unsafe and is_array(known):
+        if (known < 0).any():
             raise ValueError(f"segment_reduce: lengths must not be negative, got {given.tolist()}")
-        wrong = given._data.sum(-1) != data.shape[axis]
+        wrong = known.sum(-1) != data.shape[axis]
         if wrong.any():
             raise ValueError(
                 f"segment_reduce: lengths must sum to {data.shape[axis]}, data's length along axis "

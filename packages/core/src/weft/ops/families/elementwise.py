@@ -24,6 +24,7 @@ from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op
 from weft._core.out import into
 from weft._core.public import build, kernel_signature
+from weft._core.rank import guard
 from weft._core.samples import Domain, ErrorSample, Sample
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor, wrap
@@ -277,6 +278,8 @@ def _promoting(
         tensors = [a for a in args if isinstance(a, Tensor)]
         if not tensors:
             return _refuse(name, args, 0)
+        if flags.rank:
+            guard(name, args)
         compute = computed(args)
         integral = compute.category < 2
         ready = []
@@ -418,7 +421,7 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
         else:
             try:
                 y = other._data
-                if y.dtype is not dtype or type(y) is not ndarray:
+                if y.dtype is not dtype or type(y) is not ndarray or flags.rank:
                     return run((input, other), _NONE)
             except AttributeError:
                 return run((input, other), _NONE)
