@@ -57,7 +57,7 @@ def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any])
 
 
 def widened(
-    xp: Any, kind: type, kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]
+    xp: Any, kind: Any, kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]
 ) -> Any:
     """Run a kernel in float32 on arrays of narrower floats, and round its results once.
 
@@ -98,7 +98,8 @@ def for_library(op: Any, library: Library) -> Kernel:
     Raises:
         DeviceError: they lie on several; raised by the kernel that is returned.
     """
-    kernel, shape, widen, kind, xp = op.kernel, op.shape, op.widen, library.array, library.xp
+    kernel, shape, widen, xp = op.kernel, op.shape, op.widen, library.xp
+    kind: Any = library.array
 
     def as_arrays(out: Any) -> Any:
         if isinstance(out, (tuple, list)):
