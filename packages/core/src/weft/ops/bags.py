@@ -13,7 +13,7 @@ from weft.ops.creation import arange, zeros
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.lookup import embedding_renorm_, rows_of
-from weft.ops.placing import scatter_add
+from weft.ops.scattering import scatter_add
 
 MODES = ("sum", "mean", "max")
 

@@ -11,16 +11,8 @@ from weft._core.device import device_of, require
 from weft._core.float8 import cast
 from weft._core.tensor import Tensor, wrap
 from weft.ops.casting import convert
-from weft.ops.filled import (
-    empty,
-    empty_like,
-    full,
-    full_like,
-    ones,
-    ones_like,
-    zeros,
-    zeros_like,
-)
+from weft.ops.filled import empty, full, ones, zeros
+from weft.ops.filled_like import empty_like, full_like, ones_like, zeros_like
 from weft.ops.making import converted, finished
 from weft.ops.ranges import arange, eye, linspace
 from weft.ops.transfer import moved

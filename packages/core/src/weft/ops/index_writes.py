@@ -14,7 +14,7 @@ from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
 from weft.ops.gathering import check_places, picked, plain_data
 from weft.ops.indexing import ARRAY, with_added, with_items
-from weft.ops.placing import reduced
+from weft.ops.scattering import reduced
 
 _PLACES = Draw((2,), 0, 4, kind="places")
 

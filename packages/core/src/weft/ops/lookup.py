@@ -104,7 +104,7 @@ def rows_of(
     out = getitem(weight, input)
     if scale_grad_by_freq and weight.dtype.category > 1:
         from weft.ops.creation import zeros
-        from weft.ops.placing import scatter_add
+        from weft.ops.scattering import scatter_add
 
         flat = input.reshape((input.numel(),))
         ones = (flat * 0 + 1).to(weight.dtype)

@@ -16,7 +16,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops import draws
 from weft.ops.families.composite import composite
-from weft.ops.filled import empty_like, like
+from weft.ops.filled_like import empty_like, like
 from weft.ops.making import finished, lengths_of, made, number_of, settings_of
 
 _DRAWN = "it draws at random from settings"

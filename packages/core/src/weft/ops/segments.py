@@ -17,7 +17,7 @@ from weft.ops.differences import diff
 from weft.ops.families.composite import composite
 from weft.ops.joining import cat
 from weft.ops.memory import copied
-from weft.ops.placing import scatter_reduce
+from weft.ops.scattering import scatter_reduce
 from weft.ops.searching import found
 
 #: What scatter_reduce calls each reduction, and the result over no element.
