@@ -146,6 +146,20 @@ def test_spawned_generators_are_the_splits_and_independent():
     assert np.abs(correlation).max() < 6 / math.sqrt(COUNT)
 
 
+def test_a_forked_generator_goes_on_where_it_was():
+    weft.manual_seed(5)
+    expected = weft.rand(3).tolist()
+    weft.manual_seed(5)
+    with weft.random.fork_rng():
+        weft.manual_seed(77)
+        weft.rand(9)
+    assert weft.rand(3).tolist() == expected
+    with weft.random.fork_rng(enabled=False):
+        weft.random.manual_seed(5)
+    assert weft.rand(3).tolist() == expected
+    assert weft.random.initial_seed() == 5
+
+
 def test_one_call_seeds_everything():
     def draw() -> list:
         weft.manual_seed(123)

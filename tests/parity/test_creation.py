@@ -176,3 +176,8 @@ def test_a_view_of_another_dtype_shares_its_memory():
         weft.ones(3).view(weft.float64)
     with pytest.raises(weft.ShapeError, match=r"contiguous last dim, got strides \(1, 2\)"):
         weft.ones(4, 2).t().view(weft.uint8)
+
+
+def test_what_shares_memory_takes_requires_grad():
+    assert weft.asarray([1.0], requires_grad=True).requires_grad
+    assert weft.frombuffer(bytearray(8), dtype=weft.float32, requires_grad=True).requires_grad

@@ -88,13 +88,13 @@ from weft.settings import *
 from weft.settings import __all__ as _settings
 
 if TYPE_CHECKING:
-    from weft import array_api, cuda, fft, foreach, io, linalg, nn, signal, special
+    from weft import array_api, cuda, fft, foreach, io, linalg, nn, random, signal, special
     from weft._functions import *
 
     __version__: str
 
 #: Subpackages that load when first used.
-_LAZY = ("array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "signal", "special")
+_LAZY = ("array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "random", "signal", "special")
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -164,8 +164,8 @@ __all__ = [
     "func",
     "get_default_device",
     "get_default_dtype",
-    "get_rank_promotion",
     "get_device",
+    "get_rank_promotion",
     "get_rng_state",
     "half",
     "iinfo",
@@ -198,6 +198,7 @@ __all__ = [
     "pi",
     "preserve_format",
     "promote_types",
+    "random",
     "resize_as_",
     "result_type",
     "seed",

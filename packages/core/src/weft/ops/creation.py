@@ -81,7 +81,14 @@ def tensor(
     return _finish(_read(data, dtype, copy=True), device, requires_grad)
 
 
-def asarray_(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+def asarray_(
+    obj: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Any:
     """Return ``obj`` as a tensor, sharing its memory if it can be shared.
 
     Args:
@@ -89,6 +96,7 @@ def asarray_(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | No
         dtype: its dtype; the data's own by default.
         device: where it is to be.
         copy: ``True`` always copies, ``False`` raises if a copy would be needed.
+        requires_grad: whether ops on it are recorded; a tensor given keeps what it has.
 
     Returns:
         Tensor: over the same memory unless a copy was needed or asked for.
@@ -96,6 +104,9 @@ def asarray_(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | No
     Raises:
         ValueError: ``copy=False`` and a copy is needed.
     """
+    if requires_grad and not isinstance(obj, Tensor):
+        made: Tensor = asarray_(obj, dtype=dtype, device=device, copy=copy)
+        return made.requires_grad_()
     if isinstance(obj, Tensor) and not copy:
         same = dtype is None or dtypes.canonical(dtype) == obj._data.dtype
         if device is not None and require(device) != device_of(obj):
@@ -217,7 +228,9 @@ def from_numpy(ndarray: Any) -> Tensor:
     return wrap(ndarray)
 
 
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0) -> Tensor:
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
     """Return a 1-d tensor over the memory of a buffer, such as bytes or a memory map.
 
     Args:
@@ -225,6 +238,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0) -> 
         dtype: the dtype of its elements, in native byte order.
         count: how many elements; -1 takes all that follow.
         offset: the byte to start at.
+        requires_grad: whether ops on it are recorded.
 
     Returns:
         Tensor: (count,). Over a read-only buffer it must not be written to.
@@ -233,7 +247,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0) -> 
         ValueError: the buffer is shorter than asked for, or not a whole number of elements.
     """
     try:
-        return wrap(np.frombuffer(buffer, dtypes.canonical(dtype), count, offset))
+        out = wrap(np.frombuffer(buffer, dtypes.canonical(dtype), count, offset))
+        return out.requires_grad_() if requires_grad else out
     except ValueError as error:
         raise ValueError(
             f"frombuffer: {error} (count={count}, offset={offset}, dtype={dtype}, buffer of "
