@@ -11,6 +11,7 @@ import ctypes
 from typing import Any
 
 from weft._backend import ndarray, np
+from weft._backend.libraries import Unavailable, by_array, library_for
 from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -18,6 +19,7 @@ from weft._core.device import device_of, require
 from weft._core.tensor import Tensor, wrap
 
 _CPU = (1, 0)  # DLPack's number of the device type, and of the device
+_CUDA = 2
 _UNSIGNED = 1  # DLPack's code of unsigned integers
 #: DLPack's codes of dtypes that NumPy does not exchange, by weft's names.
 _CODES = {"bfloat16": 4, "float8_e4m3fn": 10, "float8_e5m2": 12}
@@ -64,7 +66,8 @@ def _export(
     """Return a DLPack capsule over the tensor's memory, for another library to read once.
 
     Args:
-        stream: None or -1: there is nothing to wait for on the CPU.
+        stream: None or -1 on the CPU, where there is nothing to wait for; on a GPU the number of
+            the stream on which the reader will work.
         max_version: the newest DLPack version that the reader knows; None for those before 1.0.
         dl_device: the device wanted; None for the tensor's own.
         copy: ``True`` always copies, ``False`` and ``None`` share the memory.
@@ -75,6 +78,11 @@ def _export(
         ValueError: a stream is given for the CPU.
     """
     data = _exportable(self, "__dlpack__")
+    if type(data) in by_array:  # the library of the GPU knows its streams
+        given = {
+            "stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy
+        }  # fmt: skip
+        return data.__dlpack__(**{name: v for name, v in given.items() if v is not None})
     if dl_device is not None and (int(dl_device[0]), int(dl_device[1])) != _CPU:
         raise BufferError(
             f"__dlpack__: this tensor is on the CPU, which is {_CPU}, and {tuple(dl_device)} was "
@@ -119,9 +127,12 @@ def _exportable(self: Tensor, asked: str) -> Any:
 
 
 def _device(self: Tensor, /) -> tuple[int, int]:
-    """Return DLPack's numbers of the tensor's device: (1, 0) is the CPU."""
+    """Return DLPack's numbers of the tensor's device: (1, 0) is the CPU, (2, n) the GPU n."""
     if isinstance(self._data, (Aval, Boxed)):
         raise BufferError(f"__dlpack_device__: DLPack knows no device {device_of(self)}")
+    if type(self._data) in by_array:
+        kind, index = self._data.__dlpack_device__()
+        return int(kind), int(index)
     return _CPU
 
 
@@ -182,11 +193,14 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
             f"{type(ext_tensor).__name__}; use weft.asarray for other data"
         )
     source = tuple(int(n) for n in ext_tensor.__dlpack_device__())
+    if source[0] == _CUDA and (place is None or place.type == "cuda"):
+        out = wrap(_on_gpu(ext_tensor, source, copy))
+        return out if place is None else out.to(place)
     if source[0] != _CPU[0] and (place is None or place.type != "cpu"):
         raise BufferError(
-            f"from_dlpack: the {type(ext_tensor).__name__} is on DLPack device {source}, and this "
-            f"version of weft takes memory of the CPU, (1, 0), alone; pass device='cpu' to have "
-            f"it copied there"
+            f"from_dlpack: the {type(ext_tensor).__name__} is on DLPack device {source}, and weft "
+            f"takes memory of the CPU, (1, 0), and of NVIDIA's GPUs, (2, n); pass device='cpu' to "
+            f"have it copied there"
         )
     capsule, copied = _asked(ext_tensor, source, copy)
     data = _read(capsule)
@@ -194,6 +208,20 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
         data = data.copy()
     out = wrap(data)
     return out if place is None or place.type == "cpu" else out.to(place)
+
+
+def _on_gpu(ext_tensor: Any, source: tuple[int, ...], copy: bool | None) -> Any:
+    """Return the array of the GPU's library over another library's memory there."""
+    try:
+        library = library_for("cuda")
+    except Unavailable as error:
+        raise BufferError(
+            f"from_dlpack: the {type(ext_tensor).__name__} is on DLPack device {source}, which "
+            f"cannot be used here ({error}); pass device='cpu' to have it copied to the host"
+        ) from None
+    with library.on(source[1]):
+        data = library.xp.from_dlpack(ext_tensor)
+        return data.copy() if copy else data
 
 
 def _asked(ext_tensor: Any, source: tuple[int, ...], copy: bool | None) -> tuple[Any, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import weft
+from weft._backend.libraries import Unavailable, library_for
 from weft.array_api._data_types import isdtype
 
 _DTYPES = (
@@ -70,8 +71,12 @@ class Info:
         return {name: dtype for name, dtype in known.items() if isdtype(dtype, kind)}
 
     def devices(self) -> tuple[Any, ...]:
-        """Return the devices whose arrays hold data and can be made now."""
-        return (weft.device("cpu"),)
+        """Return the devices whose arrays hold data and can be made now: the CPU, then GPUs."""
+        try:
+            count = library_for("cuda").count()
+        except Unavailable:
+            count = 0
+        return (weft.device("cpu"), *(weft.device("cuda", n) for n in range(count)))
 
 
 def __array_namespace_info__() -> Info:
