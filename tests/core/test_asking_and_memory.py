@@ -157,3 +157,19 @@ def test_the_number_of_threads_is_set_and_read():
 
 def test_memory_formats_survive_pickling():
     assert pickle.loads(pickle.dumps(weft.channels_last)) is weft.channels_last
+
+
+def test_the_order_of_dims_may_be_asked_to_be_the_only_one():
+    assert weft.ones(2, 3).dim_order(ambiguity_check=True) == (0, 1)
+    with pytest.raises(RuntimeError, match="fits several orders"):
+        weft.ones(1, 2, 3, 4).dim_order(ambiguity_check=True)
+    with pytest.raises(RuntimeError, match="several formats"):
+        formats = [weft.contiguous_format, weft.channels_last]
+        weft.ones(2, 1, 3, 4).dim_order(ambiguity_check=formats)
+
+
+def test_repeats_on_the_meta_device_need_the_length_they_give():
+    x, counts = weft.ones(3, device="meta"), weft.ones(3, dtype=weft.int64, device="meta")
+    assert weft.repeat_interleave(x, counts, output_size=7).shape == (7,)
+    with pytest.raises(RuntimeError, match="pass output_size="):
+        weft.repeat_interleave(x, counts)

@@ -50,8 +50,8 @@ DIFFERENTIABLE = [
 
 
 def except_for(table: dict[str, str], params: list) -> list:
-    """Return the parameters whose function a table of exceptions does not name."""
-    return [p for p in params if p.values[0].key not in table]
+    """Return the parameters whose function or sample a table of exceptions does not name."""
+    return [p for p in params if p.values[0].key not in table and p.id not in table]
 
 
 def refuses_half_in(entry, sample) -> bool:

@@ -65,6 +65,10 @@ NO_META = {
     "embedding": "row numbers are checked against the table",
     "equal": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",
+    **{
+        f"repeat_interleave-{i}": "repeats in a tensor, without output_size=, are data"
+        for i in (3, 4, 5)
+    },
 }
 
 #: Functions whose batching rule cannot be held to a loop, and why.

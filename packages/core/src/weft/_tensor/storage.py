@@ -10,6 +10,7 @@ from weft._core import dtypes
 from weft._core.tensor import Tensor, wrap
 from weft._tensor.access import array_of
 from weft._tensor.layout import stride
+from weft.ops.memory import is_contiguous
 
 
 class UntypedStorage:
@@ -64,10 +65,39 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     return UntypedStorage(_owner(array_of(self, "untyped_storage")))
 
 
-def dim_order(self: Tensor) -> tuple[int, ...]:
-    """Return the dims from the outermost in memory to the innermost."""
+def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+    """Return the dims from the outermost in memory to the innermost.
+
+    Args:
+        ambiguity_check: True, or a list of memory formats: raise where several orders fit, or
+            several of those formats. Dims of length 1 fit anywhere.
+
+    Raises:
+        RuntimeError: several fit.
+        TypeError: ambiguity_check is something else.
+    """
     steps = stride(self)
+    if ambiguity_check:
+        _check_order(self, steps, ambiguity_check)
     return tuple(sorted(range(len(steps)), key=lambda d: -steps[d]))
+
+
+def _check_order(self: Tensor, steps: tuple[int, ...], wanted: Any) -> None:
+    if isinstance(wanted, (list, tuple)):
+        fitting = [f for f in wanted if is_contiguous(self, f)]
+        if len(fitting) > 1:
+            raise RuntimeError(
+                f"dim_order: the memory of shape {tuple(self.shape)} fits several formats: "
+                f"{', '.join(map(repr, fitting))}"
+            )
+    elif wanted is not True:
+        raise TypeError(
+            f"dim_order: ambiguity_check must be a bool or a list of memory formats, got {wanted!r}"
+        )
+    elif len(set(steps)) < len(steps) or 1 in tuple(self.shape):
+        raise RuntimeError(
+            f"dim_order: shape {tuple(self.shape)} with strides {steps} fits several orders of dims"
+        )
 
 
 def from_file(

@@ -87,7 +87,7 @@ def asarray_(
     dtype: Any = None,
     device: Any = None,
     copy: bool | None = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = None,
 ) -> Any:
     """Return ``obj`` as a tensor, sharing its memory if it can be shared.
 
@@ -96,7 +96,8 @@ def asarray_(
         dtype: its dtype; the data's own by default.
         device: where it is to be.
         copy: ``True`` always copies, ``False`` raises if a copy would be needed.
-        requires_grad: whether ops on it are recorded; a tensor given keeps what it has.
+        requires_grad: whether the result is a leaf of that kind, cut from ``obj``'s graph; None
+            leaves a tensor on the graph it is on.
 
     Returns:
         Tensor: over the same memory unless a copy was needed or asked for.
@@ -104,9 +105,9 @@ def asarray_(
     Raises:
         ValueError: ``copy=False`` and a copy is needed.
     """
-    if requires_grad and not isinstance(obj, Tensor):
-        made: Tensor = asarray_(obj, dtype=dtype, device=device, copy=copy)
-        return made.requires_grad_()
+    if requires_grad is not None:
+        out = asarray_(obj, dtype=dtype, device=device, copy=copy).detach()
+        return out.requires_grad_(requires_grad)
     if isinstance(obj, Tensor) and not copy:
         same = dtype is None or dtypes.canonical(dtype) == obj._data.dtype
         if device is not None and require(device) != device_of(obj):

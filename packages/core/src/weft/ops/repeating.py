@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend import np
 from weft._core.dtypes import int64
 from weft._core.errors import ShapeError
-from weft._core.samples import ErrorSample, Sample, array
+from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
 from weft.ops.broadcasting import broadcast_to
 from weft.ops.creation import tensor
 from weft.ops.families.composite import composite
+from weft.ops.gathering import plain_data
 from weft.ops.indexing import getitem
 from weft.ops.joining import cat, narrow
 from weft.ops.memory import contiguous
+from weft.ops.ranges import arange
 from weft.ops.shape import reshape
 
 
@@ -118,38 +121,82 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     samples=(
         Sample(array(2, 3), 2),
         Sample(array(2, 3), 2, dim=1),
+        Sample(array(), 3),
+        Sample(array(3, 2), integers(3, low=0, high=3), dim=0),
+        Sample(array(2, 3), integers(1, low=2, high=3), 1),
+        Sample(integers(4, low=0, high=3)),
     ),
-    errors=(ErrorSample(array(3), -1, error=ValueError, match="negative"),),
+    errors=(
+        ErrorSample(array(3), -1, error=ValueError, match="negative"),
+        ErrorSample(array(3), integers(2), error=ValueError, match="expected 3 numbers"),
+        ErrorSample(array(3), 2, output_size=5, error=ValueError, match="output_size is 5"),
+    ),
 )
-def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Repeat each element next to itself.
 
     Args:
-        input: (...).
+        input: (...); called alone, (n,) int64 numbers of repeats, whose places are repeated.
         repeats: how often; an int, or an int64 tensor with one for each entry of the dim.
         dim: the dim; None takes the flattened tensor.
+        output_size: the length that dim will have, if the caller knows it.
 
     Returns:
         Tensor: with that dim longer.
 
     Raises:
-        ValueError: a number is negative, or there are not as many as entries.
+        ValueError: a number is negative, there are not as many as entries, or they do not add up
+            to output_size.
     """
+    if repeats is None:
+        places = arange(input.shape[0], device=input.device)
+        return repeat_interleave(places, input, 0, output_size=output_size)
     if dim is None:
-        return repeat_interleave(reshape(input, -1), repeats, 0)
+        return repeat_interleave(reshape(input, -1), repeats, 0, output_size=output_size)
     (at,) = canonical_dims("repeat_interleave", dim, input.ndim)
-    length = input.shape[at]
-    counts = repeats.tolist() if isinstance(repeats, Tensor) else [repeats] * length
-    counts = counts if isinstance(counts, list) else [counts] * length
-    if len(counts) == 1:
-        counts = counts * length
-    if len(counts) != length or min(counts, default=0) < 0:
+    length = input.shape[at] if input.ndim else 1
+    if isinstance(repeats, int):
+        _check_total(length * repeats, output_size, repeats)
+        shape = tuple(input.shape) if input.ndim else (1,)
+        apart = reshape(input, (*shape[: at + 1], 1, *shape[at + 1 :]))
+        wide = apart.expand((*shape[: at + 1], repeats, *shape[at + 1 :]))
+        return reshape(wide, (*shape[:at], length * repeats, *shape[at + 1 :]))
+    counts = plain_data(repeats)
+    if counts is None:
+        return _repeated_unseen(input, at, output_size)
+    counts = counts.reshape(-1)
+    if counts.size == 1:
+        counts = counts.repeat(length)
+    if counts.size != length:
         raise ValueError(
-            f"repeat_interleave: expected {length} numbers of repeats, none negative, got {counts}"
+            f"repeat_interleave: expected {length} numbers of repeats, one for each entry of dim "
+            f"{at}, got {counts.size}"
         )
-    places = [i for i, count in enumerate(counts) for _ in range(count)]
-    numbers = tensor(places, dtype=int64, device=input.device)
+    _check_total(int(counts.sum()), output_size, int(counts.min(initial=0)))
+    numbers = tensor(np.arange(length).repeat(counts), dtype=int64, device=input.device)
     return contiguous(getitem(input, (slice(None),) * at + (numbers,)))
+
+
+def _repeated_unseen(input: Tensor, at: int, output_size: int | None) -> Tensor:
+    """Repeat by numbers that a meta tensor does not have: the caller says what they add up to."""
+    if output_size is None:
+        raise RuntimeError(
+            "repeat_interleave: repeats is a tensor on the meta device, whose numbers are not "
+            "known; pass output_size="
+        )
+    numbers = tensor(np.zeros(output_size, np.int64), device="meta")
+    return contiguous(getitem(input, (slice(None),) * at + (numbers,)))
+
+
+def _check_total(total: int, output_size: int | None, least: int) -> None:
+    if least < 0:
+        raise ValueError(f"repeat_interleave: repeats must not be negative, got {least}")
+    if output_size is not None and output_size != total:
+        raise ValueError(
+            f"repeat_interleave: output_size is {output_size}, but the repeats add up to {total}"
+        )
 
 
 @composite(

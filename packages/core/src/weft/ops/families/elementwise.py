@@ -292,6 +292,8 @@ def _promoting(
             elif a is not None and integral:
                 number = asarray(a).astype(compute.numpy)  # wraps round, as in C and PyTorch
                 a = wrap(placed(number, device_of(tensors[0])) if by_array else number)
+            elif type(a) is int and compute.category == 2:
+                a = float(a)  # SciPy's functions would take an int for a reason to use float64
             ready.append(a)
         try:
             return apply(op, tuple(ready), params)
