@@ -14,6 +14,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,9 @@ def run(source: str, scope: dict[str, Any]) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _defaults() -> Iterator[None]:
-    """Undo what an example sets for the process."""
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let an example write its files elsewhere, and undo what it sets for the process."""
+    monkeypatch.chdir(tmp_path)
     yield
     torch.set_default_dtype(torch.float32)
     weft.set_default_dtype(weft.float32)

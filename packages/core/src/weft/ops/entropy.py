@@ -46,6 +46,7 @@ def _by_argument(g: Any, out: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     dtype="float",
     real=True,
+    numbers=False,
     namespaces=catalogue.SPECIAL,
     samples=uniforms((-2, 2), (-0.8, 3)),
 )

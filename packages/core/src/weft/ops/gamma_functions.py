@@ -210,6 +210,7 @@ _INCOMPLETE = (
     saves=("x", "y"),
     dtype="float",
     real=True,
+    numbers=False,
     aliases=("special.gammainc",),
     samples=_INCOMPLETE,
 )
@@ -237,6 +238,7 @@ def igamma(xp: Any, x: Any, y: Any) -> Any:
     saves=("x", "y"),
     dtype="float",
     real=True,
+    numbers=False,
     aliases=("special.gammaincc",),
     samples=_INCOMPLETE,
 )

@@ -57,6 +57,7 @@ def elementwise(
     real: bool = False,
     widen: bool = True,
     called: str = "",
+    numbers: bool = True,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
 
@@ -81,6 +82,8 @@ def elementwise(
         real: whether it is of real numbers alone: complex ones are refused.
         widen: whether half precision is computed in float32.
         called: the name in messages, where users know an internal op by another; else its own.
+        numbers: whether Python numbers reach the formula as they are; False makes arrays of them,
+            for functions of SciPy that compute in float64 beside a number.
     """
 
     def decorate(formula: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -111,8 +114,8 @@ def elementwise(
             kernels=bind(formula, shape, widen=widen),
             **rules,
         )
-        run = _promoting(op, told, computed, exempt)
-        if settings or len(arrays) > 2 or formula.__defaults__:
+        run = _promoting(op, told, computed, exempt, numbers)
+        if settings or not numbers or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:
             function = _unary(op, formula, run)
@@ -264,7 +267,7 @@ def _batch(name: str) -> Callable[..., Any]:
 
 
 def _promoting(
-    op: Op, name: str, computed: Callable[..., Any], exempt: frozenset[int]
+    op: Op, name: str, computed: Callable[..., Any], exempt: frozenset[int], numbers: bool
 ) -> Callable[..., Any]:
     """Return ``run(args, params)``: promote the arguments to one dtype, then dispatch."""
 
@@ -289,11 +292,9 @@ def _promoting(
             elif isinstance(a, Tensor):
                 if a._data.dtype is not compute.numpy and a._data.dtype != compute.numpy:
                     a = _convert(a, compute)
-            elif a is not None and integral:
+            elif a is not None and (integral or not numbers):
                 number = asarray(a).astype(compute.numpy)  # wraps round, as in C and PyTorch
                 a = wrap(placed(number, device_of(tensors[0])) if by_array else number)
-            elif type(a) is int and compute.category == 2:
-                a = float(a)  # SciPy's functions would take an int for a reason to use float64
             ready.append(a)
         try:
             return apply(op, tuple(ready), params)
