@@ -54,7 +54,7 @@ REFUSES_HALF = {
 #: Functions that the meta device cannot answer, and why.
 NO_META = {
     "lobpcg": "its steps end when the data have converged",
-    "one_hot": "the number of classes is read from the data",
+    "one_hot": "without num_classes the number of classes is read from the data",
     "nonzero": "the result's shape depends on the data",
     "places": "the result's shape depends on the data",
     "argwhere": "the result's shape depends on the data",
@@ -62,7 +62,6 @@ NO_META = {
     "unique": "the result's shape depends on the data",
     "unique_consecutive": "the result's shape depends on the data",
     "bincount": "the result's length depends on the data",
-    "embedding": "row numbers are checked against the table",
     "equal": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",
     **{

@@ -119,3 +119,15 @@ def test_a_mask_on_meta_says_why_it_cannot_be_read():
     x = meta(4)
     with pytest.raises(RuntimeError, match="how many places a mask selects depends on its values"):
         x[x > 0]
+
+
+def test_a_meta_tensor_and_one_with_data_are_on_two_devices():
+    x = meta(2, 3)
+    assert (x + weft.tensor(2.0)).device.type == "meta"  # a 0-d tensor counts as its number
+    for run in (
+        lambda: x + weft.ones(3),
+        lambda: x @ weft.ones(3),
+        lambda: weft.cat([x, x.new_ones(1, 3), weft.ones(1, 3)]),
+    ):
+        with pytest.raises(weft.DeviceError, match="on one device, got tensors on cpu and meta"):
+            run()

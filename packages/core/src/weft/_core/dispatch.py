@@ -240,6 +240,9 @@ def _run_unusual(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         top = max(boxed, key=lambda box: box.level)
         return type(top).process(top.level, op, args, params)
     if any(isinstance(t._data, Aval) for t in tensors):
+        # as everywhere a 0-d tensor on the CPU counts as the number it holds
+        if any(not isinstance(t._data, Aval) and t._data.shape for t in tensors):
+            raise apart(op.name, sorted({str(device_of(t)) for t in tensors}))
         return op.shape(*(a._data if isinstance(a, Tensor) else a for a in args), **params)
     if not tensors:
         raise TypeError(

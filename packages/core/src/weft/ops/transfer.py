@@ -109,4 +109,4 @@ def beside(x: Tensor, other: Tensor) -> Tensor:
     if type(x._data) is type(other._data) or place_of(other._data) != CPU:
         return other
     place = device_of(x)
-    return other if place in (CPU, META) else moved(other, place)
+    return other if place == CPU else moved(other, place)
