@@ -148,6 +148,10 @@ class ndarray:
         return types.SimpleNamespace(ptr=self._held.ctypes.data)
 
     @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {"shape": self._held.shape, "version": 3}
+
+    @property
     def base(self) -> Any:
         return None if self._held.base is None else self
 

@@ -76,6 +76,18 @@ def test_a_deep_copy_has_memory_of_its_own_on_the_same_device():
     assert (x.tolist(), y.tolist(), y.device.index) == ([1.0, 1.0], [5.0, 1.0], 1)
 
 
+def test_an_array_on_a_gpu_is_shared_or_copied():
+    with fake_cupy.Device(1):
+        array = fake_cupy.modules()["cupy"].zeros(3, np.float32)
+    shared, copied = weft.as_tensor(array), weft.tensor(array)
+    assert shared.device == copied.device == weft.device("cuda:1")
+    shared[0] = 5.0
+    assert array.get().tolist() == [5.0, 0.0, 0.0]
+    assert copied.tolist() == [0.0, 0.0, 0.0]
+    assert weft.tensor(array, device="cpu").tolist() == [5.0, 0.0, 0.0]
+    assert weft.as_tensor(array, dtype=weft.float64).dtype is weft.float64
+
+
 # --- creation and draws ------------------------------------------------------------------------
 
 MAKERS = {

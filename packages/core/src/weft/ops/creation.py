@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
-from weft._backend.libraries import on_host
+from weft._backend.libraries import Unavailable, library_for, on_host
 from weft._core import dtypes
 from weft._core.device import device_of, require
+from weft._core.errors import DeviceError
 from weft._core.float8 import cast
 from weft._core.tensor import Tensor, wrap
 from weft.ops.casting import convert
@@ -72,6 +73,8 @@ def tensor(
         >>> weft.tensor([[1.0, 2.0], [3.0, 4.0]]).shape
         weft.Size([2, 2])
     """
+    if not isinstance(data, _ON_HOST):
+        data = _shared_on_gpu(data)
     if _elsewhere(data):
         place = device_of(data) if device is None else require(device)
         out = moved(data.detach(), place)
@@ -108,6 +111,8 @@ def asarray_(
     if requires_grad is not None:
         out = asarray_(obj, dtype=dtype, device=device, copy=copy).detach()
         return out.requires_grad_(requires_grad)
+    if not isinstance(obj, _ON_HOST):
+        obj = _shared_on_gpu(obj)
     if isinstance(obj, Tensor) and not copy:
         same = dtype is None or dtypes.canonical(dtype) == obj._data.dtype
         if device is not None and require(device) != device_of(obj):
@@ -142,6 +147,21 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
         Tensor: over the same memory where possible.
     """
     return asarray_(data, dtype=dtype, device=device)
+
+
+#: What is certainly no array of a GPU's.
+_ON_HOST = (Tensor, ndarray, list, tuple, int, float, complex, np.generic)
+
+
+def _shared_on_gpu(data: Any) -> Any:
+    """Return a tensor over the memory of an array on a GPU, CuPy's or another; else the same."""
+    if not hasattr(data, "__cuda_array_interface__"):
+        return data
+    try:
+        library = library_for("cuda")
+    except Unavailable as reason:
+        raise DeviceError(f"a {type(data).__name__} on a GPU cannot be read: {reason}") from None
+    return wrap(data if type(data) is library.array else library.xp.asarray(data))
 
 
 def _elsewhere(data: Any) -> bool:
