@@ -101,9 +101,14 @@ def run(source: str, scope: dict[str, Any]) -> Any:
 def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let an example write its files elsewhere, and undo what it sets for the process."""
     monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
     yield
-    torch.set_default_dtype(torch.float32)
-    weft.set_default_dtype(weft.float32)
+    for root in (torch, weft):
+        root.set_default_dtype(root.float32)
+        root.use_deterministic_algorithms(False)
+        root.set_printoptions(profile="default")
+        root.set_grad_enabled(True)
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(("name", "doc"), list(documented()))
