@@ -176,3 +176,26 @@ def test_the_meta_device_holds_a_shape_and_no_memory():
     assert huge.numel() == 10**12
     assert (huge @ huge).shape == (10**6, 10**6)
     assert str(huge.device) == "meta"
+
+
+def test_the_class_itself_makes_tensors_as_pytorchs_does():
+    assert weft.Tensor([1, 2]).dtype is weft.float32
+    assert weft.Tensor(2, 3).shape == (2, 3)
+    assert weft.Tensor().shape == (0,)
+    x = weft.ones(2)
+    shared = weft.Tensor(x)
+    shared[0] = 5
+    assert x.tolist() == [5, 1]
+
+    class Mine(weft.Tensor):
+        pass
+
+    assert type(Mine([1.0])) is Mine
+
+
+def test_numpys_numbers_keep_their_dtype():
+    import numpy
+
+    assert weft.tensor([numpy.float64(2)]).dtype is weft.float64
+    assert weft.tensor([[numpy.int32(2)]]).dtype is weft.int32
+    assert weft.tensor([2.0]).dtype is weft.float32

@@ -242,16 +242,16 @@ def _run_unusual(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if any(isinstance(t._data, Aval) for t in tensors):
         # as everywhere a 0-d tensor on the CPU counts as the number it holds
         if any(not isinstance(t._data, Aval) and t._data.shape for t in tensors):
-            raise apart(op.name, sorted({str(device_of(t)) for t in tensors}))
+            raise apart(op.called, sorted({str(device_of(t)) for t in tensors}))
         return op.shape(*(a._data if isinstance(a, Tensor) else a for a in args), **params)
     if not tensors:
         raise TypeError(
-            f"{op.name}: expected a weft.Tensor, got {', '.join(_describe(a) for a in args)}; "
+            f"{op.called}: expected a weft.Tensor, got {', '.join(_describe(a) for a in args)}; "
             f"make one with weft.tensor(...)"
         )
     kinds = {type(t._data) for t in tensors}
     if len(kinds) > 1:
-        raise apart(op.name, sorted({str(device_of(t)) for t in tensors}))
+        raise apart(op.called, sorted({str(device_of(t)) for t in tensors}))
     (kind,) = kinds
     kernel = op.kernels[kind] = for_library(op, by_array[kind])  # from now on found by apply itself
     data = [a._data if isinstance(a, Tensor) else a for a in args]
@@ -275,7 +275,7 @@ def explain(op: Op, data: list[Any], params: dict[str, Any], error: Exception) -
 
 
 def _not_a_tensor(op: Op, args: tuple[Any, ...], bad: Any) -> TypeError:
-    return not_a_tensor(op.name, next(i for i, a in enumerate(args) if a is bad), bad)
+    return not_a_tensor(op.called, next(i for i, a in enumerate(args) if a is bad), bad)
 
 
 def not_a_tensor(name: str, position: int, bad: Any) -> TypeError:

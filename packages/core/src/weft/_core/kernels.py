@@ -77,9 +77,10 @@ def widened(
     outs = promised if isinstance(promised, (tuple, list)) else (promised,)
     for out in outs:
         if out.dtype in FLOAT8:
+            name = getattr(kernel, "called", kernel.__name__)
             raise DTypeError(
-                f"{kernel.__name__}: nothing is computed in {of(out.dtype)}, which is for storage "
-                f"and casts; convert with .to(weft.float32) first"
+                f"{name}: nothing is computed in {of(out.dtype)}, which is for storage and casts; "
+                f"convert with .to(weft.float32) first"
             )
     wide = [a.astype(np.float32) if type(a) is kind and a.dtype in NARROW else a for a in arrays]
     out = kernel(xp, *wide, **params)
@@ -109,7 +110,7 @@ def for_library(op: Any, library: Library) -> Kernel:
     def run(*arrays: Any, **params: Any) -> Any:
         places = {library.where(a) for a in arrays if type(a) is kind}
         if len(places) > 1:
-            raise apart(op.name, [f"cuda:{place}" for place in sorted(places)])
+            raise apart(op.called, [f"cuda:{place}" for place in sorted(places)])
         with library.on(*places):
             if widen and any(type(a) is kind and a.dtype in NARROW for a in arrays):
                 return as_arrays(widened(xp, kind, kernel, shape, arrays, params))

@@ -75,5 +75,10 @@ class Op:
     def __post_init__(self) -> None:
         object.__setattr__(self, "records", not isinstance(self.vjp, NotDifferentiable))
 
+    @property
+    def called(self) -> str:
+        """The name that users know it by, for messages: an internal op may have another."""
+        return str(getattr(self.kernel, "called", self.name))
+
     def __repr__(self) -> str:
         return f"<op {self.name} ({self.family})>"

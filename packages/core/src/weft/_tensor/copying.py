@@ -14,11 +14,13 @@ from typing import Any
 from weft._backend import ndarray, np
 from weft._backend.libraries import by_array
 from weft._backend.libraries import copied as copied_array
+from weft._core import dtypes
 from weft._core.errors import GradError
 from weft._core.node import Version
 from weft._core.tensor import Tensor, version_of
 from weft._tensor.access import array_of
 from weft._tensor.gradients import is_leaf, requires_grad_
+from weft.ops import creation
 
 
 class _Place:
@@ -151,7 +153,28 @@ def _reduce(self: Tensor, protocol: Any) -> Any:
 copyreg.pickle(Version, lambda version: (Version, ()))  # a copy counts anew
 
 
+def _init(self: Tensor, *args: Any, device: Any = None) -> None:
+    """Make a tensor as PyTorch's class does when it is called; :func:`weft.tensor` says more.
+
+    Args:
+        args: lengths of an uninitialised tensor of the default dtype; or one sequence or array,
+            copied into the default dtype; or one tensor, whose memory is shared.
+        device: where it is to be.
+    """
+    if len(args) == 1 and not isinstance(args[0], int):
+        (data,) = args
+        own = dtypes.get_default_dtype()
+        made = data.detach() if isinstance(data, Tensor) else creation.tensor(data, dtype=own)
+        made = made if device is None else made.to(device)
+    else:
+        made = creation.empty(*(args or (0,)), device=device)
+    self._data = made._data
+    self._node = self._extra = None
+    self._version = version_of(made)
+
+
 METHODS: dict[str, Any] = {
+    "__init__": _init,
     "__copy__": _copy,
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": _reduce,

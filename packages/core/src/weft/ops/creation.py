@@ -182,8 +182,10 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
             dtypes.canonical(dtype) if dtype else dtypes.of(array_.dtype.newbyteorder("=")).numpy
         )
         return converted(array_, wanted)
+    numbers = False
     if isinstance(data, (list, tuple)):
         data = _plain(data)
+        numbers = _of_numpy(data)
     try:
         array_ = asarray(data)
     except ValueError as error:
@@ -209,6 +211,8 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
             )
     if dtype is not None:
         return converted(array_, wanted)
+    if numbers:  # NumPy's numbers have a dtype of their own
+        return converted(array_, dtypes.of(array_.dtype).numpy)
     if array_.size == 0 and array_.dtype == np.float64:
         return array_.astype(dtypes.get_default_dtype().numpy)
     kind = array_.dtype.kind
@@ -226,6 +230,13 @@ def _plain(data: Any) -> Any:
     if isinstance(data, (list, tuple)):
         return [_plain(item) for item in data]
     return data
+
+
+def _of_numpy(data: Any) -> bool:
+    """Whether the first element of nested sequences is one of NumPy's numbers."""
+    while isinstance(data, list) and data:
+        data = data[0]
+    return isinstance(data, np.generic)
 
 
 def from_numpy(ndarray: Any) -> Tensor:

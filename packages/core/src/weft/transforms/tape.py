@@ -250,16 +250,16 @@ def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
     op = node.op
     if node.args is None:
         raise GradError(
-            f"backward: the graph through {op.name} was freed by an earlier backward; pass "
+            f"backward: the graph through {op.called} was freed by an earlier backward; pass "
             f"retain_graph=True to that one"
         )
     for saved, count in node.versions:
         version = saved._version if isinstance(saved, Tensor) else saved
         if version is not None and version.count != count:
             raise GradError(
-                f"backward: {op.name} needs a tensor that was since overwritten in place by "
+                f"backward: {op.called} needs a tensor that was since overwritten in place by "
                 f"{version.writer} ({version.count - count} write(s) after it was saved); clone it "
-                f"before {op.name}, or use the op that does not write in place"
+                f"before {op.called}, or use the op that does not write in place"
             )
     if op.outputs == 1:
         out = None if node.out is None else _saved_output(node, node.out, node)

@@ -51,7 +51,7 @@ class Batched(Boxed):
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run the op's batching rule on the whole batch."""
         if isinstance(op.batch, NotBatchable):
-            raise RuntimeError(f"vmap: {op.name} cannot be batched: {op.batch.reason}")
+            raise RuntimeError(f"vmap: {op.called} cannot be batched: {op.batch.reason}")
         boxes = [_box(a, level) for a in args]
         length = next(box.length for box in boxes if box is not None)
         batched = tuple(box is not None for box in boxes)

@@ -92,6 +92,7 @@ def elementwise(
         has_out = catalogue.takes_out(out, namespaces, otherwise=True)
         exempt = frozenset(arrays.index(s) for s in unpromoted)
         told = called or name
+        formula.__dict__["called"] = told
         computed = functools.partial(_compute_dtype, told, dtype, real, exempt)
         shape = _shape_rule(told, dtype, computed)
         kept = tuple(-1 if s == "out" else arrays.index(s) for s in saves)
@@ -373,7 +374,7 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     def call(input: Any, *, out: Any = None) -> Any:
         nonlocal on_32, on_64
         if out is not None:
-            return into(op.name, out, run((input,), _NONE))
+            return into(op.called, out, run((input,), _NONE))
         try:
             x = input._data
             dtype = x.dtype
@@ -409,7 +410,7 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     def call(input: Any, other: Any, *, out: Any = None) -> Any:
         nonlocal kernel
         if out is not None:
-            return into(op.name, out, run((input, other), _NONE))
+            return into(op.called, out, run((input, other), _NONE))
         try:
             x = input._data
             dtype = x.dtype
