@@ -200,3 +200,11 @@ def test_deepcopy_keeps_gradients_and_tensors_that_appear_twice():
 def test_a_pickled_view_holds_its_own_elements_only():
     x = weft.zeros(100_000)
     assert len(pickle.dumps(x[:10])) < 1000
+
+
+def test_a_new_dim_has_the_stride_that_pytorch_gives_it():
+    x = weft.ones(3, 4)
+    assert x[:, :, None].stride() == (4, 1, 1)
+    assert x[None].stride() == (12, 4, 1)
+    assert x[:, None].stride() == (4, 4, 1)
+    assert x[:, :1].expand(3, 4).stride() == (4, 0)

@@ -46,9 +46,20 @@ def stride(self: Tensor, dim: int | None = None) -> Any:
     data = self._data
     if isinstance(data, ndarray) and data.size:  # NumPy gives an empty array zeros
         steps = tuple(s // data.itemsize for s in data.strides)
+        if 0 in steps:
+            steps = _with_new_dims(data.shape, steps)
     else:
         steps = _contiguous_strides(tuple(data.shape))
     return steps if dim is None else steps[dim]
+
+
+def _with_new_dims(lengths: tuple[int, ...], steps: tuple[int, ...]) -> tuple[int, ...]:
+    """Return strides in which a dim of length 1 has PyTorch's: NumPy gives a new dim 0."""
+    out = list(steps)
+    for d in reversed(range(len(out))):
+        if lengths[d] == 1 and out[d] == 0:
+            out[d] = lengths[d + 1] * out[d + 1] if d + 1 < len(out) else 1
+    return tuple(out)
 
 
 def _contiguous_strides(lengths: tuple[int, ...]) -> tuple[int, ...]:
