@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from typing import Any
@@ -27,7 +26,7 @@ def show_config() -> None:
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "platform": f"{platform.system()} {platform.machine()}",
         "NumPy": np.__version__,
-        "SciPy": _version("scipy"),
+        "SciPy": installed("scipy"),
         "ml_dtypes": ml_dtypes.__version__,
         "BLAS": _blas(),
         "CPU": f"{os.cpu_count()} cores; all ops run on NumPy, which is the reference",
@@ -49,13 +48,6 @@ def show_config() -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         print(f"{name:<{width}}  {value}")
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _blas() -> str:
