@@ -42,6 +42,9 @@ class Here(threading.local):
     # Where tensors are made that name no device, the innermost `with device` last. The first is
     # what set_default_device set; None is the CPU.
     devices: tuple[Any, ...] = (None,)
+    watchers: tuple[Any, ...] = ()  # who sees each op, see _core/watching.py
+    saving: tuple[Any, ...] = ()  # pairs of hooks on what the tape saves, see _core/saving.py
+    hooks_refused: str | None = None  # why no more of them may be given
 
 
 flags = Flags()

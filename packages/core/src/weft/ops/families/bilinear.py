@@ -15,6 +15,7 @@ from weft._core.out import into
 from weft._core.public import build, kernel_signature
 from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
+from weft._core.watching import short_path
 from weft.ops.families.batching import loop
 from weft.ops.families.promotion import promoted
 
@@ -22,6 +23,9 @@ Rule = Callable[..., Any]
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
+# What the short path takes. Both are None while it is closed.
+_SHORT32, _SHORT64 = _F32, _F64
+short_path(globals(), "_SHORT32", "_SHORT64")
 _NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
 _new = Tensor.__new__
 
@@ -130,7 +134,7 @@ def _short(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
             x = input._data
             y = other._data
             dtype = x.dtype
-            alike = y.dtype is dtype and (dtype is _F32 or dtype is _F64)
+            alike = y.dtype is dtype and (dtype is _SHORT32 or dtype is _SHORT64)
         except AttributeError:
             return run((input, other), _NONE)
         if not alike or type(x) is not ndarray or type(y) is not ndarray:

@@ -28,10 +28,14 @@ from weft._core.rank import guard
 from weft._core.samples import Domain, ErrorSample, Sample
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor, wrap
+from weft._core.watching import short_path
 from weft.ops.broadcasting import expand_to, shape_of, sum_to
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
+# What the short path takes. Both are None while it is closed.
+_SHORT32, _SHORT64 = _F32, _F64
+short_path(globals(), "_SHORT32", "_SHORT64")
 _SCALARS = frozenset({bool, int, float, complex})
 _OPERANDS = (Tensor, int, float, complex, np.generic)
 _NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
@@ -380,7 +384,7 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             dtype = x.dtype
         except AttributeError:
             return run((input,), _NONE)
-        if (dtype is not _F32 and dtype is not _F64) or type(x) is not ndarray:
+        if (dtype is not _SHORT32 and dtype is not _SHORT64) or type(x) is not ndarray:
             return run((input,), _NONE)
         if on_32 is None:
             on_32, on_64 = (_plain(formula, 1, d) for d in (_F32, _F64))
@@ -416,7 +420,7 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             dtype = x.dtype
         except AttributeError:
             return run((input, other), _NONE)
-        if (dtype is not _F32 and dtype is not _F64) or type(x) is not ndarray:
+        if (dtype is not _SHORT32 and dtype is not _SHORT64) or type(x) is not ndarray:
             return run((input, other), _NONE)
         kind = type(other)
         if kind is float or kind is int:

@@ -19,6 +19,7 @@ from weft._core.public import UNSET, build
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dims, without
 from weft._core.tensor import Tensor
+from weft._core.watching import short_path
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.promotion import converted, real_only
 
@@ -26,6 +27,9 @@ Rule = Callable[..., Any]
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
+# What the short path takes. Both are None while it is closed.
+_SHORT32, _SHORT64 = _F32, _F64
+short_path(globals(), "_SHORT32", "_SHORT64")
 _new = Tensor.__new__
 #: What NumPy's functions of these names reduce with.
 _UFUNCS: dict[str, Any] = {
@@ -124,6 +128,9 @@ def reduction(
                 return general(x, dim=dim, keepdim=keepdim)
             before = silence()
             try:
+                if adds and len(dim) == x.ndim and not keepdim and x.size <= _FEW:
+                    # as on the short path: a call that is turned aside keeps its very bits
+                    return asarray(x.ravel().dot((_ONES32 if x.dtype is _F32 else _ONES64)[x.size]))
                 # None costs NumPy less than a tuple that names every axis
                 axis = None if len(dim) == x.ndim else dim
                 out = ufunc.reduce(formula(xp, x), axis=axis, keepdims=keepdim)
@@ -176,6 +183,7 @@ def reduction(
             kernels=bind(kernel, shape, widen=True),
         )
         ufunc = _UFUNCS[combine]
+        adds = takes_dtype and finalise is None and ufunc is np.add and _is_identity(formula)
         general = op.kernels[ndarray]
         op.kernels[ndarray] = on_numpy
 
@@ -217,6 +225,15 @@ def reduction(
     return decorate
 
 
+def _is_identity(formula: Rule) -> bool:
+    """Whether a formula gives back its argument."""
+    mark = object()
+    try:
+        return formula(xp, mark) is mark
+    except (AttributeError, TypeError):  # it computes
+        return False
+
+
 def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function users call: a short path for plain floats, then all else.
 
@@ -228,8 +245,7 @@ def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Ca
     """
     records = op.records
     reduce = ufunc.reduce
-    mark = object()
-    applied = None if formula(xp, mark) is mark else formula
+    applied = None if _is_identity(formula) else formula
     adds = ufunc is np.add and applied is None
 
     def call(
@@ -245,7 +261,7 @@ def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Ca
         x = getattr(input, "_data", None)
         if (
             type(x) is not ndarray
-            or (x.dtype is not _F32 and x.dtype is not _F64)
+            or (x.dtype is not _SHORT32 and x.dtype is not _SHORT64)
             or (dim is not None and (type(dim) is not int or not -x.ndim <= dim < x.ndim))
             or dtype is not None
             or out is not None

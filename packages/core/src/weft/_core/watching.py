@@ -1,0 +1,118 @@
+"""Watching: functions that see each op of a thread after it has run.
+
+While nobody watches, nothing is asked: the plain path of an op has no check for it. The first
+watcher of any thread turns that path aside, and the last one to go puts it back:
+
+- The short paths of the op families are diverted, so that every call goes through
+  :mod:`weft._core.dispatch`. They compare dtypes with two names of their module; a module names
+  them with :func:`short_path`, and they are None meanwhile.
+- ``finish`` and ``_finish_several``, in which each dispatched call ends, are exchanged for those
+  below, which tell this thread's watchers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from weft._core import dispatch
+from weft._core.modes import here
+from weft._core.node import Node, Pick
+from weft._core.op import Op
+from weft._core.tensor import Tensor
+
+#: ``watcher(op, args, params, result)``, where the result is a tensor or a tuple of them.
+Watcher = Callable[[Op, tuple[Any, ...], dict[str, Any], Any], None]
+
+_lock = threading.Lock()
+_watching = 0  # watchers of all threads
+#: Modules' globals, each with the names that are None while the short path is closed.
+_paths: list[tuple[dict[str, Any], dict[str, Any]]] = []
+_plain_finish = dispatch.finish
+_plain_finish_several = dispatch._finish_several
+
+
+def short_path(scope: dict[str, Any], *names: str) -> None:
+    """Say what closes a module's short path.
+
+    Args:
+        scope: the module's ``globals()``.
+        names: its global names with which the path compares dtypes; None closes it.
+    """
+    with _lock:
+        open_values = {name: scope[name] for name in names}
+        _paths.append((scope, open_values))
+        if _watching:
+            scope.update(dict.fromkeys(open_values))
+
+
+def watch(watcher: Watcher) -> None:
+    """Call ``watcher`` after each op of this thread, before earlier ones, until :func:`unwatch`.
+
+    Ops that a watcher runs itself are not watched.
+    """
+    global _watching
+    here.watchers = (watcher, *here.watchers)
+    with _lock:
+        _watching += 1
+        if _watching == 1:
+            _turn(closed=True)
+
+
+def unwatch(watcher: Watcher) -> None:
+    """Call ``watcher`` no more; the latest entry of it, if it was given several times."""
+    global _watching
+    held = list(here.watchers)
+    held.remove(watcher)
+    here.watchers = tuple(held)
+    with _lock:
+        _watching -= 1
+        if _watching == 0:
+            _turn(closed=False)
+
+
+def node_of(result: Any) -> Node | None:
+    """Return the node that a call left behind, of its result or results; None if it left none."""
+    for out in (result,) if isinstance(result, Tensor) else result:
+        if out._node is not None:
+            made = out._node
+            return made.node if isinstance(made, Pick) else made
+    return None
+
+
+def _turn(*, closed: bool) -> None:
+    for scope, open_values in _paths:
+        scope.update(dict.fromkeys(open_values) if closed else open_values)
+    vars(dispatch).update(
+        finish=_finish if closed else _plain_finish,
+        _finish_several=_finish_several if closed else _plain_finish_several,
+    )
+
+
+def _finish(
+    op: Op, args: tuple[Any, ...], params: dict[str, Any], data: Any, record: bool
+) -> Tensor:
+    out = _plain_finish(op, args, params, data, record)
+    if here.watchers:
+        _tell(op, args, params, out)
+    return out
+
+
+def _finish_several(
+    op: Op, args: tuple[Any, ...], params: dict[str, Any], data: tuple[Any, ...], record: bool
+) -> tuple[Tensor, ...]:
+    outs = _plain_finish_several(op, args, params, data, record)
+    if here.watchers:
+        _tell(op, args, params, outs)
+    return outs
+
+
+def _tell(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: Any) -> None:
+    watchers = here.watchers
+    here.watchers = ()  # what a watcher computes is its own affair
+    try:
+        for watcher in watchers:
+            watcher(op, args, params, result)
+    finally:
+        here.watchers = watchers
