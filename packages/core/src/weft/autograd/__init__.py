@@ -7,12 +7,15 @@ from weft._core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from weft.autograd.gradcheck import gradcheck, gradgradcheck
 from weft.transforms.tape import backward, grad
 
 __all__ = [
     "backward",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",
