@@ -217,3 +217,16 @@ def test_the_gradient_of_a_quotient_by_the_number_0_is_infinite():
     for zero, expected in ((0.0, math.inf), (-0.0, -math.inf), (0, math.inf)):
         (g,) = weft.autograd.grad((x / zero).sum(), x)
         assert g.tolist() == [expected, expected]
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "trunc", "round", "sign"])
+def test_a_flat_function_has_gradient_zero_for_an_infinite_cotangent(name):
+    x = weft.tensor([0.3, -1.6], requires_grad=True)
+    getattr(weft, name)(x).backward(weft.tensor([math.inf, 1.0]))
+    assert x.grad.tolist() == [0.0, 0.0]
+
+
+def test_whose_sign_is_taken_gets_zeros_for_a_gradient():
+    x, y = weft.tensor([3.0]), weft.tensor([-1.0], requires_grad=True)
+    weft.copysign(x, y).sum().backward()
+    assert y.grad.tolist() == [0.0]

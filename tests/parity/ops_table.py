@@ -15,15 +15,11 @@ _WHOLE = ("uint8", "int32", "int64")
 #: Wider tolerances: (name, dtype) -> (rtol, atol).
 WIDER: dict[tuple[str, str], tuple[float, float]] = {
     ("lstm", "complex64"): (1e-5, 1e-5),  # rounding adds up over layers and steps
-    ("hardsigmoid", "gradient"): (1e-7, 0),  # torch keeps a sixth in float32
     # torch's are off by this much, as tests/core/test_special.py shows by identities
     **{(f"special.bessel_{kind}", "float64"): (1e-5, 1e-6) for kind in ("j0", "j1", "y0", "y1")},
     **{("special.airy_ai", dtype): (1e-4, 1e-5) for dtype in ("float32", "float64")},
     ("polygamma", "float64"): (1e-8, 0),
-    ("polygamma", "gradient"): (1e-8, 0),
     ("polygamma_of", "float64"): (1e-8, 0),
-    ("polygamma_of", "gradient"): (1e-8, 0),
-    ("digamma", "gradient"): (1e-8, 0),
     # errors of a sum are relative to its greatest terms, and a frequency may come out near 0
     **{
         (f"fft.{kind}fft{dims}", dtype): (1e-6, 1e-5)
@@ -37,44 +33,6 @@ WIDER: dict[tuple[str, str], tuple[float, float]] = {
         for shifted in ("", "shifted_")
         for kind in "tuvw"
     },
-}
-
-#: Entries torch has not, each with the reason.
-NOT_IN_TORCH = {
-    "convolution_input": "the transpose rule of convolution; torch's is private",
-    "convolution_weight": "the transpose rule of convolution; torch's is private",
-    "convolution": "weft's takes no bias and is not transposed; conv1d to conv3d are compared",
-    "index": "takes weft's canonical key; test_indexing.py compares x[key]",
-    "index_view": "takes weft's canonical key; test_indexing.py compares x[key]",
-    "index_add_into_zeros": "takes weft's canonical key; it is the gradient of x[key]",
-    "put": "takes weft's canonical key; test_indexing.py compares x[key] = value",
-    "scatter_into_zeros": "the transpose rule of gather, compared through its gradient",
-    "piece": "its several settings are one of narrow's; narrow is compared",
-    "spaced": "the transpose rule of narrow, compared through its gradient",
-    "pieces": "takes lengths that are canonical; split is compared",
-    "largest_places": "flat numbers of max_pool's places, compared through return_indices",
-    "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
-    "fold_windows": "the transpose rule of unfold, compared through its gradient",
-    "half_turn": "the angle of real numbers alone; angle is compared",
-    "times_power": "of real numbers alone, and without overflow on the way; ldexp is compared",
-}
-
-#: Entries torch has not, each with the reason.
-NOT_IN_TORCH = {
-    "convolution_input": "the transpose rule of convolution; torch's is private",
-    "convolution_weight": "the transpose rule of convolution; torch's is private",
-    "convolution": "weft's takes no bias and is not transposed; conv1d to conv3d are compared",
-    "index": "takes weft's canonical key; test_indexing.py compares x[key]",
-    "index_view": "takes weft's canonical key; test_indexing.py compares x[key]",
-    "index_add_into_zeros": "takes weft's canonical key; it is the gradient of x[key]",
-    "overwritten": "takes weft's canonical key; test_indexing.py compares x[key] = value",
-    "scatter_into_zeros": "the transpose rule of gather, compared through its gradient",
-    "piece": "its several settings are one of narrow's; narrow is compared",
-    "spaced": "the transpose rule of narrow, compared through its gradient",
-    "pieces": "takes lengths that are canonical; split is compared",
-    "largest_places": "flat numbers of max_pool's places, compared through return_indices",
-    "adaptive_places": "flat numbers of adaptive_max_pool's places, through return_indices",
-    "fold_windows": "the transpose rule of unfold, compared through its gradient",
 }
 
 #: torch's function for a name that differs.
@@ -126,94 +84,6 @@ DIFFERENT_VALUE = {
     "weft.embedding_bag-2": "torch leaves the results that a sum does not need empty or zero",
     "prod-2": "torch's prod takes one dim, weft's several",
     "avg_pool1d-4": "torch's avg_pool1d has no divisor_override",
-}
-
-#: Samples whose gradients differ on purpose.
-DIFFERENT_GRADIENT = {
-    **{
-        name: "torch's gradient has parts in the triangle that is not read; weft's is the slope"
-        for name in (
-            *(f"cholesky_solve-{i}" for i in range(3)),
-            *(f"cholesky_inverse-{i}" for i in range(2)),
-        )
-    },
-    "linalg.vector_norm-4": "the norm of order 0 counts; torch's gradient is 0",
-    "linalg.matrix_norm-8": "of an empty matrix: torch's constant 0 has no gradient",
-    **{
-        f"linalg.cond-{i}": "torch overwrites what its backward needs, and raises"
-        for i in (2, 4, 5, 6)
-    },
-    **{
-        f"linalg.eig-{i}": "the tests' weights ask for the phase of eigenvectors; both refuse"
-        for i in range(2)
-    },
-    "linalg.ldl_solve-0": "torch has no derivative of it",
-    "linalg.svd-1": "signs of singular vectors are LAPACK's choice; test_linalg.py compares",
-    **{f"linalg.lstsq-{i}": "torch gives singular values no gradient" for i in (1, 5)},
-    **{
-        f"as_strided_scatter-{i}": "torch passes on the gradient of the replaced elements, which "
-        "has no effect, and none of the others"
-        for i in range(2)
-    },
-    "index_fill-1": "torch's backward refuses the negative indices that its forward takes",
-    **{f"floor_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
-    **{f"trunc_divide-{i}": "zero almost everywhere; torch has no rule" for i in range(6)},
-    "view_as_complex_copy-0": "torch does not differentiate it; the view is compared",
-    "nan_to_num-2": "torch does not differentiate it by complex numbers",
-    "ldexp-0": "torch rounds 2 ** -1 to 0 for exponents that are integers",
-    "convert-1": "the result is of integers",
-    **{f"native_channel_shuffle-{i}": "torch has no rule for it" for i in range(2)},
-    **{
-        f"{name}-{i}": "torch's is that of the logits; test_losses.py compares them"
-        for name, count in (("ctc_loss", 4), ("weft.ctc_loss", 2))
-        for i in range(count)
-    },
-    **{
-        f"native_{name}_norm-{i}": "torch gives the means and scales no gradient"
-        for name, numbers in (("batch", (0,)), ("layer", (0, 1)))
-        for i in numbers
-    },
-    "pixel_shuffle-2": "torch's rule fails on an empty batch",
-    **{
-        f"vander-{i}": "torch's own gradient fails: it has written into what it saved"
-        for i in range(3)
-    },
-    **{f"unique-{i}": "torch has no rule" for i in (0, 5, 6)},
-    **{f"unique_consecutive-{i}": "torch has no rule" for i in (0, 5)},
-    "bincount-1": "torch has no rule",
-}
-
-_BESSEL = ("bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "spherical_bessel_j0", "airy_ai")
-_MODIFIED = ("modified_bessel_k0", "modified_bessel_k1")
-_POLYNOMIALS = (
-    *(f"{shifted}chebyshev_polynomial_{k}" for shifted in ("", "shifted_") for k in "tuvw"),
-    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
-    "legendre_polynomial_p",
-)  # fmt: skip
-#: Functions that torch does not differentiate and weft does; finite differences hold them.
-NO_GRADIENT_IN_TORCH = {
-    f"special.{name}"
-    for name in (*_BESSEL, *_MODIFIED, *(f"scaled_{name}" for name in _MODIFIED), *_POLYNOMIALS)
-}
-
-#: Variables by which torch has no gradient though weft does: sample -> their numbers.
-NOT_BY = {
-    # a src longer than its index: torch takes it and fails in the backward pass
-    **{f"scatter-{i}": {1} for i in (0, 2, 3)},
-    "scatter_add-1": {1},
-    **{f"scatter_reduce-{i}": {1} for i in (10, 12)},
-    "binary_cross_entropy_with_logits-1": {2, 3},
-    "nll_loss-1": {1},
-    "cross_entropy-2": {1},
-    "weft.binary_cross_entropy_with_logits-1": {2, 3},
-    "linear_cross_entropy-1": {3},
-    "multi_margin_loss-1": {1},
-    "batch_norm-0": {1, 2},
-    "instance_norm-2": {1, 2},
-    "weft.batch_norm-0": {3, 4},
-    "weft.instance_norm-1": {1, 2},
-    "native_batch_norm-1": {1, 2},
-    "batch_norm-1": {1, 2},
 }
 
 #: What torch computes in a dtype and weft does not, or otherwise: (name, dtype) -> reason.

@@ -133,7 +133,7 @@ def _moved(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 @elementwise(
-    partials=[_moved, None],
+    partials=[_moved, 0],
     saves=("x", "y"),
     dtype="float",
     widen=False,

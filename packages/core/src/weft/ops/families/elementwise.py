@@ -67,7 +67,8 @@ def elementwise(
 
     Args:
         partials: for each argument ``partial(out, x, ..., **settings)``, the derivative of the
-            result by it, over public ops; a number where it is constant; None where it is zero.
+            result by it, over public ops; a number where it is constant (0: the gradient is
+            zeros); None for an argument that is no variable.
             One whose first parameter is called ``g`` returns the derivative times ``g`` instead
             (where a product would make NaN of 0 times inf).
         samples: where to draw arguments.
@@ -215,7 +216,15 @@ def _constant_scaling(number: float) -> Callable[..., Any]:
         return lambda g, out, *args, **settings: g
     if number == -1:
         return lambda g, out, *args, **settings: -g
+    if number == 0:  # not g * 0: that is NaN where g is infinite
+        return _zeros_like
     return lambda g, out, *args, **settings: g * number
+
+
+def _zeros_like(g: Any, out: Any, *args: Any, **settings: Any) -> Any:
+    from weft.ops.filled_like import zeros_like
+
+    return zeros_like(g)
 
 
 def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
