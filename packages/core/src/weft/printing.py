@@ -118,7 +118,7 @@ def text(x: Tensor) -> str:
     if isinstance(x._node, Leaf):
         notes.append("requires_grad=True")
     elif x._node is not None:
-        notes.append(f"grad_fn=<{x._node.name}>")
+        notes.append(f"grad_fn=<{x._node.name()}>")
     return _noted(prefix + body, notes, len(prefix))
 
 

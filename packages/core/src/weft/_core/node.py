@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+from weft._core.graph_node import GraphNode, saved, shown_name
+
 #: Numbers nodes in the order they are made. A node's number is above those of all it depends on,
 #: so the backward pass visits nodes in falling order and needs no sort of its own.
 next_sequence = itertools.count().__next__
@@ -27,7 +29,7 @@ class Version:
         self.writer = writer
 
 
-class Node:
+class Node(GraphNode):
     """One recorded call. ``parents`` holds, for each argument, the node its gradient flows to."""
 
     __slots__ = (
@@ -48,50 +50,84 @@ class Node:
     args: Sequence[Any] | None  # saved tensors, Unsaved stand-ins and scalars; None once freed
     out: Any  # raw data of the output if the op saves it: no cycle through the output tensor
     versions: tuple[tuple[Any, int], ...]  # (saved tensor or output's version, count when saved)
-    hooks: list[Any] | None
+    hooks: Any  # None, or weft._core.hooks.Hooks
     sequence: int
 
-    @property
     def name(self) -> str:
-        """The op's name, as error messages and graph drawings show it."""
-        return str(self.op.name)
+        """Return the node's name as PyTorch writes it, such as ``"MulBackward0"``."""
+        return shown_name(self.op.called)
+
+    def saved_output(self) -> Any:
+        """Return the result that the op saved, in its place in the graph."""
+        from weft._core.tensor import wrap
+
+        if not hasattr(self.out, "unpack"):
+            out = wrap(self.out)
+            out._node = self
+            return out
+        return self.out.unpack()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_saved_"):
+            return saved(self, name)
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __repr__(self) -> str:
-        return f"<{self.name} node {self.sequence}>"
+        return f"<{self.name()} node {self.sequence}>"
 
 
-class Leaf:
+class Leaf(GraphNode):
     """Where a gradient ends: adds it to ``.grad`` of a tensor that the user made."""
 
     __slots__ = ("__weakref__", "hooks", "sequence", "tensor")
 
     parents = ()
-    name = "leaf"
 
     def __init__(self, tensor_ref: Any) -> None:
         self.tensor = tensor_ref  # weak: a leaf nobody can read needs no gradient
-        self.hooks: list[Any] | None = None
+        self.hooks = None
         self.sequence = next_sequence()
+
+    def name(self) -> str:
+        """Return what PyTorch calls the end of a path."""
+        return "AccumulateGrad"
+
+    @property
+    def variable(self) -> Any:
+        """The tensor whose ``.grad`` this adds to, or None if nobody holds it any more."""
+        return self.tensor()
+
+    def _hook_tables(self) -> Any:
+        from weft._core.hooks import hooks_of
+
+        return hooks_of(self)
 
     def __repr__(self) -> str:
         return f"<leaf node {self.sequence}>"
 
 
-class Pick:
+class Pick(GraphNode):
     """One output of a node with several: passes its gradient on to that place."""
 
     __slots__ = ("__weakref__", "hooks", "index", "node", "sequence")
 
-    name = "pick"
-
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
         self.index = index
-        self.hooks: list[Any] | None = None
+        self.hooks = None
         self.sequence = next_sequence()
 
+    def name(self) -> str:
+        """Return the name of the node whose output it is."""
+        return self.node.name()
+
     @property
-    def parents(self) -> tuple[Node]:
+    def edge(self) -> tuple[Node, int]:
+        """The node whose output it is, and which one."""
+        return self.node, self.index
+
+    @property
+    def parents(self) -> tuple[Node]:  # type: ignore[override]  # read only
         return (self.node,)
 
     def __repr__(self) -> str:

@@ -28,7 +28,7 @@ class Extra:
 
     def __init__(self) -> None:
         self.grad: Any = None
-        self.post_accumulate: list[Any] | None = None
+        self.post_accumulate: dict[int, Any] | None = None
         self.retains_grad = False
 
 

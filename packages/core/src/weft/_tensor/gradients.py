@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._core.errors import GradError
+from weft._core.hooks import RemovableHandle, enter, hooks_of
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, extra_of
 from weft.transforms import tape
@@ -68,7 +69,7 @@ def _set_grad(self: Tensor, value: Tensor | None) -> None:
 
 def _grad_fn(self: Tensor) -> Any:
     """Return the record of the op that computed this tensor, or None."""
-    return None if isinstance(self._node, Leaf) else self._node
+    return None if self._node is None or isinstance(self._node, Leaf) else self._node.edge[0]
 
 
 def backward(
@@ -89,42 +90,35 @@ def backward(
     Raises:
         GradError: it needs no gradient, or its graph was freed.
     """
-    if isinstance(inputs, Tensor):
-        inputs = (inputs,)
-    tape.backward(
-        (self,), (gradient,), retain_graph=retain_graph, create_graph=create_graph, inputs=inputs
-    )
+    tape.backward((self,), (gradient,), retain_graph, create_graph, None, inputs)
 
 
-class Handle:
-    """Removes a hook: ``handle.remove()``."""
-
-    __slots__ = ("_hook", "_hooks")
-
-    def __init__(self, hooks: list[Any], hook: Any) -> None:
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self) -> None:
-        """Remove the hook; a second call does nothing."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-
-
-def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Handle:
+def register_hook(
+    self: Tensor, hook: Callable[[Tensor], Tensor | None]
+) -> RemovableHandle:
     """Call ``hook(gradient)`` when this tensor's gradient is known; a result replaces it.
+
+    Args:
+        hook: takes the gradient; returns another of its shape and dtype, or None. Several run in
+            the order in which they were registered, each on what the one before returned.
+
+    Returns:
+        RemovableHandle: ``handle.remove()`` removes the hook, as does the end of ``with handle:``.
 
     Raises:
         GradError: the tensor needs no gradient.
     """
     if self._node is None:
-        raise GradError("register_hook: this tensor requires no gradient")
-    if self._node.hooks is None:
-        self._node.hooks = []
-    self._node.hooks.append(hook)
-    return Handle(self._node.hooks, hook)
+        raise GradError(
+            "register_hook: this tensor requires no gradient, so no backward pass comes by; call "
+            "requires_grad_() on it, or on what it is computed from, first"
+        )
+    return enter(hooks_of(self._node).tensor, hook)
 
 
-def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], None]) -> Handle:
+def register_post_accumulate_grad_hook(
+    self: Tensor, hook: Callable[[Tensor], None]
+) -> RemovableHandle:
     """Call ``hook(self)`` each time a backward pass has added to this leaf's ``.grad``.
 
     Raises:
@@ -137,9 +131,8 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Callable[[Tensor], No
         )
     extra = extra_of(self)
     if extra.post_accumulate is None:
-        extra.post_accumulate = []
-    extra.post_accumulate.append(hook)
-    return Handle(extra.post_accumulate, hook)
+        extra.post_accumulate = {}
+    return enter(extra.post_accumulate, hook)
 
 
 def _retains_grad(self: Tensor) -> bool:
@@ -174,7 +167,7 @@ def retain_grad(self: Tensor) -> None:
             held = extra_of(tensor).grad
             extra_of(tensor).grad = gradient if held is None else held + gradient
 
-    register_hook(self, keep)
+    hooks_of(self._node).retain = keep
 
 
 METHODS: dict[str, Any] = {

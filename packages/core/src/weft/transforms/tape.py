@@ -5,83 +5,116 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from typing import Any
+from warnings import warn
 
 from weft._backend import add_into, ndarray, ones
 from weft._backend.libraries import is_array
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.hooks import Run, changed_by
 from weft._core.modes import here, switch
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, extra_of, version_of, wrap
 from weft.ops.creation import ones_like
+from weft.transforms.edges import batched_grad, place_of, seed_of, several, zeros_for
 
 Cotangents = dict[Any, Any]
 
 
 def backward(
-    tensors: Sequence[Tensor],
-    gradients: Sequence[Tensor | None] | None = None,
-    *,
+    tensors: Any,
+    grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    inputs: Sequence[Tensor] | None = None,
+    grad_variables: Any = None,
+    inputs: Any = None,
 ) -> None:
     """Add to ``.grad`` of the leaves the gradients of ``tensors``.
 
     Args:
-        tensors: results that need gradient.
-        gradients: for each its cotangent, of its shape; may be None for one-element tensors.
+        tensors: a result that needs gradient, or several; a ``GradientEdge`` may stand for each.
+        grad_tensors: for each its cotangent, of its shape; may be None for one-element tensors.
         retain_graph: keep what nodes saved, for another backward; by default ``create_graph``.
         create_graph: record the backward pass itself, for gradients of gradients.
-        inputs: the tensors to accumulate into, leaves or not; all leaves if None.
+        grad_variables: PyTorch's old name of ``grad_tensors``.
+        inputs: the tensor or tensors to accumulate into, leaves or not; all leaves if None.
 
     Raises:
         GradError: a tensor needs no gradient, or its graph was freed.
     """
-    roots = _roots(tensors, gradients)
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise GradError("backward: grad_variables is the old name of grad_tensors; pass one")
+        warn("backward: grad_variables is the old name of grad_tensors", stacklevel=2)
+        grad_tensors = grad_variables
+    roots = _roots(several(tensors), several(grad_tensors))
     keep = _keep(retain_graph, create_graph)
     if inputs is None:
         _run(roots, keep, create_graph, None, accumulate=True)
         return
+    inputs = several(inputs)
     if not inputs:
         raise GradError("backward: inputs= is empty; name a tensor, or leave it out for all leaves")
-    targets = {_target(x, i): x for i, x in enumerate(inputs)}
+    targets = {_target(x, i, roots): x for i, x in enumerate(inputs)}
     found = _run(roots, keep, create_graph, set(targets), accumulate=True)
     for node, g in found.items():
+        if not isinstance(targets[node], Tensor):
+            raise GradError(
+                f"backward: inputs= names an edge at {node!r}, which is no leaf's, so there is no "
+                f".grad to add to; use weft.autograd.grad"
+            )
         _accumulate(targets[node], g, create_graph)
 
 
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Tensor | Sequence[Tensor | None] | None = None,
-    *,
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Tensor | None, ...]:
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
     """Return the gradients of ``outputs`` by ``inputs``, leaving every ``.grad`` as it is.
 
     Args:
-        outputs: a tensor or several that need gradient.
-        inputs: a tensor or several they were computed from; leaves or not.
+        outputs: a tensor or several that need gradient; a ``GradientEdge`` may stand for each.
+        inputs: a tensor or several they were computed from, leaves or not; or edges.
         grad_outputs: cotangents of the outputs; may be None for one-element outputs.
         retain_graph: keep what nodes saved, for another backward; by default ``create_graph``.
         create_graph: record the backward pass itself, for gradients of gradients.
-        allow_unused: return None for an input the outputs do not depend on, instead of raising.
+        only_inputs: PyTorch's, ignored: nothing but ``inputs`` is given a gradient.
+        allow_unused: return None for an input the outputs do not depend on, instead of raising;
+            by default ``materialize_grads``.
+        is_grads_batched: whether each cotangent has a batch dim first; the gradients then have it
+            too: a whole Jacobian in one pass.
+        materialize_grads: return zeros for an input the outputs do not depend on.
 
     Returns:
         tuple of Tensor: one for each input, of its shape and dtype.
 
     Raises:
         GradError: an input needs no gradient, is unused, or the graph was freed.
+        ShapeError: a cotangent does not have its output's shape.
     """
-    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-    ins = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    seeds = (grad_outputs,) if isinstance(grad_outputs, Tensor) else grad_outputs
-    targets = [_target(x, i) for i, x in enumerate(ins)]
+    outs, ins, seeds = several(outputs), several(inputs), several(grad_outputs)
+    if not ins:
+        raise GradError("grad: inputs is empty; name the tensors whose gradients are wanted")
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "grad: materialize_grads=True returns zeros for unused inputs, which "
+            "allow_unused=False refuses; leave allow_unused out"
+        )
+    if is_grads_batched:
+        return batched_grad(
+            grad, outs, ins, seeds, retain_graph, create_graph, allow_unused, materialize_grads
+        )
+    roots = _roots(outs, seeds)
+    targets = [_target(x, i, roots) for i, x in enumerate(ins)]
     found = _run(
-        _roots(outs, seeds),
+        roots,
         _keep(retain_graph, create_graph),
         create_graph,
         set(targets),
@@ -90,11 +123,14 @@ def grad(
     result = []
     for i, target in enumerate(targets):
         value = found.get(target)
-        if value is None and not allow_unused:
-            raise GradError(
-                f"grad: input {i} of shape {tuple(ins[i].shape)} was not used to compute the "
-                f"outputs; pass allow_unused=True to get None for it"
-            )
+        if value is None:
+            if materialize_grads:
+                value = zeros_for(ins[i])
+            elif not allow_unused:
+                raise GradError(
+                    f"grad: input {i}{_of_shape(ins[i])} was not used to compute the outputs; "
+                    f"pass allow_unused=True to get None for it"
+                )
         result.append(value)
     return tuple(result)
 
@@ -103,7 +139,13 @@ def _keep(retain_graph: bool | None, create_graph: bool) -> bool:
     return create_graph if retain_graph is None else retain_graph
 
 
-def _target(x: Tensor, position: int) -> Any:
+def _of_shape(x: Any) -> str:
+    return f" of shape {tuple(x.shape)}" if isinstance(x, Tensor) else ""
+
+
+def _target(x: Any, position: int, roots: Sequence[tuple[Any, Any]]) -> Any:
+    if not isinstance(x, Tensor):
+        return place_of(x, position, [node for node, _ in roots])
     if x._node is None:
         raise GradError(
             f"grad: input {position} of shape {tuple(x.shape)} needs no gradient; call "
@@ -112,7 +154,7 @@ def _target(x: Tensor, position: int) -> Any:
     return x._node
 
 
-def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]]:
+def _roots(tensors: Sequence[Any], gradients: Any) -> list[tuple[Any, Tensor]]:
     """Pair the node of each result with its cotangent."""
     seeds = [None] * len(tensors) if gradients is None else list(gradients)
     if len(seeds) != len(tensors):
@@ -120,11 +162,16 @@ def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]
             f"backward: {len(tensors)} tensors need as many cotangents, got {len(seeds)}"
         )
     roots = []
-    for x, seed in zip(tensors, seeds, strict=True):
-        if x._node is None:
+    for position, (x, seed) in enumerate(zip(tensors, seeds, strict=True)):
+        try:
+            node = x._node
+        except AttributeError:
+            roots.append((place_of(x, position), seed_of(x) if seed is None else seed))
+            continue
+        if node is None:
             raise GradError(
-                f"backward: a tensor of shape {tuple(x.shape)} needs no gradient: nothing it was "
-                f"computed from has requires_grad, or it was computed under no_grad"
+                f"backward: tensor {position} of shape {tuple(x.shape)} needs no gradient: nothing "
+                f"it was computed from has requires_grad, or it was computed under no_grad"
             )
         if seed is None:
             if x.numel() != 1:
@@ -133,7 +180,16 @@ def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]
                     f"has shape {tuple(x.shape)}; reduce it, or pass gradient="
                 )
             data = x._data
+            if data.dtype.kind == "c":
+                raise GradError(
+                    f"backward: only a real tensor has an implicit cotangent, this one is of "
+                    f"{x.dtype}; take the real part, or pass gradient="
+                )
             seed = wrap(ones(data)) if type(data) is ndarray else ones_like(x)
+        elif not isinstance(seed, Tensor):
+            raise TypeError(
+                f"backward: a cotangent must be a weft.Tensor or None, got {type(seed).__name__}"
+            )
         elif tuple(seed.shape) != tuple(x.shape):
             raise ShapeError(
                 f"backward: the cotangent of a tensor of shape {tuple(x.shape)} must have that "
@@ -145,7 +201,7 @@ def _roots(tensors: Sequence[Tensor], gradients: Any) -> list[tuple[Any, Tensor]
                     f"backward: the cotangent of a tensor of {x.dtype} cannot be of {seed.dtype}"
                 )
             seed = seed.to(x.dtype)
-        roots.append((x._node, seed))
+        roots.append((node, seed))
     return roots
 
 
@@ -162,6 +218,7 @@ def _run(
     heap: list[tuple[int, Any]] = []
     needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
     found: Cotangents = {}
+    run: Run | None = None  # what hooks are told of this pass
     before = here.grad
     switch(create_graph, here.inference)  # the modes' managers would cost as much as a small op
     try:
@@ -172,11 +229,13 @@ def _run(
             g = pending.pop(node)
             if needed is not None and node not in needed:
                 continue
-            if node.hooks:
-                for hook in node.hooks:
-                    changed = hook(g)
-                    g = g if changed is None else changed
             kind = type(node)
+            if node.hooks:
+                run = run or Run(roots, needed)
+                g = node.hooks.run(g, run)
+                if kind is Leaf and accumulate and (targets is None or node in targets):
+                    _accumulate_hooked(node, g, create_graph)
+                    continue
             if kind is Leaf:
                 tensor = node.tensor() if accumulate else None
                 if targets is not None and node in targets and not accumulate:
@@ -297,5 +356,20 @@ def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
         # into the memory: whoever holds .grad, such as an optimizer, keeps seeing the gradient
         add_into(held._data, g._data)
         version_of(held).bump("backward")
-    for hook in extra.post_accumulate or ():
-        hook(tensor)
+    if extra.post_accumulate:
+        for hook in tuple(extra.post_accumulate.values()):
+            hook(tensor)
+
+
+def _accumulate_hooked(node: Leaf, g: Tensor, create_graph: bool) -> None:
+    """Add to the ``.grad`` of a leaf whose node may have hooks of its own."""
+    tensor = node.tensor()
+    if tensor is None:
+        return
+    (given,) = gradients = (g,)
+    for hook in tuple(node.hooks.before.values()):
+        (given,) = gradients = changed_by(hook, gradients, hook(gradients), exact=False)
+    if given is not None:
+        _accumulate(tensor, given, create_graph)
+    for hook in tuple(node.hooks.after.values()):
+        hook((), gradients)
