@@ -127,7 +127,7 @@ class Pick(GraphNode):
         return self.node, self.index
 
     @property
-    def parents(self) -> tuple[Node]:  # type: ignore[override]  # read only
+    def parents(self) -> tuple[Node]:
         return (self.node,)
 
     def __repr__(self) -> str:

@@ -93,9 +93,7 @@ def backward(
     tape.backward((self,), (gradient,), retain_graph, create_graph, None, inputs)
 
 
-def register_hook(
-    self: Tensor, hook: Callable[[Tensor], Tensor | None]
-) -> RemovableHandle:
+def register_hook(self: Tensor, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
     """Call ``hook(gradient)`` when this tensor's gradient is known; a result replaces it.
 
     Args:

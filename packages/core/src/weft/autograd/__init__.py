@@ -7,6 +7,7 @@ from weft._core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from weft.autograd import graph
 from weft.autograd.gradcheck import gradcheck, gradgradcheck
 from weft.transforms.tape import backward, grad
 
@@ -16,6 +17,7 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "is_grad_enabled",
     "no_grad",

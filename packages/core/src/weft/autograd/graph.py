@@ -52,9 +52,7 @@ def register_multi_grad_hook(
         GradError: a tensor needs no gradient; with ``mode="any"`` such are left out.
     """
     if mode not in ("all", "any"):
-        raise ValueError(
-            f"register_multi_grad_hook: mode must be 'all' or 'any', got {mode!r}"
-        )
+        raise ValueError(f"register_multi_grad_hook: mode must be 'all' or 'any', got {mode!r}")
     if mode == "all":
         for position, tensor in enumerate(tensors):
             if tensor._node is None:

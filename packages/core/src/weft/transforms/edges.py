@@ -58,7 +58,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
             f"get_gradient_edge: a tensor of shape {tuple(tensor.shape)} that requires no gradient "
             f"has no edge in the graph; call requires_grad_() on it first"
         )
-    return GradientEdge(*tensor._node.edge, ownership_token=_Origin(tensor))
+    node, output_nr = tensor._node.edge
+    return GradientEdge(node, output_nr, _Origin(tensor))
 
 
 def several(given: Any) -> Any:
