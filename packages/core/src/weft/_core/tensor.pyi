@@ -14,7 +14,7 @@ class Size(tuple[builtins.int, ...]):
 
 class Extra:
     grad: Any
-    post_accumulate: list[Any] | None
+    post_accumulate: dict[builtins.int, Any] | None
     retains_grad: bool
 
 def wrap(data: Any) -> Tensor: ...
