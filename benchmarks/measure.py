@@ -26,7 +26,10 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured: for each rival the median in seconds and the middle half's edges."""
+    """One thing measured: for each rival the median and the middle half's edges.
+
+    ``seconds`` are bytes where ``unit`` says so.
+    """
 
     what: str
     seconds: dict[str, float]
@@ -34,6 +37,7 @@ class Row:
     samples: int
     baseline: str = "torch"
     notes: dict[str, str] = field(default_factory=dict)
+    unit: str = "s"
 
 
 def compare(
@@ -72,8 +76,18 @@ def compare(
     return row_of(what, samples, baseline=baseline)
 
 
-def compare_processes(what: str, *, baseline: str, rounds: int = 15, **programs: str) -> Row:
-    """Time fresh Python processes, each running one program that prints the seconds it took."""
+def compare_processes(
+    what: str, *, baseline: str, rounds: int = 15, unit: str = "s", **programs: str
+) -> Row:
+    """Measure in fresh Python processes, each running one program that prints one number.
+
+    Args:
+        what: the name of the row.
+        baseline: the rival that the others' ratios are taken to.
+        rounds: how often each program runs.
+        unit: what they print: ``"s"``, seconds, or ``"B"``, bytes.
+        programs: the source of each, by the rival's name.
+    """
     samples: dict[str, list[float]] = {name: [] for name in programs}
     for turn in range(rounds + 1):
         for name, program in programs.items():
@@ -82,11 +96,11 @@ def compare_processes(what: str, *, baseline: str, rounds: int = 15, **programs:
             )
             if turn:  # the first turn warms the disk's cache and writes byte code
                 samples[name].append(float(done.stdout))
-    return row_of(what, samples, baseline=baseline)
+    return row_of(what, samples, baseline=baseline, unit=unit)
 
 
-def row_of(what: str, samples: dict[str, list[float]], *, baseline: str) -> Row:
-    """Return the row of medians and quartiles of these samples, in seconds."""
+def row_of(what: str, samples: dict[str, list[float]], *, baseline: str, unit: str = "s") -> Row:
+    """Return the row of medians and quartiles of these samples."""
     edges = {}
     for name, values in samples.items():
         low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
@@ -97,6 +111,7 @@ def row_of(what: str, samples: dict[str, list[float]], *, baseline: str) -> Row:
         quartiles=edges,
         samples=min(map(len, samples.values())),
         baseline=baseline,
+        unit=unit,
     )
 
 

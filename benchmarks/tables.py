@@ -20,7 +20,7 @@ def markdown(result: dict[str, Any]) -> str:
     lines = [
         f"# {result['benchmark'].replace('_', ' ')}",
         "",
-        "Medians, with the middle half of the samples in brackets. A ratio below 1 is faster.",
+        f"Medians, with the middle half of the samples in brackets. {_meaning(rows)}",
         "",
         _line(head),
         _line(["---"] * len(head)),
@@ -44,7 +44,8 @@ def _time(row: dict[str, Any], name: str) -> str:
     if name not in row["seconds"]:
         return ""
     low, high = row["quartiles"][name]
-    return f"{_seconds(row['seconds'][name])} ({_seconds(low)}-{_seconds(high)})"
+    shown = _bytes if row.get("unit") == "B" else _seconds
+    return f"{shown(row['seconds'][name])} ({shown(low)}-{shown(high)})"
 
 
 def _ratio(row: dict[str, Any], name: str, base: str) -> str:
@@ -58,6 +59,19 @@ def _seconds(value: float) -> str:
         if value * factor >= 1:
             return f"{value * factor:.3g} {unit}"
     return f"{value * 1e9:.3g} ns"
+
+
+def _bytes(value: float) -> str:
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if value >= 1 << power:
+            return f"{value / (1 << power):.3g} {unit}"
+    return f"{value:.0f} B"
+
+
+def _meaning(rows: list[dict[str, Any]]) -> str:
+    units = {row.get("unit", "s") for row in rows}
+    better = {"s": "is faster", "B": "needs less memory"}
+    return f"A ratio below 1 {' or '.join(better[unit] for unit in sorted(units, reverse=True))}."
 
 
 def _samples(rows: list[dict[str, Any]]) -> str:

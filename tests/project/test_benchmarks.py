@@ -60,6 +60,14 @@ def test_a_table_shows_ratios_to_the_baseline_and_the_settings() -> None:
     assert "a processor" in text
 
 
+def test_a_row_of_bytes_is_shown_in_bytes() -> None:
+    row = row_of("a step", {"weft": [3 << 20], "torch": [6 << 20]}, baseline="torch", unit="B")
+    result = {"benchmark": "memory", "measured": "now", "machine": {}, "settings": {}}
+    text = tables.markdown({**result, "rows": [json.loads(json.dumps(row.__dict__))]})
+    assert "| a step | 3 MiB (3 MiB-3 MiB) | 6 MiB (6 MiB-6 MiB) | 0.50 |" in text
+    assert "A ratio below 1 needs less memory." in text
+
+
 def test_the_machine_is_described_with_every_library() -> None:
     found = machine.describe()
     assert found["weft"] != "not installed"

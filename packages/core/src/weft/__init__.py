@@ -88,13 +88,28 @@ from weft.settings import *
 from weft.settings import __all__ as _settings
 
 if TYPE_CHECKING:
-    from weft import array_api, cuda, fft, foreach, io, linalg, nn, random, signal, special
+    from weft import (
+        array_api,
+        cuda,
+        fft,
+        foreach,
+        io,
+        linalg,
+        nn,
+        random,
+        signal,
+        special,
+        utils,
+    )
     from weft._functions import *
 
     __version__: str
 
 #: Subpackages that load when first used.
-_LAZY = ("array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "random", "signal", "special")
+_LAZY = (
+    "array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "random", "signal",
+    "special", "utils",
+)  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -220,6 +235,7 @@ __all__ = [
     "uint32",
     "uint64",
     "uint8",
+    "utils",
     "vmap",
     "zero_",
     *_FUNCTIONS["weft"],

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from weft._core.errors import GradError
-
-#: Numbers levels in the order they are entered, in all threads: no two transforms share one, so a
-#: value that outlives its transform is never taken for another's.
-_next_level = itertools.count(1).__next__
-#: The levels that are entered now, in all threads, with what they are.
-live: dict[int, str] = {}
+from weft._core.modes import here
 
 
 class Boxed:
@@ -24,11 +17,6 @@ class Boxed:
     """
 
     __slots__ = ("level",)
-
-    #: The transform's name, for messages.
-    transform = "a function transform"
-    #: Whether nothing of it may be kept when the transform has ended.
-    confined = True
 
     level: int
     inner: Any  # the tensor inside
@@ -50,40 +38,12 @@ class Boxed:
         """Return the same values without what any graph or transform knows of their slopes."""
         raise NotImplementedError
 
-    def overwrite(self, target: Any, value: Any, writer: str) -> None:
-        """Write ``value`` into ``target``, a tensor that holds this box, for all who share it."""
-        raise NotImplementedError
-
-    @classmethod
-    def enter(cls, target: Any, value: Any, writer: str) -> None:
-        """Write ``value``, which holds a box of this kind, into a tensor that holds none of it."""
-        raise NotImplementedError
-
-    def read(self, asked: str) -> Any:
-        """Return the array under the value, or raise saying that ``asked`` cannot read one."""
-        raise NotImplementedError
-
-    def spread(self, plain: Any) -> Any:
-        """Return a new tensor, which a function called on this value made, for each example."""
-        raise NotImplementedError
-
 
 @contextlib.contextmanager
-def new_level(transform: str) -> Iterator[int]:
-    """Enter one transform more and give its level."""
-    level = _next_level()
-    live[level] = transform
+def new_level() -> Iterator[int]:
+    """Enter one transform more in this thread and give its level."""
+    here.level += 1
     try:
-        yield level
+        yield here.level
     finally:
-        del live[level]
-
-
-def check_live(box: Boxed, asked: str) -> None:
-    """Raise if a value has outlived the transform that it belongs to."""
-    if box.level not in live:
-        raise GradError(
-            f"{asked}: this tensor escaped from the function that {box.transform} transformed, "
-            f"which has ended, so that what it stands for is gone; return it from that function "
-            f"(has_aux=True of a derivative returns more than is differentiated)"
-        )
+        here.level -= 1

@@ -9,7 +9,7 @@ from typing import Any
 from weft._backend import ndarray
 from weft._backend.libraries import copied, is_array, store
 from weft._core.aval import Aval
-from weft._core.boxed import Boxed, check_live
+from weft._core.boxed import Boxed
 from weft._core.device import META, device_of
 from weft._core.errors import DTypeError, GradError, ShapeError, apart
 from weft._core.modes import here
@@ -51,8 +51,6 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     memory = target._data
     if type(memory) is not type(value._data):
         _check_device(target, value, writer)
-        if isinstance(value._data, Boxed):
-            memory = value._data
     if isinstance(memory, Aval):
         pass
     elif type(memory) is ndarray:
@@ -63,31 +61,13 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
             )
         memory[...] = value._data
     elif isinstance(memory, Boxed):
-        _write_boxed(target, value, writer)
+        target._data = value._data
     else:
         store(memory, ..., value._data)
     version_of(target).bump(writer)
     if recording:
         target._node = value._node
     return target
-
-
-def _write_boxed(target: Tensor, value: Tensor, writer: str) -> None:
-    """Have the innermost transform that knows either tensor do the writing."""
-    own, new = target._data, value._data
-    outside = not isinstance(own, Boxed)
-    if isinstance(new, Boxed) and (outside or own.level < new.level):
-        check_live(new, writer)
-        new.enter(target, value, writer)
-    else:
-        check_live(own, writer)
-        own.overwrite(target, value, writer)
-
-
-def shares_memory(target: Tensor) -> bool:
-    """Whether there is another tensor, a view or a base, over the target's memory."""
-    version = target._version
-    return version is not None and version.viewed and sys.getrefcount(version) > _ALONE
 
 
 def _check_device(target: Tensor, value: Tensor, writer: str) -> None:
@@ -103,7 +83,8 @@ def _check_recordable(target: Tensor, writer: str) -> None:
             f"{writer}: a leaf tensor that requires grad cannot be written in place while a graph "
             f"is recorded; write under weft.no_grad()"
         )
-    if shares_memory(target):
+    version = target._version
+    if version is not None and version.viewed and sys.getrefcount(version) > _ALONE:
         raise GradError(
             f"{writer}: writing in place to a tensor that shares memory with a view while a graph "
             f"is recorded is not differentiable in this version; use the op that makes a new "

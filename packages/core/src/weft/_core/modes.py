@@ -37,13 +37,13 @@ class Here(threading.local):
 
     grad: bool = True
     inference: bool = False
-    # The batches of vmap that a random draw is to respect, the innermost last: `_core/drawn.py`.
-    batches: tuple[Any, ...] = ()
+    level: int = 0  # how many function transforms are entered
     rank: str = "allow"  # what broadcasting between different numbers of dims does
     # Where tensors are made that name no device, the innermost `with device` last. The first is
     # what set_default_device set; None is the CPU.
     devices: tuple[Any, ...] = (None,)
     watchers: tuple[Any, ...] = ()  # who sees each op, see _core/watching.py
+    replaying: tuple[Any, ...] = ()  # second runs of selective checkpoints, the innermost last
     saving: tuple[Any, ...] = ()  # pairs of hooks on what the tape saves, see _core/saving.py
     hooks_refused: str | None = None  # why no more of them may be given
 

@@ -36,7 +36,7 @@ class Packed:
         self._unpack = unpack
         self.held = pack(detached(tensor))
 
-    def unpacked(self) -> Tensor:
+    def unpack(self) -> Tensor:
         """Return the tensor at its place in the graph.
 
         Raises:
@@ -128,7 +128,7 @@ def _unpacking(op: Op) -> Op:
     """Return the op's record with a backward rule that unpacks what it reads."""
 
     def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> Any:
-        args = tuple(a.unpacked() if type(a) is Packed else a for a in args)
+        args = tuple(a.unpack() if type(a) is Packed else a for a in args)
         if -1 in op.saves:
             out = _output(out) if op.outputs == 1 else tuple(map(_output, out))
         return op.vjp(needs, g, out, *args, **params)  # type: ignore[operator]  # it was recorded
@@ -140,6 +140,6 @@ def _output(out: Any) -> Any:
     """Return an output whose data is packed, unpacked, where it stands in the graph."""
     if not isinstance(out, Tensor) or type(out._data) is not Packed:
         return out
-    made = out._data.unpacked()
+    made = out._data.unpack()
     made._node = out._node
     return made

@@ -5,29 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from weft._core.boxed import Boxed, check_live, new_level
+from weft._core.boxed import Boxed, new_level
 from weft._core.dispatch import apply
-from weft._core.errors import DTypeError, GradError, ShapeError
-from weft._core.inplace import shares_memory, write
-from weft._core.node import Version
+from weft._core.errors import GradError, ShapeError
 from weft._core.op import NotDifferentiable
 from weft._core.tensor import Tensor, wrap
-from weft._core.tree import flatten, leaves_like, outline
+from weft._core.tree import flatten
 from weft.ops.casting import detach
 
 
 class Dual(Boxed):
     """A value and its tangent; None is the zero tangent."""
 
-    __slots__ = ("inner", "owned", "tangent")
+    __slots__ = ("inner", "tangent")
 
-    transform = "jvp"
-
-    def __init__(
-        self, level: int, inner: Tensor, tangent: Tensor | None, owned: bool = False
-    ) -> None:
+    def __init__(self, level: int, inner: Tensor, tangent: Tensor | None) -> None:
         self.level, self.inner, self.tangent = level, inner, tangent
-        self.owned = owned  # whether only views of this value share the tangent's memory
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -48,68 +41,14 @@ class Dual(Boxed):
     def mapped(self, function: Callable[[Any], Any]) -> Dual:
         """Return the function of the value and of the tangent."""
         tangent = None if self.tangent is None else function(self.tangent)
-        return type(self)(self.level, function(self.inner), tangent)
+        return Dual(self.level, function(self.inner), tangent)
 
     def detached(self) -> Dual:
         """Return the value alone, its tangent zero."""
-        return type(self)(self.level, detach(self.inner), None)
+        return Dual(self.level, detach(self.inner), None)
 
-    def read(self, asked: str) -> Any:
-        """Return the array under the value, which forward mode does not change."""
-        check_live(self, asked)
-        data = self.inner._data
-        return data.read(asked) if isinstance(data, Boxed) else data
-
-    def spread(self, plain: Tensor) -> Tensor:
-        """Return a tensor that was made inside: it has no tangent."""
-        data = self.inner._data
-        out: Tensor = data.spread(plain) if isinstance(data, Boxed) else plain
-        return out
-
-    def overwrite(self, target: Tensor, value: Tensor, writer: str) -> None:
-        """Write the value into the value's memory and the tangent into the tangent's."""
-        inner, tangent = _part(value, self.level, "inner"), _part(value, self.level, "tangent")
-        if self.tangent is None and tangent is None:
-            write(self.inner, inner, writer)
-            return
-        shared = shares_memory(target)
-        if self.tangent is not None and self.owned and shared:
-            write(self.inner, inner, writer)
-            write(self.tangent, _zeros(self.tangent) if tangent is None else tangent, writer)
-            return
-        if shared:
-            raise GradError(
-                f"{writer}: forward mode cannot write in place to a tensor that shares memory with "
-                f"a view, but whose tangent belongs to another tensor or is zero; clone it before "
-                f"the view is made"
-            )
-        write(self.inner, inner, writer)
-        own = None if tangent is None else tangent.clone()
-        target._data = type(self)(self.level, self.inner, own, owned=True)
-
-    @classmethod
-    def enter(cls, target: Tensor, value: Tensor, writer: str) -> None:
-        """Give a tensor without a tangent the value's."""
-        box = value._data
-        old = wrap(target._data)
-        old._version = target._version
-        if box.tangent is None:
-            write(old, box.inner, writer)
-            target._data = old._data
-            return
-        if shares_memory(target):
-            raise GradError(
-                f"{writer}: forward mode cannot write a value with a tangent into a tensor that "
-                f"shares memory with a view, as the tensor has none; clone it before the view is "
-                f"made, or use the op that makes a new tensor"
-            )
-        old = old.clone()
-        write(old, box.inner, writer)
-        target._data = cls(box.level, old, box.tangent.clone(), owned=True)
-        target._version = Version()
-
-    @classmethod
-    def process(cls, level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    @staticmethod
+    def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run the op on the values, and its jvp rule on the tangents."""
         primals = tuple(_part(a, level, "inner") for a in args)
         tangents = tuple(_part(a, level, "tangent") for a in args)
@@ -118,67 +57,34 @@ class Dual(Boxed):
             slopes: Any = None if op.outputs == 1 else (None,) * len(out)
         else:
             slopes = op.jvp(tangents, out, *primals, **params)
-        inherited = op.is_view and _is(args[0], level) and args[0]._data.owned
         if op.outputs == 1:
-            return cls(level, out, slopes, inherited or _fresh(op, slopes, tangents))
-        return tuple(
-            cls(level, o, s, inherited or _fresh(op, s, tangents))
-            for o, s in zip(out, slopes, strict=True)
-        )
-
-
-def _fresh(op: Any, slope: Any, tangents: tuple[Any, ...]) -> bool:
-    """Whether a tangent that an op's rule made is in memory of its own."""
-    if slope is None or op.is_view or slope._version is not None:
-        return False
-    return all(slope is not t for t in tangents)
-
-
-def _is(value: Any, level: int) -> bool:
-    if not isinstance(value, Tensor):
-        return False
-    return isinstance(value._data, Dual) and value._data.level == level
+            return Dual(level, out, slopes)
+        return tuple(Dual(level, o, s) for o, s in zip(out, slopes, strict=True))
 
 
 def _part(value: Any, level: int, which: str) -> Any:
     """Return the value or the tangent of an argument, which is constant at other levels."""
-    if _is(value, level):
+    if isinstance(value, Tensor) and isinstance(value._data, Dual) and value._data.level == level:
         return getattr(value._data, which)
     return value if which == "inner" else None
 
 
-def _zeros(x: Tensor) -> Tensor:
-    from weft.ops.creation import zeros_like
-
-    return zeros_like(x)
-
-
 def jvp(
-    func: Callable[..., Any],
-    primals: tuple[Any, ...],
-    tangents: tuple[Any, ...],
-    *,
-    strict: bool = False,
-    has_aux: bool = False,
-) -> Any:
+    func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
+) -> tuple[Any, Any]:
     """Return a function's value and its derivative along a direction.
 
     Args:
-        func: a function of tensors or nests of them, returning a tensor or a nest of them.
-        primals: its arguments, a tuple.
-        tangents: the direction: nested like primals, for each tensor one of its shape.
-        strict: whether to raise where a result does not depend on the arguments; its derivative is
-            zero otherwise.
-        has_aux: whether ``func`` returns a pair, of which only the first is differentiated.
+        func: a function of tensors, returning a tensor or a nest of them.
+        primals: its arguments.
+        tangents: the direction: for each argument a tensor of its shape and dtype.
 
     Returns:
-        tuple: the value, and the derivative, of the same structure; with ``has_aux`` the rest of
-        what ``func`` returned comes third.
+        tuple: the value, and the derivative, of the same structure.
 
     Raises:
-        GradError: primals and tangents are not nested alike, or a result is no tensor.
+        GradError: primals and tangents are not as many.
         ShapeError: a tangent's shape differs from its argument's.
-        TypeError: primals is no tuple.
 
     Example:
         >>> x = weft.tensor(0.5)
@@ -186,87 +92,26 @@ def jvp(
         >>> bool(weft.isclose(slope, weft.cos(x)))
         True
     """
-    points, directions, rebuild = paired("jvp", primals, tangents)
-    with new_level("jvp") as level:
-        duals = [wrap(Dual(level, p, t)) for p, t in zip(points, directions, strict=True)]
-        value, aux = split_aux("jvp", func(*rebuild(duals)), has_aux)
-        leaves, rejoin = flatten(value)
-        check_results("jvp", leaves)
-        if strict and any(_part(leaf, level, "tangent") is None for leaf in leaves):
-            raise GradError(
-                "jvp: a result does not depend on the arguments, which strict=True forbids"
+    if len(primals) != len(tangents):
+        raise GradError(f"jvp: {len(primals)} primals need as many tangents, got {len(tangents)}")
+    for i, (p, t) in enumerate(zip(primals, tangents, strict=True)):
+        if tuple(p.shape) != tuple(t.shape):
+            raise ShapeError(
+                f"jvp: tangent {i} must have the shape of its primal, {tuple(p.shape)}, got "
+                f"{tuple(t.shape)}"
             )
+    with new_level() as level:
+        duals = [wrap(Dual(level, p, t)) for p, t in zip(primals, tangents, strict=True)]
+        leaves, rebuild = flatten(func(*duals))
         values = [_part(leaf, level, "inner") for leaf in leaves]
         slopes = [_slope(leaf, level) for leaf in leaves]
-        rest, rejoin_aux = flatten(aux)
-        rest = [_part(leaf, level, "inner") for leaf in rest]
-    results = (rejoin(values), rejoin(slopes))
-    return (*results, rejoin_aux(rest)) if has_aux else results
-
-
-def paired(name: str, primals: Any, tangents: Any) -> tuple[list[Any], list[Any], Any]:
-    """Return the leaves of primals, those of tangents, and what nests leaves like primals."""
-    for what, given in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(given, (tuple, list)):
-            raise TypeError(f"{name}: {what} must be a tuple, got {type(given).__name__}")
-    points, rebuild = flatten(tuple(primals))
-    if not points:
-        raise GradError(f"{name}: expected at least one tensor to differentiate by")
-    directions = leaves_like(tuple(primals), tuple(tangents))
-    if directions is None:
-        raise GradError(
-            f"{name}: tangents must be nested like primals, {outline(tuple(primals))}, got "
-            f"{outline(tuple(tangents))}: {len(primals)} primals need as many tangents, got "
-            f"{len(tangents)}"
-        )
-    for i, (p, t) in enumerate(zip(points, directions, strict=True)):
-        check_tangent(name, i, p, t)
-    return points, directions, rebuild
-
-
-def check_tangent(name: str, position: int, primal: Any, tangent: Any) -> None:
-    """Raise unless a primal and its tangent are tensors of one shape with floating numbers."""
-    for what, given in (("primal", primal), ("tangent", tangent)):
-        if not isinstance(given, Tensor):
-            raise GradError(
-                f"{name}: {what} {position} must be a weft.Tensor, got {type(given).__name__} "
-                f"{given!r:.60}"
-            )
-        if given.dtype.category < 2:
-            raise DTypeError(
-                f"{name}: {what} {position} must be floating or complex, got {given.dtype}"
-            )
-    if tuple(primal.shape) != tuple(tangent.shape):
-        raise ShapeError(
-            f"{name}: tangent {position} must have the shape of its primal, "
-            f"{tuple(primal.shape)}, got {tuple(tangent.shape)}"
-        )
-
-
-def split_aux(name: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
-    """Return what a transformed function computed, and what else it returned."""
-    if not has_aux:
-        return result, None
-    if not (isinstance(result, tuple) and len(result) == 2):
-        raise GradError(
-            f"{name}: with has_aux=True the function must return (result, aux), got "
-            f"{type(result).__name__}"
-        )
-    return result
-
-
-def check_results(name: str, leaves: list[Any]) -> None:
-    """Raise unless a transformed function returned tensors, at least one, and nothing else."""
-    if not leaves:
-        raise GradError(f"{name}: the function must return at least one tensor")
-    for leaf in leaves:
-        if not isinstance(leaf, Tensor):
-            raise GradError(
-                f"{name}: the function must return tensors only, got {type(leaf).__name__} "
-                f"{leaf!r:.60}; has_aux=True lets it return something else beside"
-            )
+    return rebuild(values), rebuild(slopes)
 
 
 def _slope(leaf: Any, level: int) -> Any:
     slope = _part(leaf, level, "tangent")
-    return _zeros(_part(leaf, level, "inner")) if slope is None else slope
+    if slope is not None or not isinstance(leaf, Tensor):
+        return slope
+    from weft.ops.creation import zeros_like
+
+    return zeros_like(_part(leaf, level, "inner"))
