@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         random,
         signal,
         special,
+        testing,
         utils,
     )
     from weft._functions import *
@@ -108,7 +109,7 @@ if TYPE_CHECKING:
 #: Subpackages that load when first used.
 _LAZY = (
     "array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "random", "signal",
-    "special", "utils",
+    "special", "testing", "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -229,6 +230,7 @@ __all__ = [
     "special",
     "strided",
     "tensor",
+    "testing",
     "to_dlpack",
     "typename",
     "uint16",
