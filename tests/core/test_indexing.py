@@ -255,11 +255,11 @@ def test_augmented_item_assignment_writes_once():
 def test_each_write_counts_one_version_shared_with_every_view():
     x = weft.zeros(4)
     view = x[1:]
-    start = x._version.count
+    start = x._version.writes.count
     x[0] = 1
     view[0] = 2
     assert x._version is view._version
-    assert x._version.count == start + 2
+    assert x._version.writes.count == start + 2
 
 
 # --- errors ------------------------------------------------------------------------------------

@@ -30,6 +30,19 @@ class Boxed:
         """Run ``op`` for the transform at ``level``; return the data of its result or results."""
         raise NotImplementedError
 
+    @staticmethod
+    def store(level: int, target: Any, value: Any, others: list[Any], writer: str) -> None:
+        """Write ``value`` into ``target``, one of which is boxed at ``level``.
+
+        Args:
+            level: the transform's.
+            target: the tensor to write to.
+            value: what to write, of its shape and dtype.
+            others: the tensors that share its memory.
+            writer: the name of the in-place op, for messages.
+        """
+        raise NotImplementedError
+
     def mapped(self, function: Callable[[Any], Any]) -> Boxed:
         """Return a box of the same kind with ``function`` applied to every tensor in it."""
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import ref
 
 from weft._backend.libraries import by_array
 from weft._core.aval import Aval, Unsaved
@@ -88,7 +89,8 @@ def viewed(op: Op, x: Tensor, data: Any, params: dict[str, Any]) -> Tensor:
     version = x._version
     if version is None:
         version = x._version = Version()
-    version.viewed = True
+    if version.base is None:
+        version.base = ref(x)
     out._version = version
     out._node = None
     if x._node is not None and op.records and (not flags.any or here.grad):
@@ -108,7 +110,7 @@ def record_one(op: Op, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
     if 0 in saves:
         version = x._version
         node.args = (x,)
-        node.versions = ((x, 0 if version is None else version.count),)
+        node.versions = ((x, 0 if version is None else version.writes.count),)
     else:
         data = x._data
         absent = _new_unsaved(Unsaved)
@@ -117,7 +119,7 @@ def record_one(op: Op, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
         node.versions = ()
     if -1 in saves:
         node.out = out._data
-        node.versions += ((version_of(out), 0),)
+        node.versions += ((version_of(out).writes, 0),)
     else:
         node.out = None
     out._node = node
@@ -136,7 +138,7 @@ def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
     node.versions = ()
     if 0 in saves:
         version = x._version
-        node.versions = ((x, 0 if version is None else version.count),)
+        node.versions = ((x, 0 if version is None else version.writes.count),)
     else:
         data = x._data
         kept_x = _new_unsaved(Unsaved)
@@ -147,7 +149,7 @@ def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
         node.parents = (x._node, y._node)
         if 1 in saves:
             version = y._version
-            node.versions += ((y, 0 if version is None else version.count),)
+            node.versions += ((y, 0 if version is None else version.writes.count),)
         else:
             shape = y._data.shape
             if kept_x is not x and shape == kept_x.shape:
@@ -158,7 +160,7 @@ def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
     node.args = (kept_x, kept_y)
     if -1 in saves:
         node.out = out._data
-        node.versions += ((version_of(out), 0),)
+        node.versions += ((version_of(out).writes, 0),)
     else:
         node.out = None
     out._node = node
@@ -175,7 +177,7 @@ def finish(
         node = make_node(op, args, params)
         if -1 in op.saves:
             node.out = data
-            node.versions = (*node.versions, (version_of(out), 0))
+            node.versions = (*node.versions, (version_of(out).writes, 0))
         out._node = node
     return out
 
@@ -186,7 +188,8 @@ def _finish_several(
     outs = tuple(wrap(one) for one in data)
     if op.is_view:
         version = version_of(args[0])
-        version.viewed = True
+        if version.base is None:
+            version.base = ref(args[0])
         for out in outs:
             out._version = version
     if record:
@@ -196,7 +199,7 @@ def _finish_several(
             if of(out._data.dtype).category >= 2:
                 out._node = Pick(node, index)
             if -1 in op.saves:
-                node.versions = (*node.versions, (version_of(out), 0))
+                node.versions = (*node.versions, (version_of(out).writes, 0))
     return outs
 
 
@@ -220,7 +223,7 @@ def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
         parents.append(a._node)
         if position in saves:
             kept.append(a)
-            versions += ((a, 0 if a._version is None else a._version.count),)
+            versions += ((a, 0 if a._version is None else a._version.writes.count),)
         else:
             data = a._data
             absent = _new_unsaved(Unsaved)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from weft._backend import ndarray
 from weft._backend.libraries import copied, is_array, store
+from weft._core import lazy
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import META, device_of
 from weft._core.errors import DTypeError, GradError, ShapeError, apart
+from weft._core.hooks import hooks_of
 from weft._core.modes import here
 from weft._core.node import Leaf
+from weft._core.relatives import relatives
 from weft._core.tensor import Tensor, version_of, wrap
-
-#: References to a version counter that one tensor alone has: its slot, a local, the argument.
-_ALONE = 3
 
 
 def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     """Overwrite ``target`` with ``value``, of its shape, and give it value's place in the graph.
+
+    So for every tensor that shares the memory: where it was overwritten, its gradient flows to
+    ``value`` from now on.
 
     Args:
         target: the tensor to write to.
@@ -29,13 +31,10 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
         writer: the name of the in-place op, for messages.
 
     Raises:
-        GradError: target is a leaf that requires grad, or a view whose base is being recorded.
+        GradError: target is a leaf that requires grad, or shares memory with one.
         ShapeError: value's shape is not target's.
         DTypeError: value's dtype is of a higher category (floating into integer).
     """
-    recording = here.grad and (target._node is not None or value._node is not None)
-    if recording:
-        _check_recordable(target, writer)
     if tuple(value.shape) != tuple(target.shape):
         raise ShapeError(
             f"{writer}: the result has shape {tuple(value.shape)}, which does not fit the tensor "
@@ -46,13 +45,20 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
             f"{writer}: a result of {value.dtype} cannot be written into a tensor of "
             f"{target.dtype}; convert the tensor first, or use the op that makes a new one"
         )
-    if recording and value.dtype is not target.dtype:
-        value = value.to(target.dtype)
+    recording = is_recorded(target, value, writer)
     memory = target._data
+    boxed = isinstance(memory, Boxed) or isinstance(value._data, Boxed)
+    others = relatives(target) if recording or boxed else []
+    if recording:
+        _check_no_leaf(others, writer)
+    if (recording or boxed) and value.dtype is not target.dtype:
+        value = value.to(target.dtype)
     if type(memory) is not type(value._data):
         _check_device(target, value, writer)
-    if isinstance(memory, Aval):
-        pass
+    if boxed:
+        boxes = [one for one in (memory, value._data) if isinstance(one, Boxed)]
+        top = max(boxes, key=lambda box: box.level)
+        type(top).store(top.level, target, value, others, writer)
     elif type(memory) is ndarray:
         if not memory.flags.writeable:
             raise ValueError(
@@ -60,14 +66,61 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
                 f"buffer mapped for reading); clone it first"
             )
         memory[...] = value._data
-    elif isinstance(memory, Boxed):
-        target._data = value._data
-    else:
+    elif not isinstance(memory, Aval):
         store(memory, ..., value._data)
-    version_of(target).bump(writer)
+    version_of(target).writes.bump(writer)
     if recording:
-        target._node = value._node
+        follow = lazy.find("overlays:follow")
+        for other in others:
+            follow(other, target, value)
+        if value._node is None:
+            follow(target, target, value)  # it still requires grad, as in PyTorch: a zero one
+        else:
+            graft(target, value._node)
     return target
+
+
+def graft(tensor: Tensor, node: Any) -> None:
+    """Give a tensor another place in the graph; ``retain_grad`` moves there with it."""
+    old = tensor._node
+    tensor._node = node
+    if old is not None and old.hooks and old.hooks.retain is not None:
+        hooks_of(node).retain, old.hooks.retain = old.hooks.retain, None
+
+
+def is_recorded(target: Tensor, value: Any, writer: str) -> bool:
+    """Return whether a write is to be recorded.
+
+    Raises:
+        GradError: it cannot be: target is a leaf, or a view cut from a recorded graph.
+    """
+    if not here.grad:
+        return False
+    version = target._version
+    if target._node is None and version is not None and version.base is not None:
+        base = version.base()
+        if base is not None and base._node is not None and base._version is version:
+            raise GradError(
+                f"{writer}: this tensor records no gradient, but is a view of a tensor of shape "
+                f"{tuple(base.shape)} that does: it was made under no_grad, or has another dtype; "
+                f"make the view while recording, write under weft.no_grad(), or detach it"
+            )
+    if isinstance(target._node, Leaf):
+        raise GradError(
+            f"{writer}: a leaf tensor that requires grad cannot be written in place while a graph "
+            f"is recorded; write under weft.no_grad()"
+        )
+    return target._node is not None or (isinstance(value, Tensor) and value._node is not None)
+
+
+def _check_no_leaf(others: list[Tensor], writer: str) -> None:
+    for other in others:
+        if isinstance(other._node, Leaf):
+            raise GradError(
+                f"{writer}: this tensor shares memory with a leaf of shape {tuple(other.shape)} "
+                f"that requires grad, which cannot be written in place while a graph is recorded; "
+                f"write under weft.no_grad(), or clone the leaf first"
+            )
 
 
 def _check_device(target: Tensor, value: Tensor, writer: str) -> None:
@@ -75,21 +128,6 @@ def _check_device(target: Tensor, value: Tensor, writer: str) -> None:
     places = device_of(target), device_of(value)
     if places[0] != places[1] and META not in places:
         raise apart(writer, map(str, places))
-
-
-def _check_recordable(target: Tensor, writer: str) -> None:
-    if isinstance(target._node, Leaf):
-        raise GradError(
-            f"{writer}: a leaf tensor that requires grad cannot be written in place while a graph "
-            f"is recorded; write under weft.no_grad()"
-        )
-    version = target._version
-    if version is not None and version.viewed and sys.getrefcount(version) > _ALONE:
-        raise GradError(
-            f"{writer}: writing in place to a tensor that shares memory with a view while a graph "
-            f"is recorded is not differentiable in this version; use the op that makes a new "
-            f"tensor, or write under weft.no_grad()"
-        )
 
 
 def inplace(function: Callable[..., Any], name: str, *, reads: bool = True) -> Callable[..., Any]:
@@ -132,13 +170,14 @@ def compute(
         reads: whether its backward pass may read its arguments or its result.
     """
     named = kwargs or {}
-    given = (target, *args, *named.values())
-    if not here.grad or all(not isinstance(a, Tensor) or a._node is None for a in given):
-        return function(target, *args, **named)
-    _check_recordable(target, writer)
-    if not reads:
+    recording = [is_recorded(target, a, writer) for a in (target, *args, *named.values())]
+    boxed = isinstance(target._data, Boxed)
+    if not reads or not (True in recording or boxed):
         return function(target, *args, **named)
     data = target._data
-    old = wrap(copied(data) if is_array(data) else data)
+    if boxed:
+        old = wrap(data.mapped(lazy.find("memory:clone")))
+    else:
+        old = wrap(copied(data) if is_array(data) else data)
     old._node = target._node
     return function(old, *(old if a is target else a for a in args), **named)

@@ -101,6 +101,37 @@ def strided_array(xp: Any, data: Any, shape: tuple[int, ...], steps: tuple[int, 
     return view.view(data.dtype)
 
 
+def fits_without_copy(
+    lengths: tuple[int, ...], steps: tuple[int, ...], wanted: tuple[int, ...]
+) -> bool:
+    """Whether some strides give memory of these lengths and strides another shape.
+
+    Dims that follow one another in memory without a gap form a block; each block has to be
+    divided into wanted lengths for itself.
+    """
+    if 0 in lengths or not lengths:
+        return True
+    left = [n for n in reversed(wanted) if n != 1]
+    block = 1
+    inner = None  # the stride of the innermost dim of the block
+    dims = [(n, step) for n, step in zip(lengths, steps, strict=True) if n != 1]
+    for n, step in reversed(dims):
+        if inner is not None and step != inner * block:
+            if not _take(left, block):
+                return False
+            block, inner = 1, None
+        inner = step if inner is None else inner
+        block *= n
+    return _take(left, block)
+
+
+def _take(left: list[int], block: int) -> bool:
+    """Take from the lengths wanted those that fill a block; return whether they do."""
+    while block > 1 and left and block % left[0] == 0:
+        block //= left.pop(0)
+    return block == 1
+
+
 def kept_order(x: Any) -> str:
     """Return the order in which a copy of an array keeps its strides: ``"K"``, or ``"C"``.
 

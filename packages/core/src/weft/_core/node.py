@@ -13,20 +13,32 @@ from weft._core.graph_node import GraphNode, saved, shown_name
 next_sequence = itertools.count().__next__
 
 
-class Version:
-    """Counts in-place writes to memory that a tensor and all its views share."""
+class Writes:
+    """Counts the in-place writes to one memory, and names the last writer."""
 
-    __slots__ = ("count", "viewed", "writer")
+    __slots__ = ("count", "writer")
 
     def __init__(self) -> None:
         self.count = 0
-        self.viewed = False  # whether an op has made a view of the memory
         self.writer = ""
 
     def bump(self, writer: str) -> None:
         """Count one write by the op called ``writer``."""
         self.count += 1
         self.writer = writer
+
+
+class Version:
+    """What a tensor and all its views share: a write through one is a write to each, recorded.
+
+    A detached tensor shares the memory, and so the count of writes, but not this.
+    """
+
+    __slots__ = ("base", "writes")
+
+    def __init__(self, writes: Writes | None = None) -> None:
+        self.base: Any = None  # weak: the tensor of which an op first made a view
+        self.writes = Writes() if writes is None else writes
 
 
 class Node(GraphNode):

@@ -15,7 +15,7 @@ from weft._core import watching
 from weft._core.errors import GradError
 from weft._core.modes import here
 from weft._core.op import Op
-from weft._core.tensor import Tensor, wrap
+from weft._core.tensor import Tensor, detached_version, wrap
 
 Pack = Callable[[Tensor], Any]
 Unpack = Callable[[Any], Tensor]
@@ -57,7 +57,7 @@ class Packed:
 def detached(x: Tensor) -> Tensor:
     """Return the same memory without its place in the graph, as pack hooks get a tensor."""
     out = wrap(x._data)
-    out._version = x._version
+    out._version = detached_version(x)
     return out
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.libraries import by_array
+
+
+def address_of(data: Any) -> int:
+    """Return where an array's first element lies in its device's memory."""
+    return int(data.data.ptr if type(data) in by_array else data.ctypes.data)
 
 
 def memory_of(data: Any) -> Any:

@@ -71,6 +71,11 @@ def version_of(tensor: Tensor) -> Version:
     return version
 
 
+def detached_version(tensor: Tensor) -> Version:
+    """Return the version of another tensor over the same memory that is no view of this one."""
+    return Version(version_of(tensor).writes)
+
+
 def extra_of(tensor: Tensor) -> Extra:
     """Return the tensor's rare state, made on first use."""
     extra = tensor._extra

@@ -16,8 +16,8 @@ from weft._backend.libraries import by_array
 from weft._backend.libraries import copied as copied_array
 from weft._core import dtypes
 from weft._core.errors import GradError
-from weft._core.node import Version
-from weft._core.tensor import Tensor, version_of
+from weft._core.node import Version, Writes
+from weft._core.tensor import Tensor, detached_version, version_of
 from weft._tensor.access import array_of
 from weft._tensor.gradients import is_leaf, requires_grad_
 from weft.ops import creation
@@ -60,7 +60,7 @@ def _memory_of(self: Tensor) -> Any:
 
 def _copy(self: Tensor) -> Tensor:
     """Return another tensor over the same memory: a leaf, as PyTorch's copy.copy gives one."""
-    out = _rebuild(type(self), self._data, self._node is not None, version_of(self))
+    out = _rebuild(type(self), self._data, self._node is not None, detached_version(self))
     _keep_attributes(self, out)
     return out
 
@@ -106,7 +106,7 @@ def _keep_attributes(source: Tensor, target: Tensor, memo: dict[Any, Any] | None
 
 def _make_subclass(cls: type[Tensor], data: Tensor, requires_grad: bool = False) -> Tensor:
     """Return an instance of a subclass over a tensor's memory: a leaf, sharing its version."""
-    return _rebuild(cls, data._data, requires_grad, version_of(data))
+    return _rebuild(cls, data._data, requires_grad, detached_version(data))
 
 
 def _rebuild(
@@ -150,7 +150,8 @@ def _reduce(self: Tensor, protocol: Any) -> Any:
     )
 
 
-copyreg.pickle(Version, lambda version: (Version, ()))  # a copy counts anew
+copyreg.pickle(Version, lambda version: (Version, (version.writes,)))
+copyreg.pickle(Writes, lambda writes: (Writes, ()))  # a copy counts anew
 
 
 def _init(self: Tensor, *args: Any, device: Any = None) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from weft._backend import np
-from weft._backend.libraries import by_array
 from weft._backend.numpy_ import NARROW
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import did_you_mean
+from weft._core.storage import address_of
 from weft._core.tensor import Tensor
 from weft._tensor import conversion, counting, dlpack, numpy_protocols
 from weft._tensor.access import array_of, host_array, numpy
@@ -160,8 +160,7 @@ def _getattr(self: Tensor, name: str) -> Any:
 
 def data_ptr(self: Tensor) -> int:
     """Return the address of the first element."""
-    data = array_of(self, "data_ptr")
-    return int(data.data.ptr if type(data) in by_array else data.ctypes.data)
+    return address_of(array_of(self, "data_ptr"))
 
 
 METHODS: dict[str, Any] = {

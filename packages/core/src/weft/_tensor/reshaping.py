@@ -15,7 +15,7 @@ from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.shapes import shape_tuple
 from weft._core.storage import memory_of, offset_of
-from weft._core.tensor import Size, Tensor, version_of, wrap
+from weft._core.tensor import Size, Tensor, detached_version, version_of, wrap
 from weft.ops import creation, filled, joining, orientation, shape, strides
 
 
@@ -29,7 +29,7 @@ def _becomes(self: Tensor, view: Tensor, name: str) -> Tensor:
             f"{name}: a leaf tensor that requires grad cannot be changed in place while a graph "
             f"is recorded; do it under weft.no_grad()"
         )
-    version_of(self).bump(name)
+    version_of(self).writes.bump(name)
     self._data = view._data
     if here.grad:
         self._node = view._node
@@ -86,7 +86,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     if min(lengths, default=0) < 0:
         raise ShapeError(f"resize_: a length cannot be negative, got {lengths}")
     data = self._data
-    version_of(self).bump("resize_")
+    version_of(self).writes.bump("resize_")
     if isinstance(data, Aval):
         self._data = Aval(lengths, data.dtype)
         return self
@@ -151,12 +151,11 @@ def set_(
         if steps is None:
             steps = tuple(math.prod(lengths[d + 1 :]) for d in range(len(lengths)))
         source = strides.as_strided(source, lengths, steps, storage_offset)
-    before = version_of(self).count
-    version = version_of(source)
-    version.viewed = True
-    self._data, self._version = source._data, version
-    while version.count <= before:  # what saved this tensor must notice
-        version.bump("set_")
+    before = version_of(self).writes.count
+    writes = version_of(source).writes
+    self._data, self._version = source._data, detached_version(source)
+    while writes.count <= before:  # what saved this tensor must notice
+        writes.bump("set_")
     return self
 
 

@@ -8,9 +8,8 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import ShapeError
-from weft._core.inplace import write
-from weft._core.modes import here
-from weft._core.tensor import Tensor, version_of, wrap
+from weft._core.inplace import is_recorded, write
+from weft._core.tensor import Tensor, detached_version, version_of, wrap
 from weft._tensor.conversion import to
 from weft.ops import creation, indexing
 from weft.ops.transfer import beside
@@ -51,18 +50,19 @@ def _made_like(self: Tensor, value: Any) -> Tensor:
 def _setitem(self: Tensor, key: Any, value: Any) -> None:
     given = value if isinstance(value, Tensor) else _made_like(self, value)
     given = to(beside(self, given) if not given.ndim else given, self.dtype)
-    recording = here.grad and (self._node is not None or given._node is not None)
-    if recording or isinstance(self._data, (Aval, Boxed)):
-        write(self, indexing.with_items(self, key, given), "__setitem__")
+    boxed = isinstance(self._data, (Aval, Boxed)) or isinstance(given._data, Boxed)
+    if boxed or is_recorded(self, given, "__setitem__"):
+        region, value = indexing.region_with_items(self, key, given)
+        write(region, value, "__setitem__")
     else:  # nothing to record: only the region is written
         indexing.write_items(self, key, given)
-        version_of(self).bump("__setitem__")
+        version_of(self).writes.bump("__setitem__")
 
 
 def _get_data(self: Tensor) -> Tensor:
     """Return a tensor over the same memory that records nothing; may be set."""
     out = wrap(self._data)
-    out._version = version_of(self)
+    out._version = detached_version(self)
     return out
 
 
@@ -70,7 +70,7 @@ def _set_data(self: Tensor, value: Tensor) -> None:
     if not isinstance(value, Tensor):
         raise TypeError(f"data: expected a weft.Tensor, got {type(value).__name__}")
     self._data = value._data
-    self._version = value._version
+    self._version = detached_version(value)
 
 
 METHODS: dict[str, Any] = {

@@ -30,7 +30,7 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
         tensor: the tensor whose memory was written to, or several.
     """
     for one in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        version_of(one).bump("a write that increment_version was told of")
+        version_of(one).writes.bump("a write that increment_version was told of")
 
 
 def register_multi_grad_hook(

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import weft
 from weft import Tensor
-from weft._core.tensor import version_of
+from weft._core.tensor import detached_version
 
 T = TypeVar("T", bound=Tensor)
 
@@ -107,7 +107,7 @@ def _sharing(cls: type[T], data: Tensor, requires_grad: bool) -> T:
     """A leaf of class `cls` over the memory of `data`; writes to one are counted for both."""
     made = Tensor.__new__(cls)
     made._data = data._data
-    made._version = version_of(data)
+    made._version = detached_version(data)
     made._node = None
     made._extra = None
     if requires_grad:

@@ -139,9 +139,9 @@ def detach(input: Tensor) -> Tensor:
     Returns:
         Tensor: (...), sharing memory with input. Its tangent in forward mode is zero too.
     """
-    from weft._core.tensor import version_of
+    from weft._core.tensor import detached_version
 
     data = input._data
     out = wrap(data.detached() if isinstance(data, Boxed) else data)
-    out._version = version_of(input)
+    out._version = detached_version(input)
     return out

@@ -481,6 +481,18 @@ def with_items(x: Tensor, key: Any, value: Tensor) -> Tensor:
     return whole
 
 
+def region_with_items(x: Tensor, key: Any, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the smallest view of ``x`` with all places of a key, and what it is to hold."""
+    first, arrays, canonical = _read_key("setitem", x, key)
+    if not arrays:
+        region = _read(x, (), canonical)
+        own = tuple(value.shape)
+        _put_shape(*(Aval(tuple(t.shape), t._data.dtype) for t in (x, value)), key=canonical)
+        return region, value if own == tuple(region.shape) else value.expand(tuple(region.shape))
+    region = x if first is None else _read(x, (), first)
+    return region, overwritten((region, value, *arrays), key=canonical)
+
+
 def with_added(x: Tensor, key: Any, value: Tensor) -> Tensor:
     """Return ``x`` with a value added at the places of a key, several times where it repeats."""
     first, arrays, canonical = _read_key("index_put", x, key)

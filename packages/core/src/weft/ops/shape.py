@@ -10,6 +10,7 @@ from weft._backend import ndarray
 from weft._core import catalogue, dtypes
 from weft._core.dispatch import apply_one, not_a_tensor, viewed
 from weft._core.errors import ShapeError
+from weft._core.layouts import fits_without_copy
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
@@ -63,10 +64,10 @@ def _view_canonical(input: Any, shape: Any) -> dict[str, Any]:
     samples=(Sample(array(2, 3), (3, 2)), Sample(array(4), (2, -1)), Sample(array(), (1, 1))),
 )
 def reshaped_view(xp: Any, x: Any, *, shape: tuple[int, ...]) -> Any:
-    """View contiguous memory under another shape.
+    """View memory under another shape that its strides allow.
 
     Args:
-        input: (...), contiguous.
+        input: (...).
         shape: the shape wanted, of as many elements.
 
     Returns:
@@ -99,6 +100,11 @@ def _quickly(input: Any, shape: tuple[Any, ...]) -> Tensor | None:
     return viewed(_RESHAPED, input, data, {"shape": got})
 
 
+def _fits(data: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an array can be seen under another shape without a copy."""
+    return in_order(data) or fits_without_copy(data.shape, data.strides, shape)
+
+
 @composite(
     samples=(
         Sample(array(2, 3), (3, 2)),
@@ -121,7 +127,7 @@ def reshape(input: Tensor, *_shape: Any, shape: Any = None) -> Tensor:
         shape: the shape wanted, as ints or one tuple; one length may be -1.
 
     Returns:
-        Tensor: (*shape); a view if input is contiguous, else a copy.
+        Tensor: (*shape); a view if input's strides allow it, else a copy.
 
     Raises:
         ShapeError: the number of elements differs.
@@ -132,8 +138,8 @@ def reshape(input: Tensor, *_shape: Any, shape: Any = None) -> Tensor:
     if found is not None:
         return found
     wanted = shape_tuple("reshape", _shape[0] if len(_shape) == 1 else _shape)
-    whole = input if in_order(input._data) else copied(input)
-    return _relabelled(whole, _resolve("reshape", input._data.shape, wanted))
+    resolved = _resolve("reshape", input._data.shape, wanted)
+    return _relabelled(input if _fits(input._data, resolved) else copied(input), resolved)
 
 
 @composite(
@@ -172,10 +178,10 @@ def view(input: Tensor, *_size: Any, size: Any = None, dtype: Any = None) -> Ten
         return read
     wanted = shape_tuple("view", _size[0] if len(_size) == 1 else _size)
     resolved = _resolve("view", input._data.shape, wanted)
-    if not in_order(input._data):
+    if not _fits(input._data, resolved):
         raise ShapeError(
-            f"view: a tensor of shape {tuple(input.shape)} and strides {input.stride()} is not "
-            f"contiguous and cannot be seen as {resolved} without a copy; use reshape"
+            f"view: a tensor of shape {tuple(input.shape)} and strides {input.stride()} cannot be "
+            f"seen as {resolved} without a copy; use reshape"
         )
     return _relabelled(input, resolved)
 

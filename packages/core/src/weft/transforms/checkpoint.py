@@ -229,11 +229,11 @@ class _Frame:
         held = slot.tensor
         assert held is not None
         slot.tensor = None
-        version = held._version
-        if version is not None and version.count != slot.writes:
+        writes = version_of(held).writes
+        if writes.count != slot.writes:
             raise GradError(
                 f"backward: a tensor that was saved, {_kind(held)}, was overwritten in place by "
-                f"{version.writer} in the checkpointed function; clone it first, or use the op "
+                f"{writes.writer} in the checkpointed function; clone it first, or use the op "
                 f"that does not write in place"
             )
         return held
@@ -250,7 +250,7 @@ class _Frame:
                 slot = self._slots[at]()
                 if slot is not None:
                     slot.tensor = x
-                    slot.writes = version_of(x).count
+                    slot.writes = version_of(x).writes.count
                     self._check(at, x, calls)
             elif self.finished:
                 raise self._error(
@@ -315,7 +315,7 @@ class _Arguments:
         if self._packed:
             self._held = tree_map(_kept, self._held)
         self._counts = [
-            (leaf, 0 if leaf._version is None else leaf._version.count)
+            (leaf, 0 if leaf._version is None else leaf._version.writes.count)
             for leaf in flatten(self._held)[0]
             if isinstance(leaf, Tensor)
         ]
@@ -327,11 +327,11 @@ class _Arguments:
             CheckpointError: it was.
         """
         for x, count in self._counts:
-            version = x._version
-            if version is not None and version.count != count:
+            writes = version_of(x).writes
+            if writes.count != count:
                 raise CheckpointError(
                     f"checkpoint: an argument, {_kind(x)}, was overwritten in place by "
-                    f"{version.writer} since the first run began, so the function cannot run again "
+                    f"{writes.writer} since the first run began, so the function cannot run again "
                     f"on the same values; pass a clone, or use the op that does not write in place"
                 )
         return tree_map(_unpacked, self._held) if self._packed else self._held

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from weft._core.boxed import Boxed, new_level
 from weft._core.dispatch import apply
 from weft._core.errors import GradError, ShapeError
+from weft._core.inplace import write
+from weft._core.node import Version
 from weft._core.op import NotDifferentiable
 from weft._core.tensor import Tensor, wrap
 from weft._core.tree import flatten
 from weft.ops.casting import detach
+from weft.ops.filled_like import zeros_like
+from weft.ops.overlays import overlay
 
 
 class Dual(Boxed):
@@ -60,6 +65,42 @@ class Dual(Boxed):
         if op.outputs == 1:
             return Dual(level, out, slopes)
         return tuple(Dual(level, o, s) for o, s in zip(out, slopes, strict=True))
+
+    @staticmethod
+    def store(level: int, target: Any, value: Any, others: list[Any], writer: str) -> None:
+        """Write the value into the memory, and give all that share it new tangents."""
+        family = [target, *others]
+        slope = _part(value, level, "tangent")
+        primals = _primals(family, level)
+        if slope is not None or any(_part(x, level, "tangent") is not None for x in family):
+            # each gets a tangent of its own: theirs may be shared where the memory is not
+            slope = zeros_like(_part(value, level, "inner")) if slope is None else slope
+            tangents = [
+                overlay(x, target, _tangent_or_zeros(x, level, primal), slope)
+                for x, primal in zip(family, primals, strict=True)
+            ]
+            for x, primal, tangent in zip(family, primals, tangents, strict=True):
+                x._data = Dual(level, primal, tangent)
+        write(primals[0], _part(value, level, "inner"), writer)
+
+
+def _primals(family: list[Tensor], level: int) -> list[Tensor]:
+    """Return the values of tensors that share memory, as tensors that share it too."""
+    version = Version()
+    primals = []
+    for x in family:
+        primal = _part(x, level, "inner")
+        if primal is x:  # it was constant so far
+            primal = wrap(x._data)
+            primal._node, primal._version = x._node, version
+            version.base = version.base or weakref.ref(primal)
+        primals.append(primal)
+    return primals
+
+
+def _tangent_or_zeros(x: Tensor, level: int, primal: Tensor) -> Tensor:
+    tangent: Tensor | None = _part(x, level, "tangent")
+    return zeros_like(primal) if tangent is None else tangent
 
 
 def _part(value: Any, level: int, which: str) -> Any:

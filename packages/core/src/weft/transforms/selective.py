@@ -121,17 +121,18 @@ class _Result:
     def __init__(self, result: Any, *, offload: bool) -> None:
         self._several = not isinstance(result, Tensor)
         outs: Sequence[Tensor] = result if self._several else (result,)
-        self._counts = [(version_of(out), version_of(out).count) for out in outs]
+        counters = [version_of(out).writes for out in outs]
+        self._counts = [(writes, writes.count) for writes in counters]
         self._places = [place_of(out._data) if offload else None for out in outs]
         self._arrays = [on_host(out._data) if offload else out._data for out in outs]
 
     def arrays(self, name: str, *, allow_writes: bool) -> Any:
         """Return what the op's kernel returned."""
-        for version, count in self._counts:
-            if version.count != count and not allow_writes:
+        for writes, count in self._counts:
+            if writes.count != count and not allow_writes:
                 raise CheckpointError(
                     f"checkpoint: the result of {name} that the policy kept was overwritten in "
-                    f"place by {version.writer}; do not keep it, use the op that does not write in "
+                    f"place by {writes.writer}; do not keep it, use the op that does not write in "
                     f"place, or pass allow_cache_entry_mutation=True"
                 )
         back = [

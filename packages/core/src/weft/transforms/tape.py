@@ -313,11 +313,16 @@ def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
             f"retain_graph=True to that one"
         )
     for saved, count in node.versions:
-        version = saved._version if isinstance(saved, Tensor) else saved
-        if version is not None and version.count != count:
+        if isinstance(saved, Tensor):
+            if saved._version is None:
+                continue
+            writes = saved._version.writes
+        else:
+            writes = saved
+        if writes.count != count:
             raise GradError(
                 f"backward: {op.called} needs a tensor that was since overwritten in place by "
-                f"{version.writer} ({version.count - count} write(s) after it was saved); clone it "
+                f"{writes.writer} ({writes.count - count} write(s) after it was saved); clone it "
                 f"before {op.called}, or use the op that does not write in place"
             )
     if op.outputs == 1:
@@ -355,7 +360,7 @@ def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
     else:
         # into the memory: whoever holds .grad, such as an optimizer, keeps seeing the gradient
         add_into(held._data, g._data)
-        version_of(held).bump("backward")
+        version_of(held).writes.bump("backward")
     if extra.post_accumulate:
         for hook in tuple(extra.post_accumulate.values()):
             hook(tensor)

@@ -9,7 +9,7 @@ from weft._core.boxed import Boxed
 from weft._core.errors import GradError
 from weft._core.modes import enable_grad, here
 from weft._core.node import Leaf
-from weft._core.tensor import Tensor, version_of, wrap
+from weft._core.tensor import Tensor, detached_version, wrap
 from weft._core.tree import flatten, tree_map
 from weft.ops.casting import alias
 from weft.transforms import tape
@@ -222,5 +222,5 @@ def _tracked(name: str, x: Any) -> Any:
 def _without_node(x: Tensor) -> Tensor:
     """Return the same value without this level's graph; outer transforms still see their slopes."""
     out = wrap(x._data)
-    out._version = version_of(x)
+    out._version = detached_version(x)
     return out

@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._core.boxed import Boxed, new_level
 from weft._core.errors import ShapeError
+from weft._core.inplace import write
 from weft._core.op import NotBatchable
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor, wrap
@@ -60,6 +61,19 @@ class Batched(Boxed):
         if op.outputs == 1:
             return Batched(level, out, length)
         return tuple(Batched(level, o, length) for o in out)
+
+    @staticmethod
+    def store(level: int, target: Any, value: Any, others: list[Any], writer: str) -> None:
+        """Write into the whole batch's memory, which views of examples share."""
+        into, new = _box(target, level), _box(value, level)
+        if into is None:
+            raise RuntimeError(
+                f"vmap: {writer}: a value that each example has its own of cannot be written into "
+                f"a tensor of shape {tuple(target.shape)} that all examples share; make that "
+                f"tensor of the examples, as x.new_zeros(...) or x.clone() do"
+            )
+        inner = value.expand((into.length, *value.shape)) if new is None else new.inner
+        write(into.inner, inner, writer)
 
 
 def _box(value: Any, level: int) -> Batched | None:
