@@ -110,5 +110,5 @@ def saved(node: Any, name: str) -> Any:
     for place, own in enumerate(code.co_varnames[1 : code.co_argcount]):
         if wanted in (own, _SHOWN.get(own)) and place in op.saves:
             value = node.args[place]
-            return value.unpacked() if hasattr(value, "unpacked") else value
+            return value.unpack() if hasattr(value, "unpack") else value
     raise AttributeError(f"{node.name()} saves nothing called {name}")

@@ -73,8 +73,8 @@ class Node(GraphNode):
         """Return the result that the op saved, in its place in the graph."""
         from weft._core.tensor import wrap
 
-        if hasattr(self.out, "unpacked"):  # packed by hooks on saved tensors
-            out = self.out.unpacked()
+        if hasattr(self.out, "unpack"):  # packed by hooks on saved tensors
+            out = self.out.unpack()
         else:
             out = wrap(self.out)
         out._node = self

@@ -136,7 +136,7 @@ class _Slot:
     def read(self, function: Any) -> Tensor:
         """Return the tensor, in its place in the graph."""
         if isinstance(self._tensor, Packed):
-            out = self._tensor.unpacked()
+            out = self._tensor.unpack()
         elif self._version.count != self._count:
             raise GradError(
                 f"backward: {function.__name__} needs a tensor that was since overwritten in place "
