@@ -50,7 +50,9 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         check_dirty(function, ctx)
     outputs = Outputs(function, ctx, args, given)
     for tensor in ctx._dirty:
-        if _writes(tensor) == counts.get(id(tensor)):  # written to behind the ops' back, as an array
+        if _writes(tensor) == counts.get(
+            id(tensor)
+        ):  # written to behind the ops' back, as an array
             version_of(tensor).bump(function.__name__)
     if records and any(outputs.differentiable):
         record(function, ctx, args, outputs)
@@ -139,7 +141,7 @@ def _checked_slopes(
             f"forward, got {len(given)}"
         )
     marked = {id(t) for t in ctx._non_differentiable}
-    out = []
+    out: list[Tensor | None] = []
     for position, (slope, value) in enumerate(zip(given, values, strict=True)):
         if slope is not None and not isinstance(slope, Tensor):
             raise TypeError(

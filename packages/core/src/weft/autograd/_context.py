@@ -150,7 +150,7 @@ class _Slot:
             return out
         again = wrap(out._data)
         again._version = self._version
-        again._node = self._node().place(self._output)
+        again._node = self._node().place(self._output)  # type: ignore[union-attr]  # it asks
         return again
 
 

@@ -321,4 +321,4 @@ def _node_class(function: Any) -> type[FunctionNode]:
             {"__slots__": (), "__module__": function.__module__},
         )
         function._backward_cls = made
-    return made  # type: ignore[no-any-return]  # read from a user's class
+    return made
