@@ -156,6 +156,21 @@ def a_write_in_place_that_is_marked_keeps_the_tensor(lib: Any) -> Any:
 
 
 @case
+def views_follow_a_write_in_place_that_is_marked(lib: Any) -> Any:
+    def forward(ctx: Any, x: Any) -> Any:
+        x.mul_(3)
+        ctx.mark_dirty(x)
+        return x
+
+    f = made(lib, forward=forward, backward=lambda ctx, g: g * 3)
+    x = leaf(lib)
+    z = x * 1
+    view = z[:1]
+    f.apply(z)
+    return plain(view), plain(lib.autograd.grad((view * view).sum(), x))
+
+
+@case
 def a_marked_write_into_what_needed_no_gradient_makes_it_need_one(lib: Any) -> Any:
     def forward(ctx: Any, target: Any, x: Any) -> Any:
         target.copy_(x)
@@ -635,7 +650,7 @@ REFUSED: list[tuple[Callable[[Any], Any], str]] = [
     (batching(vmap=lambda info, dims, x: (x, 0, 0)), "must return two values.*got 3 values"),
     (batching(vmap=lambda info, dims, x: (x, (0, 0))), r"out_dims=\(0, 0\), which does not fit"),
     (batching(vmap=lambda info, dims, x: (x, 0), generate_vmap_rule=True), "keep one of them"),
-    (dirty_leaf, "a leaf tensor that requires grad cannot be written in place"),
+    (dirty_leaf, "a leaf tensor that requires grad, or a view of one, cannot be written"),
     (dirty_but_not_returned, r"mark_dirty names a tensor of shape \(2,\) that forward does not"),
     (overwritten, r"Mine needs a tensor that was since overwritten in place by add_"),
     (freed, "the graph through Mine was freed"),

@@ -53,7 +53,7 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
         if _writes(tensor) == counts.get(
             id(tensor)
         ):  # written to behind the ops' back, as an array
-            version_of(tensor).bump(function.__name__)
+            version_of(tensor).writes.bump(function.__name__)
     if records and any(outputs.differentiable):
         record(function, ctx, args, outputs)
     return outputs.result, ctx
@@ -61,7 +61,7 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
 
 def _writes(tensor: Tensor) -> int:
     """Return how often a tensor's memory has been written to in place."""
-    return 0 if tensor._version is None else tensor._version.count
+    return 0 if tensor._version is None else tensor._version.writes.count
 
 
 def _check_transformable(function: Any, records: bool, boxes: Sequence[Boxed]) -> None:

@@ -21,10 +21,10 @@ def batched(function: Any, in_dims: Sequence[int | None], info: Any) -> Any:
         in_dims: 0 for each argument that has a batch dim, None for the others.
         info: the number of examples, and what random draws do.
     """
-    randomness = info.randomness
+    settings = {} if info.randomness == "error" else {"randomness": info.randomness}
 
     def over(body: Any, dims: Sequence[int | None], *args: Any) -> Any:
-        return vmap(body, in_dims=tuple(dims), randomness=randomness)(*args)
+        return vmap(body, tuple(dims), **settings)(*args)
 
     class Many(Function):
         generate_vmap_rule = True

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._core.errors import GradError
+from weft._core.node import Version
 from weft._core.saving import Packed, packed
-from weft._core.tensor import Tensor, version_of, wrap
+from weft._core.tensor import Tensor, detached_version, version_of, wrap
 
 
 class FunctionCtx:
@@ -120,16 +121,16 @@ class _Nothing:
 class _Slot:
     """One saved tensor, as hooks on saved tensors keep it, and how often it was written."""
 
-    __slots__ = ("_count", "_node", "_output", "_tensor", "_version")
+    __slots__ = ("_count", "_node", "_output", "_tensor", "_writes")
 
     def __init__(self, tensor: Tensor, node: Any, output: int | None) -> None:
         if output is not None:  # without its place in the graph, which would be a cycle
             plain = wrap(tensor._data)
-            plain._version = version_of(tensor)
+            plain._version = detached_version(tensor)
             tensor = plain
         self._tensor = packed(tensor)
-        self._version = version_of(tensor)
-        self._count = self._version.count
+        self._writes = version_of(tensor).writes
+        self._count = self._writes.count
         self._node = None if output is None else weakref.ref(node)
         self._output = output
 
@@ -137,10 +138,10 @@ class _Slot:
         """Return the tensor, in its place in the graph."""
         if isinstance(self._tensor, Packed):
             out = self._tensor.unpack()
-        elif self._version.count != self._count:
+        elif self._writes.count != self._count:
             raise GradError(
                 f"backward: {function.__name__} needs a tensor that was since overwritten in place "
-                f"by {self._version.writer} ({self._version.count - self._count} write(s) after it "
+                f"by {self._writes.writer} ({self._writes.count - self._count} write(s) after it "
                 f"was saved); clone it before {function.__name__}, or use the op that does not "
                 f"write in place"
             )
@@ -149,7 +150,7 @@ class _Slot:
         if self._output is None or self._node is None:
             return out
         again = wrap(out._data)
-        again._version = self._version
+        again._version = Version(self._writes)
         again._node = self._node().place(self._output)  # type: ignore[union-attr]  # it asks
         return again
 

@@ -11,9 +11,11 @@ from weft._core.aval import Aval
 from weft._core.device import device_of
 from weft._core.dtypes import of
 from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.inplace import graft
 from weft._core.node import Leaf, Node, Pick, next_sequence
 from weft._core.op import Op, not_batchable, not_differentiable
-from weft._core.tensor import Tensor
+from weft._core.relatives import relatives
+from weft._core.tensor import Tensor, wrap
 from weft.autograd._context import FunctionCtx, Kept
 
 
@@ -97,10 +99,11 @@ def _alias(tensor: Tensor) -> Tensor:
 def check_dirty(function: Any, ctx: FunctionCtx) -> None:
     """Raise if the call wrote to a leaf, whose gradient would then be that of another value."""
     for tensor in ctx._dirty:
-        if isinstance(tensor._node, Leaf):
+        if any(isinstance(one._node, Leaf) for one in (tensor, *relatives(tensor))):
             raise GradError(
-                f"{function.__name__}: a leaf tensor that requires grad cannot be written in place "
-                f"while a graph is recorded; clone it first, or call under weft.no_grad()"
+                f"{function.__name__}: a leaf tensor that requires grad, or a view of one, cannot "
+                f"be written in place while a graph is recorded; clone it first, or call under "
+                f"weft.no_grad()"
             )
 
 
@@ -123,17 +126,34 @@ def record(function: Any, ctx: FunctionCtx, inputs: Sequence[Any], outputs: Outp
         picks: dict[int, Any] = {}
         for i, value in enumerate(outputs.values):
             if outputs.differentiable[i]:
-                value._node = Pick(node, i)
-                picks[i] = weakref.ref(value._node)
+                place = Pick(node, i)
+                picks[i] = weakref.ref(place)
+                _put(value, place, ctx)
             elif isinstance(value, Tensor):
                 value._node = None
         node._places = picks
     elif outputs.differentiable[0]:
-        outputs.values[0]._node = node
+        _put(outputs.values[0], node, ctx)
     call.kept = kept = Kept(ctx, node, outputs.values)
     node.args = (call,)
     ctx._to_save = None
     ctx._kept = weakref.ref(kept) if kept.slots else None
+
+
+def _put(tensor: Tensor, place: Any, ctx: FunctionCtx) -> None:
+    """Give a result its place in the graph; views of what was written in place follow it."""
+    if all(tensor is not dirty for dirty in ctx._dirty):
+        tensor._node = place
+        return
+    others = relatives(tensor)
+    graft(tensor, place)
+    if others:
+        from weft.ops.overlays import follow
+
+        value = wrap(tensor._data)
+        value._node = place
+        for other in others:
+            follow(other, tensor, value)
 
 
 class _Call:
