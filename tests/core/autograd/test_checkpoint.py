@@ -205,6 +205,18 @@ def test_in_place_ops_of_the_function_run_again():
     assert same(weft.autograd.grad(checkpoint(f, x).sum(), x), weft.autograd.grad(f(x).sum(), x))
 
 
+def test_writes_through_views_run_again():
+    x = leaf(3, 2)
+
+    def f(y):
+        z = y * 2
+        z[0] = y[1].sin()
+        z[1:].mul_(y[:2].exp())
+        return z.exp()
+
+    assert same(weft.autograd.grad(checkpoint(f, x).sum(), x), weft.autograd.grad(f(x).sum(), x))
+
+
 def test_gradients_may_be_taken_inside_the_function():
     x = leaf(3)
 

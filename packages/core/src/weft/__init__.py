@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from weft import (
         array_api,
         cuda,
+        debug,
         fft,
         foreach,
         io,
@@ -108,7 +109,7 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "cuda", "fft", "foreach", "io", "linalg", "nn", "random", "signal",
+    "array_api", "cuda", "debug", "fft", "foreach", "io", "linalg", "nn", "random", "signal",
     "special", "testing", "utils",
 )  # fmt: skip
 
@@ -154,6 +155,7 @@ __all__ = [
     "complex64",
     "contiguous_format",
     "cuda",
+    "debug",
     "default_generator",
     "detach_",
     "device",

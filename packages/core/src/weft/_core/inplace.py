@@ -51,8 +51,8 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
     others = relatives(target) if recording or boxed else []
     if recording:
         _check_no_leaf(others, writer)
-    if (recording or boxed) and value.dtype is not target.dtype:
-        value = value.to(target.dtype)
+    if value.dtype is not target.dtype:
+        value = value.to(target.dtype)  # an op: recorded, and an overflow is no warning
     if type(memory) is not type(value._data):
         _check_device(target, value, writer)
     if boxed:

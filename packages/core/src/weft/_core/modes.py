@@ -37,15 +37,14 @@ class Here(threading.local):
 
     grad: bool = True
     inference: bool = False
-    # The batches of vmap that a random draw is to respect, the innermost last: `_core/drawn.py`.
-    batches: tuple[Any, ...] = ()
-    duals: tuple[int, ...] = ()  # the levels of forward mode that are entered by hand
-    forward: bool = True  # whether ops compute tangents in those
+    level: int = 0  # how many function transforms are entered
     rank: str = "allow"  # what broadcasting between different numbers of dims does
     # Where tensors are made that name no device, the innermost `with device` last. The first is
     # what set_default_device set; None is the CPU.
     devices: tuple[Any, ...] = (None,)
     watchers: tuple[Any, ...] = ()  # who sees each op, see _core/watching.py
+    nan_allowed: int = 0  # how many blocks are entered that may make NaN
+    rule_watchers: tuple[Any, ...] = ()  # who runs around each backward rule
     replaying: tuple[Any, ...] = ()  # second runs of selective checkpoints, the innermost last
     saving: tuple[Any, ...] = ()  # pairs of hooks on what the tape saves, see _core/saving.py
     hooks_refused: str | None = None  # why no more of them may be given
