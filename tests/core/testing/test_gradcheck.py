@@ -348,3 +348,4 @@ def test_the_places_torch_has_are_there():
 
     assert same is gradcheck
     assert issubclass(GradcheckError, RuntimeError)
+    assert weft.autograd.gradcheck.GradcheckError is GradcheckError

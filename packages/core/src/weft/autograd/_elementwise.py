@@ -211,7 +211,7 @@ def failure(
         described(wrong, analytical, numerical, x.shape, out.shape, settings.rtol, settings.atol),
     ]
     lines += [
-        resemblance(analytical, numerical, settings.rtol, settings.atol) or "",
+        resemblance(analytical, numerical, unit, settings.rtol, settings.atol) or "",
         hint(problem, i) or _kink(problem, settings, i, k, wrong),
     ]
     return problem.error("\n".join(line for line in lines if line))

@@ -46,8 +46,18 @@ def close(a: Tensor, b: Tensor, rtol: float, atol: float) -> Tensor:
     return ((a - b).abs() <= atol + rtol * b.abs()) | (a == b)
 
 
-def resemblance(analytical: Tensor, numerical: Tensor, rtol: float, atol: float) -> str | None:
-    """Return what a wrong Jacobian is in terms of the right one, if it is something simple."""
+def resemblance(
+    analytical: Tensor, numerical: Tensor, unit: complex, rtol: float, atol: float
+) -> str | None:
+    """Return what a wrong Jacobian is in terms of the right one, if it is something simple.
+
+    Args:
+        analytical: the wrong one.
+        numerical: the right one.
+        unit: the cotangent or tangent that it was taken with, 1 or 1j.
+        rtol: relative tolerance.
+        atol: absolute tolerance.
+    """
 
     def is_near(other: Tensor) -> bool:
         return bool(close(analytical, other, rtol, atol).all().item())
@@ -66,12 +76,17 @@ def resemblance(analytical: Tensor, numerical: Tensor, rtol: float, atol: float)
                 "The analytical Jacobian is the conjugate of the numerical one: a conj() is "
                 "missing in the rule, or one too many."
             )
-        if is_near(-numerical.conj()):
-            return "The analytical Jacobian is the negated conjugate of the numerical one."
+        if unit == 1j and is_near(-numerical.conj()):  # a/i is the conjugate of n/i
+            return (
+                "But for the cotangent, 1j, the analytical Jacobian is the conjugate of the "
+                "numerical one: a conj() of the derivative is missing in the rule, or one too many."
+            )
     flat = numerical.abs().reshape(-1)
     top = int(flat.argmax().item())
     if flat[top].item() > atol and flat.numel() > 1:
         ratio = (analytical.reshape(-1)[top] / numerical.reshape(-1)[top]).item()
+        if abs(ratio.imag) <= 1e-6 * abs(ratio):
+            ratio = ratio.real
         if is_near(numerical * ratio):
             return f"The analytical Jacobian is {ratio:.6g} times the numerical one everywhere."
     return None

@@ -211,3 +211,7 @@ def gradgradcheck(
             raise
         return False
     return True
+
+
+# `weft.autograd.gradcheck` is this function, which stands in front of the module of its name.
+gradcheck.GradcheckError = GradcheckError  # type: ignore[attr-defined]  # a function's own attribute
