@@ -1,7 +1,31 @@
 """Transforms of functions of tensors: gradients, products with derivatives, batching."""
 
+from weft.transforms.jacobians import hessian, jacfwd, jacrev
 from weft.transforms.jvp import jvp
+from weft.transforms.linearize import linearize
+from weft.transforms.modules import (
+    functional_call,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+)
+from weft.transforms.rearranging import rearrange
+from weft.transforms.unwrapping import debug_unwrap
 from weft.transforms.vjp import grad, grad_and_value, vjp
 from weft.transforms.vmap import vmap
 
-__all__ = ["grad", "grad_and_value", "jvp", "vjp", "vmap"]
+__all__ = [
+    "debug_unwrap",
+    "functional_call",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "linearize",
+    "rearrange",
+    "replace_all_batch_norm_modules_",
+    "stack_module_state",
+    "vjp",
+    "vmap",
+]

@@ -99,11 +99,14 @@ def text(x: Tensor) -> str:
     default = dtypes.get_default_dtype()
     told = own in (default, dtypes.int64, dtypes.bool_, dtypes.default_complex())
     prefix = _prefix(type(x))
+    if isinstance(data, Boxed) and not data.confined:  # its values are there to be read
+        notes += data.notes()
+        data = data.read("print")
     if isinstance(data, Aval):
         body, told = "...", own is default  # no values tell an int64 from a float
         notes.append(f"size={shape}")
     elif isinstance(data, Boxed):
-        body = type(data).__name__.lower()
+        body = data.label
         notes.insert(0, f"size={shape}")
     elif data.size == 0:
         body, told = "[]", own is default

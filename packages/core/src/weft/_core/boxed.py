@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from weft._core.modes import here
+from weft._core.errors import GradError
+
+#: Numbers levels in the order they are entered, in all threads: no two transforms share one, so a
+#: value that outlives its transform is never taken for another's.
+_next_level = itertools.count(1).__next__
+#: The levels that are entered now, in all threads, with what they are.
+live: dict[int, str] = {}
 
 
 class Boxed:
@@ -17,6 +24,12 @@ class Boxed:
     """
 
     __slots__ = ("level",)
+
+    #: The transform's name, for messages.
+    transform = "a function transform"
+    label = "boxed"  # in the place of numbers, when a tensor is printed
+    #: Whether nothing of it may be kept when the transform has ended.
+    confined = True
 
     level: int
     inner: Any  # the tensor inside
@@ -30,8 +43,16 @@ class Boxed:
         """Run ``op`` for the transform at ``level``; return the data of its result or results."""
         raise NotImplementedError
 
-    @staticmethod
-    def store(level: int, target: Any, value: Any, others: list[Any], writer: str) -> None:
+    def mapped(self, function: Callable[[Any], Any]) -> Boxed:
+        """Return a box of the same kind with ``function`` applied to every tensor in it."""
+        raise NotImplementedError
+
+    def detached(self) -> Boxed:
+        """Return the same values without what any graph or transform knows of their slopes."""
+        raise NotImplementedError
+
+    @classmethod
+    def store(cls, level: int, target: Any, value: Any, others: list[Any], writer: str) -> None:
         """Write ``value`` into ``target``, one of which is boxed at ``level``.
 
         Args:
@@ -43,20 +64,46 @@ class Boxed:
         """
         raise NotImplementedError
 
-    def mapped(self, function: Callable[[Any], Any]) -> Boxed:
-        """Return a box of the same kind with ``function`` applied to every tensor in it."""
+    def read(self, asked: str) -> Any:
+        """Return the array under the value, or raise saying that ``asked`` cannot read one."""
         raise NotImplementedError
 
-    def detached(self) -> Boxed:
-        """Return the same values without what any graph or transform knows of their slopes."""
+    def notes(self) -> list[str]:
+        """Return what stands beside the values when a tensor whose box is read is printed."""
+        return []
+
+    def spread(self, plain: Any) -> Any:
+        """Return a new tensor, which a function called on this value made, for each example."""
         raise NotImplementedError
 
 
 @contextlib.contextmanager
-def new_level() -> Iterator[int]:
-    """Enter one transform more in this thread and give its level."""
-    here.level += 1
+def new_level(transform: str) -> Iterator[int]:
+    """Enter one transform more and give its level."""
+    level = start_level(transform)
     try:
-        yield here.level
+        yield level
     finally:
-        here.level -= 1
+        leave_level(level)
+
+
+def start_level(transform: str) -> int:
+    """Enter one transform more and return its level, to be left by :func:`leave_level`."""
+    level = _next_level()
+    live[level] = transform
+    return level
+
+
+def leave_level(level: int) -> None:
+    """Leave a transform: its values are told from now on, or settle into what they stood for."""
+    del live[level]
+
+
+def check_live(box: Boxed, asked: str) -> None:
+    """Raise if a value has outlived the transform that it belongs to."""
+    if box.confined and box.level not in live:
+        raise GradError(
+            f"{asked}: this tensor escaped from the function that {box.transform} transformed, "
+            f"which has ended, so that what it stands for is gone; return it from that function "
+            f"(has_aux=True of a derivative returns more than is differentiated)"
+        )

@@ -7,7 +7,7 @@ from weakref import ref
 
 from weft._backend.libraries import by_array
 from weft._core.aval import Aval, Unsaved
-from weft._core.boxed import Boxed
+from weft._core.boxed import Boxed, check_live, live
 from weft._core.device import device_of
 from weft._core.dtypes import of
 from weft._core.errors import DeviceError, apart
@@ -241,6 +241,8 @@ def _run_unusual(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     boxed = [t._data for t in tensors if isinstance(t._data, Boxed)]
     if boxed:
         top = max(boxed, key=lambda box: box.level)
+        if top.level not in live:
+            check_live(top, op.called)
         return type(top).process(top.level, op, args, params)
     if any(isinstance(t._data, Aval) for t in tensors):
         # as everywhere a 0-d tensor on the CPU counts as the number it holds

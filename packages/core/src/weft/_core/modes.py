@@ -37,7 +37,10 @@ class Here(threading.local):
 
     grad: bool = True
     inference: bool = False
-    level: int = 0  # how many function transforms are entered
+    # The batches of vmap that a random draw is to respect, the innermost last: `_core/drawn.py`.
+    batches: tuple[Any, ...] = ()
+    duals: tuple[int, ...] = ()  # the levels of forward mode that are entered by hand
+    forward: bool = True  # whether ops compute tangents in those
     rank: str = "allow"  # what broadcasting between different numbers of dims does
     # Where tensors are made that name no device, the innermost `with device` last. The first is
     # what set_default_device set; None is the CPU.

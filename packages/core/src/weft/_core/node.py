@@ -73,11 +73,12 @@ class Node(GraphNode):
         """Return the result that the op saved, in its place in the graph."""
         from weft._core.tensor import wrap
 
-        if not hasattr(self.out, "unpack"):
+        if hasattr(self.out, "unpack"):  # packed by hooks on saved tensors
+            out = self.out.unpack()
+        else:
             out = wrap(self.out)
-            out._node = self
-            return out
-        return self.out.unpack()
+        out._node = self
+        return out
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_saved_"):

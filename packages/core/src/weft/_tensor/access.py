@@ -18,10 +18,7 @@ def array_of(self: Tensor, asked: str) -> Any:
     if isinstance(data, Aval):
         raise RuntimeError(f"{asked}: a tensor on the meta device has a shape and no data")
     if isinstance(data, Boxed):
-        raise RuntimeError(
-            f"{asked}: inside a function transform a tensor stands for many values or for a value "
-            f"and its tangent; its data cannot be read there"
-        )
+        return data.read(asked)
     return data
 
 

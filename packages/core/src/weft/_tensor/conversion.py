@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._backend import np
 from weft._core import dtypes, layouts
+from weft._core.boxed import Boxed
 from weft._core.device import device_of, require
 from weft._core.tensor import Tensor
 from weft.ops import casting, creation, memory
@@ -98,7 +99,9 @@ def _new(make: Any) -> Any:
         self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **settings: Any
     ) -> Tensor:
         own, place = dtype or self.dtype, device or device_of(self)
-        return make(*args, dtype=own, device=place, **settings)
+        made = make(*args, dtype=own, device=place, **settings)
+        # in a transform each example gets its own, which it may write to
+        return self._data.spread(made) if isinstance(self._data, Boxed) else made
 
     method.__doc__ = f"As ``weft.{make.__name__}``, with this tensor's dtype and device."
     return method

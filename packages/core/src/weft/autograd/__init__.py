@@ -7,13 +7,18 @@ from weft._core.modes import (
     no_grad,
     set_grad_enabled,
 )
-from weft.autograd import graph
+from weft.autograd import forward_ad, function, functional, graph
+from weft.autograd.function import Function
 from weft.autograd.gradcheck import gradcheck, gradgradcheck
 from weft.transforms.tape import backward, grad
 
 __all__ = [
+    "Function",
     "backward",
     "enable_grad",
+    "forward_ad",
+    "function",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

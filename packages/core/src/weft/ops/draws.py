@@ -7,7 +7,9 @@ from typing import Any
 
 from weft._backend import np
 from weft._core import dtypes
+from weft._core.drawn import check_drawable
 from weft._core.generator import Generator, default_generator
+from weft._core.modes import here
 
 _PI2 = 2 * math.pi
 #: Bits of a number's significand, the leading one included.
@@ -25,6 +27,8 @@ def source_of(generator: Generator | None) -> Generator:
     Raises:
         TypeError: it is no generator.
     """
+    if here.batches:
+        check_drawable("generator")
     if generator is None:
         return default_generator
     if not isinstance(generator, Generator):

@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._backend import ndarray, np
 from weft._core import dtypes
+from weft._core.boxed import Boxed
 from weft._core.device import META, device_of
 from weft._core.errors import ShapeError
 from weft._core.layouts import (
@@ -39,6 +40,9 @@ def like(
     shape = tuple(input.shape)
     form = check_format(name, memory_format, len(shape))
     data = input._data
+    if isinstance(data, Boxed):  # each example gets its own, which it may write to
+        out: Tensor = data.spread(made(make, shape, own, place, False))
+        return out.requires_grad_() if requires_grad else out
     plain = form is contiguous_format or place == META
     if form is preserve_format:
         plain = plain or type(data) is not ndarray or data.flags.c_contiguous

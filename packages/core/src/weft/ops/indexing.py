@@ -13,6 +13,7 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.dispatch import apply, apply_one, viewed
 from weft._core.errors import DTypeError, ShapeError
+from weft._core.inplace import write
 from weft._core.samples import Draw, ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
 from weft.ops.broadcasting import expand_to, sum_to
@@ -188,7 +189,10 @@ def _integers(data: Tensor) -> list[Tensor]:
                 "getitem: how many places a mask selects depends on its values, which a tensor on "
                 "the meta device has not; use weft.where, or masked_fill to write"
             )
-        return [wrap(places) for places in nonzero(data._data)]
+        mask = data._data
+        if isinstance(mask, Boxed):
+            mask = mask.read("an index by a boolean mask")
+        return [wrap(places) for places in nonzero(mask)]
     return [data]
 
 
@@ -511,6 +515,9 @@ def with_added(x: Tensor, key: Any, value: Tensor) -> Tensor:
 def write_items(x: Tensor, key: Any, value: Tensor) -> None:
     """Write ``x[key] = value`` into x's memory, recording nothing."""
     first, arrays, canonical = _read_key("setitem", x, key)
+    if any(isinstance(a._data, Boxed) for a in arrays):
+        write(x, with_items(x, key, value), "__setitem__")  # as the transform writes
+        return
     if first is not None:
         x = _read(x.detach(), (), first)
     avals = [Aval(tuple(t.shape), t._data.dtype) for t in (x, value, *arrays)]

@@ -9,15 +9,17 @@ from typing import Any
 from weft._backend import np
 from weft._backend.libraries import store
 from weft._core import dtypes
-from weft._core.device import META, placed
+from weft._core.device import META, device, placed
+from weft._core.drawn import drawn
 from weft._core.errors import DTypeError
 from weft._core.generator import Generator
+from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops import draws
 from weft.ops.families.composite import composite
 from weft.ops.filled_like import empty_like, like
-from weft.ops.making import finished, lengths_of, made, number_of, settings_of
+from weft.ops.making import lengths_of, made, number_of, settings_of
 
 _DRAWN = "it draws at random from settings"
 
@@ -51,7 +53,22 @@ def _numbers(
 ) -> Tensor:
     own, place = settings_of(name, settings)
     check_floating(name, own)
-    return made(make, lengths_of(name, size), own, place, requires_grad)
+    return _made(name, make, lengths_of(name, size), own, place, requires_grad)
+
+
+def _made(
+    name: str,
+    make: Callable[..., Any],
+    shape: tuple[int, ...],
+    own: Any,
+    place: device,
+    requires_grad: bool,
+) -> Tensor:
+    """Return a tensor of ``make(shape, dtype)``, in ``vmap`` as its randomness asks."""
+    if not here.batches:
+        return made(make, shape, own, place, requires_grad)
+    out = drawn(name, shape, lambda wide: made(make, wide, own, place, False))
+    return out.requires_grad_() if requires_grad else out
 
 
 def check_floating(name: str, own: Any) -> None:
@@ -224,7 +241,7 @@ def randint(
         dtypes.int64,
     )
     make = _whole("randint", low, high, own, generator)
-    return made(make, lengths_of("randint", (size,)), own, place, requires_grad)
+    return _made("randint", make, lengths_of("randint", (size,)), own, place, requires_grad)
 
 
 @composite(
@@ -269,8 +286,12 @@ def randperm(
         {"dtype": dtype, "layout": layout, "device": device},
         dtypes.int64,
     )
-    keys = draws.integers(generator, n, 0, 1 << 64)
-    return finished(np.argsort(keys, kind="stable").astype(own), place, requires_grad)
+
+    def make(shape: tuple[int, ...], own: Any) -> Any:
+        keys = draws.integers(generator, math.prod(shape), 0, 1 << 64).reshape(shape)
+        return np.argsort(keys, axis=-1, kind="stable").astype(own)
+
+    return _made("randperm", make, (n,), own, place, requires_grad)
 
 
 @composite(samples=(Sample(array(3)),), methods=(), not_differentiable=_DRAWN, random=True)
@@ -346,6 +367,12 @@ def _drawn_like(
     requires_grad: bool,
 ) -> Tensor:
     """Draw into a tensor like another: in the order of its indices, wherever they lie in memory."""
+    if here.batches:
+        blank = like(name, input, np.empty, settings, memory_format, False)
+        place, own = blank.device, blank._data.dtype
+        if name != "randint_like":
+            check_floating(name, own)
+        return _made(name, make, tuple(input.shape), own, place, requires_grad)
     out = like(name, input, np.empty, settings, memory_format, False)
     own = out._data.dtype
     if name != "randint_like":

@@ -10,6 +10,7 @@ from warnings import warn
 from weft._backend import add_into, ndarray, ones
 from weft._backend.libraries import is_array
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.hooks import Run, changed_by
 from weft._core.modes import here, switch
@@ -352,9 +353,9 @@ def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
     if held is None:
         # The cotangent may be shared with another leaf or the user's own; .grad is written to.
         plain = type(g._data) is ndarray and g._node is None
-        extra.grad = wrap(g._data.copy()) if plain else g.clone()
+        extra.grad = wrap(g._data.copy()) if plain else _for_leaf(tensor, g).clone()
     elif create_graph or not (is_array(held._data) and type(held._data) is type(g._data)):
-        extra.grad = held + g
+        extra.grad = held + _for_leaf(tensor, g)
     elif type(held._data) is not ndarray:
         held.add_(g)  # as below, on another device
     else:
@@ -378,3 +379,17 @@ def _accumulate_hooked(node: Leaf, g: Tensor, create_graph: bool) -> None:
         _accumulate(tensor, given, create_graph)
     for hook in tuple(node.hooks.after.values()):
         hook((), gradients)
+
+
+def _for_leaf(tensor: Tensor, g: Tensor) -> Tensor:
+    """Return a cotangent, unless a transform ends before the leaf that it is for."""
+    box = g._data
+    if isinstance(box, Boxed) and box.confined:
+        own = tensor._data
+        if not isinstance(own, Boxed) or own.level < box.level:
+            raise GradError(
+                f"backward: inside {box.transform} it would add to .grad of a tensor from outside "
+                f"what is known inside only; take the gradient with weft.func.grad or "
+                f"weft.autograd.grad and return it, or run backward on what {box.transform} returns"
+            )
+    return g

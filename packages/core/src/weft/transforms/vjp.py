@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ from weft._core.errors import GradError
 from weft._core.modes import enable_grad, here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, detached_version, wrap
-from weft._core.tree import flatten, tree_map
+from weft._core.tree import flatten, leaves_like, outline, tree_map
 from weft.ops.casting import alias
 from weft.transforms import tape
+from weft.transforms.jvp import check_results, split_aux
 
 
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -29,26 +31,32 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
         With ``has_aux`` the rest of what ``func`` returned comes third.
 
     Raises:
-        GradError: an argument is of integers, or ``has_aux`` and the result is no pair.
+        GradError: an argument holds what is no floating tensor, a result is no tensor, or
+            ``has_aux`` and the result is no pair.
 
     Example:
         >>> value, pullback = weft.func.vjp(weft.sin, weft.tensor(0.0))
         >>> pullback(weft.tensor(1.0))
         (tensor(1.),)
     """
-    inner = _Inner("vjp", primals)
+    inner = Inner("vjp", primals)
     with enable_grad():
-        value, aux = _with_aux("vjp", func(*inner.arguments), has_aux)
+        value, aux = split_aux("vjp", func(*inner.arguments), has_aux)
     leaves, rebuild = flatten(value)
+    check_results("vjp", leaves)
 
     def pullback(cotangent: Any) -> Any:
-        seeds, _ = flatten(cotangent)
-        if len(seeds) != len(leaves):
-            raise GradError(f"vjp: the value has {len(leaves)} tensors, the cotangent {len(seeds)}")
-        return inner.pulled(leaves, seeds)
+        seeds = leaves_like(value, cotangent)
+        if seeds is None:
+            count = len(flatten(cotangent)[0])
+            raise GradError(
+                f"vjp: the cotangent must be nested like the value, {outline(value)}, got "
+                f"{outline(cotangent)}: the value has {len(leaves)} tensors, the cotangent {count}"
+            )
+        return tuple(inner.pulled(leaves, seeds, keep=True))
 
-    results = (rebuild([inner.outside(leaf) for leaf in leaves]), pullback)
-    return (*results, tree_map(inner.outside, aux)) if has_aux else results
+    results = (rebuild(inner.outside(leaves)), pullback)
+    return (*results, inner.outside_of(aux)) if has_aux else results
 
 
 def grad_and_value(
@@ -57,7 +65,7 @@ def grad_and_value(
     """Return a function that computes the gradient of ``func`` and its value.
 
     Args:
-        func: a function whose result is a tensor of one element.
+        func: a function whose result is one real number, a 0-d tensor.
         argnums: which argument to differentiate by, or which ones: tensors or nests of them.
         has_aux: whether ``func`` returns a pair, of which only the first is differentiated.
 
@@ -66,30 +74,9 @@ def grad_and_value(
         gradients; with ``has_aux``, ``(gradient, (value, aux))``.
 
     Raises:
-        GradError: the result has more than one element.
+        GradError: the result is no 0-d tensor of real numbers.
     """
-    many = isinstance(argnums, tuple)
-    places = argnums if isinstance(argnums, tuple) else (argnums,)
-
-    def computed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        at = [_place(i, len(args)) for i in places]
-        inner = _Inner("grad", [args[i] for i in at])
-        given = list(args)
-        for i, tracked in zip(at, inner.arguments, strict=True):
-            given[i] = tracked
-        with enable_grad():
-            value, aux = _with_aux("grad", func(*given, **kwargs), has_aux)
-        if not isinstance(value, Tensor) or value.numel() != 1:
-            what = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise GradError(f"grad: the function must return a tensor of one element, got {what}")
-        found = inner.pulled([value], [None])
-        out = inner.outside(value)
-        return (
-            found if many else found[0],
-            (out, tree_map(inner.outside, aux)) if has_aux else out,
-        )
-
-    return computed
+    return _grad_and_value("grad_and_value", func, argnums, has_aux)
 
 
 def grad(
@@ -98,7 +85,7 @@ def grad(
     """Return a function that computes the gradient of ``func``.
 
     Args:
-        func: a function whose result is a tensor of one element.
+        func: a function whose result is one real number, a 0-d tensor.
         argnums: which argument to differentiate by, or which ones: tensors or nests of them.
         has_aux: whether ``func`` returns a pair, of which only the first is differentiated.
 
@@ -106,14 +93,15 @@ def grad(
         callable: of the same arguments; with ``has_aux`` it returns ``(gradient, aux)``.
 
     Raises:
-        GradError: the result has more than one element.
+        GradError: the result is no 0-d tensor of real numbers.
 
     Example:
         >>> weft.func.grad(lambda x: x * x)(weft.tensor(3.0))
         tensor(6.)
     """
-    both = grad_and_value(func, argnums, has_aux)
+    both = _grad_and_value("grad", func, argnums, has_aux)
 
+    @functools.wraps(func, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         found, rest = both(*args, **kwargs)
         return (found, rest[1]) if has_aux else found
@@ -121,24 +109,70 @@ def grad(
     return gradient
 
 
-def _place(argnum: int, count: int) -> int:
-    if not -count <= argnum < count:
-        raise GradError(f"grad: argnums {argnum} is out of range for {count} positional arguments")
-    return argnum % count
-
-
-def _with_aux(name: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
-    if not has_aux:
-        return result, None
-    if not (isinstance(result, tuple) and len(result) == 2):
-        raise GradError(
-            f"{name}: with has_aux=True the function must return (result, aux), got "
-            f"{type(result).__name__}"
+def _grad_and_value(
+    name: str, func: Callable[..., Any], argnums: int | tuple[int, ...], has_aux: bool
+) -> Callable[..., Any]:
+    @functools.wraps(func, updated=())
+    def computed(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        at = places(name, argnums, len(args))
+        inner = Inner(name, [args[i] for i in at])
+        given = list(args)
+        for i, tracked in zip(at, inner.arguments, strict=True):
+            given[i] = tracked
+        with enable_grad():
+            value, aux = split_aux(name, func(*given, **kwargs), has_aux)
+        _check_number(name, value)
+        # what the result or aux is still joined to outside may run backward once more
+        found = inner.pulled([value], [None], keep=inner.goes_outside([value]))
+        (out,) = inner.outside([value])
+        return (
+            tuple(found) if isinstance(argnums, tuple) else found[0],
+            (out, inner.outside_of(aux)) if has_aux else out,
         )
-    return result
+
+    return computed
 
 
-class _Inner:
+def _check_number(name: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise GradError(
+            f"{name}: the function must return a tensor of one element, got {type(value).__name__}"
+        )
+    if value.ndim:
+        raise GradError(
+            f"{name}: the function must return a 0-d tensor, a tensor of one element, got "
+            f"{tuple(value.shape)}; reduce it with .sum(), or use vjp or jacrev"
+        )
+    if value.dtype.is_complex:
+        raise GradError(
+            f"{name}: the function must return a real number, got {value.dtype}; return its real "
+            f"part, or use vjp, whose cotangent says of which part"
+        )
+
+
+def places(name: str, argnums: Any, count: int) -> tuple[int, ...]:
+    """Return the positions that ``argnums`` names, counted from 0.
+
+    Raises:
+        GradError: one is out of range or named twice.
+        TypeError: argnums is neither an int nor a tuple of ints.
+    """
+    wanted = argnums if isinstance(argnums, tuple) else (argnums,)
+    out = []
+    for argnum in wanted:
+        if not isinstance(argnum, int) or isinstance(argnum, bool):
+            raise TypeError(f"{name}: argnums must be an int or a tuple of ints, got {argnums!r}")
+        if not -count <= argnum < count:
+            raise GradError(
+                f"{name}: argnums {argnum} is out of range for {count} positional arguments"
+            )
+        out.append(argnum % count)
+    if not out or len(set(out)) < len(out):
+        raise GradError(f"{name}: argnums must name arguments, each once, got {argnums!r}")
+    return tuple(out)
+
+
+class Inner:
     """The arguments of one transformed call, as places of their own in the graph.
 
     An argument that already belongs to a graph stays joined to it. So does what the function closes
@@ -148,43 +182,77 @@ class _Inner:
     def __init__(self, name: str, primals: Sequence[Any]) -> None:
         self._records = here.grad
         leaves, self._rebuild = flatten(list(primals))
-        self._all = [_tracked(name, x) for x in leaves]
-        self._inputs = [x for x in self._all if isinstance(x, Tensor)]
-        self._nodes = {x._node for x in self._inputs}
-        self.arguments: list[Any] = self._rebuild(self._all)
+        if not leaves:
+            raise GradError(f"{name}: expected at least one tensor to differentiate by")
+        self.inputs = [tracked(name, x) for x in leaves]
+        self._nodes = {x._node for x in self.inputs}
+        #: Nodes from which nothing but these places can be reached.
+        self._own: set[Any] = set()
+        self.arguments: list[Any] = self._rebuild(self.inputs)
 
-    def pulled(self, leaves: list[Any], seeds: list[Any]) -> tuple[Any, ...]:
-        """Return the gradients by the arguments; zeros where the value does not depend on one."""
+    def add(self, tensors: Sequence[Tensor]) -> None:
+        """Count more tensors among the places that are this call's own."""
+        self._nodes |= {x._node for x in tensors}
+
+    def pulled(self, leaves: list[Any], seeds: list[Any], *, keep: bool) -> list[Any]:
+        """Return the gradients by the arguments; zeros where the value does not depend on one.
+
+        Args:
+            leaves: the function's results.
+            seeds: their cotangents, or None for one of a single element.
+            keep: whether the graph is to be there once more.
+        """
         from weft.ops.creation import zeros_like
 
         joined = [
-            (leaf, seed)
-            for leaf, seed in zip(leaves, seeds, strict=True)
-            if isinstance(leaf, Tensor) and leaf._node is not None
+            (leaf, seed) for leaf, seed in zip(leaves, seeds, strict=True) if leaf._node is not None
         ]
-        found: Any = [None] * len(self._inputs)
+        found: Any = [None] * len(self.inputs)
         if joined:
+            # The backward pass itself is recorded only if someone can ask for it: an outer graph,
+            # an outer transform, or a cotangent that is being differentiated.
+            records = any(
+                isinstance(t._data, Boxed) or (self._records and t._node is not None)
+                for pair in joined
+                for t in pair[1:]
+                if t is not None
+            )
+            records = records or any(isinstance(leaf._data, Boxed) for leaf, _ in joined)
+            records = records or self.goes_outside([leaf for leaf, _ in joined])
             found = tape.grad(
                 [leaf for leaf, _ in joined],
-                self._inputs,
+                self.inputs,
                 [seed for _, seed in joined],
-                retain_graph=True,
-                create_graph=True,
+                retain_graph=keep or records,
+                create_graph=records,
                 allow_unused=True,
             )
-        slopes = iter(
-            zeros_like(x) if g is None else self.outside(g)
-            for g, x in zip(found, self._inputs, strict=True)
-        )
-        filled = [next(slopes) if isinstance(x, Tensor) else None for x in self._all]
-        return tuple(self._rebuild(filled))
+        slopes = [
+            zeros_like(x) if g is None else g for g, x in zip(found, self.inputs, strict=True)
+        ]
+        out: list[Any] = self._rebuild(self.outside(slopes))
+        self._own = set()  # it holds what this backward pass recorded
+        return out
 
-    def outside(self, value: Any) -> Any:
-        """Return a result, cut from the graph if all that it leads to are these arguments."""
+    def goes_outside(self, leaves: Sequence[Any]) -> bool:
+        """Whether an outer graph can be reached from a result, which then stays joined to it."""
+        return self._records and any(
+            leaf._node is not None and self._leads_elsewhere(leaf._node) for leaf in leaves
+        )
+
+    def outside(self, leaves: Sequence[Any]) -> list[Any]:
+        """Return results, cut from the graph if all that they lead to are these arguments."""
+        return [self._outside(leaf) for leaf in leaves]
+
+    def outside_of(self, tree: Any) -> Any:
+        """Return a nest of results likewise."""
+        return tree_map(self._outside, tree)
+
+    def _outside(self, value: Any) -> Any:
         if not isinstance(value, Tensor):
             return value
         if isinstance(value._data, Boxed):  # what is inside was recorded too
-            out = wrap(value._data.mapped(self.outside))
+            out = wrap(value._data.mapped(self._outside))
             out._node = value._node
             value = out
         if value._node is None or (self._records and self._leads_elsewhere(value._node)):
@@ -192,6 +260,8 @@ class _Inner:
         return _without_node(value)
 
     def _leads_elsewhere(self, node: Any) -> bool:
+        if node in self._own:
+            return False
         seen = {node}
         stack = [node]
         while stack:
@@ -201,20 +271,19 @@ class _Inner:
                     return True
                 continue
             for parent in at.parents:
-                if parent is not None and parent not in seen:
+                if parent is not None and parent not in seen and parent not in self._own:
                     seen.add(parent)
                     stack.append(parent)
+        self._own |= seen  # a second result over the same graph does not walk it again
         return False
 
 
-def _tracked(name: str, x: Any) -> Any:
+def tracked(name: str, x: Any) -> Any:
     """Return the same value as a place of its own in the graph, still joined to an outer graph."""
     if not isinstance(x, Tensor):
-        if isinstance(x, (int, float, complex)):
-            raise GradError(
-                f"{name}: expected a weft.Tensor to differentiate by, got {type(x).__name__} {x!r}"
-            )
-        return x
+        raise GradError(
+            f"{name}: expected a weft.Tensor to differentiate by, got {type(x).__name__} {x!r:.60}"
+        )
     with enable_grad():
         return alias(x) if x._node is not None else _without_node(x).requires_grad_()
 
