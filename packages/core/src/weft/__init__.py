@@ -79,6 +79,7 @@ from weft._tensor.asking import (
 from weft._tensor.dlpack import from_dlpack, to_dlpack
 from weft._tensor.layout import is_complex, is_floating_point
 from weft._tensor.storage import from_file
+from weft.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from weft.config import show_config
 from weft.func import vmap
 from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
@@ -196,6 +197,8 @@ __all__ = [
     "int64",
     "int8",
     "io",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_complex",
     "is_floating_point",
     "is_grad_enabled",

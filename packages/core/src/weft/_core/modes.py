@@ -50,6 +50,10 @@ class Here(threading.local):
     rule_watchers: tuple[Any, ...] = ()  # who runs around each backward rule
     replaying: tuple[Any, ...] = ()  # second runs of selective checkpoints, the innermost last
     saving: tuple[Any, ...] = ()  # pairs of hooks on what the tape saves, see _core/saving.py
+    copying: bool = False  # whether saved tensors are copied, so that they may be written to
+    anomaly: bool | None = None  # in anomaly mode, whether backward passes look for NaN
+    differentiated: Any = None  # in anomaly mode, the node whose rule is running
+    parallel: bool = True  # what set_multithreading_enabled was told
     hooks_refused: str | None = None  # why no more of them may be given
 
 
@@ -194,6 +198,36 @@ class set_grad_enabled(GradMode):
     def __call__(self, function: Any) -> Any:
         self._set(self._at_call)  # decorating a function must not switch anything by itself
         return super().__call__(function)
+
+
+class set_multithreading_enabled(ContextDecorator):
+    """Say whether backward passes may use threads: at once when called, until exit in ``with``.
+
+    It is PyTorch's, for programs that call it: a backward pass of weft always runs in the thread
+    that asked for it.
+
+    Args:
+        mode: whether they may.
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+        self._before = here.parallel
+        here.parallel = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: Any) -> None:
+        here.parallel = self._before
+
+    def _recreate_cm(self) -> set_multithreading_enabled:
+        return set_multithreading_enabled(self.mode)
+
+
+def is_multithreading_enabled() -> bool:
+    """Return what :class:`set_multithreading_enabled` was told in this thread; True at first."""
+    return here.parallel
 
 
 def is_grad_enabled() -> bool:

@@ -12,11 +12,13 @@ from weft._core.device import device_of
 from weft._core.dtypes import of
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.inplace import graft
+from weft._core.modes import here, no_grad
 from weft._core.node import Leaf, Node, Pick, next_sequence
 from weft._core.op import Op, not_batchable, not_differentiable
 from weft._core.relatives import relatives
 from weft._core.tensor import Tensor, wrap
 from weft.autograd._context import FunctionCtx, Kept
+from weft.transforms.anomaly import note
 
 
 class FunctionNode(Node):
@@ -90,8 +92,6 @@ class Outputs:
 
 
 def _alias(tensor: Tensor) -> Tensor:
-    from weft._core.modes import no_grad
-
     with no_grad():
         return tensor.view_as(tensor)
 
@@ -136,6 +136,8 @@ def record(function: Any, ctx: FunctionCtx, inputs: Sequence[Any], outputs: Outp
         _put(outputs.values[0], node, ctx)
     call.kept = kept = Kept(ctx, node, outputs.values)
     node.args = (call,)
+    if here.anomaly is not None:
+        note(node)
     ctx._to_save = None
     ctx._kept = weakref.ref(kept) if kept.slots else None
 

@@ -1,4 +1,4 @@
-"""The recorded graph from outside: nodes, edges, and hooks that wait for several gradients."""
+"""The recorded graph from outside: nodes, edges, hooks on gradients and on what is saved."""
 
 from __future__ import annotations
 
@@ -10,14 +10,24 @@ from weft._core.errors import GradError
 from weft._core.graph_node import GraphNode as Node
 from weft._core.hooks import Handles, Run, RunHook, enter, hooks_of
 from weft._core.tensor import Tensor, version_of
+from weft.autograd._saving import (
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
 from weft.transforms.edges import GradientEdge, get_gradient_edge
 
 __all__ = [
     "GradientEdge",
     "Node",
+    "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks",
     "get_gradient_edge",
     "increment_version",
     "register_multi_grad_hook",
+    "save_on_cpu",
+    "saved_tensors_hooks",
 ]
 
 

@@ -166,8 +166,10 @@ def batched_grad(
                 f"{tuple(x.shape)} must have that shape after a batch dim, got {tuple(seed.shape)}"
             )
 
+    used: list[bool] = []
+
     def one(*cotangents: Any) -> Any:
-        return grad(
+        found = grad(
             outputs,
             inputs,
             cotangents,
@@ -176,5 +178,8 @@ def batched_grad(
             allow_unused=allow_unused,
             materialize_grads=materialize_grads,
         )
+        used[:] = [g is not None for g in found]
+        return tuple(g for g in found if g is not None)
 
-    return tuple(vmap(one)(*seeds))
+    batches = iter(vmap(one)(*seeds))
+    return tuple(next(batches) if has else None for has in used)

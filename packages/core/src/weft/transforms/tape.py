@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Sequence
 from typing import Any
 from warnings import warn
@@ -20,6 +21,8 @@ from weft.ops.creation import ones_like
 from weft.transforms.edges import batched_grad, place_of, seed_of, several, zeros_for
 
 Cotangents = dict[Any, Any]
+#: A leaf takes the one of its address while a gradient is added to it.
+_LOCKS = tuple(threading.Lock() for _ in range(16))
 
 
 def backward(
@@ -348,20 +351,21 @@ def _saved_output(node: Node, data: Any, origin: Any) -> Tensor:
 
 def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
     """Add a cotangent to a tensor's ``.grad``, into the same memory unless that is recorded."""
-    extra = extra_of(tensor)
-    held = extra.grad
-    if held is None:
-        # The cotangent may be shared with another leaf or the user's own; .grad is written to.
-        plain = type(g._data) is ndarray and g._node is None
-        extra.grad = wrap(g._data.copy()) if plain else _for_leaf(tensor, g).clone()
-    elif create_graph or not (is_array(held._data) and type(held._data) is type(g._data)):
-        extra.grad = held + _for_leaf(tensor, g)
-    elif type(held._data) is not ndarray:
-        held.add_(g)  # as below, on another device
-    else:
-        # into the memory: whoever holds .grad, such as an optimizer, keeps seeing the gradient
-        add_into(held._data, g._data)
-        version_of(held).writes.bump("backward")
+    with _LOCKS[id(tensor) >> 6 & 15]:  # another thread may be adding to the same leaf
+        extra = extra_of(tensor)
+        held = extra.grad
+        if held is None:
+            # The cotangent may be shared with another leaf or the user's own; .grad is written to.
+            plain = type(g._data) is ndarray and g._node is None
+            extra.grad = wrap(g._data.copy()) if plain else _for_leaf(tensor, g).clone()
+        elif create_graph or not (is_array(held._data) and type(held._data) is type(g._data)):
+            extra.grad = held + _for_leaf(tensor, g)
+        elif type(held._data) is not ndarray:
+            held.add_(g)  # as below, on another device
+        else:
+            # into the memory: whoever holds .grad, such as an optimizer, keeps seeing the gradient
+            add_into(held._data, g._data)
+            version_of(held).writes.bump("backward")
     if extra.post_accumulate:
         for hook in tuple(extra.post_accumulate.values()):
             hook(tensor)
