@@ -205,6 +205,29 @@ def test_in_place_ops_of_the_function_run_again():
     assert same(weft.autograd.grad(checkpoint(f, x).sum(), x), weft.autograd.grad(f(x).sum(), x))
 
 
+class Cube(weft.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = x * x
+        ctx.save_for_backward(x, y)
+        return y * x
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * (y + 2 * x * x)
+
+
+def test_custom_functions_save_nothing_and_run_again():
+    x = leaf(3)
+    f = Counted(lambda y: Cube.apply(y.sin()).exp())
+    out = checkpoint(f, x)
+    assert same(
+        weft.autograd.grad(out.sum(), x), weft.autograd.grad(Cube.apply(x.sin()).exp().sum(), x)
+    )
+    assert f.begun == 2
+
+
 def test_writes_through_views_run_again():
     x = leaf(3, 2)
 

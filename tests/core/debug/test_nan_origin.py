@@ -342,6 +342,47 @@ def test_ops_under_the_transforms_are_named():
     assert (event.op, event.index[0]) == ("sqrt", 1)
 
 
+class Reciprocal(weft.autograd.Function):
+    """Computed by NumPy, behind the ops' back."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        with np.errstate(divide="ignore"):
+            return weft.from_numpy(1 / x.detach().numpy())
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return -g / (x - 2)  # wrong, and Inf at 2
+
+
+def test_custom_functions_are_named_forward_and_backward():
+    event = origin(lambda: Reciprocal.apply(weft.tensor([1.0, 0.0])))
+    assert (event.op, event.kind, event.index) == ("Reciprocal", "inf", (1,))
+    assert event.inputs[0].zeros == 1
+    assert "Reciprocal.apply" in event.site.text
+    x = weft.tensor([1.0, 2.0], requires_grad=True)
+    event = origin(lambda: Reciprocal.apply(x).sum().backward())
+    assert (event.op, event.phase, event.values["other"]) == ("true_divide", "backward", 0.0)
+    assert "return -g / (x - 2)" in event.site.text
+    assert "Reciprocal.apply(x)" in event.forward_site.text
+
+
+def test_an_op_inside_a_custom_function_is_named_rather_than_the_function():
+    class Log(weft.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.log()
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    found = report(lambda: Log.apply(weft.zeros(1)))
+    assert [event.op for event in found.events] == ["log"]
+
+
 def test_the_module_is_named_by_its_path_forward_and_backward():
     class Net(nn.Module):
         def __init__(self):

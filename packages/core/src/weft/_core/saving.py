@@ -110,8 +110,8 @@ def packed(x: Tensor) -> Tensor | Packed:
 
 def _pack_saved(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: Any) -> None:
     node = watching.node_of(result)
-    if node is None or not op.saves or node.args is None:
-        return
+    if node is None or not op.saves or node.args is None or op.family == "function":
+        return  # a custom function packs what it saves itself
     pack, unpack = here.saving[-1]
     node.args = tuple(Packed(a, pack, unpack) if isinstance(a, Tensor) else a for a in node.args)
     if -1 in op.saves:

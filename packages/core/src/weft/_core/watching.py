@@ -95,7 +95,7 @@ def _finish(
 ) -> Tensor:
     out = _plain_finish(op, args, params, data, record)
     if here.watchers:
-        _tell(op, args, params, out)
+        tell(op, args, params, out)
     return out
 
 
@@ -104,11 +104,12 @@ def _finish_several(
 ) -> tuple[Tensor, ...]:
     outs = _plain_finish_several(op, args, params, data, record)
     if here.watchers:
-        _tell(op, args, params, outs)
+        tell(op, args, params, outs)
     return outs
 
 
-def _tell(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: Any) -> None:
+def tell(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: Any) -> None:
+    """Tell this thread's watchers of a call; for calls that do not end in dispatch."""
     watchers = here.watchers
     here.watchers = ()  # what a watcher computes is its own affair
     try:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from weft._core import watching
 from weft._core.boxed import Boxed
 from weft._core.errors import GradError, ShapeError
 from weft._core.modes import here, no_grad
 from weft._core.tensor import Tensor, version_of, wrap
 from weft.autograd._context import FunctionCtx
-from weft.autograd._recording import Outputs, check_dirty, record
+from weft.autograd._recording import Outputs, check_dirty, op_of, record
 from weft.autograd.function import Function, has_setup
 from weft.transforms.jvp import Dual
 from weft.transforms.vmap import Batched
@@ -56,7 +57,15 @@ def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
             version_of(tensor).writes.bump(function.__name__)
     if records and any(outputs.differentiable):
         record(function, ctx, args, outputs)
+    if here.watchers:
+        watching.tell(op_of(function, outputs.single), args, kwargs, _tensors(outputs.result))
     return outputs.result, ctx
+
+
+def _tensors(result: Any) -> Any:
+    if isinstance(result, Tensor):
+        return result
+    return tuple(one for one in result if isinstance(one, Tensor))
 
 
 def _writes(tensor: Tensor) -> int:

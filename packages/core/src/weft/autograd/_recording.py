@@ -333,6 +333,11 @@ def _op(function: Any, single: bool, saves: bool) -> Op:
     return _op_of(function.__name__, single, saves)
 
 
+def op_of(function: Any, single: bool) -> Op:
+    """Return the record that stands for a custom function where ops are watched."""
+    return _op(function, single, False)
+
+
 def _node_class(function: Any) -> type[FunctionNode]:
     """Return the class of a function's nodes, of the name that PyTorch gives it."""
     made = vars(function).get("_backward_cls")

@@ -193,6 +193,7 @@ class _Watch:
         self._ignore, self._limit = ignore, limit
         self._pending: list[_Pending] = []
         self._rules: list[_Rule] = []
+        self._last: Callable[[], Tensor | None] = lambda: None  # the latest bad result
 
     # --- ops --------------------------------------------------------------------------------
 
@@ -204,6 +205,8 @@ class _Watch:
         if op.is_view:
             return
         outs = (result,) if isinstance(result, Tensor) else result
+        if op.family == "function" and any(out is self._last() for out in outs):
+            return  # an op that the function ran was named
         bad = [out for out in outs if not self._is_clean(read.array_in(out))]
         place = place_of_op() if self._pending or bad else None
         if self._pending:
@@ -222,6 +225,7 @@ class _Watch:
             if rule is not None and rule.step is None:
                 rule.step = event
         elif place.scope is None:
+            self._last = weakref.ref(bad[0])
             self._found(event)
         elif not any(p.scope is place.scope for p in self._pending):
             pending = _Pending(event, place.scope)
@@ -413,7 +417,7 @@ def _readable(params: dict[str, Any]) -> dict[str, Any]:
 def _names(op: Op) -> list[str]:
     """Return the names of an op's arguments as users know them."""
     code = getattr(op.kernel, "__code__", None)
-    if code is None:
+    if code is None or op.family == "function":
         return [f"input {i}" for i in range(64)]
     own = [PUBLIC_NAMES.get(n, n) for n in code.co_varnames[1 : code.co_argcount]]
     if code.co_flags & 0x04:  # variadic

@@ -174,8 +174,10 @@ class _Keeping:
         unwatch(self._note)
 
     def _note(self, op: Op, args: tuple[Any, ...], params: dict[str, Any], result: Any) -> None:
+        if op.is_view or op.family == "function":  # of a custom function the ops come themselves
+            return
         first = result if isinstance(result, Tensor) else result[0]
-        if op.is_view or not is_array(first._data):  # a transform's box: its op comes by itself
+        if not is_array(first._data):  # a transform's box: so do its
             return
         told = SelectiveCheckpointContext(is_recompute=False, op_output=result)
         choice = self._policy(told, op.name, *args, **params)
