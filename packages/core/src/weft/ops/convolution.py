@@ -13,7 +13,6 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
-from weft.ops.families.batching import loop
 from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 
@@ -91,9 +90,28 @@ def _merged(size: int, x: Any) -> Any:
     return x.reshape((size * x.shape[1], *tuple(x.shape)[2:]))
 
 
+def _side_by_side(size: int, x: Any, batched: bool) -> Any:
+    """Put the channels of all examples of a batch beside each other: (N, batch * C, ...)."""
+    if not batched:
+        x = x.expand((size, *x.shape))
+    x = x.movedim(0, 1)
+    return x.reshape((x.shape[0], size * x.shape[2], *tuple(x.shape)[3:]))
+
+
+def _apart(size: int, count: int, x: Any) -> Any:
+    """Undo :func:`_side_by_side`: (batch, N, C, ...)."""
+    return x.reshape((x.shape[0], size, count, *tuple(x.shape)[2:])).movedim(1, 0)
+
+
 def _conv_batch(size: int, batched: Sequence[bool], x: Any, w: Any, **geometry: Any) -> Any:
     if batched[1]:
-        return loop("convolve")(size, batched, x, w, **geometry)
+        count, own = w.shape[1], geometry["groups"]
+        if not batched[0] and own == 1:  # the weights of all examples, as more output channels
+            out = convolve(x, _merged(size, w), **geometry)
+        else:
+            x = _side_by_side(size, x, batched[0])
+            out = convolve(x, _merged(size, w), **{**geometry, "groups": size * own})
+        return _apart(size, count, out)
     out = convolve(_merged(size, x), w, **geometry)
     return out.reshape((size, -1, *tuple(out.shape)[1:]))
 
@@ -206,7 +224,12 @@ def _input_batch(
     size: int, batched: Sequence[bool], g: Any, w: Any, *, shape: Any, **geometry: Any
 ) -> Any:
     if batched[1]:
-        return loop("convolution_input")(size, batched, g, w, shape=shape, **geometry)
+        geometry["groups"] *= size
+        wide = (shape[0], size * shape[1], *shape[2:])
+        g = _side_by_side(size, g, batched[0])
+        return _apart(
+            size, shape[1], convolution_input(g, _merged(size, w), shape=wide, **geometry)
+        )
     merged = (size * shape[0], *shape[1:])
     return convolution_input(_merged(size, g), w, shape=merged, **geometry).reshape((size, *shape))
 
@@ -274,7 +297,19 @@ def _weight_shape(x: Any, g: Any, *, shape: tuple[int, ...], **geometry: Any) ->
     return Aval(shape, x.dtype)
 
 
+def _weight_batch(
+    size: int, batched: Sequence[bool], x: Any, g: Any, *, shape: Any, **geometry: Any
+) -> Any:
+    if batched[0] or geometry["groups"] > 1:
+        geometry["groups"] *= size
+        x = _side_by_side(size, x, batched[0])
+    g = _side_by_side(size, g, batched[1])
+    out = convolution_weight(x, g, shape=(size * shape[0], *shape[1:]), **geometry)
+    return out.reshape((size, *shape))
+
+
 @bilinear(
+    batch=_weight_batch,
     shape=_weight_shape,
     transposes=(
         lambda ct, x, g, *, shape, **geometry: convolution_input(

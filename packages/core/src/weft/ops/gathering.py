@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend.libraries import on_host
-from weft._core import dtypes
+from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.dispatch import apply
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import broadcast_shapes, canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops.broadcasting import broadcast_to
+from weft.ops.families.batching import all_batched
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
 from weft.ops.indexing import getitem
@@ -63,7 +65,25 @@ def _region(shape: tuple[int, ...], dim: int) -> tuple[slice, ...]:
     return tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(shape))
 
 
+def _along(name: str) -> Any:
+    """Return the batching rule of an op of an array and an index along a dim."""
+
+    def batch(size: int, batched: Any, /, *args: Any, **params: Any) -> Any:
+        x, index = all_batched(size, batched, args)
+        moved = {**params, "dim": params["dim"] + 1}
+        single = x.ndim == 1  # a 0-d example counts as having one dim
+        if "shape" in params:
+            moved["shape"] = (size, 1) if single else (size, *params["shape"])
+        if not single:
+            return apply(catalogue.ops[name], (x, index), moved)
+        moved["dim"] = 1
+        return apply(catalogue.ops[name], (x.unsqueeze(-1), index.unsqueeze(-1)), moved).squeeze(-1)
+
+    return batch
+
+
 @linear(
+    batch=_along("picked"),
     shape=_gather_shape,
     transpose=lambda g, x, index, *, dim: scatter_into_zeros(
         g, index, dim=dim, length=x.shape[dim] if x.shape else 1, shape=tuple(x.shape)
@@ -98,6 +118,7 @@ def picked(xp: Any, x: Any, index: Any, *, dim: int) -> Any:
 
 
 @linear(
+    batch=_along("scatter_into_zeros"),
     shape=lambda x, index, *, dim, length, shape: Aval(shape, x.dtype),
     transpose=lambda g, x, index, *, dim, length, shape: picked(g, index, dim=dim),
     widen=True,

@@ -17,9 +17,9 @@ from weft._core.inplace import write
 from weft._core.samples import Draw, ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
 from weft.ops.broadcasting import expand_to, sum_to
-from weft.ops.families.batching import loop
 from weft.ops.families.custom import custom
 from weft.ops.families.linear import linear
+from weft.ops.index_batching import arranged, back, with_batch
 from weft.ops.transfer import beside
 
 Key = tuple[Any, ...]
@@ -86,10 +86,34 @@ def _read_key(name: str, x: Tensor, key: Any) -> tuple[Key | None, list[Tensor],
     _check_basic(name, x, read)
     for position, shape in masks:
         _check_mask(name, x, read, position, shape)
+    _check_unread(name, arrays, read)
     if arrays and (two_steps or any(isinstance(part, int) for part in read)):
         basic = [slice(None) if part is ARRAY else None if part is _NEW else part for part in read]
         return tuple(basic), arrays, tuple(_second(part) for part in read if type(part) is not int)
     return None, arrays, tuple(read)
+
+
+def _check_unread(name: str, arrays: Sequence[Tensor], read: Sequence[Any]) -> None:
+    """Raise if a 0-d index without a value would be read as an array where it is to be an int.
+
+    An int does not count among the arrays that decide where their dims go; inside ``vmap`` and on
+    the meta device an index has no one value, and only where that makes no difference is it taken.
+    """
+    if all(a.ndim or not isinstance(a._data, (Aval, Boxed)) for a in arrays):
+        return
+    at = [i for i, part in enumerate(read) if part is ARRAY]
+    with_dims = [i for i, a in zip(at, arrays, strict=False) if a.ndim]
+    if not with_dims or _in_a_row(at) or not _in_a_row(with_dims):
+        return
+    if any(part is not ARRAY and type(part) is not int for part in read[: with_dims[0]]):
+        raise IndexError(
+            f"{name}: a 0-d index whose value is not known here stands apart from the index "
+            f"arrays; index by it in a step of its own, as in x[:, 0:2][..., i]"
+        )
+
+
+def _in_a_row(at: Sequence[int]) -> bool:
+    return at[-1] - at[0] + 1 == len(at)
 
 
 def _number(part: Any) -> int | bool | None:
@@ -215,9 +239,12 @@ def _index_shape(x: Any, *indices: Any, key: Key, name: str = "getitem") -> Aval
 
 
 def _index_batch(size: int, batched: Sequence[bool], x: Any, *indices: Any, key: Key) -> Any:
-    if indices:
-        return loop("index")(size, batched, x, *indices, key=key)
-    return apply(catalogue.ops["index_view"], (x,), {"key": (slice(None), *key)})
+    if not indices:
+        return apply(catalogue.ops["index_view"], (x,), {"key": (slice(None), *key)})
+    arrays, wide, moves = with_batch(
+        size, x, x.ndim - batched[0], batched[0], indices, batched[1:], key, ARRAY
+    )
+    return arranged(apply(catalogue.ops["index"], (x, *arrays), {"key": wide}), moves)
 
 
 def _back(g: Any, x: Any, *indices: Any, key: Key) -> Any:
@@ -294,7 +321,7 @@ def _index_jvp(tangents: Any, out: Any, x: Any, *indices: Any, key: Key) -> Any:
     shape=_index_shape,
     vjp=_index_vjp,
     jvp=_index_jvp,
-    batch=loop("index"),
+    batch=_index_batch,
     saves=_FROM_SECOND,
     promote=False,
     widen=False,
@@ -323,6 +350,16 @@ def _into_vjp(needs: Any, g: Any, out: Any, x: Any, *indices: Any, key: Key, sha
     return (_read(g, indices, key), *(None for _ in indices))
 
 
+def _into_batch(
+    size: int, batched: Sequence[bool], g: Any, *indices: Any, key: Key, shape: tuple[int, ...]
+) -> Any:
+    if not batched[0]:
+        g = g.expand((size, *g.shape))
+    arrays, wide, moves = with_batch(size, g, len(shape), True, indices, batched[1:], key, ARRAY)
+    params = {"key": wide, "shape": (size, *shape)}
+    return apply(catalogue.ops["index_add_into_zeros"], (back(g, moves), *arrays), params)
+
+
 def _into_jvp(tangents: Any, out: Any, x: Any, *indices: Any, key: Key, shape: Any) -> Any:
     params = {"key": key, "shape": shape}
     return apply(catalogue.ops["index_add_into_zeros"], (tangents[0], *indices), params)
@@ -332,7 +369,7 @@ def _into_jvp(tangents: Any, out: Any, x: Any, *indices: Any, key: Key, shape: A
     shape=_into_shape,
     vjp=_into_vjp,
     jvp=_into_jvp,
-    batch=loop("index_add_into_zeros"),
+    batch=_into_batch,
     saves=_FROM_SECOND,
     promote=False,
     samples=(
@@ -429,6 +466,25 @@ def _put_vjp(needs: Any, g: Any, out: Any, x: Any, value: Any, *indices: Any, ke
     )
 
 
+def _put_batch(
+    size: int, batched: Sequence[bool], x: Any, value: Any, *indices: Any, key: Key
+) -> Any:
+    if not batched[0]:
+        x = x.expand((size, *x.shape))
+    arrays, wide, moves = with_batch(size, x, x.ndim - 1, True, indices, batched[2:], key, ARRAY)
+    one = [
+        Aval(tuple(t.shape)[b:], t._data.dtype)
+        for t, b in zip((x, *indices), (True, *batched[2:]), strict=True)
+    ]
+    region = tuple(_index_shape(*one, key=key).shape)
+    if batched[1]:
+        own = tuple(value.shape)
+        value = value.reshape((size, *(1,) * (len(region) + 1 - len(own)), *own[1:]))
+    if moves[0]:
+        value = value.expand((size, *region))
+    return overwritten((x, back(value, moves), *arrays), key=wide)
+
+
 def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Key) -> Any:
     base = x.new_zeros(tuple(x.shape)) if tangents[0] is None else tangents[0]
     new = x.new_zeros(()) if tangents[1] is None else tangents[1]
@@ -439,7 +495,7 @@ def _put_jvp(tangents: Any, out: Any, x: Any, value: Any, *indices: Any, key: Ke
     shape=_put_shape,
     vjp=_put_vjp,
     jvp=_put_jvp,
-    batch=loop("overwritten"),
+    batch=_put_batch,
     saves=_FROM_THIRD,
     promote=False,
     widen=False,

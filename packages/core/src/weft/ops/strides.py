@@ -115,7 +115,22 @@ def _strided_back(g: Any, x: Any, *, size: Any, stride: Any, storage_offset: int
     return reshape(flat, x.shape)
 
 
+def _strided_batch(
+    size: int, batched: Any, x: Any, /, *, stride: Any, storage_offset: int, **params: Any
+) -> Any:
+    shape = params["size"]
+    count = math.prod(tuple(x.shape)[1:])
+    settings = {
+        "size": (size, *shape), "stride": (count, *stride), "storage_offset": storage_offset,
+    }  # fmt: skip
+    _strided_shape(
+        Aval(tuple(x.shape)[1:], None), size=shape, stride=stride, storage_offset=storage_offset
+    )
+    return strided_view(x.contiguous(), **settings)
+
+
 @linear(
+    batch=_strided_batch,
     shape=_strided_shape,
     transpose=_strided_back,
     is_view=True,

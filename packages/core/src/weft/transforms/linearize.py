@@ -44,6 +44,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     inner = Inner("linearize", primals)
     with enable_grad():
         value = func(*inner.arguments)
+        inner.done()
         results, rebuild = flatten(value)
         check_results("linearize", results)
         places = [zeros_like(x).requires_grad_() for x in results]

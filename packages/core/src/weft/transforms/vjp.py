@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     inner = Inner("vjp", primals)
     with enable_grad():
         value, aux = split_aux("vjp", func(*inner.arguments), has_aux)
+    inner.done()
     leaves, rebuild = flatten(value)
     check_results("vjp", leaves)
 
@@ -121,6 +123,7 @@ def _grad_and_value(
             given[i] = tracked
         with enable_grad():
             value, aux = split_aux(name, func(*given, **kwargs), has_aux)
+        inner.done()
         _check_number(name, value)
         # what the result or aux is still joined to outside may run backward once more
         found = inner.pulled([value], [None], keep=inner.goes_outside([value]))
@@ -172,6 +175,22 @@ def places(name: str, argnums: Any, count: int) -> tuple[int, ...]:
     return tuple(out)
 
 
+class _State:
+    """Whether the function of a transformed call is running."""
+
+    __slots__ = ("running",)
+
+    def __init__(self) -> None:
+        self.running = True
+
+
+#: What the leaves belong to that users made: they can be reached at any time.
+_USERS = _State()
+#: The leaves that transforms made. Other calls' graphs may lead to those of a call that is over:
+#: an inner gradient's, where its derivative is taken.
+_places: weakref.WeakKeyDictionary[Leaf, _State] = weakref.WeakKeyDictionary()
+
+
 class Inner:
     """The arguments of one transformed call, as places of their own in the graph.
 
@@ -185,14 +204,23 @@ class Inner:
         if not leaves:
             raise GradError(f"{name}: expected at least one tensor to differentiate by")
         self.inputs = [tracked(name, x) for x in leaves]
-        self._nodes = {x._node for x in self.inputs}
+        self._nodes: set[Any] = set()
+        self._state = _State()
+        self.add(self.inputs)
         #: Nodes from which nothing but these places can be reached.
         self._own: set[Any] = set()
         self.arguments: list[Any] = self._rebuild(self.inputs)
 
     def add(self, tensors: Sequence[Tensor]) -> None:
         """Count more tensors among the places that are this call's own."""
-        self._nodes |= {x._node for x in tensors}
+        for x in tensors:
+            self._nodes.add(x._node)
+            if isinstance(x._node, Leaf):
+                _places[x._node] = self._state
+
+    def done(self) -> None:
+        """Say that the function has run: from now on nobody outside can reach these places."""
+        self._state.running = False
 
     def pulled(self, leaves: list[Any], seeds: list[Any], *, keep: bool) -> list[Any]:
         """Return the gradients by the arguments; zeros where the value does not depend on one.
@@ -267,7 +295,7 @@ class Inner:
         while stack:
             at = stack.pop()
             if isinstance(at, Leaf):
-                if at not in self._nodes:
+                if at not in self._nodes and _places.get(at, _USERS).running:
                     return True
                 continue
             for parent in at.parents:
