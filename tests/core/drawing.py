@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import weft
+from tests.core.tolerances import UP_TO_PHASES
 from weft._core.samples import Draw, Sample
 
 
@@ -71,14 +72,17 @@ def hermitian(data: np.ndarray) -> np.ndarray:
 class Call:
     """One sample of a function with its arrays drawn.
 
-    ``variables`` are the arrays a gradient may be taken by; ``run`` puts tensors in their places.
+    ``variables`` are the arrays a gradient may be taken by, ``fixed`` the other tensors; ``run``
+    puts tensors in their places.
     """
 
     def __init__(self, function: Callable[..., Any], sample: Sample, dtype: Any, name: str) -> None:
         rng = np.random.default_rng(zlib.crc32(f"{name}{sample!r}".encode()))
         self.function = function
+        self.name = name
         self.variables: list[np.ndarray] = []
         self.forms: list[str] = []
+        self.fixed: list[weft.Tensor] = []
         self._args = [self._read(a, rng, dtype) for a in sample.args]
         self._kwargs = {k: self._read(v, rng, dtype) for k, v in sample.kwargs.items()}
 
@@ -89,7 +93,8 @@ class Call:
                 self.variables.append(data)
                 self.forms.append(value.form)
                 return _Variable(len(self.variables) - 1)
-            return weft.from_numpy(data)
+            self.fixed.append(weft.from_numpy(data))
+            return self.fixed[-1]
         if isinstance(value, tuple) and any(isinstance(v, Draw) for v in value):
             return tuple(self._read(v, rng, dtype) for v in value)
         return value
@@ -99,11 +104,19 @@ class Call:
         out = [weft.from_numpy(v) for v in self.variables]
         return [t.requires_grad_() for t in out] if kwargs.get("requires_grad") else out
 
-    def run(self, tensors: Sequence[weft.Tensor]) -> Any:
-        """Call the function, drawing the same random numbers each time."""
+    def run(
+        self, tensors: Sequence[weft.Tensor], fixed: Sequence[weft.Tensor] | None = None
+    ) -> Any:
+        """Call the function, drawing the same random numbers each time.
+
+        Args:
+            tensors: the variables.
+            fixed: what to put in the places of the other tensors; themselves if None.
+        """
         weft.manual_seed(7)
-        args = [_filled(a, tensors) for a in self._args]
-        kwargs = {k: _filled(v, tensors) for k, v in self._kwargs.items()}
+        places = {} if fixed is None else dict(zip(map(id, self.fixed), fixed, strict=True))
+        args = [_filled(a, tensors, places) for a in self._args]
+        kwargs = {k: _filled(v, tensors, places) for k, v in self._kwargs.items()}
         return self.function(*args, **kwargs)
 
     def on_meta(self) -> Any:
@@ -139,17 +152,22 @@ class Call:
         return len({len(shape) for shape in shapes if shape})
 
 
+_NOTHING: Mapping[int, weft.Tensor] = {}
+
+
 class _Variable:
     def __init__(self, index: int) -> None:
         self.index = index
 
 
-def _filled(value: Any, tensors: Sequence[weft.Tensor]) -> Any:
+def _filled(
+    value: Any, tensors: Sequence[weft.Tensor], fixed: Mapping[int, weft.Tensor] = _NOTHING
+) -> Any:
     if isinstance(value, _Variable):
         return tensors[value.index]
     if type(value) is tuple:
-        return tuple(_filled(v, tensors) for v in value)
-    return value
+        return tuple(_filled(v, tensors, fixed) for v in value)
+    return fixed.get(id(value), value)
 
 
 def outputs(result: Any) -> list[weft.Tensor]:
@@ -173,3 +191,29 @@ def weights_for(out: Any, seed: int) -> np.ndarray:
     if out.dtype.is_complex:
         weights = weights + 1j * rng.uniform(0.5, 1.5, tuple(out.shape))
     return np.asarray(weights)
+
+
+def sloped(name: str, results: Any) -> list[weft.Tensor]:
+    """Return what has a slope in the results of a function, free of choices of phases."""
+    return [
+        out.abs().square() if name in UP_TO_PHASES and out.dtype.is_complex else out
+        for out in floating(results)
+    ]
+
+
+def weighted_sum(name: str, results: Any) -> weft.Tensor | None:
+    """Return a sum of all floating results with fixed weights, or None if there is none.
+
+    Of complex results it is the real part of the sum, which complex weights make depend on all.
+    """
+    total = None
+    for i, out in enumerate(sloped(name, results)):
+        weights = weft.from_numpy(weights_for(out, i)).to(out.device)
+        term = weft.real((out * weights).sum())
+        total = term if total is None else total + term
+    return total
+
+
+def weighted(call: Call, tensors: Sequence[weft.Tensor]) -> weft.Tensor | None:
+    """Return the weighted sum of a call's results."""
+    return weighted_sum(call.name, call.run(tensors))

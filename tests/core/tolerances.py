@@ -80,9 +80,13 @@ NO_BATCH = {
     "unique_consecutive": "the result's shape depends on the data",
     "equal": "its result is a Python bool, read from the data",
     "allclose": "its result is a Python bool, read from the data",
-    "is_contiguous": "tells how memory is laid out",
     "embedding_renorm_": "it writes into the table",
-    "batch_norm": "in training it writes into unbatched running values",
+}
+
+#: Functions whose integer tensors must be the same for all examples of a batch, and why.
+SHARED = {
+    "bincount": "the result's length depends on them",
+    "repeat_interleave": "the result's length depends on them",
 }
 
 #: Functions whose second derivative is not tested, and why.
@@ -108,13 +112,32 @@ NOT_THE_SLOPE = {
         name: "the factors that are given have no gradient; test_linalg.py takes that of B"
         for name in ("ldl_solution-0", "linalg.ldl_solve-0")
     },
-    **{
-        name: "the tests' weights ask for the phase of eigenvectors; test_linalg.py does not"
-        for name in ("general_eigen-0", "linalg.eig-0", "linalg.eig-1")
-    },
     "embedding-1": "the row of padding_idx gets no gradient, whatever its slope",
     "embedding-2": "the gradient is divided by how often a row was read",
     "weft.embedding-1": "the row of padding_idx gets no gradient, whatever its slope",
     "weft.embedding-2": "the gradient is divided by how often a row was read",
+    **{
+        f"lobpcg-{i}": "its steps end when it has converged to half of the digits; test_linalg.py "
+        "compares its gradient with that of eigh"
+        for i in range(2)
+    },
+    "gumbel_softmax-2": "with hard=True it has, on purpose, the gradient of the soft choice",
     "convert-1": "a floating tensor converted to integers has none",
+}
+
+#: Functions whose complex results are turned by phases that no choice makes the right ones:
+#: squared absolute values, which all choices share, have derivatives.
+UP_TO_PHASES = {
+    *("general_eigen", "linalg.eig", "hermitian_eigen", "linalg.eigh"),
+    *("singular_parts", "linalg.svd", "svd", "svd_lowrank", "pca_lowrank"),
+}
+
+#: Internal ops that are not tested with complex numbers, and why.
+REAL_INSIDE = {
+    **dict.fromkeys(
+        ("row_lengths", "largest_modulus", "largest_places", "adaptive_places"),
+        "of real numbers alone: what users call checks that",
+    ),
+    "phase_free": "refuses any loss but such as no phase changes; the decompositions that call it "
+    "are tested",
 }

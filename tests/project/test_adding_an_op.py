@@ -79,6 +79,9 @@ def test_the_op_of_the_guide_is_one_file_by_hand(copy: Path) -> None:
     generated = {Path(line.partition(": ")[2]) for line in written.splitlines() if ": " in line}
     assert changed - generated == {ADDED}
     run(copy, "-c", TRIAL)
-    tested = run(copy, "-m", "pytest", "-q", "tests/core/test_catalogue.py", "-k", "log_cosh")
+    checks = [
+        f"tests/core/test_{n}.py" for n in ("catalogue", "derivative_rules", "batching_rules")
+    ]
+    tested = run(copy, "-m", "pytest", "-q", *checks, "-k", "log_cosh")
     assert " passed" in tested
     assert int(tested.split(" passed")[0].split()[-1]) > 30

@@ -14,7 +14,7 @@ import pytest
 
 import weft
 from tests.core.devices.exceptions import ON_CPU, UNDEFINED
-from tests.core.drawing import Call, cast, floating, outputs, reads_floats, weights_for
+from tests.core.drawing import Call, cast, outputs, reads_floats, weighted_sum
 from tests.core.tolerances import NOT_THE_SLOPE
 from weft._core import catalogue
 from weft.ops import load_all
@@ -69,12 +69,7 @@ def test_gradients_on_a_device_are_those_of_the_cpu(entry, sample, name):
     call = Call(entry.function, sample, np.float64, entry.key)
 
     def gradients(results, tensors):
-        total = None
-        for i, out in enumerate(floating(results)):
-            weights = weft.from_numpy(weights_for(out, i)).to(out.device)
-            term = weft.real((out * weights).sum())
-            total = term if total is None else total + term
-        return weft.autograd.grad(total, tensors, allow_unused=True)
+        return weft.autograd.grad(weighted_sum(entry.key, results), tensors, allow_unused=True)
 
     tensors = call.tensors(requires_grad=True)
     expected = gradients(call.run(tensors), tensors)

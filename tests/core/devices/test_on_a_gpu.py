@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import weft
-from tests.core.drawing import Call, cast, floating, outputs, reads_floats, weights_for
+from tests.core.drawing import Call, cast, outputs, reads_floats, weighted_sum
 from tests.core.tolerances import NOT_THE_SLOPE
 from weft._core import catalogue
 from weft.ops import load_all
@@ -61,11 +61,7 @@ def test_gradients_on_the_gpu_are_those_of_the_cpu(entry, sample):
     call = Call(entry.function, sample, np.float64, entry.key)
 
     def gradients(results, tensors):
-        total = weft.zeros((), dtype=weft.float64, device=tensors[0].device)
-        for i, out in enumerate(floating(results)):
-            weights = weft.from_numpy(weights_for(out, i)).to(out.device)
-            total = total + weft.real((out * weights).sum())
-        return weft.autograd.grad(total, tensors, allow_unused=True)
+        return weft.autograd.grad(weighted_sum(entry.key, results), tensors, allow_unused=True)
 
     tensors = call.tensors(requires_grad=True)
     expected = gradients(call.run(tensors), tensors)

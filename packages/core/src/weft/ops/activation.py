@@ -7,7 +7,7 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.errors import DTypeError
-from weft._core.samples import Sample, array, uniform
+from weft._core.samples import ErrorSample, Sample, array, uniform
 from weft._core.tensor import Tensor
 from weft.ops.comparison import where
 from weft.ops.exponential import exp
@@ -28,7 +28,9 @@ _F = catalogue.FUNCTIONAL
     partials=[lambda g, out, x: where(out > 0, g, 0)],
     saves=("out",),
     samples=_BOTH[:3],
+    errors=(ErrorSample(array(2, kind="complex"), error=DTypeError, match="expected real"),),
     namespaces=catalogue.BOTH,
+    real=True,
 )
 def relu(xp: Any, x: Any) -> Any:
     """The element if positive, else 0.
@@ -74,6 +76,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     namespaces=_F,
     inplace=False,
     out=True,
+    real=True,
 )
 def logsigmoid(xp: Any, x: Any) -> Any:
     """Logarithm of the logistic function.
@@ -114,6 +117,7 @@ def _gelu_canonical(input: Any, approximate: str) -> dict[str, Any]:
     namespaces=_F,
     inplace=False,
     out=True,
+    real=True,
 )
 def gelu(xp: Any, x: Any, *, approximate: str = "none") -> Any:
     """Gaussian error linear unit: x times the normal distribution function at x.
@@ -173,6 +177,7 @@ def _hardtanh_canonical(input: Any, min_val: float, max_val: float) -> dict[str,
         Sample(array(4, low=-3.0, high=3.0), 0.05, 2.05),
     ),
     namespaces=_F,
+    real=True,
 )
 def hardtanh(xp: Any, x: Any, *, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     """Limit to an interval, without gradient at its ends.
@@ -209,6 +214,7 @@ def relu6(input: Tensor) -> Tensor:
     saves=("x",),
     samples=(*_BOTH[:3], Sample(array(3, low=-3.0, high=-0.1), 0.3)),
     namespaces=_F,
+    real=True,
 )
 def leaky_relu(xp: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
     """The element if positive, else a fraction of it.
@@ -228,6 +234,7 @@ def leaky_relu(xp: Any, x: Any, *, negative_slope: float = 0.01) -> Any:
     saves=("x",),
     samples=(*_BOTH[:3], Sample(array(3, low=-3.0, high=-0.1), 0.5)),
     namespaces=_F,
+    real=True,
 )
 def elu(xp: Any, x: Any, *, alpha: float = 1.0) -> Any:
     """Exponential linear unit: the element if positive, else alpha (exp(x) - 1).
@@ -287,6 +294,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     namespaces=_F,
     inplace=False,
     out=True,
+    real=True,
 )
 def softplus(xp: Any, x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """Smooth positive part: log(1 + exp(beta x)) / beta.

@@ -22,6 +22,7 @@ _DISTINCT = (
     Sample(array(2, 3, distinct=True)),
     Sample(array(2, 3, 2, distinct=True), dim=1),
     Sample(array(2, 3, 2, distinct=True), dim=(0, -1), keepdim=True),
+    Sample(array()),
 )
 
 
@@ -36,7 +37,7 @@ def _extreme_vjp(g: Any, out: Any, x: Any, dim: tuple[int, ...]) -> Any:
 
 
 def _extreme_jvp(t: Any, out: Any, x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
-    if not x.ndim:
+    if not dim:  # of a batch of 0-d examples; a sum would take () for all dims
         return t
     kept = out if keepdim else out.reshape(without(tuple(x.shape), dim, True))
     hit = eq(x, kept)

@@ -13,7 +13,7 @@ from typing import Any
 
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
-from weft._core.errors import ShapeError
+from weft._core.errors import DTypeError, ShapeError
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
@@ -21,6 +21,7 @@ from weft._core.tensor import Tensor
 from weft.ops.creation import ones, tensor
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
+from weft.ops.families.promotion import real_only
 from weft.ops.gathering import picked
 from weft.ops.padding import constant_pad
 from weft.ops.reductions import mean, sum
@@ -213,6 +214,7 @@ def _max_pool(count: int) -> Callable[..., Any]:
         return_indices: bool = False,
     ) -> Any:
         geometry = _windows(name, input, kernel_size, stride, padding, dilation, ceil_mode, count)
+        real_only(name, input)
         places = largest_places(input, **geometry)
         values = _at_places(input, places, count)
         return (values, places) if return_indices else values
@@ -235,6 +237,7 @@ def _max_pool(count: int) -> Callable[..., Any]:
     Raises:
         ShapeError: the window exceeds the padded input.
         ValueError: a setting is out of range.
+        DTypeError: input is complex.
     """
     shape = _SHAPES[count]
     return _entered(
@@ -249,6 +252,7 @@ def _max_pool(count: int) -> Callable[..., Any]:
             ErrorSample(array(1, 1, *shape), 7, error=ShapeError, match="larger than"),
             ErrorSample(array(1, 1, *shape), 2, padding=2, error=ValueError, match="half"),
             ErrorSample(array(2), 2, error=ShapeError, match="without N"),
+            ErrorSample(array(1, *shape, kind="complex"), 2, error=DTypeError, match="no order"),
         ),
     )
 
@@ -394,6 +398,7 @@ def _adaptive_max_pool(count: int) -> Callable[..., Any]:
 
     def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         sizes = _output_size(name, input, output_size, count)
+        real_only(name, input)
         places = adaptive_places(input, sizes=sizes)
         values = _at_places(input, places, count)
         return (values, places) if return_indices else values
@@ -412,6 +417,7 @@ def _adaptive_max_pool(count: int) -> Callable[..., Any]:
 
     Raises:
         ValueError: output_size is not positive ints.
+        DTypeError: input is complex.
     """
     shape = _SHAPES[count]
     return _entered(

@@ -27,7 +27,7 @@ def _spread(g: Any, x: Any) -> Any:
     dtype="sum",
     takes_dtype=True,
     vjp=lambda g, out, x, dim: _spread(g, x),
-    jvp=lambda t, out, x, dim, keepdim: sum(t, dim or None, keepdim) if t.ndim else t,
+    jvp=lambda t, out, x, dim, keepdim: sum(t, dim, keepdim) if dim else t,  # () is none, not all
 )
 def sum(xp: Any, x: Any) -> Any:
     """Sum over dims.
@@ -175,7 +175,7 @@ def _prod_vjp(g: Any, out: Any, x: Any, dim: tuple[int, ...]) -> Any:
     saves=("x",),
     vjp=_prod_vjp,
     jvp=lambda t, out, x, dim, keepdim: (
-        sum(_prod_rule(t * 0 + 1, out, x, dim) * t, dim or None, keepdim) if x.ndim else t
+        sum(_prod_rule(t * 0 + 1, out, x, dim) * t, dim, keepdim) if dim else t
     ),
 )
 def prod(xp: Any, x: Any) -> Any:

@@ -161,7 +161,7 @@ def _rows_batch(size: int, batched: Sequence[bool], *args: Any, p: float) -> Any
     namespaces=(),
     methods=(),
     samples=(
-        Sample(array(2, 3, 4), array(2, 5, 4), 1.5),
+        Sample(array(2, 3, 4), array(2, 5, 4, low=1.1, high=2.0), 1.5),
         Sample(array(3, 4), array(2, 4), 2.0),
         Sample(array(3, 4), array(2, 4), 1.0),
     ),

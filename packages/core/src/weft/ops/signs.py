@@ -12,12 +12,17 @@ from weft.ops.families.composite import composite
 from weft.ops.families.elementwise import elementwise
 
 
-@elementwise(partials=[0], samples=uniforms((0.2, 3)))
+@elementwise(
+    partials=[0],
+    samples=uniforms((0.2, 3)),
+    errors=(ErrorSample(array(2, kind="complex"), error=DTypeError, match="expected real"),),
+    real=True,
+)
 def sign(xp: Any, x: Any) -> Any:
     """-1, 0 or 1, as the element is negative, zero or positive.
 
     Args:
-        input: (...), real or boolean; of a complex number its direction, as ``sgn``.
+        input: (...), real or boolean; ``sgn`` is of complex numbers too.
 
     Returns:
         Tensor: (...), NaN of NaN (PyTorch gives 0); booleans stay as they are. The gradient is 0.

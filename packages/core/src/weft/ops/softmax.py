@@ -20,6 +20,10 @@ def _canonical(input: Any, dim: int) -> dict[str, Any]:
     return {"dim": canonical_dim("softmax", dim, input.ndim)}
 
 
+def _conjugate(x: Any) -> Any:
+    return x.conj() if x.dtype.is_complex else x
+
+
 def _slope(out: Any, t: Any, dim: int) -> Any:
     """The derivative of softmax is symmetric, so one formula serves both modes."""
     weighted = out * t
@@ -31,7 +35,7 @@ _SAMPLES = (Sample(array(2, 3), dim=1), Sample(array(2, 3, 2), dim=0), Sample(ar
 
 @custom(
     shape=lambda x, *, dim: x,
-    vjp=lambda needs, g, out, x, *, dim: (_slope(out, g, dim),),
+    vjp=lambda needs, g, out, x, *, dim: (_slope(_conjugate(out), g, dim),),
     jvp=lambda tangents, out, x, *, dim: _slope(out, tangents[0], dim),
     batch=along_dim("normalised_exp"),
     saves=("out",),
@@ -58,7 +62,7 @@ def normalised_exp(xp: Any, x: Any, *, dim: int) -> Any:
 
 
 def _log_vjp(needs: Any, g: Any, out: Any, x: Any, *, dim: int) -> Any:
-    return (g - exp(out) * (sum(g, dim=dim, keepdim=True) if g.ndim else g),)
+    return (g - _conjugate(exp(out)) * (sum(g, dim=dim, keepdim=True) if g.ndim else g),)
 
 
 def _log_jvp(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
