@@ -10,13 +10,16 @@ from weft._backend.libraries import on_host
 from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.device import device_of, placed
+from weft._core.drawn import drawn
 from weft._core.errors import DTypeError
 from weft._core.generator import Generator
 from weft._core.inplace import write
+from weft._core.modes import here
 from weft._core.tensor import Tensor, wrap
 from weft.ops import draws
-from weft.ops.random import maker
+from weft.ops.random import maker, rand
 
 
 def _fill(self: Tensor, name: str, make: Any) -> Tensor:
@@ -25,12 +28,17 @@ def _fill(self: Tensor, name: str, make: Any) -> Tensor:
     shape = tuple(self.shape)
     if isinstance(self._data, Aval):
         return write(self, wrap(Aval(shape, own)), name)
-    before = silence()  # what overflows is inf here, not a warning
-    try:
-        drawn = np.asarray(make(math.prod(shape)).reshape(shape)).astype(own)
-    finally:
-        restore(before)
-    return write(self, wrap(placed(drawn, device_of(self))), name)
+    place = device_of(self)
+
+    def draw(wide: tuple[int, ...]) -> Tensor:
+        before = silence()  # what overflows is inf here, not a warning
+        try:
+            numbers = np.asarray(make(math.prod(wide)).reshape(wide)).astype(own)
+        finally:
+            restore(before)
+        return wrap(placed(numbers, place))
+
+    return write(self, drawn(name, shape, draw), name)
 
 
 def _floating(self: Tensor, name: str, *, parts: bool = False) -> None:
@@ -80,8 +88,9 @@ def _scaled(
     own = self._data.dtype
     if isinstance(self._data, Aval):
         return write(self, wrap(Aval(shape, own)), name)
-    drawn = wrap(placed(np.asarray(maker(draw, generator, part)(shape, own)), device_of(self)))
-    return write(self, drawn * width + start, name)
+    place, make = device_of(self), maker(draw, generator, part)
+    numbers = drawn(name, shape, lambda wide: wrap(placed(np.asarray(make(wide, own)), place)))
+    return write(self, numbers * width + start, name)
 
 
 def log_normal_(
@@ -156,6 +165,9 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
     Raises:
         ValueError: p is no probability.
     """
+    if isinstance(p, Tensor) and (here.batches or isinstance(p._data, Boxed)):
+        numbers = rand(tuple(self.shape), dtype=dtypes.float64, generator=generator)
+        return write(self, (numbers < p).to(self.dtype), "bernoulli_")
     if isinstance(p, Tensor):
         data = on_host(p._data)
         if not isinstance(data, Aval) and not ((data >= 0) & (data <= 1)).all():

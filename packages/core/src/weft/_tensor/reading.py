@@ -98,7 +98,8 @@ def _contains(self: Tensor, value: Any) -> bool:
 
 def _format(self: Tensor, spec: str) -> str:
     """Format a number by its spec; a tensor with dims only without one, as its text."""
-    if not self._data.shape and not isinstance(self._data, (Aval, Boxed)):
+    box = isinstance(self._data, Boxed)
+    if not self._data.shape and not isinstance(self._data, Aval) and (spec or not box):
         return format(item(self), spec)
     if spec:
         raise TypeError(

@@ -7,6 +7,7 @@ from typing import Any
 from weft._backend import asarray, ndarray, np, xp
 from weft._backend.libraries import Unavailable, library_for, on_host
 from weft._core import dtypes
+from weft._core.boxed import Boxed
 from weft._core.device import device_of, require
 from weft._core.errors import DeviceError
 from weft._core.float8 import cast
@@ -226,7 +227,10 @@ def _read(data: Any, dtype: Any, *, copy: bool) -> Any:
 def _plain(data: Any) -> Any:
     """Return nested sequences with tensors among their elements read as arrays."""
     if isinstance(data, Tensor):
-        return on_host(data.detach()._data)
+        held = data.detach()._data
+        if isinstance(held, Boxed):
+            held = held.read("tensor: a list is read as numbers (weft.stack joins tensors)")
+        return on_host(held)
     if isinstance(data, (list, tuple)):
         return [_plain(item) for item in data]
     return data

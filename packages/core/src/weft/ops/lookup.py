@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weft._backend.libraries import is_array, on_host
 from weft._core import catalogue, dtypes
+from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.modes import no_grad
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -34,7 +35,10 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     from weft.ops.creation import arange
     from weft.ops.gathering import plain_data
 
-    data = plain_data(input)
+    if num_classes == -1 and isinstance(input._data, Boxed):
+        data = input._data.read("one_hot without num_classes")
+    else:
+        data = plain_data(input)
     if num_classes == -1 and data is None:
         raise RuntimeError(
             "one_hot: the number of classes is read from the data, which a tensor on the meta "

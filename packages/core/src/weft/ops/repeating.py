@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import np
+from weft._core.boxed import Boxed
 from weft._core.dtypes import int64
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -163,7 +164,8 @@ def repeat_interleave(
         apart = reshape(input, (*shape[: at + 1], 1, *shape[at + 1 :]))
         wide = apart.expand((*shape[: at + 1], repeats, *shape[at + 1 :]))
         return reshape(wide, (*shape[:at], length * repeats, *shape[at + 1 :]))
-    counts = plain_data(repeats)
+    held = repeats._data
+    counts = held.read("repeat_interleave") if isinstance(held, Boxed) else plain_data(repeats)
     if counts is None:
         return _repeated_unseen(input, at, output_size)
     counts = counts.reshape(-1)

@@ -15,13 +15,17 @@ from typing import Any
 from weft._backend import np, xp
 from weft._backend.numpy_ import restore, silence
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.device import device_of, placed
+from weft._core.drawn import drawn_by
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.generator import Generator
+from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor, wrap
 from weft.ops import draws
+from weft.ops.broadcasting import broadcast_to
 from weft.ops.families.composite import composite
 from weft.ops.gathering import plain_data
 from weft.ops.random import rand
@@ -180,6 +184,8 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
         DTypeError: input is not floating.
     """
     _floating("poisson", "input", input)
+    if isinstance(input._data, Boxed) or here.batches:
+        return drawn_by("poisson", (input,), lambda rate: poisson(rate, generator))
     data = plain_data(input)
 
     def draw() -> Any:
@@ -266,6 +272,9 @@ def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) ->
     _floating("binomial", "count", count)
     _floating("binomial", "prob", prob)
     shape = broadcast_shapes("binomial", tuple(count.shape), tuple(prob.shape))
+    if here.batches or isinstance(count._data, Boxed) or isinstance(prob._data, Boxed):
+        wide = (broadcast_to(count, shape), broadcast_to(prob, shape))
+        return drawn_by("binomial", wide, lambda n, p: binomial(n, p, generator))
 
     def draw() -> Any:
         n = np.floor(np.asarray(plain_data(count)).astype(np.float64))
@@ -337,6 +346,8 @@ def multinomial(
         raise ValueError(
             f"multinomial: cannot draw {num_samples} of {categories} categories without replacement"
         )
+    if isinstance(input._data, Boxed) or here.batches:
+        return _drawn_rows(input, num_samples, replacement, generator)
     data = plain_data(input)
 
     def draw() -> Any:
@@ -350,6 +361,20 @@ def multinomial(
 
     shape = (*input.shape[:-1], num_samples)
     return _drawn(input, lambda: draw().reshape(shape), shape, np.dtype(np.int64))
+
+
+def _drawn_rows(
+    input: Tensor, num_samples: int, replacement: bool, generator: Generator | None
+) -> Tensor:
+    """Draw categories inside a transform: the examples of all batches are rows of one draw."""
+
+    def draw(weights: Tensor) -> Tensor:
+        rows = weights.reshape((-1, weights.shape[-1]))
+        drawn = multinomial(rows, num_samples, replacement, generator=generator)
+        out: Tensor = drawn.reshape((*tuple(weights.shape)[:-1], num_samples))
+        return out
+
+    return drawn_by("multinomial", (input,), draw)
 
 
 def _categories(weights: Any, count: int, replacement: bool, generator: Generator | None) -> Any:
