@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset(
         {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "testing"}
         | {"linalg", "fft", "special", "signal", "foreach", "cuda"}
-        | {"debug", "utils"}
+        | {"debug", "library", "utils"}
         | {"config", "settings"}
     ),
     frozenset({"_tensor", "printing", "random", "autograd", "func"}),

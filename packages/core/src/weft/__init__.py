@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         fft,
         foreach,
         io,
+        library,
         linalg,
         nn,
         random,
@@ -110,8 +111,8 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "cuda", "debug", "fft", "foreach", "io", "linalg", "nn", "random", "signal",
-    "special", "testing", "utils",
+    "array_api", "cuda", "debug", "fft", "foreach", "io", "library", "linalg", "nn", "random",
+    "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -208,6 +209,7 @@ __all__ = [
     "is_signed",
     "is_tensor",
     "layout",
+    "library",
     "linalg",
     "long",
     "manual_seed",

@@ -273,6 +273,8 @@ def explain(op: Op, data: list[Any], params: dict[str, Any], error: Exception) -
     avals = [Aval(d.shape, d.dtype) if hasattr(d, "shape") else d for d in data]
     try:
         op.shape(*avals, **params)
+    except NotImplementedError:
+        pass  # a user's op without a shape rule has no better error to give
     except Exception as better:
         return better
     error.add_note(f"raised by the kernel of weft's op {op.name} on {avals} with {params}")

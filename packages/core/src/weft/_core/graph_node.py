@@ -85,7 +85,7 @@ class GraphNode:
 
 def shown_name(name: str) -> str:
     """Return an op's name as PyTorch writes that of its node: mul gives MulBackward0."""
-    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[._]+", name)) + "Backward0"
+    return "".join(part[:1].upper() + part[1:] for part in re.split(r"[._:]+", name)) + "Backward0"
 
 
 def saved(node: Any, name: str) -> Any:

@@ -9,6 +9,7 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import GradError
+from weft._core.modes import here
 from weft._core.tensor import Tensor
 
 
@@ -32,9 +33,10 @@ def numpy(self: Tensor) -> Any:
 
     Raises:
         TypeError: the tensor is on a GPU, whose memory NumPy cannot read; call ``.cpu()`` first.
-        GradError: the tensor requires grad; call ``.detach()`` first.
+        GradError: the tensor requires grad, and this is not under ``no_grad``; call
+            ``.detach()`` first.
     """
-    if self._node is not None:
+    if self._node is not None and here.grad:
         raise GradError(
             "numpy: this tensor requires grad, which an array cannot record; call .detach().numpy()"
         )
