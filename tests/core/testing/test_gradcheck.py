@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+
 import pytest
 
 import weft
 from weft.autograd import gradcheck, gradgradcheck
+from weft.autograd._problem import overlaps
 from weft.autograd.gradcheck import GradcheckError
 
 EVERYTHING = {
@@ -291,6 +295,22 @@ def test_inputs_that_overlap_themselves_are_refused(make):
 )
 def test_strides_alone_do_not_refuse_an_input(make):
     assert gradcheck(lambda x: x.sin(), make().detach().requires_grad_())
+
+
+def test_overlap_is_told_from_strides_alone():
+    draw = random.Random(5)
+    seen = {False: 0, True: 0}
+    for _ in range(2000):
+        shape = [draw.randint(0, 3) for _ in range(draw.randint(0, 3))]
+        strides = [draw.randint(-6, 6) for _ in shape]
+        places = [
+            sum(i * step for i, step in zip(index, strides, strict=True))
+            for index in itertools.product(*map(range, shape))
+        ]
+        overlap = len(set(places)) < len(places)
+        assert overlaps(shape, strides) is overlap, (shape, strides)
+        seen[overlap] += 1
+    assert min(seen.values()) > 200
 
 
 def test_an_input_whose_memory_is_read_only_is_refused():
