@@ -14,6 +14,8 @@ from weft._core.tensor import Tensor
 Group = tuple[str, ...]
 _TOKEN = re.compile(r"\.\.\.|[()]|\w+|\S")
 _REST = "..."
+#: The rest as the dims that it is; "(...)", which is equal but another object, is one dim.
+_APART: Group = (_REST,)
 
 
 def rearrange(tensor: Tensor | Sequence[Tensor], pattern: str, **axes_lengths: int) -> Tensor:
@@ -61,7 +63,7 @@ def rearrange(tensor: Tensor | Sequence[Tensor], pattern: str, **axes_lengths: i
     for group in right:
         own = [n for name in group for n in lengths[name]]
         # alone the rest stays as many dims as it was
-        whole += own if group == (_REST,) else [math.prod(own)]
+        whole += own if group is _APART else [math.prod(own)]
     out: Tensor = split.permute(tuple(order)).reshape(tuple(whole))
     return out
 
@@ -102,7 +104,7 @@ def _groups(pattern: str, side: str) -> list[Group]:
                 out.append(())
         elif token == _REST or token.isidentifier():
             if inside is None:
-                out.append((token,))
+                out.append(_APART if token == _REST else (token,))
             else:
                 inside.append(token)
         else:
@@ -119,8 +121,8 @@ def _lengths(
     pattern: str, groups: list[Group], shape: tuple[int, ...], given: dict[str, int]
 ) -> tuple[list[str], dict[str, tuple[int, ...]]]:
     """Return the names on the left in order, and the lengths of the dims of each."""
-    rest = len(shape) - len(groups) + 1 if (_REST,) in groups else None
-    if any(_REST in group and len(group) > 1 for group in groups):
+    rest = len(shape) - len(groups) + 1 if _APART in groups else None
+    if any(_REST in group and group is not _APART for group in groups):
         raise ValueError(
             f"rearrange: on the left ... stands alone, as how many dims it is must be known, "
             f"got {pattern!r}"
@@ -134,7 +136,7 @@ def _lengths(
     lengths: dict[str, tuple[int, ...]] = {}
     at = 0
     for group in groups:
-        if group == (_REST,):
+        if group is _APART:
             lengths[_REST] = shape[at : at + (rest or 0)]
             names.append(_REST)
             at += rest or 0
