@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core.catalogued import COMPUTING, DIFFERENTIABLE
 from tests.core.drawing import Call, floating
-from tests.core.test_catalogue import COMPUTING, DIFFERENTIABLE
 from weft import nn
 from weft._core import dispatch
 from weft._core.modes import here

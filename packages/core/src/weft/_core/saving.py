@@ -27,12 +27,15 @@ class Packed:
     Attributes:
         held: what ``pack`` returned.
         node: the place in the graph of the tensor that was saved, which unpacking gives back.
+        shape: the tensor's shape.
+        dtype: its data's dtype.
     """
 
-    __slots__ = ("_unpack", "held", "node")
+    __slots__ = ("_unpack", "dtype", "held", "node", "shape")
 
     def __init__(self, tensor: Tensor, pack: Pack, unpack: Unpack) -> None:
         self.node = tensor._node
+        self.shape, self.dtype = tensor._data.shape, tensor._data.dtype
         self._unpack = unpack
         self.held = pack(detached(tensor))
 
