@@ -301,7 +301,7 @@ def test_overlap_is_told_from_strides_alone():
     draw = random.Random(5)
     seen = {False: 0, True: 0}
     for _ in range(2000):
-        shape = [draw.randint(0, 3) for _ in range(draw.randint(0, 3))]
+        shape = [draw.choice((0, 1, 2, 3, 4)) for _ in range(draw.randint(0, 4))]
         strides = [draw.randint(-6, 6) for _ in shape]
         places = [
             sum(i * step for i, step in zip(index, strides, strict=True))
@@ -310,7 +310,7 @@ def test_overlap_is_told_from_strides_alone():
         overlap = len(set(places)) < len(places)
         assert overlaps(shape, strides) is overlap, (shape, strides)
         seen[overlap] += 1
-    assert min(seen.values()) > 200
+    assert min(seen.values()) > 200, seen
 
 
 def test_an_input_whose_memory_is_read_only_is_refused():
