@@ -121,6 +121,9 @@ def test_the_switch_works_at_once_and_as_a_context():
     set_detect_anomaly(True)
     assert (weft.is_anomaly_enabled(), weft.is_anomaly_check_nan_enabled()) == (True, True)
     set_detect_anomaly(False)
+    weft.set_anomaly_enabled(True, check_nan=False)
+    assert (weft.is_anomaly_enabled(), weft.is_anomaly_check_nan_enabled()) == (True, False)
+    weft.set_anomaly_enabled(False)
     with set_detect_anomaly(True, check_nan=False):
         assert (weft.is_anomaly_enabled(), weft.is_anomaly_check_nan_enabled()) == (True, False)
         with detect_anomaly():

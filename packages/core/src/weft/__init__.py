@@ -79,7 +79,11 @@ from weft._tensor.asking import (
 from weft._tensor.dlpack import from_dlpack, to_dlpack
 from weft._tensor.layout import is_complex, is_floating_point
 from weft._tensor.storage import from_file
-from weft.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from weft.autograd.anomaly_mode import (
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_anomaly_enabled,
+)
 from weft.config import show_config
 from weft.func import vmap
 from weft.ops.creation import as_tensor, from_numpy, frombuffer, tensor
@@ -225,6 +229,7 @@ __all__ = [
     "resize_as_",
     "result_type",
     "seed",
+    "set_anomaly_enabled",
     "set_default_device",
     "set_default_dtype",
     "set_grad_enabled",

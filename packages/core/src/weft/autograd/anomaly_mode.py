@@ -7,8 +7,13 @@ from typing import Any
 from weft._core.modes import here
 from weft.transforms.anomaly import enter
 
-__all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled",
-           "set_detect_anomaly"]  # fmt: skip
+__all__ = [
+    "detect_anomaly",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
+    "set_anomaly_enabled",
+    "set_detect_anomaly",
+]
 
 
 class detect_anomaly:
@@ -53,6 +58,16 @@ class set_detect_anomaly:
 
     def __exit__(self, *_: Any) -> None:
         enter(self._before)
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Switch this thread's anomaly mode.
+
+    Args:
+        mode: whether it is on.
+        check_nan: whether a gradient with NaN in it raises.
+    """
+    enter(check_nan if mode else None)
 
 
 def is_anomaly_enabled() -> bool:
