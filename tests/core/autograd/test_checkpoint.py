@@ -253,6 +253,29 @@ def test_gradients_may_be_taken_inside_the_function():
         assert same(weft.autograd.grad(checkpoint(f, x, early_stop=early).sum(), x), expected)
 
 
+def test_hooks_on_saved_tensors_hold_outside_of_checkpoints_and_may_forbid_them():
+    x = leaf(3)
+
+    def f(y):
+        return checkpoint(lambda z: (z * 2).exp(), y.sin()).cos()
+
+    with weft.autograd.graph.save_on_cpu():
+        out = checkpoint(f, x).sum()
+    assert same(weft.autograd.grad(out, x), weft.autograd.grad((x.sin() * 2).exp().cos().sum(), x))
+    with (
+        weft.autograd.graph.disable_saved_tensors_hooks("none here"),
+        pytest.raises(weft.GradError, match="none here"),
+    ):
+        checkpoint(f, x)
+
+
+def test_a_recurrent_network_with_dropout_runs_again():
+    net = nn.LSTM(4, 4, num_layers=2, dropout=0.5, batch_first=True)
+    x = leaf(2, 5, 4)
+    plain = trained(lambda: net(x)[0], net, x)
+    assert same(trained(lambda: checkpoint(lambda y: net(y)[0], x), net, x), plain)
+
+
 # --- with the transforms -----------------------------------------------------------------------
 
 
@@ -276,6 +299,28 @@ def test_transforms_of_a_checkpointed_function_are_those_of_the_function(transfo
     x = weft.randn(3, 4)
     got = transform(lambda y: checkpoint(body, y))(x)
     assert weft.allclose(got, transform(body)(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["jacrev", "jacfwd", "hessian"])
+def test_jacobians_and_hessians_are_those_of_the_function(name):
+    transform = getattr(weft.func, name)
+    x = weft.randn(3)
+
+    def f(y):
+        return (y.exp() * y).sin() if name != "hessian" else body(y)
+
+    got = transform(lambda y: checkpoint(f, y))(x)
+    assert weft.allclose(got, transform(f)(x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_batch_of_cotangents_goes_through():
+    x, seeds = leaf(3), weft.eye(3)
+
+    def f(y):
+        return (y.exp() * y).sin()
+
+    got = weft.autograd.grad(checkpoint(f, x), x, seeds, is_grads_batched=True)
+    assert same(got, weft.autograd.grad(f(x), x, seeds, is_grads_batched=True))
 
 
 def test_a_checkpoint_of_a_vmapped_function_has_the_same_gradient():

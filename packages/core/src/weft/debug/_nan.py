@@ -171,7 +171,8 @@ def _is_held(ref: weakref.ref[Tensor], nodes: Sequence[Node]) -> bool:
         return False
     saved = sum(a is tensor for node in nodes for a in node.args or ())
     saved += sum(one is tensor for node in nodes for one, _ in node.versions)
-    return sys.getrefcount(tensor) > saved + 2  # `tensor`, and the argument
+    alone = object()  # what a local variable and the call itself count for
+    return sys.getrefcount(tensor) - saved > sys.getrefcount(alone)
 
 
 class _Rule:
