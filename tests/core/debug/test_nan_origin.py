@@ -308,6 +308,15 @@ def test_gradients_that_overflow_when_they_are_added_up_are_named():
     assert (event.op, event.phase) == ("the sum of gradients", "backward")
 
 
+def test_a_grad_that_overflows_when_another_pass_adds_to_it_is_named():
+    x = weft.ones(1, dtype=weft.float16, requires_grad=True)
+    (x * 4e4).sum().backward()
+    event = origin(lambda: (x * 4e4).sum().backward())
+    assert (event.op, event.phase) == ("the sum of gradients", "backward")
+    assert event.values == {"input": 4e4, "other": 4e4}
+    assert str(event).startswith("the sum of gradients made Inf of finite input")
+
+
 def test_the_second_backward_pass_is_watched_too():
     x = weft.tensor([0.0], requires_grad=True)
 

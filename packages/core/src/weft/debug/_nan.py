@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from weft._backend.libraries import is_array
-from weft._core import dtypes
+from weft._core import catalogue, dtypes
 from weft._core.boxed import Boxed
 from weft._core.callsite import Site
 from weft._core.modes import here
@@ -97,7 +97,7 @@ class nan_origin(ContextDecorator):
         one = _Watch(**self._settings)
         self._watches.append(one)
         watch(one.saw)
-        watch_rules(one.around)
+        watch_rules(one.around, one.summed)
         return one.report
 
     def __exit__(
@@ -107,7 +107,7 @@ class nan_origin(ContextDecorator):
         trace: TracebackType | None,
     ) -> None:
         one = self._watches.pop()
-        unwatch_rules(one.around)
+        unwatch_rules(one.around, one.summed)
         unwatch(one.saw)
         one.settle(final=error is not None)
 
@@ -271,6 +271,18 @@ class _Watch:
         for pending in waiting:
             if pending.scope is not None and pending.got_out():
                 self._found(pending.event, quietly=final)
+
+    def summed(self, before: Any, value: Any, after: Any) -> None:
+        """Look at a gradient that was added to a ``.grad``."""
+        if here.nan_allowed or self._is_clean(after):
+            return
+        place = Place()
+        place.in_sum = True
+        event = self._event(
+            catalogue.ops["plus"], (wrap(before), wrap(value)), {}, wrap(after), place
+        )
+        if event is not None:
+            self._found(event)
 
     # --- rules ------------------------------------------------------------------------------
 

@@ -53,7 +53,7 @@ class NanOrigin:
         name = self.op
         if self.called and self.called != self.op:
             name = f"{self.called} (its op {self.op})"
-        if self.phase == "backward":
+        if self.phase == "backward" and not self.op.startswith("the "):  # it is no rule but a sum
             head = f"the backward rule of {name} made {what} of {source}"
             if self.step:
                 head += f", in its step {self.step}"
