@@ -489,6 +489,80 @@ def a_generated_rule_batches_some_arguments_and_shares_others(lib: Any) -> Any:
 
 
 @case
+def a_generated_rule_draws_as_vmap_is_told(lib: Any) -> Any:
+    f = made(
+        lib,
+        forward=lambda x: x + lib.rand(x.shape),
+        setup_context=quiet,
+        backward=lambda ctx, g: g,
+        generate_vmap_rule=True,
+    )
+    ones = lib.ones(3, 1)
+    counts = [
+        len(set(lib.func.vmap(f.apply, randomness=how)(ones).flatten().tolist()))
+        for how in ("same", "different")
+    ]
+    try:
+        lib.func.vmap(f.apply)(ones)
+    except RuntimeError as error:
+        counts.append(len(str(error)) > 0)
+    return counts
+
+
+@case
+def results_that_are_no_tensors_pass_through_vmap(lib: Any) -> Any:
+    def setup(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.k = inputs[1]
+        ctx.mark_non_differentiable(output[2])
+
+    f = made(
+        lib,
+        forward=lambda x, k: (x * k, "word", x.argmax()),
+        setup_context=setup,
+        backward=lambda ctx, g, *rest: (g * ctx.k, None),
+        generate_vmap_rule=True,
+    )
+    many = lib.tensor([[1.0, 2.0], [4.0, 3.0]])
+    func = lib.func
+    return plain(
+        [
+            func.vmap(lambda x: f.apply(x, 3)[0])(many),
+            func.vmap(lambda x: f.apply(x, 3)[2])(many),
+            func.vmap(func.grad(lambda x: f.apply(x, 3)[0].sum()))(many),
+            func.jacrev(lambda x: f.apply(x, 3)[0])(many[0]),
+        ]
+    )
+
+
+@case
+def writing_in_place_under_transforms(lib: Any) -> Any:
+    def forward(x: Any) -> Any:
+        x.add_(1)
+        return x
+
+    def vmap(info: Any, in_dims: Any, x: Any) -> Any:
+        x.add_(1)
+        return x, in_dims[0]
+
+    f = made(
+        lib,
+        forward=forward,
+        setup_context=lambda ctx, inputs, output: ctx.mark_dirty(inputs[0]),
+        backward=lambda ctx, g: g,
+        jvp=lambda ctx, t: t.mul_(3),
+        vmap=vmap,
+    )
+
+    def written(x: Any) -> Any:
+        y = x * 1
+        f.apply(y)
+        return y * 2
+
+    x = lib.tensor([1.0, 2.0])
+    return plain([lib.func.jvp(written, (x,), (x,)), lib.func.vmap(written)(lib.ones(3, 2))])
+
+
+@case
 def tangents_come_as_zeros_or_as_none(lib: Any) -> Any:
     seen = []
 

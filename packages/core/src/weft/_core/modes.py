@@ -178,6 +178,10 @@ class set_grad_enabled(GradMode):
     """Switch recording on or off: at once when called, until exit when used in ``with``."""
 
     def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            raise TypeError(
+                f"set_grad_enabled: expected a bool, got {type(mode).__name__} {mode!r}"
+            )
         super().__init__()
         self._mode = mode
         self._at_call = here.grad

@@ -189,23 +189,22 @@ def _batch(function: Any, top: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     inner = tuple(a if box is None else box.inner for a, box in zip(args, boxes, strict=True))
     in_dims = tuple(None if box is None else 0 for box in boxes)
     info = VmapInfo(length, randomness_at(level))
-    if own:
-        result = function.vmap(info, in_dims, *inner, **kwargs)
-        if not isinstance(result, tuple) or len(result) != 2:
-            what = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
-            raise GradError(
-                f"{function.__name__}: vmap must return two values, the results and where their "
-                f"batch dims are, got {what}"
-            )
-        given, out_dims = result
-    else:
-        from weft.autograd._batching import batched
-
-        made = batched(function, in_dims, info)
-        given = made.apply(*inner, **kwargs)
-        values = given if isinstance(given, tuple) else (given,)
-        out_dims = tuple(0 if isinstance(v, Tensor) else None for v in values)
-        out_dims = out_dims if isinstance(given, tuple) else out_dims[0]
+    before = here.batches
+    here.batches = tuple(entry for entry in before if entry[0] < level)  # what it calls is outside
+    try:
+        if own:
+            result = function.vmap(info, in_dims, *inner, **kwargs)
+        else:
+            result = _generated(function, in_dims, info, inner, kwargs)
+    finally:
+        here.batches = before
+    if not isinstance(result, tuple) or len(result) != 2:
+        what = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
+        raise GradError(
+            f"{function.__name__}: vmap must return two values, the results and where their batch "
+            f"dims are, got {what}"
+        )
+    given, out_dims = result
     owners = {id(i): a for i, a in zip(inner, args, strict=True) if isinstance(a, Tensor)}
     dims = _spread(function, given, out_dims)
     values = given if isinstance(given, tuple) else (given,)
@@ -222,6 +221,22 @@ def _batch(function: Any, top: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     return tuple(out) if isinstance(given, tuple) else out[0]
 
 
+def _generated(
+    function: Any,
+    in_dims: tuple[int | None, ...],
+    info: VmapInfo,
+    inner: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[Any, Any]:
+    """Return the results of forward under vmap, and where their batch dims are."""
+    from weft.autograd._batching import batched
+
+    given = batched(function, in_dims, info).apply(*inner, **kwargs)
+    if not isinstance(given, tuple):
+        return given, 0 if isinstance(given, Tensor) else None
+    return given, tuple(0 if isinstance(v, Tensor) else None for v in given)
+
+
 def _box(value: Any, level: int) -> Any:
     if isinstance(value, Tensor) and isinstance(value._data, Batched):
         return value._data if value._data.level == level else None
@@ -230,7 +245,7 @@ def _box(value: Any, level: int) -> Any:
 
 def randomness_at(level: int) -> str:
     """Return what random draws do in the vmap at a level."""
-    for entry in getattr(here, "batches", ()):
+    for entry in here.batches:
         if entry[0] == level:
             return str(entry[2])
     return "error"
