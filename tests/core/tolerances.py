@@ -72,6 +72,7 @@ NO_META = {
 
 #: Functions whose batching rule cannot be held to a loop, and why.
 NO_BATCH = {
+    "one_hot-1": "the number of classes is read from the data",
     "nonzero": "the result's shape depends on the data",
     "places": "the result's shape depends on the data",
     "argwhere": "the result's shape depends on the data",

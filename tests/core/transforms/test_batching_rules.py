@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import weft
-from tests.core.drawing import Call, outputs
-from tests.core.test_catalogue import COMPUTING, except_for
+from tests.core.catalogued import COMPUTING, DIFFERENTIABLE, except_for
+from tests.core.drawing import Call, outputs, weighted
 from tests.core.tolerances import NO_BATCH
 from weft._core import catalogue, watching
-from weft.func import grad, vmap
+from weft.func import grad, jvp, vjp, vmap
 from weft.ops import load_all
 
 load_all()
@@ -248,3 +248,27 @@ def test_a_larger_batch_runs_no_more_ops(entry, sample):
         many = [weft.from_numpy(np.stack([call.variables[at]] * n)) for n in (2, 5)]
         few, more = (runs_of(vmap(one), x) for x in many)
         assert few == more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("entry", "sample"), except_for(NO_BATCH, DIFFERENTIABLE))
+def test_derivatives_of_a_larger_batch_run_no_more_ops(entry, sample):
+    if entry.random:
+        return  # what each example draws is told of in test_randomness.py
+    call = Call(entry.function, sample, np.float64, entry.key)
+    for at in range(len(call.variables)):
+        if call.variables[at].dtype.kind not in "fc":
+            continue
+
+        def total(x, at=at):
+            tensors = call.tensors()
+            tensors[at] = x
+            return weighted(call, tensors)
+
+        for derivative in (
+            lambda x: vjp(total, x)[1](weft.ones((), dtype=total(x).dtype)),
+            lambda x: jvp(total, (x,), (weft.ones_like(x),)),
+        ):
+            many = [weft.from_numpy(np.stack([call.variables[at]] * n)) for n in (2, 5)]
+            few, more = (runs_of(vmap(derivative), x) for x in many)
+            assert few == more
