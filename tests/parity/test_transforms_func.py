@@ -445,6 +445,31 @@ def chunk(m):
 # --- refused
 
 
+@refused("argument 0 is weft.complex64, whose Jacobian")
+def jacrev_complex_in(m):
+    return m.func.jacrev(lambda z: z * z)(m.tensor([1 + 2j]))
+
+
+@refused("argument 0 is weft.complex64, whose Jacobian")
+def jacfwd_complex_in(m):
+    return m.func.jacfwd(lambda z: z * z)(m.tensor([1 + 2j]))
+
+
+@refused("result 0 is weft.complex64, whose Jacobian")
+def jacrev_complex_out(m):
+    return m.func.jacrev(lambda x: m.complex(x, x))(m.tensor([1.0]))
+
+
+@refused("result 0 is weft.complex64, whose Jacobian")
+def jacfwd_complex_out(m):
+    return m.func.jacfwd(lambda x: m.complex(x, x))(m.tensor([1.0]))
+
+
+@refused("argument 0 is weft.complex64, whose Jacobian")
+def hessian_complex(m):
+    return m.func.hessian(lambda z: (z.abs() ** 2).sum())(m.tensor([1 + 2j]))
+
+
 @refused("a leaf tensor that requires grad")
 def inplace_arg(m):
     def f(x):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from weft._core.errors import GradError, ShapeError
+from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.modes import enable_grad
 from weft._core.tensor import Tensor
 from weft.ops.casting import detach
@@ -421,7 +421,12 @@ def _looped_rows(
     from weft.ops.joining import stack
 
     blocks = []
-    for out in outputs:
+    for i, out in enumerate(outputs):
+        if out.dtype.is_complex:
+            raise DTypeError(
+                f"{name}: result {i} is {out.dtype}; rows of its real and of its imaginary part "
+                f"are not told apart: return real tensors, as weft.view_as_real makes them"
+            )
         (basis,) = jacobians.one_hots([out])
         rows = [_gradients(name, [out], inputs, [seed], create_graph, strict) for seed in basis]
         if strict and not rows:
@@ -465,6 +470,17 @@ def _by_columns(func: Callable[..., Any], inputs: Any) -> Any:
         held[:] = [out]
         return tuple(out.tensors)
 
-    argnums = tuple(range(len(given.tensors)))
-    rows = jacobians.jacfwd(call, argnums)(*(detach(x) for x in given.tensors))
-    return held[0].packed([given.packed(row, False) for row in rows], True)
+    points = tuple(detach(x) for x in given.tensors)
+
+    def pushed(*directions: Tensor) -> Any:
+        return forward(call, points, directions)[1]
+
+    slopes = vmap(pushed)(*jacobians.one_hots(points))
+    counts = [x.numel() for x in points]
+    blocks = []
+    for slope in slopes:
+        pieces = zip(slope.split(counts, 0), points, strict=True)
+        blocks.append(
+            [p.movedim(0, -1).reshape((*tuple(p.shape)[1:], *x.shape)) for p, x in pieces]
+        )
+    return held[0].packed([given.packed(row, False) for row in blocks], True)

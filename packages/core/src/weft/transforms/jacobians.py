@@ -39,6 +39,7 @@ def jacrev(
 
     Raises:
         GradError: an argument holds what is no floating tensor.
+        DTypeError: an argument or a result is complex.
         ValueError: chunk_size is not positive.
 
     Example:
@@ -52,8 +53,10 @@ def jacrev(
     @functools.wraps(func, updated=())
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen, call = _by(func, "jacrev", argnums, args, kwargs)
+        _check_real("jacrev", "argument", flatten(chosen)[0])
         value, pullback, *aux = vjp(call, *chosen, has_aux=has_aux)
         results, rebuild = flatten(value)
+        _check_real("jacrev", "result", results)
         rows = [_no_rows(x) for x in results]
         basis = rebuild(one_hots(results))
         columns = vmap(pullback, chunk_size=chunk_size)(basis)
@@ -93,6 +96,7 @@ def jacfwd(
 
     Raises:
         GradError: an argument holds what is no floating tensor.
+        DTypeError: an argument or a result is complex.
 
     Example:
         >>> weft.func.jacfwd(weft.sin)(weft.zeros(2))
@@ -108,6 +112,7 @@ def jacfwd(
             raise GradError("jacfwd: expected at least one tensor to differentiate by")
         for position, x in enumerate(points):
             _check_point("jacfwd", position, x)
+        _check_real("jacfwd", "argument", points)
 
         def pushed(basis: Any) -> Any:
             _, slope, *aux = jvp(call, chosen, basis, has_aux=has_aux)
@@ -116,6 +121,7 @@ def jacfwd(
         # the rest of what func returned does not depend on the direction
         slopes, *aux = vmap(pushed, randomness=randomness)(renest(one_hots(points)))
         leaves, rebuild = flatten(slopes)
+        _check_real("jacfwd", "result", leaves)
         rows = [_no_rows(x) for x in points]
         columns = []
         for leaf in leaves:
@@ -178,6 +184,17 @@ def _no_rows(x: Tensor) -> int:
 def _last(x: Any) -> Any:
     """Return a tensor with its first dim last."""
     return x.movedim(0, -1)
+
+
+def _check_real(name: str, what: str, tensors: Sequence[Any]) -> None:
+    """Raise if a tensor is complex: one column cannot tell its two partial derivatives apart."""
+    for position, x in enumerate(tensors):
+        if isinstance(x, Tensor) and x.dtype.is_complex:
+            raise DTypeError(
+                f"{name}: {what} {position} is {x.dtype}, whose Jacobian is not one number for "
+                f"each pair of elements; differentiate a function of real tensors, with "
+                f"weft.view_as_complex and weft.view_as_real inside"
+            )
 
 
 def _check_point(name: str, position: int, x: Any) -> None:

@@ -23,6 +23,9 @@ class UnpackedDualTensor(NamedTuple):
     tangent: Tensor | None
 
 
+_TANGENT: Any = Dual.__dict__["tangent"]
+
+
 class Given(Dual):
     """A value whose tangent the user gave, or computed from such; it outlives its level."""
 
@@ -30,6 +33,15 @@ class Given(Dual):
 
     transform = "forward_ad"
     confined = False
+
+    @property
+    def tangent(self) -> Tensor | None:
+        """The tangent, None when the level is left."""
+        return _TANGENT.__get__(self) if self.level in live else None
+
+    @tangent.setter
+    def tangent(self, value: Tensor | None) -> None:
+        _TANGENT.__set__(self, value)
 
     def read(self, asked: str) -> Any:
         """Return the array under the value."""

@@ -21,7 +21,8 @@ def functional_call(
     """Call a module with other tensors in the place of its parameters and buffers.
 
     The module keeps its own afterwards, also when the call fails. What the call writes into a
-    buffer goes into the tensor given for it; a buffer that was not given is the module's own.
+    buffer goes into the tensor given for it; a buffer that was not given is the module's own. Not
+    for threads that call one module at a time.
 
     Args:
         module: the module.
