@@ -79,6 +79,7 @@ def one_tensor_stands_for_a_list_of_one(lib: Any) -> Any:
     x = leaf(lib)
     lib.autograd.backward(x * 2, lib.ones(2))
     lib.autograd.backward([x * 2], lib.ones(2))
+    lib.autograd.backward((x * 2,), lib.ones(2))
     return plain([x.grad, lib.autograd.grad(x * 5, x, lib.ones(2))])
 
 

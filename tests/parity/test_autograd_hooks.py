@@ -195,6 +195,14 @@ def edges_stand_for_tensors(lib: Any) -> Any:
     )
 
 
+def edges_of_one_place_are_equal(lib: Any) -> Any:
+    edge = lib.autograd.graph.get_gradient_edge
+    x = leaf(lib)
+    y = x * 2
+    again = y.view_as(y)
+    return edge(x) == edge(x), edge(y) == edge(y), edge(y) == edge(again), len({edge(y), edge(y)})
+
+
 def an_edge_receives_into_grad(lib: Any) -> Any:
     x, w = leaf(lib), leaf(lib)
     (x * w).sum().backward(inputs=[lib.autograd.graph.get_gradient_edge(x)])

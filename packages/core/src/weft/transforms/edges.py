@@ -40,6 +40,12 @@ class _Origin:
         self.aval = Aval(tuple(data.shape), data.dtype)
         self.device = device_of(tensor)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Origin) and self.place is other.place
+
+    def __hash__(self) -> int:
+        return hash(self.place)
+
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """Return the edge at which a tensor's gradient arrives.

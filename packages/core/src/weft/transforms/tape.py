@@ -51,7 +51,9 @@ def backward(
             raise GradError("backward: grad_variables is the old name of grad_tensors; pass one")
         warn("backward: grad_variables is the old name of grad_tensors", stacklevel=2)
         grad_tensors = grad_variables
-    roots = _roots(several(tensors), several(grad_tensors))
+    if type(tensors) is not tuple or type(grad_tensors) is not tuple:
+        tensors, grad_tensors = several(tensors), several(grad_tensors)
+    roots = _roots(tensors, grad_tensors)
     keep = _keep(retain_graph, create_graph)
     if inputs is None:
         _run(roots, keep, create_graph, None, accumulate=True)
