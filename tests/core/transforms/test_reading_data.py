@@ -212,3 +212,40 @@ def test_backward_runs_through_every_transform():
     w.grad = None
     grad(lambda x: (x * x * w * w).sum())(x).sum().backward()
     assert w.grad.item() == 2 * 2 * 2 * 7
+
+
+# --- methods that exchange what a tensor is ------------------------------------------------------
+
+
+def test_detach_in_place_drops_slopes_of_every_kind():
+    x = weft.tensor([1.0, 2.0])
+
+    def half(v):
+        return (v * 1).detach_() * v
+
+    assert jvp(half, (x,), (weft.ones(2),))[1].tolist() == [1, 2]
+    assert grad(lambda v: half(v).sum())(x).tolist() == [1, 2]
+    assert vmap(grad(half))(x).tolist() == [1, 2]
+    assert grad(lambda v: vmap(half)(v).sum())(x).tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.resize_(1),
+        lambda x: x.resize_as_(weft.ones(1)),
+        lambda x: x.set_(weft.ones(1)),
+    ],
+)
+def test_memory_cannot_be_exchanged_inside_a_transform(change):
+    with pytest.raises(weft.GradError, match="cannot get other memory"):
+        vmap(change)(REAL)
+    with pytest.raises(weft.GradError, match="cannot get other memory"):
+        jvp(change, (REAL,), (REAL,))
+
+
+def test_a_name_that_func_has_not_is_told():
+    with pytest.raises(AttributeError, match=r"functionalize.*follow in-place writes as they are"):
+        _ = weft.func.functionalize
+    with pytest.raises(AttributeError, match="did you mean 'jacrev'"):
+        _ = weft.func.jacrew

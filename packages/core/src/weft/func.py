@@ -1,5 +1,7 @@
 """Transforms of functions of tensors: gradients, products with derivatives, batching."""
 
+from typing import Any
+
 from weft.transforms.jacobians import hessian, jacfwd, jacrev
 from weft.transforms.jvp import jvp
 from weft.transforms.linearize import linearize
@@ -29,3 +31,15 @@ __all__ = [
     "vjp",
     "vmap",
 ]
+
+_ABSENT = {
+    "functionalize": "it serves PyTorch's tracers; transforms follow in-place writes as they are"
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Say of a name that is not here what is near, or why there is none."""
+    from weft._core.errors import did_you_mean
+
+    hint = f"; {_ABSENT[name]}" if name in _ABSENT else did_you_mean(name, __all__)
+    raise AttributeError(f"module 'weft.func' has no attribute {name!r}{hint}")

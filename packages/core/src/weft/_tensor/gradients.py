@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from weft._core.boxed import Boxed
 from weft._core.errors import GradError
 from weft._core.hooks import RemovableHandle, enter, hooks_of
 from weft._core.node import Leaf
@@ -144,7 +145,13 @@ def detach_(self: Tensor) -> Tensor:
     Raises:
         GradError: it is a view: its base would still be recorded.
     """
-    if not is_leaf(self) and self._version is not None and self._data.base is not None:
+    data = self._data
+    if isinstance(data, Boxed):
+        base = None if self._version is None else self._version.base
+        if base is not None and base() is not self:
+            raise GradError("detach_: a view cannot be detached in place; use detach()")
+        self._data = data.detached()  # what the transforms know of its slopes goes too
+    elif not is_leaf(self) and self._version is not None and data.base is not None:
         raise GradError("detach_: a view cannot be detached in place; use detach()")
     self._node = None
     return self

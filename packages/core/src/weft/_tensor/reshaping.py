@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._backend import ndarray, np
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import DTypeError, GradError, ShapeError
 from weft._core.inplace import compute, write
@@ -64,6 +65,11 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None
 def _movable(self: Tensor, name: str) -> None:
     if self._node is not None:
         raise GradError(f"{name}: a tensor that requires grad cannot get other memory; detach it")
+    if isinstance(self._data, Boxed):
+        raise GradError(
+            f"{name}: inside a function transform a tensor cannot get other memory; use reshape or "
+            f"the op that makes a new tensor"
+        )
 
 
 def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
