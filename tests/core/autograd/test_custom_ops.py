@@ -112,6 +112,7 @@ def test_its_record_is_an_op_and_its_node_bears_its_name():
     assert cube.op.name == "tests::cube"
     y = cube(weft.ones(2, requires_grad=True))
     assert y.grad_fn.name() == "TestsCubeBackward0"
+    assert y.grad_fn._saved_x.tolist() == [1.0, 1.0]
     assert get("tests::cube") is cube
     assert cube.__doc__ == "Cube each element."
     assert repr(cube) == "<custom op tests::cube>"

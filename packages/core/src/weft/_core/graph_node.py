@@ -107,7 +107,8 @@ def saved(node: Any, name: str) -> Any:
     if wanted == "result" and -1 in op.saves and op.outputs == 1:
         return node.saved_output()
     code = op.kernel.__code__
-    for place, own in enumerate(code.co_varnames[1 : code.co_argcount]):
+    names = getattr(op.kernel, "tensors", code.co_varnames[1 : code.co_argcount])
+    for place, own in enumerate(names):
         if wanted in (own, _SHOWN.get(own)) and place in op.saves:
             value = node.args[place]
             return value.unpack() if hasattr(value, "unpack") else value

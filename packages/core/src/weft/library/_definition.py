@@ -64,7 +64,12 @@ class CustomOpDef:
         self._backward: Callable[..., Any] | None = None
         self._setup: Callable[..., Any] | None = None
         self._fake: Callable[..., Any] | None = None
-        kernel = self._kernel
+
+        def kernel(xp: Any, *tensors: Any, **settings: Any) -> Any:
+            return self._kernel(xp, *tensors, **settings)
+
+        if not self._arguments.lists:
+            kernel.__dict__["tensors"] = tuple(self._arguments.tensors)
         self.op = Op(
             name,
             "custom",
