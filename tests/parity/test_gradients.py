@@ -252,7 +252,7 @@ def compare_forward(entry: catalogue.Public, number: int, dtype: str) -> None:
     call = drawn(entry, entry.samples[number], dtype)
     along = directions(call, f"{entry.key}-{number}")
     expected = torch_slopes(entry, call, along)
-    if expected is None:
+    if not (along and expected):  # nothing varies, or torch has no forward mode here
         return
 
     def function(*inputs: weft.Tensor) -> tuple[weft.Tensor, ...]:

@@ -96,6 +96,29 @@ def test_results_are_contiguous_where_torchs_are(entry, number):
             assert a.is_contiguous() or not b.is_contiguous()
 
 
+@pytest.mark.parametrize(("entry", "number"), EXACT)
+def test_results_share_memory_only_where_torchs_do(entry, number):
+    """Whoever writes into a result writes into an argument, or into itself, only as in torch."""
+    call = drawn(entry, entry.samples[number], "float32")
+    if not all(v.flags.c_contiguous for v in call.variables):
+        return  # torch has no negative strides
+    theirs = [tensor_of(v) for v in call.variables]
+    held = {t.untyped_storage().data_ptr() for t in theirs if t.numel()}
+    ours = call.tensors()
+    pairs = zip(
+        tensors_in(call.run(ours), weft.Tensor),
+        tensors_in(run_torch(entry, call, theirs), torch.Tensor),
+        strict=True,
+    )
+    for a, b in pairs:
+        if isinstance(b, torch.Tensor) and b.numel():
+            shares = any(np.may_share_memory(a.detach().numpy(), x.numpy()) for x in ours)
+            assert not shares or b.untyped_storage().data_ptr() in held
+            assert 0 in b.stride() or all(
+                step or n == 1 for step, n in zip(a.stride(), a.shape, strict=True)
+            )
+
+
 @pytest.mark.parametrize(
     "dtype", ["bool", "uint8", "int32", "int64", "float16", "bfloat16", "complex64"]
 )

@@ -106,6 +106,8 @@ def rows_of(
             )
         padding_idx %= count
     out = getitem(weight, input)
+    if not input.ndim:  # one row would be a view of the table
+        out = out.clone()
     if scale_grad_by_freq and weight.dtype.category > 1:
         from weft.ops.creation import zeros
         from weft.ops.scattering import scatter_add

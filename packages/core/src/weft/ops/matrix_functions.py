@@ -250,7 +250,7 @@ def chain_matmul(*matrices: Tensor) -> Tensor:
     )
     if not given:
         raise ValueError("chain_matmul: expected at least one matrix, got none")
-    return _chain("chain_matmul", given) if len(given) > 1 else given[0]
+    return _chain("chain_matmul", given) if len(given) > 1 else given[0].clone()
 
 
 @composite(

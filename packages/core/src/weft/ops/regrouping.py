@@ -7,10 +7,17 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.errors import ShapeError
+from weft._core.layouts import contiguous_format
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
+
+
+def _own(x: Tensor) -> Tensor:
+    """Return a copy in order: where no element moves, a reshape would be a view of the input."""
+    out: Tensor = x.clone(memory_format=contiguous_format)
+    return out
 
 
 @composite(
@@ -54,7 +61,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *lead, channels, height, width = input.shape
     channels //= r**2
     out = input.reshape((math.prod(lead), channels, r, r, height, width))
-    return out.permute(0, 1, 4, 2, 5, 3).reshape((*lead, channels, height * r, width * r))
+    return _own(out.permute(0, 1, 4, 2, 5, 3)).reshape((*lead, channels, height * r, width * r))
 
 
 @composite(
@@ -91,7 +98,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     *lead, channels, height, width = input.shape
     height, width = height // r, width // r
     out = input.reshape((math.prod(lead), channels, height, r, width, r)).permute(0, 1, 3, 5, 2, 4)
-    return out.reshape((*lead, channels * r**2, height, width))
+    return _own(out).reshape((*lead, channels * r**2, height, width))
 
 
 def _dealt(name: str, input: Tensor, groups: int) -> Tensor:
@@ -104,7 +111,7 @@ def _dealt(name: str, input: Tensor, groups: int) -> Tensor:
         )
     batch, channels, *rest = input.shape
     split = input.reshape((batch, groups, channels // groups, *rest))
-    return split.transpose(1, 2).reshape(tuple(input.shape))
+    return _own(split.transpose(1, 2)).reshape(tuple(input.shape))
 
 
 _DEALT = (Sample(array(2, 6, 3), 2), Sample(array(1, 6, 2, 2), 3))

@@ -9,6 +9,7 @@ from weft._backend import np
 from weft._core.boxed import Boxed
 from weft._core.dtypes import int64
 from weft._core.errors import ShapeError
+from weft._core.layouts import contiguous_format
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
@@ -57,7 +58,9 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     pairs = tuple(n for k, n in zip(counts, own, strict=True) for n in (1, n))
     wide = tuple(n for k, n in zip(counts, own, strict=True) for n in (k, n))
     joined = tuple(k * n for k, n in zip(counts, own, strict=True))
-    return reshape(broadcast_to(reshape(input, pairs), wide), joined)
+    apart = broadcast_to(reshape(input, pairs), wide)
+    # never a view, as in PyTorch
+    return reshape(apart.clone(memory_format=contiguous_format), joined)
 
 
 @composite(samples=(Sample(array(2, 3), (2,)), Sample(array(3), (2, 2))))
@@ -163,7 +166,8 @@ def repeat_interleave(
         shape = tuple(input.shape) if input.ndim else (1,)
         apart = reshape(input, (*shape[: at + 1], 1, *shape[at + 1 :]))
         wide = apart.expand((*shape[: at + 1], repeats, *shape[at + 1 :]))
-        return reshape(wide, (*shape[:at], length * repeats, *shape[at + 1 :]))
+        own = wide.clone(memory_format=contiguous_format)  # never a view, as in PyTorch
+        return reshape(own, (*shape[:at], length * repeats, *shape[at + 1 :]))
     held = repeats._data
     counts = held.read("repeat_interleave") if isinstance(held, Boxed) else plain_data(repeats)
     if counts is None:
