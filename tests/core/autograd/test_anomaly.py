@@ -146,6 +146,21 @@ def test_the_mode_is_of_one_thread_and_leaves_the_tape_as_it_was():
     assert tape._cotangents is plain
 
 
+def test_a_failing_backward_of_another_thread_is_not_told_of():
+    def fail() -> None:
+        y = (leaf(1.0) ** 2).sum()
+        y.backward()
+        with pytest.raises(weft.GradError, match="was freed"):
+            y.backward()
+
+    with detect_anomaly(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        worker = threading.Thread(target=fail)
+        worker.start()
+        worker.join()
+    assert not caught
+
+
 def test_gradients_under_vmap_are_looked_at_too():
     def slope(x):
         return weft.func.grad(lambda x: (x.sqrt() * 0).sum())(x)
