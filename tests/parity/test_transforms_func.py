@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -705,6 +706,39 @@ def chunk_bad(m):
 @refused("randomness must be one of")
 def rnd_bad(m):
     return m.vmap(lambda x: x * 2, randomness="x")(m.arange(5.0))
+
+
+VIEWS = [
+    lambda y: y.reshape(-1),
+    lambda y: y.reshape(y.shape[0], -1),
+    lambda y: y.reshape(-1, y.shape[-1]),
+    lambda y: y.flatten(1).unflatten(1, tuple(y.shape)[1:]),
+    lambda y: y.transpose(0, 1).reshape(-1),
+    lambda y: y.contiguous().view(-1),
+    lambda y: y.mT.contiguous().view(-1),
+    lambda y: y.view(-1),
+]
+
+
+@pytest.mark.parametrize("in_dim", range(4))
+@pytest.mark.parametrize("number", range(len(VIEWS)))
+def test_writes_through_views_of_examples_reach_what_torchs_reach(number, in_dim):
+    data = np.arange(120.0).reshape(2, 3, 4, 5)
+
+    def run(m: Any) -> Any:
+        def written(x: Any) -> Any:
+            y = x * 1  # in the strides of x
+            VIEWS[number](y).mul_(2)
+            return y
+
+        slope = m.func.grad(lambda x: (written(x) * x).sum())
+        try:
+            both = [m.vmap(f, in_dims=in_dim)(m.from_numpy(data.copy())) for f in (written, slope)]
+        except RuntimeError:  # view refuses the strides
+            return "refused"
+        return plain(both)
+
+    assert run(weft) == quietly(run, torch)
 
 
 @pytest.mark.parametrize("name", SAME)

@@ -272,3 +272,33 @@ def test_derivatives_of_a_larger_batch_run_no_more_ops(entry, sample):
             many = [weft.from_numpy(np.stack([call.variables[at]] * n)) for n in (2, 5)]
             few, more = (runs_of(vmap(derivative), x) for x in many)
             assert few == more
+
+
+# --- views and strides ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("in_dim", [0, 1, 2, 3])
+def test_a_slope_agrees_with_what_a_write_through_reshape_reached(in_dim):
+    x = drawn(2, 3, 4, 5)
+
+    def written(v):
+        y = v * 1  # lies in memory as v does: whether reshape copies depends on the batch dim
+        y.reshape(-1).mul_(2)
+        return y
+
+    factor = vmap(written, in_dims=in_dim)(x) / x.movedim(in_dim, 0)
+    assert np.unique(np.round(factor.numpy(), 9)).size == 1
+    slope = vmap(grad(lambda v: (written(v) * v).sum()), in_dims=in_dim)(x)
+    expected = 2 * factor * x.movedim(in_dim, 0)
+    np.testing.assert_allclose(slope.numpy(), expected.numpy(), rtol=1e-12)
+
+
+def test_an_example_that_does_not_lie_in_order_is_copied_where_order_is_needed():
+    x = drawn(3, 2, 8, seed=3)
+
+    def lengths(v):
+        return weft.view_as_complex(v.mT.contiguous()).abs()
+
+    assert vmap(lengths)(x).tolist() == weft.stack([lengths(v) for v in x]).tolist()
+    with pytest.raises(ValueError, match="stride"):
+        vmap(lambda v: weft.view_as_complex(v.mT).abs())(x)

@@ -7,6 +7,7 @@ from typing import Any
 from weft._backend import ndarray
 from weft._core import layouts
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import with_params
@@ -38,7 +39,36 @@ def in_order(data: Any) -> bool:
     """Whether an array's elements lie in memory in the order of their indices."""
     if type(data) is ndarray:
         return data.flags.c_contiguous
+    if isinstance(data, Boxed):
+        known = layout_of(data)
+        return known is None or _follow(*known, data.dtype.itemsize)
     return isinstance(data, Aval) or not hasattr(data, "flags") or bool(data.flags.c_contiguous)
+
+
+def layout_of(data: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the shape and strides of what a tensor holds, of one example inside ``vmap``.
+
+    None if it has no memory.
+    """
+    base = data
+    while isinstance(base, Boxed):
+        base = base.inner._data
+    if not hasattr(base, "strides"):
+        return None
+    outer = len(base.shape) - len(data.shape)  # the dims of batches around it
+    return base.shape[outer:], base.strides[outer:]
+
+
+def _follow(lengths: tuple[int, ...], steps: tuple[int, ...], itemsize: int) -> bool:
+    """Whether strides put elements in the order of their indices, without gaps."""
+    if 0 in lengths:
+        return True
+    expected = itemsize
+    for n, step in zip(reversed(lengths), reversed(steps), strict=True):
+        if n != 1 and step != expected:
+            return False
+        expected *= n
+    return True
 
 
 def _own_order(data: Any) -> tuple[int, ...] | None:

@@ -17,7 +17,7 @@ from weft._core.tensor import Tensor
 from weft.ops.casting import reinterpreted
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
-from weft.ops.memory import copied, in_order
+from weft.ops.memory import copied, in_order, layout_of
 
 # --- reshape -----------------------------------------------------------------------------------
 
@@ -102,7 +102,10 @@ def _quickly(input: Any, shape: tuple[Any, ...]) -> Tensor | None:
 
 def _fits(data: Any, shape: tuple[int, ...]) -> bool:
     """Whether an array can be seen under another shape without a copy."""
-    return in_order(data) or fits_without_copy(data.shape, data.strides, shape)
+    if in_order(data):
+        return True
+    known = layout_of(data)
+    return known is None or fits_without_copy(known[0], known[1], shape)
 
 
 @composite(

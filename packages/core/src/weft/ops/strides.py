@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._backend import ndarray
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.errors import GradError, ShapeError
 from weft._core.layouts import nameable, strided_array
 from weft._core.modes import here
@@ -18,7 +19,7 @@ from weft.ops.casting import detach
 from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
-from weft.ops.memory import in_order
+from weft.ops.memory import contiguous, in_order
 from weft.ops.shape import reshape
 
 
@@ -191,6 +192,8 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     lengths, steps = shape_tuple("as_strided", size), shape_tuple("as_strided", stride)
     if len(lengths) != len(steps):
         raise ShapeError(f"as_strided: size {lengths} and stride {steps} must be as many numbers")
+    if isinstance(input._data, Boxed):  # each example's memory counts as lying in order
+        input = contiguous(input)
     own = offset_of(input._data)
     offset = own if storage_offset is None else int(storage_offset)
     settings = {"size": lengths, "stride": steps, "storage_offset": offset - own}
