@@ -24,6 +24,7 @@ from tests.core import (
 from tests.core.drawing import reads_floats
 from weft._core import catalogue
 from weft._core.op import NotDifferentiable, Op
+from weft.transforms import lowering
 
 Check = Callable[..., None]
 GRADIENT = test_derivative_rules.test_the_gradient_agrees_with_finite_differences
@@ -151,10 +152,12 @@ def plant() -> Iterator[Callable[[Op, dict[str, Any]], None]]:
         for name, value in fields.items():
             undo.append((op, name, getattr(op, name)))
             object.__setattr__(op, name, value)
+        lowering.forget()
 
     yield change
     for op, name, value in reversed(undo):
         object.__setattr__(op, name, value)
+    lowering.forget()
 
 
 def noticed(plant: Any, name: str, change: wrong.Change, check: Check) -> bool:

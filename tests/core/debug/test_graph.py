@@ -73,7 +73,7 @@ def test_leaves_are_named_by_params_by_variables_and_by_modules():
     h = weft.ones(1, 2)
     out = net(h).sum()
     assert "net.0.weight" in str(graph(out))
-    assert "linear_map(h, net.0.weight)" in str(graph(out))
+    assert "affine(h, net.0.weight, net.0.bias)" in str(graph(out))
     assert re.search(r"\n0\.weight +float32\(2, 2\)  leaf", str(graph(out, net)))
     assert "kernel" in str(graph(out, {"kernel": net[0].weight}))
     assert "kernel" in str(graph(out, [("kernel", net[0].weight)]))
@@ -206,7 +206,7 @@ def test_a_deep_network_folds_with_its_parameters_and_a_tangled_one_to_what_is_n
     deep = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.Tanh()) for _ in range(50)))
     x = weft.ones(1, 4, requires_grad=True)
     out = deep(x).sum()
-    assert "151 ops, 100 leaves(x, linear_map → add → … → sum)" in graph(out, max_items=100).text()
+    assert "101 ops, 100 leaves(x, affine → tanh → … → sum)" in graph(out, max_items=100).text()
     y = x
     for layer in deep:
         y = y + layer(y)  # no runs of more than three

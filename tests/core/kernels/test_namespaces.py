@@ -18,7 +18,7 @@ from tests.core.drawing import Call
 from weft._backend import lapack
 from weft._core import catalogue, kernels
 from weft.ops import load_all
-from weft.ops.families import elementwise, reduction
+from weft.ops.families import reduction
 
 load_all()
 CUPY: dict[str, Any] = json.loads(Path(__file__).with_name("cupy_names.json").read_text("utf-8"))
@@ -182,7 +182,7 @@ def recorded(monkeypatch):
     """Puts a recorder in the place of the namespace that kernels get; gives what it noted."""
     seen: set[str] = set()
     recorder = Recorder(kernels.xp, seen)
-    for module in (kernels, elementwise, reduction):
+    for module in (kernels, reduction):
         monkeypatch.setattr(module, "xp", recorder)
     return seen
 

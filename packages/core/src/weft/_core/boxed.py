@@ -30,6 +30,8 @@ class Boxed:
     label = "boxed"  # in the place of numbers, when a tensor is printed
     #: Whether nothing of it may be kept when the transform has ended.
     confined = True
+    #: Whether it stands for an array alone, and not for its slopes or its like in a batch.
+    stands_for_array = False
 
     level: int
     inner: Any  # the tensor inside

@@ -14,6 +14,8 @@ from weft._core.errors import DTypeError, apart
 
 Kernel = Callable[..., Any]
 
+_NUMBERS = frozenset({bool, int, float, complex})
+
 
 def bind(kernel: Kernel, shape: Kernel, *, widen: bool, moves: bool = False) -> dict[type, Kernel]:
     """Return the table of kernels by array type.
@@ -26,6 +28,33 @@ def bind(kernel: Kernel, shape: Kernel, *, widen: bool, moves: bool = False) -> 
         moves: whether it only views memory, so that no arithmetic can warn.
     """
     return {ndarray: _numpy_kernel(kernel, shape, widen, moves), Aval: shape}
+
+
+def bare(formula: Kernel, arity: int, dtype: Any) -> Kernel:
+    """Return the formula over NumPy; the NumPy function itself if that is all the formula is.
+
+    Numbers in it become arrays of ``dtype``, if one is given, once and not at each call.
+    """
+
+    class Probe:
+        def __getattr__(self, attribute: str) -> Any:
+            def call(*args: Any, **kwargs: Any) -> Any:
+                return (attribute, args, kwargs)
+
+            return call
+
+    marks = tuple(object() for _ in range(arity))
+    try:
+        name, args, kwargs = formula(Probe(), *marks)
+    except (TypeError, ValueError, AttributeError):  # it does more than call one function
+        return lambda *arrays: formula(xp, *arrays)
+    if kwargs or args[:arity] != marks:
+        return lambda *arrays: formula(xp, *arrays)
+    function: Callable[..., Any] = getattr(xp, name)
+    constants = args[arity:]
+    if dtype is not None:
+        constants = tuple(np.asarray(c, dtype) if type(c) in _NUMBERS else c for c in constants)
+    return (lambda *arrays: function(*arrays, *constants)) if constants else function
 
 
 def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Kernel:
@@ -45,7 +74,9 @@ def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Ke
             restore(before)
         return out if type(out) is ndarray else as_array(out)
 
-    return move if moves else run
+    chosen: Any = move if moves else run
+    chosen.of_any_array = True  # a kernel that an op puts in its place for NumPy alone has no such
+    return chosen  # type: ignore[no-any-return]
 
 
 def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]) -> Any:

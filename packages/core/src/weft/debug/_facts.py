@@ -184,11 +184,11 @@ def went_in(op: Op, args: Any, params: Any, index: tuple[int, ...], names: Any) 
     if op.family == "reduction" and "dim" in params:
         x = array_in(args[0])
         return {} if x is None else {names[0]: _greatest(x[_slice(x.ndim, params, index)])}
-    if op.name in ("matmul", "linear_map") and len(index) >= 2:
+    if op.name in ("matmul", "linear_map", "affine") and len(index) >= 2:
         x, y = array_in(args[0]), array_in(args[1])
         if x is None or y is None or x.ndim != 2 or y.ndim != 2:
             return {}
-        column = y[index[1], :] if op.name == "linear_map" else y[:, index[1]]
+        column = y[index[1], :] if op.name != "matmul" else y[:, index[1]]
         return {names[0]: _greatest(x[index[0], :]), names[1]: _greatest(column)}
     return {}
 

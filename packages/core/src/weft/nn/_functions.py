@@ -19,6 +19,9 @@ from weft.ops.activation import (
     softplus,
     softsign,
 )
+from weft.ops.affine import (
+    linear,
+)
 from weft.ops.attention import (
     multi_head_attention_forward,
     scaled_dot_product_attention,
@@ -83,9 +86,6 @@ from weft.ops.loss_pairs import (
     l1_loss,
     mse_loss,
     smooth_l1_loss,
-)
-from weft.ops.matmul import (
-    linear,
 )
 from weft.ops.normalization import (
     batch_norm,

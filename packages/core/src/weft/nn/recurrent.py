@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import weft
 from weft import Tensor
-from weft.nn import _recurrence as recurrence
-from weft.nn import functional as F
 from weft.nn import init
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
+from weft.nn.recurrent_cells import check_nonlinearity
 
 
 class RNNBase(Module):
@@ -134,56 +134,22 @@ class RNNBase(Module):
         else:
             x = input.transpose(0, 1) if self.batch_first else input
         states = self._initial(x, states, batched=batched, given=input)
-        finals: list[tuple[Tensor, ...]] = []
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(self._directions):
-                row = layer * self._directions + direction
-                output, final = self._run_one(
-                    x, tuple(state[row] for state in states), layer, direction
-                )
-                outputs.append(output)
-                finals.append(final)
-            x = outputs[0] if len(outputs) == 1 else weft.cat(outputs, -1)
-            if self.dropout and layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout, self.training)
-        stacked = tuple(weft.stack(list(parts), 0) for parts in zip(*finals, strict=True))
-        if not batched:
-            return x.squeeze(1), tuple(state.squeeze(1) for state in stacked)
-        return (x.transpose(0, 1) if self.batch_first else x), stacked
-
-    def _run_one(
-        self, x: Tensor, state: tuple[Tensor, ...], layer: int, direction: int
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One layer in one direction over (time, batch, features)."""
-        suffix = self._suffix(layer, direction)
-        weight_hh = getattr(self, "weight_hh" + suffix)
-        bias_hh = getattr(self, "bias_hh" + suffix) if self.bias else None
-        weight_hr = getattr(self, "weight_hr" + suffix) if self.proj_size else None
-        # The input's share of all steps in one product; only the state's needs the loop.
-        projected = recurrence.project(
+        output, *last = self._function()(
             x,
-            getattr(self, "weight_ih" + suffix),
-            getattr(self, "bias_ih" + suffix) if self.bias else None,
+            states if len(states) > 1 else states[0],
+            [p for group in self.all_weights for p in group],
+            self.bias,
+            self.num_layers,
+            self.dropout,
+            self.training,
+            self.bidirectional,
         )
-        steps = recurrence.steps(projected)
-        outputs = []
-        for step in reversed(steps) if direction else steps:
-            state = self._step(
-                step, recurrence.project(state[0], weight_hh, bias_hh), state, weight_hr
-            )
-            outputs.append(state[0])
-        if direction:
-            outputs.reverse()
-        return weft.stack(outputs, 0), state
+        if not batched:
+            return output.squeeze(1), tuple(state.squeeze(1) for state in last)
+        return (output.transpose(0, 1) if self.batch_first else output), tuple(last)
 
-    def _step(
-        self,
-        from_input: Tensor,
-        from_state: Tensor,
-        state: tuple[Tensor, ...],
-        weight_hr: Tensor | None,
-    ) -> tuple[Tensor, ...]:
+    def _function(self) -> Callable[..., tuple[Tensor, ...]]:
+        """The function of this kind of network over a whole sequence."""
         raise NotImplementedError
 
     # --- checks --------------------------------------------------------------------------------
@@ -281,7 +247,7 @@ class RNN(RNNBase):
         device: Any = None,
         dtype: weft.dtype | None = None,
     ) -> None:
-        recurrence.nonlinearity(nonlinearity)
+        check_nonlinearity(nonlinearity)
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
             device=device, dtype=dtype,
@@ -304,14 +270,8 @@ class RNN(RNNBase):
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden
 
-    def _step(
-        self,
-        from_input: Tensor,
-        from_state: Tensor,
-        state: tuple[Tensor, ...],
-        weight_hr: Tensor | None,
-    ) -> tuple[Tensor, ...]:
-        return (recurrence.nonlinearity(self.nonlinearity)(from_input + from_state),)
+    def _function(self) -> Callable[..., tuple[Tensor, ...]]:
+        return weft.rnn_tanh if self.nonlinearity == "tanh" else weft.rnn_relu
 
 
 class LSTM(RNNBase):
@@ -348,17 +308,8 @@ class LSTM(RNNBase):
     def _state_sizes(self) -> tuple[int, ...]:
         return (self.proj_size or self.hidden_size, self.hidden_size)
 
-    def _step(
-        self,
-        from_input: Tensor,
-        from_state: Tensor,
-        state: tuple[Tensor, ...],
-        weight_hr: Tensor | None,
-    ) -> tuple[Tensor, ...]:
-        hidden, cell = recurrence.lstm_step(from_input + from_state, state[1])
-        if weight_hr is not None:
-            hidden = recurrence.project(hidden, weight_hr, None)
-        return hidden, cell
+    def _function(self) -> Callable[..., tuple[Tensor, ...]]:
+        return weft.lstm
 
 
 class GRU(RNNBase):
@@ -397,11 +348,5 @@ class GRU(RNNBase):
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden
 
-    def _step(
-        self,
-        from_input: Tensor,
-        from_state: Tensor,
-        state: tuple[Tensor, ...],
-        weight_hr: Tensor | None,
-    ) -> tuple[Tensor, ...]:
-        return (recurrence.gru_step(from_input, from_state, state[0]),)
+    def _function(self) -> Callable[..., tuple[Tensor, ...]]:
+        return weft.gru

@@ -7,10 +7,21 @@ from typing import Any
 
 import weft
 from weft import Tensor
-from weft.nn import _recurrence as recurrence
+from weft._core.errors import did_you_mean
 from weft.nn import init
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
+
+_NONLINEARITIES = ("tanh", "relu")
+
+
+def check_nonlinearity(name: str) -> None:
+    """Raise a ValueError unless the name is "tanh" or "relu"."""
+    if name not in _NONLINEARITIES:
+        raise ValueError(
+            f"nonlinearity must be 'tanh' or 'relu', got {name!r}"
+            f"{did_you_mean(str(name), _NONLINEARITIES)}"
+        )
 
 
 class _Cell(Module):
@@ -56,12 +67,10 @@ class _Cell(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
-    def _projections(self, input: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """The input's and the state's share of the gates."""
-        return (
-            recurrence.project(input, self.weight_ih, self.bias_ih),
-            recurrence.project(hidden, self.weight_hh, self.bias_hh),
-        )
+    @property
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """The parameters in the order in which the functions of one step take them."""
+        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def _zeros(self, input: Tensor) -> Tensor:
         return weft.zeros(
@@ -125,7 +134,7 @@ class RNNCell(_Cell):
     ) -> None:
         super().__init__(input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = nonlinearity
-        recurrence.nonlinearity(nonlinearity)
+        check_nonlinearity(nonlinearity)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next state.
@@ -139,8 +148,8 @@ class RNNCell(_Cell):
         """
         hidden = self._zeros(input) if hx is None else hx
         self._check(input, hx=hidden)
-        from_input, from_state = self._projections(input, hidden)
-        return recurrence.nonlinearity(self.nonlinearity)(from_input + from_state)
+        step = weft.rnn_tanh_cell if self.nonlinearity == "tanh" else weft.rnn_relu_cell
+        return step(input, hidden, *self._weights)
 
     def extra_repr(self) -> str:
         text = super().extra_repr()
@@ -189,8 +198,7 @@ class LSTMCell(_Cell):
             hx = (zeros, zeros)
         hidden, cell = hx
         self._check(input, h=hidden, c=cell)
-        from_input, from_state = self._projections(input, hidden)
-        return recurrence.lstm_step(from_input + from_state, cell)
+        return weft.lstm_cell(input, (hidden, cell), *self._weights)
 
 
 class GRUCell(_Cell):
@@ -228,5 +236,4 @@ class GRUCell(_Cell):
         """
         hidden = self._zeros(input) if hx is None else hx
         self._check(input, hx=hidden)
-        from_input, from_state = self._projections(input, hidden)
-        return recurrence.gru_step(from_input, from_state, hidden)
+        return weft.gru_cell(input, hidden, *self._weights)

@@ -9,12 +9,13 @@ from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, booleans
 from weft._core.tensor import Tensor
+from weft.ops.affine import linear
 from weft.ops.comparison import where
 from weft.ops.creation import arange, zeros
 from weft.ops.dropouts import dropout
 from weft.ops.families.composite import composite
 from weft.ops.joining import cat
-from weft.ops.matmul import linear, matmul
+from weft.ops.matmul import matmul
 from weft.ops.padding import constant_pad
 from weft.ops.softmax import softmax
 

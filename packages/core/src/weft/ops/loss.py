@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend.libraries import is_array, on_host
-from weft._core import catalogue
+from weft._core import catalogue, dtypes
+from weft._core.dispatch import apply
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
 from weft.ops.activation import softplus
 from weft.ops.bounds import clamp
+from weft.ops.class_losses import CLASS_LOSSES
 from weft.ops.comparison import where
 from weft.ops.exponential import exp, log
 from weft.ops.families.composite import composite
@@ -283,6 +285,8 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
     at = 1 if input.ndim > 1 else 0
+    if label_smoothing == 0 and weight is None and target.dtype.category == 1:
+        return _of_classes(input, target, ignore_index, reduction)
     logs = log_softmax(input, at)
     across = tuple(-1 if d == at else 1 for d in range(input.ndim))
     if target.dtype.category > 1:
@@ -301,6 +305,18 @@ def cross_entropy(
     else:
         every = reduced("cross_entropy", every, reduction)
     return hard * (1 - label_smoothing) + every * label_smoothing
+
+
+def _of_classes(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
+    if reduction not in REDUCTIONS:
+        raise ValueError(
+            f"cross_entropy: reduction must be 'none', 'mean' or 'sum', got {reduction!r}"
+        )
+    at = _class_dim("cross_entropy", input, target)
+    x = input if input.dtype.category > 1 else input.to(dtypes.get_default_dtype())
+    settings = {"dim": at, "ignored": ignore_index, "reduction": reduction}
+    loss: Tensor = apply(CLASS_LOSSES, (x, target), settings)[0]
+    return loss
 
 
 def _soft(

@@ -9,11 +9,11 @@ from weft._core import catalogue
 from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
+from weft.ops.affine import linear
 from weft.ops.comparison import where
 from weft.ops.families.composite import composite
 from weft.ops.loss import cross_entropy
 from weft.ops.loss_pairs import reduced
-from weft.ops.matmul import linear
 
 _F = catalogue.FUNCTIONAL
 

@@ -54,13 +54,13 @@ def _to_y(g: Any, x: Any, y: Any) -> Any:
     if x.ndim == 1:
         return sum_to(x.unsqueeze(-1) * g.unsqueeze(-2), y.shape)
     if y.ndim == 2 and x.ndim > 2:  # one product over all rows instead of a sum of many
-        return matmul(_rows(x).transpose(0, 1), _rows(g))
+        return matmul(rows(x).transpose(0, 1), rows(g))
     return sum_to(matmul(x.transpose(-2, -1), g), y.shape)
 
 
-def _rows(x: Any) -> Any:
+def rows(x: Any) -> Any:
     """Return all dims but the last joined into one."""
-    return x.reshape((-1, x.shape[-1]))
+    return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
 
 
 def _batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
@@ -123,7 +123,8 @@ _MATMUL = catalogue.ops["matmul"]
 _general = _MATMUL.kernels[ndarray]
 
 
-def _dot(x: Any, y: Any) -> Any:
+def small_product(x: Any, y: Any) -> Any:
+    """Multiply two matrices on NumPy by ``dot``, which costs half of its ``matmul`` to begin."""
     before = silence()  # inf times 0 is NaN, not a warning
     try:
         return x.dot(y)
@@ -131,11 +132,22 @@ def _dot(x: Any, y: Any) -> Any:
         restore(before)
 
 
+def rows_product(x: Any, y: Any) -> Any:
+    """Multiply all rows of an array by one matrix, in one product; None if that is not plain."""
+    if y.ndim != 2 or x.ndim < 2 or x.dtype.kind != "f" or x.itemsize == 2:
+        return None
+    if x.ndim == 2:
+        return small_product(x, y)
+    if not x.flags.c_contiguous or not x.size:
+        return None
+    flat = small_product(x.reshape(-1, x.shape[-1]), y)
+    return flat.reshape(*x.shape[:-1], y.shape[1])
+
+
 def _on_numpy(x: Any, y: Any) -> Any:
-    """The same; of two small matrices NumPy's ``dot`` costs half of its ``matmul``."""
-    if x.ndim == y.ndim == 2 and x.dtype.kind == "f" and x.itemsize > 2:
-        return _dot(x, y)
-    return _general(x, y)
+    """The same; NumPy's ``matmul`` costs twice its ``dot`` to begin, and again for each matrix."""
+    out = rows_product(x, y)
+    return _general(x, y) if out is None else out
 
 
 _MATMUL.kernels[ndarray] = _on_numpy
@@ -256,93 +268,3 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """
     _require_dims("outer", (input, 1), (vec2, 1))
     return input.unsqueeze(1) * vec2
-
-
-def _map_shape(x: Any, y: Any) -> Aval:
-    if y.ndim != 2 or x.ndim < 1 or x.shape[-1] != y.shape[1]:
-        raise ShapeError(
-            f"linear: weight expects {y.shape[-1] if y.ndim else 0} input features (weight.shape "
-            f"== {y.shape}), but input has {x.shape[-1] if x.ndim else 0} (input.shape == "
-            f"{x.shape})"
-        )
-    return Aval((*x.shape[:-1], y.shape[0]), x.dtype)
-
-
-def _map_batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
-    if not batched[1]:
-        return linear_map(x, y)
-    lead = tuple(x.shape)[1 if batched[0] else 0 : -1]
-    rows = x.reshape((size, -1, x.shape[-1])) if batched[0] else _rows(x)
-    return matmul(rows, y.transpose(-2, -1)).reshape((size, *lead, y.shape[-2]))
-
-
-@bilinear(
-    shape=_map_shape,
-    transposes=(
-        lambda g, x, y: matmul(g, y),
-        lambda g, x, y: matmul(_rows(g).transpose(0, 1), _rows(x)),
-    ),
-    batch=_map_batch,
-    samples=(
-        Sample(array(2, 3), array(4, 3)),
-        Sample(array(3), array(4, 3)),
-        Sample(array(2, 2, 3), array(4, 3)),
-    ),
-    namespaces=(),
-    methods=(),
-)
-def linear_map(xp: Any, x: Any, y: Any) -> Any:
-    """Product with a transposed weight, as layers hold it.
-
-    Args:
-        input: (..., in_features).
-        other: the weight, (out_features, in_features).
-
-    Returns:
-        Tensor: (..., out_features).
-    """
-    if y.ndim != 2:
-        raise ValueError("no matrix")  # the shape rule tells the user the numbers
-    return xp.matmul(x, y.T)
-
-
-_LINEAR_MAP = catalogue.ops["linear_map"]
-_general_map = _LINEAR_MAP.kernels[ndarray]
-
-
-def _map_on_numpy(x: Any, y: Any) -> Any:
-    if x.ndim == y.ndim == 2 and x.dtype.kind == "f" and x.itemsize > 2:
-        return _dot(x, y.T)
-    return _general_map(x, y)
-
-
-_LINEAR_MAP.kernels[ndarray] = _map_on_numpy
-
-
-@composite(
-    samples=(
-        Sample(array(2, 3), array(4, 3), array(4)),
-        Sample(array(2, 2, 3), array(4, 3)),
-        Sample(array(3), array(4, 3), array(4)),
-    ),
-    errors=(
-        ErrorSample(array(2, 3), array(4, 2), error=ShapeError, match="expects 2 input features"),
-    ),
-    namespaces=catalogue.FUNCTIONAL,
-)
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Affine map of the last dim: input @ weight.T + bias.
-
-    Args:
-        input: (..., in_features).
-        weight: (out_features, in_features).
-        bias: (out_features,).
-
-    Returns:
-        Tensor: (..., out_features).
-
-    Raises:
-        ShapeError: the numbers of features differ.
-    """
-    out = linear_map(input, weight)
-    return out if bias is None else out + bias

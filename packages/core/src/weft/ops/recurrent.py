@@ -8,10 +8,11 @@ from typing import Any
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
+from weft.ops.affine import linear
 from weft.ops.dropouts import dropout as dropped
 from weft.ops.families.composite import composite
 from weft.ops.joining import cat, stack
-from weft.ops.matmul import linear
+from weft.ops.lstm_steps import lstm_steps
 from weft.ops.recurrent_cells import STEPS, States
 from weft.ops.steps import steps
 
@@ -103,9 +104,16 @@ def _through_layers(
                 )
             # the input's share of all steps in one product; only the state's needs the loop
             own = tuple(state.select(0, row) for state in states)
-            each, last = _one_way(kind, cut(linear(x, w_ih, b_ih)), own, weights, way == 1)
-            outputs.append(join(each))
-            finals.append(last)
+            if kind == "lstm" and cut is steps and not (projected or x.is_complex()):
+                bias = None if b_ih is None else b_ih + weights[1]
+                out, *last = lstm_steps(linear(x, w_ih, bias), *own, weights[0], reverse=way == 1)[
+                    :3
+                ]
+            else:
+                each, last = _one_way(kind, cut(linear(x, w_ih, b_ih)), own, weights, way == 1)
+                out = join(each)
+            outputs.append(out)
+            finals.append(tuple(last))
         x = outputs[0] if ways == 1 else cat(outputs, -1)
         if dropout and train and layer < num_layers - 1:
             x = dropped(x, dropout, True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from warnings import warn
 
-from weft._backend import add_into, ndarray, ones
+from weft._backend import add_into, ndarray, np, ones
 from weft._backend.libraries import is_array
+from weft._backend.numpy_ import restore, silence
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, GradError, ShapeError
@@ -18,9 +19,15 @@ from weft._core.modes import here, switch
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, extra_of, version_of, wrap
 from weft.ops.creation import ones_like
+from weft.transforms import lowering
 from weft.transforms.edges import batched_grad, place_of, seed_of, several, zeros_for
 
 Cotangents = dict[Any, Any]
+_ONE = (True,)
+#: For which of two arguments a cotangent is wanted, by whether each leads nowhere.
+_TWO = {(a, b): (not a, not b) for a in (False, True) for b in (False, True)}
+_Heap = list[tuple[int, Any]]
+_Change = Callable[[Any], Any]
 #: A leaf takes the one of its address while a gradient is added to it.
 _LOCKS = tuple(threading.Lock() for _ in range(16))
 
@@ -219,17 +226,28 @@ def _run(
     *,
     accumulate: bool,
 ) -> Cotangents:
-    """Visit nodes from the last made to the first; return the cotangents of ``targets``."""
+    """Visit nodes from the last made to the first; return the cotangents of ``targets``.
+
+    On the way cotangents are tensors where the pass itself is recorded or watched. Otherwise they
+    are what tensors hold, so that lowered rules can run on it.
+    """
     pending: Cotangents = {}
+    owned: set[Any] = set()  # whose pending cotangent has memory of its own, to be added into
     heap: list[tuple[int, Any]] = []
     needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
     found: Cotangents = {}
     run: Run | None = None  # what hooks are told of this pass
     before = here.grad
+    lowers = not (create_graph or here.watchers or here.rule_watchers)
+    if lowers:
+        lowering.begin()
+    outside, inside = (wrap, _data_of) if lowers else (_same, _same)
+    send = _send_data if lowers else _send_tensor
     switch(create_graph, here.inference)  # the modes' managers would cost as much as a small op
+    silenced = silence()
     try:
         for node, seed in roots:
-            _send(node, seed, pending, heap)
+            send(node, inside(seed), pending, owned, heap)
         while heap:
             node = heapq.heappop(heap)[1]
             g = pending.pop(node)
@@ -238,41 +256,79 @@ def _run(
             kind = type(node)
             if node.hooks:
                 run = run or Run(roots, needed)
-                g = node.hooks.run(g, run)
+                tensor = node.hooks.run(outside(g), run)
                 if kind is Leaf and accumulate and (targets is None or node in targets):
-                    _accumulate_hooked(node, g, create_graph)
+                    _accumulate_hooked(node, tensor, create_graph)
                     continue
+                g = inside(tensor)
+                owned.discard(node)
             if kind is Leaf:
                 tensor = node.tensor() if accumulate else None
                 if targets is not None and node in targets and not accumulate:
-                    found[node] = g
-                elif tensor is not None and (targets is None or node in targets):
-                    _accumulate(tensor, g, create_graph)
+                    found[node] = outside(g)
+                elif tensor is None or not (targets is None or node in targets):
+                    pass  # nobody can read it, or nobody asked
+                elif not lowers or not _added(tensor, g):
+                    _accumulate(tensor, outside(g), create_graph, node in owned)
                 continue
             if targets is not None and node in targets:
-                found[node] = g
+                found[node] = outside(g)
+                owned.discard(node)
             if kind is Pick:
-                _send_pick(node, g, pending, heap)
+                _send_pick(node, g, pending, heap, outside, inside)
                 continue
             parents = node.parents
-            if needed is None:
-                wanted = [p is not None for p in parents]
+            if needed is not None:
+                wanted = tuple([p is not None and p in needed for p in parents])
+            elif len(parents) == 1:
+                wanted = _ONE
+            elif len(parents) == 2:
+                wanted = _TWO[parents[0] is None, parents[1] is None]
             else:
-                wanted = [p is not None and p in needed for p in parents]
-            if needed is None or True in wanted:
-                for parent, ct in zip(parents, _cotangents(node, g, wanted), strict=True):
-                    if parent is not None and ct is not None:
-                        _send(parent, ct, pending, heap)
+                wanted = tuple([p is not None for p in parents])
+            if True in wanted:
+                lowered = None
+                if lowers:
+                    if node.args is None or node.versions:
+                        _check_saved(node)
+                    lowered = lowering.cotangents(node, g, wanted)
+                if lowered is not None:
+                    for parent, ct, new in zip(parents, *lowered):  # noqa: B905  # as long as made
+                        if parent is None or ct is None:
+                            continue
+                        if parent in pending:
+                            _add_data(parent, ct, pending, owned)
+                            continue
+                        pending[parent] = ct
+                        heapq.heappush(heap, (-parent.sequence, parent))
+                        if new:
+                            owned.add(parent)
+                else:
+                    many = kind is not Leaf and node.op.outputs != 1
+                    given = {i: outside(one) for i, one in g.items()} if many else outside(g)
+                    for parent, ct in zip(parents, _cotangents(node, given, wanted), strict=True):
+                        if parent is not None and ct is not None:
+                            send(parent, inside(ct), pending, owned, heap)
             if not keep and node.op.saves:  # what saved nothing can run backward again
                 node.args = None
                 node.out = None
                 node.versions = ()  # it holds the saved tensors too
     finally:
+        restore(silenced)
         switch(before, here.inference)
     return found
 
 
-def _send(node: Any, g: Tensor, pending: Cotangents, heap: list[tuple[int, Any]]) -> None:
+def _same(g: Any) -> Any:
+    return g
+
+
+def _data_of(g: Tensor) -> Any:
+    return g._data
+
+
+def _send_tensor(node: Any, g: Tensor, pending: Cotangents, owned: set[Any], heap: _Heap) -> None:
+    """Add a cotangent to those that wait for a node, recorded."""
     held = pending.get(node)
     if held is None:
         pending[node] = g
@@ -281,13 +337,39 @@ def _send(node: Any, g: Tensor, pending: Cotangents, heap: list[tuple[int, Any]]
         pending[node] = held + g
 
 
-def _send_pick(pick: Pick, g: Tensor, pending: Cotangents, heap: list[tuple[int, Any]]) -> None:
-    """Put the gradient of one output in its place in the list that its node waits for."""
+def _send_data(node: Any, g: Any, pending: Cotangents, owned: set[Any], heap: _Heap) -> None:
+    """Add what tensors hold to what waits for a node, in one memory where nothing else has it."""
+    if node in pending:
+        _add_data(node, g, pending, owned)
+    else:
+        pending[node] = g
+        heapq.heappush(heap, (-node.sequence, node))
+
+
+def _add_data(node: Any, g: Any, pending: Cotangents, owned: set[Any]) -> None:
+    held = pending[node]
+    if type(held) is not ndarray or type(g) is not ndarray or held.dtype is not g.dtype:
+        pending[node] = (wrap(held) + wrap(g))._data
+    elif node in owned:
+        np.add(held, g, held)
+    elif held.itemsize > 2 and held.ndim:
+        pending[node] = held + g
+        owned.add(node)
+    else:
+        pending[node] = (wrap(held) + wrap(g))._data
+
+
+def _send_pick(
+    pick: Pick, g: Any, pending: Cotangents, heap: _Heap, outside: _Change, inside: _Change
+) -> None:
+    """Put the gradient of one output in its place in the dict that its node waits for."""
     held = pending.get(pick.node)
     if held is None:
         held = pending[pick.node] = {}
         heapq.heappush(heap, (-pick.node.sequence, pick.node))
-    held[pick.index] = held[pick.index] + g if pick.index in held else g
+    if pick.index in held:  # places of one output may be several
+        g = inside(outside(held[pick.index]) + outside(g))
+    held[pick.index] = g
 
 
 def _leading_to(targets: set[Any], roots: list[Any]) -> set[Any]:
@@ -310,8 +392,8 @@ def _leading_to(targets: set[Any], roots: list[Any]) -> set[Any]:
     return needed
 
 
-def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-    """Apply the node's rule after checking that what it saved is still there, and unwritten."""
+def _check_saved(node: Node) -> None:
+    """Raise unless what the node saved is still there, and unwritten."""
     op = node.op
     if node.args is None:
         raise GradError(
@@ -331,16 +413,22 @@ def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
                 f"{writes.writer} ({writes.count - count} write(s) after it was saved); clone it "
                 f"before {op.called}, or use the op that does not write in place"
             )
+
+
+def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+    """Apply the node's rule, after checking that what it saved is still there, and unwritten."""
+    _check_saved(node)
+    op, args = node.op, node.args or ()
     if op.outputs == 1:
         out = None if node.out is None else _saved_output(node, node.out, node)
-        result = op.vjp(wanted, g, out, *node.args, **node.params)
+        result = op.vjp(wanted, g, out, *args, **node.params)
     else:
         gs = tuple(g.get(i) for i in range(len(node.out)))
         outs = tuple(
             one if isinstance(one, Aval) else _saved_output(node, one, Pick(node, i))
             for i, one in enumerate(node.out)
         )
-        result = op.vjp(wanted, gs, outs, *node.args, **node.params)
+        result = op.vjp(wanted, gs, outs, *args, **node.params)
     return result  # type: ignore[no-any-return]  # every family's vjp returns a tuple
 
 
@@ -351,15 +439,40 @@ def _saved_output(node: Node, data: Any, origin: Any) -> Tensor:
     return out
 
 
-def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool) -> None:
-    """Add a cotangent to a tensor's ``.grad``, into the same memory unless that is recorded."""
+def _added(tensor: Tensor, g: Any) -> bool:
+    """Add an array to the array of a ``.grad`` that is there already; whether that was so."""
+    extra = tensor._extra
+    if extra is None or extra.grad is None or extra.post_accumulate or type(g) is not ndarray:
+        return False
+    held = extra.grad
+    data = held._data
+    if type(data) is not ndarray or data.dtype is not g.dtype or held._node is not None:
+        return False
+    with _LOCKS[id(tensor) >> 6 & 15]:  # another thread may be adding to the same leaf
+        np.add(data, g, data)
+        version_of(held).writes.bump("backward")
+    return True
+
+
+def _accumulate(tensor: Tensor, g: Tensor, create_graph: bool, owned: bool = False) -> None:
+    """Add a cotangent to a tensor's ``.grad``, into the same memory unless that is recorded.
+
+    Args:
+        tensor: the leaf.
+        g: the cotangent.
+        create_graph: whether the pass is recorded.
+        owned: whether nothing else can hold g's memory.
+    """
     with _LOCKS[id(tensor) >> 6 & 15]:  # another thread may be adding to the same leaf
         extra = extra_of(tensor)
         held = extra.grad
         if held is None:
             # The cotangent may be shared with another leaf or the user's own; .grad is written to.
             plain = type(g._data) is ndarray and g._node is None
-            extra.grad = wrap(g._data.copy()) if plain else _for_leaf(tensor, g).clone()
+            if owned:
+                extra.grad = g
+            else:
+                extra.grad = wrap(g._data.copy()) if plain else _for_leaf(tensor, g).clone()
         elif create_graph or not (is_array(held._data) and type(held._data) is type(g._data)):
             extra.grad = held + _for_leaf(tensor, g)
         elif type(held._data) is not ndarray:

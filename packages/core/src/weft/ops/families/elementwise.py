@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from weft._backend import asarray, ndarray, np, xp
+from weft._backend import asarray, ndarray, np
 from weft._backend.libraries import by_array
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue, dtypes
@@ -19,7 +19,7 @@ from weft._core.aval import Aval
 from weft._core.device import device_of, placed
 from weft._core.dispatch import apply, explain, record_one, record_two
 from weft._core.errors import DeviceError, DTypeError
-from weft._core.kernels import as_array, bind
+from weft._core.kernels import as_array, bare, bind
 from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op
 from weft._core.out import into
@@ -351,33 +351,6 @@ def _refuse(name: str, args: tuple[Any, ...], position: int) -> Any:
     )
 
 
-def _plain(formula: Callable[..., Any], arity: int, dtype: Any) -> Callable[..., Any]:
-    """Return the formula over NumPy; the NumPy function itself if that is all the formula is.
-
-    Numbers in it become arrays of ``dtype``, if one is given, once and not at each call.
-    """
-
-    class Probe:
-        def __getattr__(self, attribute: str) -> Any:
-            def call(*args: Any, **kwargs: Any) -> Any:
-                return (attribute, args, kwargs)
-
-            return call
-
-    marks = tuple(object() for _ in range(arity))
-    try:
-        name, args, kwargs = formula(Probe(), *marks)
-    except (TypeError, ValueError, AttributeError):  # it does more than call one function
-        return lambda *arrays: formula(xp, *arrays)
-    if kwargs or args[:arity] != marks:
-        return lambda *arrays: formula(xp, *arrays)
-    function: Callable[..., Any] = getattr(xp, name)
-    constants = args[arity:]
-    if dtype is not None:
-        constants = tuple(np.asarray(c, dtype) if type(c) in _SCALARS else c for c in constants)
-    return (lambda *arrays: function(*arrays, *constants)) if constants else function
-
-
 def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     """Return the function of one array, with a short path for plain float32 and float64."""
     on_32: Any = None
@@ -396,7 +369,7 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
         if (dtype is not _SHORT32 and dtype is not _SHORT64) or type(x) is not ndarray:
             return run((input,), _NONE)
         if on_32 is None:
-            on_32, on_64 = (_plain(formula, 1, d) for d in (_F32, _F64))
+            on_32, on_64 = (bare(formula, 1, d) for d in (_F32, _F64))
         before = silence()
         try:
             data = on_32(x) if dtype is _F32 else on_64(x)
@@ -444,7 +417,7 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
                 return run((input, other), _NONE)
             record = input._node is not None or other._node is not None
         if kernel is None:
-            kernel = _plain(formula, 2, None)
+            kernel = bare(formula, 2, None)
         before = silence()
         try:
             data = kernel(x, y)

@@ -1,0 +1,203 @@
+"""Affine maps of the last dim, as layers have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from weft._backend import ndarray
+from weft._core import catalogue
+from weft._core.aval import Aval
+from weft._core.dispatch import apply
+from weft._core.errors import ShapeError
+from weft._core.samples import ErrorSample, Sample, array
+from weft._core.tensor import Tensor
+from weft.ops.families.bilinear import bilinear
+from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
+from weft.ops.matmul import matmul, rows, rows_product
+from weft.ops.reductions import sum
+
+_NONE: dict[str, Any] = {}
+
+
+def _map_shape(x: Any, y: Any) -> Aval:
+    if y.ndim != 2 or x.ndim < 1 or x.shape[-1] != y.shape[1]:
+        raise ShapeError(
+            f"linear: weight expects {y.shape[-1] if y.ndim else 0} input features (weight.shape "
+            f"== {y.shape}), but input has {x.shape[-1] if x.ndim else 0} (input.shape == "
+            f"{x.shape})"
+        )
+    return Aval((*x.shape[:-1], y.shape[0]), x.dtype)
+
+
+def _map_batch(size: int, batched: Sequence[bool], x: Any, y: Any) -> Any:
+    if not batched[1]:
+        return linear_map(x, y)
+    lead = tuple(x.shape)[1 if batched[0] else 0 : -1]
+    flat = x.reshape((size, -1, x.shape[-1])) if batched[0] else rows(x)
+    return matmul(flat, y.transpose(-2, -1)).reshape((size, *lead, y.shape[-2]))
+
+
+@bilinear(
+    shape=_map_shape,
+    transposes=(
+        lambda g, x, y: matmul(g, y),
+        lambda g, x, y: matmul(rows(g).transpose(0, 1), rows(x)),
+    ),
+    batch=_map_batch,
+    samples=(
+        Sample(array(2, 3), array(4, 3)),
+        Sample(array(3), array(4, 3)),
+        Sample(array(2, 2, 3), array(4, 3)),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def linear_map(xp: Any, x: Any, y: Any) -> Any:
+    """Product with a transposed weight, as layers hold it.
+
+    Args:
+        input: (..., in_features).
+        other: the weight, (out_features, in_features).
+
+    Returns:
+        Tensor: (..., out_features).
+    """
+    if y.ndim != 2:
+        raise ValueError("no matrix")  # the shape rule tells the user the numbers
+    return xp.matmul(x, y.T)
+
+
+_LINEAR_MAP = catalogue.ops["linear_map"]
+_general_map = _LINEAR_MAP.kernels[ndarray]
+
+
+def _map_on_numpy(x: Any, y: Any) -> Any:
+    out = rows_product(x, y.T)
+    return _general_map(x, y) if out is None else out
+
+
+_LINEAR_MAP.kernels[ndarray] = _map_on_numpy
+
+
+def _affine_shape(x: Any, y: Any, bias: Any) -> Aval:
+    return _map_shape(x, y)
+
+
+def _affine_vjp(needs: Any, g: Any, out: Any, x: Any, y: Any, bias: Any) -> Any:
+    flat = rows(g)
+    conjugate = g.dtype.is_complex
+    return (
+        matmul(g, y.conj() if conjugate else y) if needs[0] else None,
+        matmul(flat.transpose(0, 1), rows(x.conj() if conjugate else x)) if needs[1] else None,
+        sum(flat, 0) if needs[2] else None,
+    )
+
+
+def _affine_jvp(tangents: Any, out: Any, x: Any, y: Any, bias: Any) -> Any:
+    parts = [
+        None if tangents[0] is None else linear_map(tangents[0], y),
+        None if tangents[1] is None else linear_map(x, tangents[1]),
+        None if tangents[2] is None else tangents[2].expand(tuple(out.shape)),
+    ]
+    first, *rest = [part for part in parts if part is not None]
+    for part in rest:
+        first = first + part
+    return first
+
+
+def _affine_batch(size: int, batched: Sequence[bool], x: Any, y: Any, bias: Any) -> Any:
+    out = apply(_LINEAR_MAP, (x, y), _NONE) if not (batched[0] or batched[1]) else None
+    if out is None:
+        out = _map_batch(size, batched[:2], x, y)
+    if batched[2]:
+        between = out.ndim - 1 - (batched[0] or batched[1])
+        bias = bias.reshape((size, *(1,) * between, bias.shape[-1]))
+    return out + bias
+
+
+@custom(
+    shape=_affine_shape,
+    vjp=_affine_vjp,
+    jvp=_affine_jvp,
+    batch=_affine_batch,
+    saves=("x", "y"),
+    samples=(
+        Sample(array(2, 3), array(4, 3), array(4)),
+        Sample(array(3), array(4, 3), array(4)),
+        Sample(array(2, 2, 3), array(4, 3), array(4)),
+    ),
+    namespaces=(),
+    methods=(),
+    out=False,
+)
+def affine(xp: Any, x: Any, y: Any, bias: Any) -> Any:
+    """Product with a transposed weight, and a bias: one op, as most layers need both.
+
+    Args:
+        input: (..., in_features).
+        other: the weight, (out_features, in_features).
+        bias: (out_features,).
+
+    Returns:
+        Tensor: (..., out_features).
+    """
+    if y.ndim != 2 or bias.shape != y.shape[:1]:
+        raise ValueError("shapes")  # the shape rule tells the user the numbers
+    return xp.matmul(x, y.T) + bias
+
+
+_AFFINE = catalogue.ops["affine"]
+_general_affine = _AFFINE.kernels[ndarray]
+
+
+def _affine_on_numpy(x: Any, y: Any, bias: Any) -> Any:
+    """The same; the bias is added into the product's own memory."""
+    out = rows_product(x, y.T) if bias.ndim == 1 and y.shape[:1] == bias.shape else None
+    if out is None:
+        return _general_affine(x, y, bias)
+    out += bias
+    return out
+
+
+_AFFINE.kernels[ndarray] = _affine_on_numpy
+
+
+@composite(
+    samples=(
+        Sample(array(2, 3), array(4, 3), array(4)),
+        Sample(array(2, 2, 3), array(4, 3)),
+        Sample(array(3), array(4, 3), array(4)),
+    ),
+    errors=(
+        ErrorSample(array(2, 3), array(4, 2), error=ShapeError, match="expects 2 input features"),
+    ),
+    namespaces=catalogue.FUNCTIONAL,
+)
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Affine map of the last dim: input @ weight.T + bias.
+
+    Args:
+        input: (..., in_features).
+        weight: (out_features, in_features).
+        bias: (out_features,).
+
+    Returns:
+        Tensor: (..., out_features).
+
+    Raises:
+        ShapeError: the numbers of features differ.
+    """
+    if bias is None:
+        return linear_map(input, weight)
+    if weight.ndim != 2 or tuple(bias.shape) != (weight.shape[0],):
+        return linear_map(input, weight) + bias  # as in PyTorch, it may broadcast
+    try:
+        dtype = input._data.dtype
+        alike = weight._data.dtype is dtype and bias._data.dtype is dtype
+    except AttributeError:
+        alike = False
+    args = (input, weight, bias)
+    out: Tensor = apply(_AFFINE, args, _NONE) if alike else affine(*args)
+    return out
