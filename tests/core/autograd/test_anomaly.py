@@ -9,7 +9,7 @@ import pytest
 
 import weft
 from weft.autograd import detect_anomaly, set_detect_anomaly
-from weft.transforms import tape
+from weft.transforms import walk
 
 
 def leaf(*values: float) -> weft.Tensor:
@@ -133,17 +133,17 @@ def test_the_switch_works_at_once_and_as_a_context():
 
 
 def test_the_mode_is_of_one_thread_and_leaves_the_tape_as_it_was():
-    plain = tape._cotangents
+    plain = walk._cotangents
     seen = []
     with detect_anomaly():
-        assert tape._cotangents is not plain
+        assert walk._cotangents is not plain
         worker = threading.Thread(
             target=lambda: (nan_of_a_root(), seen.append(weft.is_anomaly_enabled()))
         )
         worker.start()
         worker.join()
     assert seen == [False]
-    assert tape._cotangents is plain
+    assert walk._cotangents is plain
 
 
 def test_a_failing_backward_of_another_thread_is_not_told_of():

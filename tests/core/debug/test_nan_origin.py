@@ -16,7 +16,7 @@ from weft import nn
 from weft._core import dispatch
 from weft._core.modes import here
 from weft.debug import NanOriginError, allow_nan, nan_origin
-from weft.transforms import tape
+from weft.transforms import walk
 from weft.utils.checkpoint import checkpoint
 
 
@@ -332,7 +332,7 @@ def test_a_failed_search_leaves_the_tape_usable():
     x = weft.tensor([0.0], requires_grad=True)
     with pytest.raises(NanOriginError), nan_origin():
         x.sqrt().sum().backward()
-    assert tape._cotangents.__name__ == "_cotangents"
+    assert walk._cotangents.__name__ == "_cotangents"
     (x * 2).sum().backward()
     assert x.grad.tolist() == [2]
 
@@ -462,11 +462,11 @@ def test_nan_that_comes_from_elsewhere_is_told_in_the_report():
 
 
 def test_while_nothing_is_watched_the_plain_path_is_as_it_was():
-    before = dispatch.finish, tape._cotangents
+    before = dispatch.finish, walk._cotangents
     with nan_origin():
         assert dispatch.finish is not before[0]
-        assert tape._cotangents is not before[1]
-    assert (dispatch.finish, tape._cotangents) == before
+        assert walk._cotangents is not before[1]
+    assert (dispatch.finish, walk._cotangents) == before
     assert here.watchers == here.rule_watchers == ()
 
 

@@ -8,10 +8,10 @@ from types import CodeType, FrameType
 from typing import Any
 
 from weft._core.callsite import Site, site_of, user_frame
-from weft.transforms import rules, tape
+from weft.transforms import rules, walk
 
 _RULE: CodeType = rules._plain.__code__
-_SUMS = frozenset({tape._send_tensor.__code__, tape._send_pick.__code__})
+_SUMS = frozenset({walk._send_tensor.__code__, walk._send_pick.__code__})
 #: Modules that stand between a call and its op whatever the op is.
 _WRAPPERS = (
     "weft._core.",

@@ -20,11 +20,11 @@ from weft._core.callsite import user_frame
 from weft._core.errors import GradError
 from weft._core.modes import here
 from weft._core.tensor import Tensor, wrap
-from weft.transforms import tape
+from weft.transforms import walk
 
 _lock = threading.Lock()
 _threads = 0
-_plain = tape._cotangents
+_plain = walk._cotangents
 
 
 def enter(check_nan: bool | None) -> bool | None:
@@ -43,7 +43,7 @@ def enter(check_nan: bool | None) -> bool | None:
             watching.watch(_note_call)
         with _lock:
             _threads += -1 if check_nan is None else 1
-            vars(tape)["_cotangents"] = _checked if _threads else _plain
+            vars(walk)["_cotangents"] = _checked if _threads else _plain
     return before
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from weft._backend import add_into
 from weft._core.modes import here
 from weft._core.node import Node
-from weft.transforms import tape
+from weft.transforms import leaves, walk
 
 #: ``around(run, node, g, wanted)``, which returns ``run(node, g, wanted)`` or what stands for it.
 Around = Callable[..., Sequence[Any]]
@@ -24,7 +24,7 @@ Summed = Callable[[Any, Any, Any], None]
 
 _lock = threading.Lock()
 _watching = 0
-_plain = tape._cotangents
+_plain = walk._cotangents
 _plain_add = add_into
 
 
@@ -40,7 +40,7 @@ def watch_rules(around: Around, summed: Summed | None = None) -> None:
     with _lock:
         _watching += 1
         if _watching == 1:
-            vars(tape).update(_cotangents=_watched, add_into=_watched_add)
+            _exchange(_watched, _watched_add)
 
 
 def unwatch_rules(around: Around, summed: Summed | None = None) -> None:
@@ -52,7 +52,12 @@ def unwatch_rules(around: Around, summed: Summed | None = None) -> None:
     with _lock:
         _watching -= 1
         if _watching == 0:
-            vars(tape).update(_cotangents=_plain, add_into=_plain_add)
+            _exchange(_plain, _plain_add)
+
+
+def _exchange(cotangents: Any, add: Any) -> None:
+    vars(walk)["_cotangents"] = cotangents
+    vars(leaves)["add_into"] = add
 
 
 def _watched_add(target: Any, value: Any) -> None:
