@@ -19,8 +19,8 @@ live: dict[int, str] = {}
 class Boxed:
     """Base of the transforms' values. Each has a ``level``; the innermost transform's is highest.
 
-    A subclass offers ``shape``, ``dtype``, ``ndim`` and ``size`` of the value as the transformed
-    function sees it, and ``process``, which runs one op on tensors some of which hold its kind.
+    A subclass offers ``process``, which runs one op on tensors some of which hold its kind, and
+    ``shape`` and ``size`` of the value where the transformed function sees others than inside.
     """
 
     __slots__ = ("level",)
@@ -35,10 +35,26 @@ class Boxed:
 
     level: int
     inner: Any  # the tensor inside
-    shape: Any
-    dtype: Any
-    ndim: Any
-    size: Any
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape that the transformed function sees."""
+        return tuple(self.inner._data.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """The array's dtype."""
+        return self.inner._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many dims the transformed function sees."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """How many elements the transformed function sees."""
+        return int(self.inner.numel())
 
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:

@@ -30,22 +30,6 @@ class Dual(Boxed):
     def __init__(self, level: int, inner: Tensor, tangent: Tensor | None) -> None:
         self.level, self.inner, self.tangent = level, inner, tangent
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.inner._data.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self.inner._data.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return int(self.inner.numel())
-
     def mapped(self, function: Callable[[Any], Any]) -> Dual:
         """Return the function of the value and of the tangent."""
         tangent = None if self.tangent is None else function(self.tangent)

@@ -159,22 +159,6 @@ class Traced(Boxed):
         self.trace, self.name = trace, name
         self.inner = wrap(np.broadcast_to(np.zeros((), dtype), shape))
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.inner._data.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self.inner._data.dtype
-
-    @property
-    def ndim(self) -> int:
-        return int(self.inner._data.ndim)
-
-    @property
-    def size(self) -> int:
-        return int(self.inner._data.size)
-
     def detached(self) -> Traced:
         """Return the same: nothing is recorded meanwhile."""
         return self

@@ -37,14 +37,6 @@ class Batched(Boxed):
         return tuple(self.inner._data.shape[1:])
 
     @property
-    def dtype(self) -> Any:
-        return self.inner._data.dtype
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
     def size(self) -> int:
         return int(self.inner.numel()) // max(self.length, 1)
 
