@@ -13,13 +13,15 @@ from weft._core.dtypes import of
 from weft._core.errors import DeviceError, apart
 from weft._core.kernels import for_library
 from weft._core.modes import flags, here
-from weft._core.node import Node, Pick, Version, next_sequence
+from weft._core.node import Node, Pick, Version, Writes, next_sequence
 from weft._core.op import Op
 from weft._core.tensor import Tensor, version_of, wrap
 
 _SCALARS = frozenset({bool, int, float, complex})
 _new = Tensor.__new__
 _new_node = Node.__new__
+_new_version = Version.__new__
+_new_writes = Writes.__new__
 _new_unsaved = Unsaved.__new__
 _NO_PARAMS: dict[str, Any] = {}  # of ops that have no settings; never written to
 
@@ -119,10 +121,22 @@ def record_one(op: Op, x: Tensor, params: dict[str, Any], out: Tensor) -> None:
         node.versions = ()
     if -1 in saves:
         node.out = out._data
-        node.versions += ((version_of(out).writes, 0),)
+        node.versions += ((_first_writes(out), 0),)
     else:
         node.out = None
     out._node = node
+
+
+def _first_writes(out: Tensor) -> Writes:
+    """Return the count of writes of a result just made; :func:`version_of`, written out."""
+    if out._version is not None:
+        return out._version.writes
+    writes = _new_writes(Writes)
+    writes.count = 0  # who wrote is asked only when somebody has
+    version = out._version = _new_version(Version)
+    version.base = None
+    version.writes = writes
+    return writes
 
 
 def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
@@ -160,7 +174,7 @@ def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
     node.args = (kept_x, kept_y)
     if -1 in saves:
         node.out = out._data
-        node.versions += ((version_of(out).writes, 0),)
+        node.versions += ((_first_writes(out), 0),)
     else:
         node.out = None
     out._node = node

@@ -54,6 +54,9 @@ def bare(formula: Kernel, arity: int, dtype: Any) -> Kernel:
     constants = args[arity:]
     if dtype is not None:
         constants = tuple(np.asarray(c, dtype) if type(c) in _NUMBERS else c for c in constants)
+    if arity == 1 and len(constants) == 1:
+        (constant,) = constants
+        return lambda x: function(x, constant)
     return (lambda *arrays: function(*arrays, *constants)) if constants else function
 
 

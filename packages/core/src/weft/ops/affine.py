@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend import ndarray, np
 from weft._core import catalogue
 from weft._core.aval import Aval
-from weft._core.dispatch import apply
+from weft._core.dispatch import apply, explain, make_node
 from weft._core.errors import ShapeError
+from weft._core.modes import flags, here
 from weft._core.samples import ErrorSample, Sample, array
-from weft._core.tensor import Tensor
+from weft._core.tensor import Tensor, wrap
+from weft._core.watching import short_path
 from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.matmul import matmul, rows, rows_product
 from weft.ops.reductions import sum
 
-_NONE: dict[str, Any] = {}
+# What the short path takes. Both are None while it is closed.
+_SHORT32, _SHORT64 = np.dtype(np.float32), np.dtype(np.float64)
+short_path(globals(), "_SHORT32", "_SHORT64")
+_NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
 
 
 def _map_shape(x: Any, y: Any) -> Aval:
@@ -161,7 +166,32 @@ def _affine_on_numpy(x: Any, y: Any, bias: Any) -> Any:
     return out
 
 
-_AFFINE.kernels[ndarray] = _affine_on_numpy
+_KERNELS = _AFFINE.kernels
+_KERNELS[ndarray] = _affine_on_numpy
+
+
+def _shortly(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:
+    """Run the op on plain floats of one dtype, as layers have them; None for all else."""
+    try:
+        x, y, b = input._data, weight._data, bias._data
+        dtype = x.dtype
+        if y.dtype is not dtype or b.dtype is not dtype or b.shape != y.shape[:1] or y.ndim != 2:
+            return None
+    except AttributeError:
+        return None
+    if dtype is not _SHORT32 and dtype is not _SHORT64:
+        return None
+    if not type(x) is type(y) is type(b) is ndarray:
+        return None
+    try:
+        data = _KERNELS[ndarray](x, y, b)
+    except ValueError as error:
+        raise explain(_AFFINE, [x, y, b], _NONE, error) from None
+    out = wrap(data)
+    recorded = input._node is not None or weight._node is not None or bias._node is not None
+    if recorded and (not flags.any or here.grad):
+        out._node = make_node(_AFFINE, (input, weight, bias), _NONE)
+    return out
 
 
 @composite(
@@ -191,13 +221,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     if bias is None:
         return linear_map(input, weight)
+    out = _shortly(input, weight, bias)
+    if out is not None:
+        return out
     if weight.ndim != 2 or tuple(bias.shape) != (weight.shape[0],):
         return linear_map(input, weight) + bias  # as in PyTorch, it may broadcast
-    try:
-        dtype = input._data.dtype
-        alike = weight._data.dtype is dtype and bias._data.dtype is dtype
-    except AttributeError:
-        alike = False
-    args = (input, weight, bias)
-    out: Tensor = apply(_AFFINE, args, _NONE) if alike else affine(*args)
-    return out
+    promoted: Tensor = affine(input, weight, bias)
+    return promoted

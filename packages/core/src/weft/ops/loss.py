@@ -150,13 +150,14 @@ def kl_div(
 
 
 def _class_dim(name: str, input: Tensor, target: Tensor) -> int:
-    if input.ndim == 0:
+    shape = tuple(input._data.shape)
+    if not shape:
         raise ShapeError(f"{name}: input needs a dim of classes, got a 0-d tensor")
-    at = 1 if input.ndim > 1 else 0
-    wanted = tuple(n for d, n in enumerate(input.shape) if d != at)
-    if tuple(target.shape) != wanted:
+    at = 1 if len(shape) > 1 else 0
+    wanted = shape[:at] + shape[at + 1 :]
+    if tuple(target._data.shape) != wanted:
         raise ShapeError(
-            f"{name}: for input.shape == {tuple(input.shape)} (classes in dim {at}), target must "
+            f"{name}: for input.shape == {shape} (classes in dim {at}), target must "
             f"have shape {wanted}, got {tuple(target.shape)}"
         )
     if target.dtype.category != 1:

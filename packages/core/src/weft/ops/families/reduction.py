@@ -43,6 +43,9 @@ _UFUNCS: dict[str, Any] = {
 
 #: Up to how many elements a sum is a product with ones, and those.
 _FEW = 128
+#: The settings of calls by the argument's dims and the one reduced; never written to.
+_SETTINGS: dict[tuple[int, int | None, bool], dict[str, Any]] = {}
+_NONE: dict[str, Any] = {}
 _ONES32, _ONES64 = ([np.ones(n, d) for n in range(_FEW + 1)] for d in (_F32, _F64))
 #: The settings of reducing every dim, by the number of dims; never written to.
 _WHOLE = [{"dim": tuple(range(ndim)), "keepdim": False} for ndim in range(65)]
@@ -308,8 +311,13 @@ def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Ca
             if dim is None and not keepdim:
                 params = _WHOLE[x.ndim]
             else:
-                dims = tuple(range(x.ndim)) if dim is None else (dim % x.ndim,)
-                params = {"dim": dims, "keepdim": keepdim}
+                place = (x.ndim, dim, keepdim)
+                params = _SETTINGS.get(place, _NONE)
+                if params is _NONE:
+                    dims = tuple(range(x.ndim)) if dim is None else (dim % x.ndim,)
+                    params = {"dim": dims, "keepdim": keepdim}
+                    if keepdim is True or keepdim is False:
+                        _SETTINGS[place] = params
             record_one(op, input, params, result)
         return result
 
