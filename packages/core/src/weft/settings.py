@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
+from weft._backend.cpu import threads
+
 _MODES = ("default", "warn", "error")
 _PRECISIONS = ("highest", "high", "medium")
 
@@ -104,19 +106,24 @@ def set_flush_denormal(mode: builtins.bool) -> builtins.bool:
 
 
 def set_num_threads(int: builtins.int, /) -> None:
-    """Set how many threads the libraries of linear algebra use in this process.
+    """Set how many threads one op may use in this process: the pool's, and linear algebra's.
 
     Raises:
         ValueError: it is less than 1.
     """
     if not isinstance(int, builtins.int) or int < 1:
         raise ValueError(f"set_num_threads: expected a positive int, got {int!r}")
+    threads.set_count(int)
     _pools().limit(limits=int)
 
 
 def get_num_threads() -> builtins.int:
-    """Return how many threads the libraries of linear algebra use; 1 if none has threads."""
-    return max((pool["num_threads"] for pool in _pools().info()), default=1)
+    """Return how many threads one op may use.
+
+    At first that is what ``OMP_NUM_THREADS`` says, else the cores (not the logical CPUs) that
+    affinity and the container leave to this process.
+    """
+    return threads.count()
 
 
 def set_num_interop_threads(int: builtins.int, /) -> None:
