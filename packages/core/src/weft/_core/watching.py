@@ -6,8 +6,8 @@ watcher of any thread turns that path aside, and the last one to go puts it back
 - The short paths of the op families are diverted, so that every call goes through
   :mod:`weft._core.dispatch`. They compare dtypes with two names of their module; a module names
   them with :func:`short_path`, and they are None meanwhile.
-- ``finish`` and ``_finish_several``, in which each dispatched call ends, are exchanged for those
-  below, which tell this thread's watchers.
+- Around ``finish`` and ``_finish_several``, in which each dispatched call ends, the function below
+  tells this thread's watchers (:mod:`weft._core.joints`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._core import dispatch
+from weft._core.joints import Joint
 from weft._core.modes import here
 from weft._core.node import Node, Pick
 from weft._core.op import Op
@@ -26,11 +27,10 @@ from weft._core.tensor import Tensor
 Watcher = Callable[[Op, tuple[Any, ...], dict[str, Any], Any], None]
 
 _lock = threading.Lock()
-_watching = 0  # watchers of all threads
+_closers = 0  # those who want the short paths closed, in all threads
 #: Modules' globals, each with the names that are None while the short path is closed.
 _paths: list[tuple[dict[str, Any], dict[str, Any]]] = []
-_plain_finish = dispatch.finish
-_plain_finish_several = dispatch._finish_several
+_ENDS = (Joint(vars(dispatch), "finish"), Joint(vars(dispatch), "_finish_several"))
 
 
 def short_path(scope: dict[str, Any], *names: str) -> None:
@@ -43,8 +43,28 @@ def short_path(scope: dict[str, Any], *names: str) -> None:
     with _lock:
         open_values = {name: scope[name] for name in names}
         _paths.append((scope, open_values))
-        if _watching:
+        if _closers:
             scope.update(dict.fromkeys(open_values))
+
+
+def close_short_paths() -> None:
+    """Make every op of every thread go through dispatch, until :func:`open_short_paths`."""
+    global _closers
+    with _lock:
+        _closers += 1
+        if _closers == 1:
+            for scope, open_values in _paths:
+                scope.update(dict.fromkeys(open_values))
+
+
+def open_short_paths() -> None:
+    """Undo one :func:`close_short_paths`."""
+    global _closers
+    with _lock:
+        _closers -= 1
+        if _closers == 0:
+            for scope, open_values in _paths:
+                scope.update(open_values)
 
 
 def watch(watcher: Watcher) -> None:
@@ -52,24 +72,20 @@ def watch(watcher: Watcher) -> None:
 
     Ops that a watcher runs itself are not watched.
     """
-    global _watching
     here.watchers = (watcher, *here.watchers)
-    with _lock:
-        _watching += 1
-        if _watching == 1:
-            _turn(closed=True)
+    close_short_paths()
+    for end in _ENDS:
+        end.enter(_finish)
 
 
 def unwatch(watcher: Watcher) -> None:
     """Call ``watcher`` no more; the latest entry of it, if it was given several times."""
-    global _watching
     held = list(here.watchers)
     held.remove(watcher)
     here.watchers = tuple(held)
-    with _lock:
-        _watching -= 1
-        if _watching == 0:
-            _turn(closed=False)
+    for end in _ENDS:
+        end.leave(_finish)
+    open_short_paths()
 
 
 def node_of(result: Any) -> Node | None:
@@ -81,31 +97,13 @@ def node_of(result: Any) -> Node | None:
     return None
 
 
-def _turn(*, closed: bool) -> None:
-    for scope, open_values in _paths:
-        scope.update(dict.fromkeys(open_values) if closed else open_values)
-    vars(dispatch).update(
-        finish=_finish if closed else _plain_finish,
-        _finish_several=_finish_several if closed else _plain_finish_several,
-    )
-
-
 def _finish(
-    op: Op, args: tuple[Any, ...], params: dict[str, Any], data: Any, record: bool
-) -> Tensor:
-    out = _plain_finish(op, args, params, data, record)
+    finish: Any, op: Op, args: tuple[Any, ...], params: dict[str, Any], data: Any, record: bool
+) -> Any:
+    result = finish(op, args, params, data, record)
     if here.watchers:
-        tell(op, args, params, out)
-    return out
-
-
-def _finish_several(
-    op: Op, args: tuple[Any, ...], params: dict[str, Any], data: tuple[Any, ...], record: bool
-) -> tuple[Tensor, ...]:
-    outs = _plain_finish_several(op, args, params, data, record)
-    if here.watchers:
-        tell(op, args, params, outs)
-    return outs
+        tell(op, args, params, result)
+    return result
 
 
 def tell(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: Any) -> None:

@@ -1,13 +1,12 @@
 """Anomaly mode: a backward pass that fails or makes NaN tells which forward call is to blame.
 
 While no thread is in it, nothing of it is on any op's way: entering it makes this thread's ops
-note where they were called (:mod:`weft._core.watching`), and puts :func:`_checked` in the place of
-the tape's function that applies a node's rule.
+note where they were called (:mod:`weft._core.watching`), and runs each backward rule within
+:func:`_checked` (:mod:`weft.transforms.rules`).
 """
 
 from __future__ import annotations
 
-import threading
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -20,11 +19,7 @@ from weft._core.callsite import user_frame
 from weft._core.errors import GradError
 from weft._core.modes import here
 from weft._core.tensor import Tensor, wrap
-from weft.transforms import walk
-
-_lock = threading.Lock()
-_threads = 0
-_plain = walk._cotangents
+from weft.transforms.rules import unwatch_rules, watch_rules
 
 
 def enter(check_nan: bool | None) -> bool | None:
@@ -33,17 +28,15 @@ def enter(check_nan: bool | None) -> bool | None:
     Args:
         check_nan: whether backward passes look for NaN; None leaves the mode.
     """
-    global _threads
     before = here.anomaly
     here.anomaly = check_nan
     if (before is None) is not (check_nan is None):
         if check_nan is None:
+            unwatch_rules(_checked)
             watching.unwatch(_note_call)
         else:
             watching.watch(_note_call)
-        with _lock:
-            _threads += -1 if check_nan is None else 1
-            vars(walk)["_cotangents"] = _checked if _threads else _plain
+            watch_rules(_checked)
     return before
 
 
@@ -63,13 +56,11 @@ def _note_call(op: Any, args: tuple[Any, ...], params: dict[str, Any], result: A
         note(node)
 
 
-def _checked(node: Any, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+def _checked(run: Any, node: Any, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
     """Apply a node's rule; if it raises or makes NaN, tell the call that the node is of."""
-    if here.anomaly is None:
-        return _plain(node, g, wanted)
     before, here.differentiated = here.differentiated, node
     try:
-        found = _plain(node, g, wanted)
+        found: Sequence[Any] = run(node, g, wanted)
     except Exception:
         _tell(node)
         raise

@@ -1,18 +1,16 @@
 """Watching backward rules: functions that run around each rule that the tape applies in a thread.
 
-As with :mod:`weft._core.watching`, nothing is asked while nobody watches: the tape's functions that
-apply a rule, and that add to a gradient in place, are exchanged when the first watcher comes and
-put back when the last one goes.
+As with :mod:`weft._core.watching`, nothing is asked while nobody watches: watchers are around the
+tape's functions that apply a rule and that add to a gradient in place (:mod:`weft._core.joints`).
 """
 
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from weft._backend import add_into
+from weft._core.joints import Joint
 from weft._core.modes import here
 from weft._core.node import Node
 from weft.transforms import leaves, walk
@@ -22,10 +20,10 @@ Around = Callable[..., Sequence[Any]]
 #: ``summed(before, value, after)``, arrays.
 Summed = Callable[[Any, Any, Any], None]
 
-_lock = threading.Lock()
-_watching = 0
+#: Where the tape applies a rule; where it adds to a gradient in place.
+RULE = Joint(vars(walk), "_cotangents")
+_SUM = Joint(vars(leaves), "add_into")
 _plain = walk._cotangents
-_plain_add = add_into
 
 
 def watch_rules(around: Around, summed: Summed | None = None) -> None:
@@ -35,41 +33,29 @@ def watch_rules(around: Around, summed: Summed | None = None) -> None:
         around: runs a rule.
         summed: told of each addition to a ``.grad`` in place.
     """
-    global _watching
     here.rule_watchers = (*here.rule_watchers, (around, summed))
-    with _lock:
-        _watching += 1
-        if _watching == 1:
-            _exchange(_watched, _watched_add)
+    RULE.enter(_watched)
+    _SUM.enter(_watched_sum)
 
 
 def unwatch_rules(around: Around, summed: Summed | None = None) -> None:
     """Undo the latest :func:`watch_rules` of the same functions."""
-    global _watching
     held = list(reversed(here.rule_watchers))
     held.remove((around, summed))
     here.rule_watchers = tuple(reversed(held))
-    with _lock:
-        _watching -= 1
-        if _watching == 0:
-            _exchange(_plain, _plain_add)
+    RULE.leave(_watched)
+    _SUM.leave(_watched_sum)
 
 
-def _exchange(cotangents: Any, add: Any) -> None:
-    vars(walk)["_cotangents"] = cotangents
-    vars(leaves)["add_into"] = add
-
-
-def _watched_add(target: Any, value: Any) -> None:
+def _watched_sum(add: Any, target: Any, value: Any) -> None:
     watchers = [summed for _, summed in here.rule_watchers if summed is not None]
     before = target.copy() if watchers else None
-    _plain_add(target, value)
+    add(target, value)
     for summed in watchers:
         summed(before, value, target)
 
 
-def _watched(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-    run: Any = _plain
+def _watched(run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
     for around, _ in here.rule_watchers:
         run = functools.partial(around, run)
     result: Sequence[Any] = run(node, g, wanted)

@@ -1,0 +1,99 @@
+"""Joints: functions of weft's own that others can run around, at no cost while nobody does.
+
+What looks on (anomaly mode, :mod:`weft.debug`, :mod:`weft.profiler`) enters a joint and leaves it.
+In between every call goes through what it gave; before and after, the function is the plain one,
+with nothing asked on its way.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+#: ``around(run, *args)``, which returns ``run(*args)`` or what stands for it.
+Around = Callable[..., Any]
+
+_lock = threading.RLock()
+
+
+class Joint:
+    """A function that is looked up in a dict at each call, as a module's own functions do it.
+
+    Args:
+        scope: the dict, a module's globals.
+        name: the function's name in it.
+    """
+
+    def __init__(self, scope: dict[str, Any], name: str) -> None:
+        self.name = name
+        self._scope = scope
+        self._plain: Any = None  # what is there while nobody is around
+        self._arounds: dict[Around, int] = {}
+
+    def enter(self, around: Around) -> None:
+        """Run each call, in any thread, within ``around``, until it was left as often as entered.
+
+        What entered later is further outside.
+        """
+        with _lock:
+            if not self._arounds:
+                self._plain = self._taken()
+            self._arounds[around] = self._arounds.get(around, 0) + 1
+            self._put(self._composed())
+
+    def leave(self, around: Around) -> None:
+        """Undo one :meth:`enter`."""
+        with _lock:
+            self._arounds[around] -= 1
+            if not self._arounds[around]:
+                del self._arounds[around]
+            self._put(self._composed())
+
+    def _composed(self) -> Any:
+        run = self._plain
+        for around in self._arounds:
+            run = functools.partial(around, run)
+        return run
+
+    def _taken(self) -> Any:
+        return self._scope[self.name]
+
+    def _put(self, chosen: Any) -> None:
+        self._scope[self.name] = chosen
+
+
+class CodeJoint(Joint):
+    """A function that other modules hold too, so that what is exchanged is its code.
+
+    Args:
+        function: a function without a closure.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        assert isinstance(function, types.FunctionType)
+        assert function.__closure__ is None, f"{function} has a closure"
+        super().__init__(function.__globals__, f"_{function.__name__}_within")
+        self._function = function
+        self._code = function.__code__
+
+    def _taken(self) -> Any:
+        of = self._function
+        plain = types.FunctionType(self._code, of.__globals__, of.__name__, of.__defaults__)
+        plain.__kwdefaults__ = of.__kwdefaults__
+        return plain
+
+    def _put(self, chosen: Any) -> None:
+        if chosen is self._plain:
+            self._function.__code__ = self._code
+        else:
+            super()._put(chosen)
+            self._function.__code__ = _forwarding.__code__.replace(
+                co_names=(self.name,), co_name=self._code.co_name
+            )
+
+
+def _forwarding(*args: Any, **kwargs: Any) -> Any:
+    return _within(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  # replaced above
