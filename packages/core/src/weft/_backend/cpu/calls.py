@@ -1,0 +1,73 @@
+"""Machine code as functions of Python, and the table of addresses that it finds its helpers in."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu import threads
+from weft._backend.cpu.language.module import TABLE_ENTRIES
+
+_FASTCALL = 0x80
+_held: list[Any] = []  # what the functions read; they live as long as the process
+
+
+class _Method(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("call", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+@functools.cache
+def data_offset() -> int:
+    """Return where in an array's object the address of its memory lies."""
+    probe = np.zeros(3)
+    size = object.__sizeof__(probe)
+    words = (ctypes.c_uint64 * (size // 8)).from_address(id(probe))
+    return 8 * list(words).index(probe.ctypes.data)
+
+
+@functools.cache
+def table() -> Any:
+    """Return the table of addresses; the number of threads in it follows the setting."""
+    found = {
+        "data_offset": data_offset(),
+        "none": id(None),
+        **threads.addresses(),
+        "threads": threads.count(),
+    }
+    for name in TABLE_ENTRIES:
+        if name.startswith("Py"):
+            found[name] = _address(getattr(ctypes.pythonapi, name))
+    entries = np.array([found.get(name, 0) for name in TABLE_ENTRIES], np.uint64)
+    place = TABLE_ENTRIES.index("threads")
+    if not found["GOMP_parallel"]:
+        entries[place] = 1
+    else:
+        threads.on_change(lambda count: entries.__setitem__(place, count))
+    return entries
+
+
+def set_address(name: str, address: int) -> None:
+    """Enter the address of a library's function in the table."""
+    table()[TABLE_ENTRIES.index(name)] = address
+
+
+def function(name: str, address: int) -> Any:
+    """Return the function of Python that runs the code at an address."""
+    label = name.encode()
+    method = _Method(label, address, _FASTCALL, None)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype = ctypes.py_object
+    make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
+    _held.append((label, method))
+    return make(ctypes.addressof(method), table(), label.decode())
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

@@ -1,0 +1,1 @@
+"""Kernels in the kernel language, one topic a file: never run by Python, see ``language``."""

@@ -1,0 +1,173 @@
+"""What calls give: functions put in place, conversions, and what the language has itself."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from weft._backend.cpu.language import types as t
+from weft._backend.cpu.language.emitter import Array, TypeMisfit, Value
+from weft._backend.cpu.language.expressions import KNOWN, Expressions, Misread
+from weft._backend.cpu.language.intrinsics import Intrinsic
+from weft._backend.cpu.language.source import Function, Overload
+from weft._backend.cpu.language.types import Pointer, Type
+
+#: What a body finds beside its own parameters: its thread's number and the table of addresses.
+THREAD, TABLE = "%thread", "%table"
+#: The place of oneDNN's product of matrices in the table.
+TABLE_SGEMM = 8
+_UNARY_INTRINSICS = {
+    "sqrt": "sqrt",
+    "floor": "floor",
+    "ceil": "ceil",
+    "trunc": "trunc",
+    "rint": "rint",
+}
+_BINARY_INTRINSICS = {"fmax": "maxnum", "fmin": "minnum", "copysign": "copysign"}
+
+
+class Calls(Expressions):
+    """Translates calls too."""
+
+    def _of_call(self, node: ast.Call) -> Any:
+        called = self.value(node.func)
+        if isinstance(called, Intrinsic):
+            return getattr(self, f"_call_{called.name}", self._call_simple)(
+                called.name, *map(self.value, node.args)
+            )
+        args = [self.value(a) for a in node.args]
+        if isinstance(called, Type):
+            return self.number(args[0], called)
+        if called in (max, min):
+            return self.extreme(called is max, args)
+        if called is abs:
+            return self.absolute(args[0])
+        if isinstance(called, Overload):
+            first = self.register(args[0])
+            kind = first.type
+            if isinstance(kind, Type) and kind.kind != "f" and kind.name not in called.by_type:
+                args[0] = first = self.number(first, self.compute)
+                kind = first.type
+            found = called.by_type.get(str(kind))
+            if found is None:
+                raise self.misread(node, f"not for {kind}")
+            called = found
+        if isinstance(called, Function):
+            return self.put_in_place(called, args)
+        raise self.misread(node, "no function of the kernel language")
+
+    def put_in_place(self, function: Function, args: list[Any]) -> Any:
+        """Translate a function's body where it is called."""
+        inner: Any = type(self)(self.e, function.named, self.given, self.compute, function.name)
+        names = [a.arg for a in function.parsed.args.args]
+        if len(names) != len(args):
+            raise Misread(f"{function.name} takes {len(names)} arguments, got {len(args)}")
+        assigned = {
+            target.id
+            for part in ast.walk(function.parsed)
+            for target in ([part.target] if isinstance(part, ast.AugAssign) else
+                           part.targets if isinstance(part, ast.Assign) else [])
+            if isinstance(target, ast.Name)
+        }  # fmt: skip
+        for name, value in zip(names, args, strict=True):
+            if name in assigned:
+                inner.set(name, value)
+            else:
+                inner.variables[name] = value
+        before, self.e.loose = self.e.loose, False
+        try:
+            return inner.body(function.parsed.body)
+        finally:
+            self.e.loose = before
+
+    def extreme(self, largest: bool, args: list[Any]) -> Any:
+        """Return the larger or smaller of numbers; of a NaN and a number the NaN."""
+        if all(isinstance(a, KNOWN) for a in args):
+            return (max if largest else min)(args)
+        x, *rest = self.together(*args)
+        for y in rest:
+            kind = x.type
+            if kind.kind == "f":
+                x = self.e.intrinsic("maximum" if largest else "minimum", kind, x, y)
+            else:
+                sign = "s" if kind.kind == "i" else "u"
+                x = self.e.intrinsic(f"{sign}{'max' if largest else 'min'}", kind, x, y)
+        return x
+
+    def absolute(self, x: Any) -> Any:
+        if isinstance(x, KNOWN):
+            return abs(x)
+        if x.type.kind == "f":
+            return self.e.intrinsic("fabs", x.type, x)
+        zero = self.e.number(0, x.type)
+        negative = self.e.make(x.type, f"sub {x.type.llvm} 0, {x.text}")
+        test = self.e.make(t.boolean, f"icmp slt {x.type.llvm} {x.text}, {zero.text}")
+        return self.choose(test, negative, x)
+
+    def _call_simple(self, name: str, *args: Any) -> Value:
+        values = self.floats(*args)
+        llvm = _UNARY_INTRINSICS.get(name) or _BINARY_INTRINSICS.get(name) or name
+        kind = values[0].type
+        assert isinstance(kind, Type)
+        return self.e.intrinsic(llvm, kind, *values)
+
+    def _call_popcount(self, name: str, x: Any) -> Value:
+        value = self.register(x)
+        assert isinstance(value.type, Type)
+        return self.e.intrinsic("ctpop", value.type, value)
+
+    def _call_isnan(self, name: str, x: Any) -> Value:
+        (value,) = self.floats(x)
+        return self.e.make(t.boolean, f"fcmp uno {value.type.llvm} {value.text}, {value.text}")
+
+    def _call_bits(self, name: str, to: Type, x: Any) -> Value:
+        value = self.register(x)
+        have = value.type
+        assert isinstance(have, Type)
+        if have.bits != to.bits:
+            raise TypeMisfit(f"{have} has not the size of {to}")
+        if have.llvm == to.llvm:
+            return Value(value.text, to)
+        return self.e.make(to, f"bitcast {have.llvm} {value.text} to {to.llvm}")
+
+    def _call_select(self, name: str, test: Any, x: Any, y: Any) -> Any:
+        if isinstance(test, KNOWN):
+            return x if test else y
+        return self.choose(test, x, y)
+
+    def _call_local(self, name: str, kind: Type, count: int) -> Array:
+        return self.e.local(kind, count)
+
+    def _call_thread(self, name: str) -> Value:
+        return Value(THREAD, t.i64)
+
+    def _call_copy(self, name: str, to: Any, source: Any, count: Any) -> None:
+        target, origin = self.register(to), self.register(source)
+        assert isinstance(target.type, Pointer)
+        size = self.binary(ast.Mult(), self.number(count, t.i64), target.type.to.size, None)
+        self.e.externals["llvm.memcpy"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
+        self.e.say(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target.text}, ptr {origin.text}, "
+            f"i64 {size.text}, i1 false)"
+        )
+
+    def _call_sgemm(self, name: str, *args: Any) -> None:
+        """Call oneDNN's product of matrices through the table of addresses."""
+        (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) = args
+        e = self.e
+        place = e.make(t.i64, f"getelementptr ptr, ptr {TABLE}, i64 {TABLE_SGEMM}")
+        address = e.make(t.i64, f"load ptr, ptr {place.text}")
+        letters = []
+        for transposed in (ta, tb):
+            known = not isinstance(transposed, Value)
+            code = ord("T" if transposed else "N") if known else self.choose(transposed, *b"TN")
+            letters.append(f"i8 {self.number(code, t.i8).text}")
+        sizes = [f"i64 {self.number(x, t.i64).text}" for x in (m, n, k)]
+        scale = [f"float {self.number(x, t.f32).text}" for x in (alpha, beta)]
+        places = [f"ptr {self.register(x).text}" for x in (a, b, c)]
+        leads = [f"i64 {self.number(x, t.i64).text}" for x in (lda, ldb, ldc)]
+        e.make(
+            t.i32,
+            f"call i32 {address.text}({', '.join([*letters, *sizes, scale[0]])}, {places[0]}, "
+            f"{leads[0]}, {places[1]}, {leads[1]}, {scale[1]}, {places[2]}, {leads[2]})",
+        )

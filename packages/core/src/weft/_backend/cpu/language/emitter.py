@@ -1,0 +1,228 @@
+"""LLVM's intermediate language as text: values with their types, and the instructions on them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from weft._backend.cpu.language import types as t
+from weft._backend.cpu.language.types import Pointer, Type
+
+_EXACT = "contract "
+_LOOSE = "reassoc contract "
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an expression gives: the register or literal that holds it, and its type."""
+
+    text: str
+    type: Any  # a Type or a Pointer
+
+
+@dataclass(frozen=True)
+class Array:
+    """Numbers of a fixed count that a kernel keeps for itself."""
+
+    pointer: Value
+    count: int
+
+
+class TypeMisfit(TypeError):
+    """An expression puts together what the language does not."""
+
+
+class Emitter:
+    """Writes the body of one function."""
+
+    def __init__(self) -> None:
+        self.slots: list[str] = []  # variables, which stand at the function's head
+        self.lines: list[str] = []
+        self.metadata: list[str] = []
+        self.externals: dict[str, str] = {}  # declarations of intrinsics
+        self.count = 0
+        self.loose = True  # whether sums may be reordered
+        self.group = ""  # of the loop whose accesses are independent
+
+    # --- text
+
+    def register(self) -> str:
+        """Return a new name."""
+        self.count += 1
+        return f"%r{self.count}"
+
+    def label(self, hint: str) -> str:
+        """Return a new name of a block."""
+        self.count += 1
+        return f"{hint}{self.count}"
+
+    def say(self, line: str) -> None:
+        """Write one instruction."""
+        self.lines.append("  " + line)
+
+    def begin(self, label: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{label}:")
+
+    def make(self, type: Type | Pointer, instruction: str) -> Value:
+        """Write an instruction that gives a value."""
+        name = self.register()
+        self.say(f"{name} = {instruction}")
+        return Value(name, type)
+
+    def node(self, content: str) -> str:
+        """Write a node of metadata."""
+        name = f"!{len(self.metadata)}"
+        self.metadata.append(f"{name} = distinct !{{{content.replace('self', name)}}}")
+        return name
+
+    @property
+    def flags(self) -> str:
+        """What arithmetic may do."""
+        return _LOOSE if self.loose else _EXACT
+
+    # --- numbers
+
+    def number(self, value: bool | int | float, type: Type) -> Value:
+        """Return a literal of a type."""
+        if type.kind == "f":
+            if type is t.f32:
+                value = struct.unpack("f", struct.pack("f", _in_range(float(value))))[0]
+            bits = struct.unpack("<Q", struct.pack("<d", float(value)))[0]
+            return Value(f"0x{bits:016X}", type)
+        if type.kind == "b":
+            return Value("true" if value else "false", type)
+        if float(value) != int(value):
+            raise TypeMisfit(f"{value} is no number of type {type}")
+        return Value(str(int(value)), type)
+
+    def convert(self, value: Value, to: Type) -> Value:
+        """Return a number as one of another type: towards zero from float to integer."""
+        have = value.type
+        if isinstance(have, Pointer):
+            raise TypeMisfit(f"an address is no {to}")
+        if have is to:
+            return value
+        if have.kind == "f" and to.kind == "f":
+            return self._between_floats(value, have, to)
+        if to.kind == "b":
+            test = "fcmp une" if have.kind == "f" else "icmp ne"
+            zero = self.number(0, have).text
+            return self.make(to, f"{test} {have.llvm} {value.text}, {zero}")
+        if have.kind == "f":
+            how = "fptoui" if to.kind == "u" else "fptosi"
+            return self.make(to, f"{how} {have.llvm} {value.text} to {to.llvm}")
+        if to.kind == "f":
+            if to in (t.f16, t.bf16):
+                return self.convert(self.convert(value, t.f32), to)
+            how = "sitofp" if have.kind == "i" else "uitofp"
+            return self.make(to, f"{how} {have.llvm} {value.text} to {to.llvm}")
+        if to.bits == have.bits:
+            return Value(value.text, to)
+        how = "trunc" if to.bits < have.bits else "sext" if have.kind == "i" else "zext"
+        return self.make(to, f"{how} {have.llvm} {value.text} to {to.llvm}")
+
+    def _between_floats(self, value: Value, have: Type, to: Type) -> Value:
+        if have is t.bf16:
+            wide = self.make(t.i32, f"zext i16 {self._word(value).text} to i32")
+            high = self.make(t.i32, f"shl i32 {wide.text}, 16")
+            single = self.make(t.f32, f"bitcast i32 {high.text} to float")
+            return self.convert(single, to)
+        if to is t.bf16:
+            return self._to_bf16(self.convert(value, t.f32))
+        if {have, to} == {t.f16, t.f64}:
+            return self.convert(self.convert(value, t.f32), to)
+        how = "fpext" if to.bits > have.bits else "fptrunc"
+        return self.make(to, f"{how} {have.llvm} {value.text} to {to.llvm}")
+
+    def _word(self, value: Value) -> Value:
+        return Value(value.text, t.u16)  # bfloat16 is carried as its 16 bits
+
+    def _to_bf16(self, value: Value) -> Value:
+        """Round to the nearest bfloat16, ties to even; NaN stays NaN."""
+        bits = self.make(t.u32, f"bitcast float {value.text} to i32")
+        high = self.make(t.u32, f"lshr i32 {bits.text}, 16")
+        odd = self.make(t.u32, f"and i32 {high.text}, 1")
+        bias = self.make(t.u32, f"add i32 {odd.text}, 32767")
+        rounded = self.make(t.u32, f"add i32 {bits.text}, {bias.text}")
+        cut = self.make(t.u32, f"lshr i32 {rounded.text}, 16")
+        quiet = self.make(t.u32, f"or i32 {high.text}, 64")
+        nan = self.make(t.boolean, f"fcmp uno float {value.text}, {value.text}")
+        chosen = self.make(t.u32, f"select i1 {nan.text}, i32 {quiet.text}, i32 {cut.text}")
+        word = self.make(t.u16, f"trunc i32 {chosen.text} to i16")
+        return Value(word.text, t.bf16)
+
+    # --- memory
+
+    def variable(self, type: Type | Pointer) -> str:
+        """Return the slot of a new variable."""
+        name = self.register()
+        memory = "ptr" if isinstance(type, Pointer) else type.llvm
+        self.slots.append(f"  {name} = alloca {memory}")
+        return name
+
+    def local(self, type: Type, count: int) -> Array:
+        """Return numbers that the kernel keeps for itself."""
+        name = self.register()
+        self.slots.append(f"  {name} = alloca [{count} x {type.memory}], align 64")
+        return Array(Value(name, Pointer(type)), count)
+
+    def get(self, slot: str, type: Type | Pointer) -> Value:
+        """Read a variable."""
+        return self.make(type, f"load {type.llvm}, ptr {slot}")
+
+    def put(self, slot: str, value: Value) -> None:
+        """Write a variable."""
+        self.say(f"store {value.type.llvm} {value.text}, ptr {slot}")
+
+    def step(self, pointer: Value, index: Value) -> Value:
+        """Return the address of the element at an index."""
+        assert isinstance(pointer.type, Pointer)
+        wide = self.convert(index, t.i64)
+        memory = pointer.type.to.memory
+        return self.make(
+            pointer.type, f"getelementptr inbounds {memory}, ptr {pointer.text}, i64 {wide.text}"
+        )
+
+    def load(self, pointer: Value, index: Value) -> Value:
+        """Read an element, as what it is computed as."""
+        place = self.step(pointer, index)
+        to: Type = pointer.type.to
+        raw = self.make(to, f"load {to.memory}, ptr {place.text}, align {to.size}{self.group}")
+        if to is t.boolean:
+            return self.make(to, f"icmp ne i8 {raw.text}, 0")
+        return self.convert(raw, to.compute)
+
+    def store(self, pointer: Value, index: Value, value: Value) -> None:
+        """Write an element, rounded to the type in memory."""
+        place = self.step(pointer, index)
+        to: Type = pointer.type.to
+        cast = self.convert(value, to)
+        if to is t.boolean:
+            cast = self.make(t.u8, f"zext i1 {cast.text} to i8")
+        self.say(f"store {to.memory} {cast.text}, ptr {place.text}, align {to.size}{self.group}")
+
+    # --- calls of LLVM's own functions
+
+    def intrinsic(self, name: str, type: Type, *values: Value) -> Value:
+        """Call one of LLVM's functions, all of whose arguments are of one type."""
+        full = f"llvm.{name}.{'f' if type.kind == 'f' else 'i'}{type.bits}"
+        args = ", ".join(f"{type.llvm} {v.text}" for v in values)
+        kinds = ", ".join(type.llvm for _ in values)
+        self.externals[full] = f"declare {type.llvm} @{full}({kinds})"
+        flags = self.flags if type.kind == "f" else ""
+        return self.make(type, f"call {flags}{type.llvm} @{full}({args})")
+
+
+def _in_range(value: float) -> float:
+    """Round a double too large for a float to infinity, as a conversion does."""
+    limit = 3.4028235677973366e38
+    if value >= limit:
+        return float("inf")
+    return float("-inf") if value <= -limit else value
+
+
+def no_number(value: Any) -> TypeMisfit:
+    """Return the error for what is no number in an expression."""
+    return TypeMisfit(f"{value!r} is no number")

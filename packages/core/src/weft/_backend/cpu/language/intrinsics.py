@@ -1,0 +1,64 @@
+"""The functions that the language has by itself, by the name that kernels import."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Intrinsic:
+    """A function that the translator knows."""
+
+    def __init__(self, name: str, meaning: str) -> None:
+        self.name = name
+        self.__doc__ = meaning
+
+    def __call__(self, *args: Any) -> Any:
+        raise TypeError(f"{self.name} is of the kernel language: kernels alone call it")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+class Placeholder:
+    """A name that each specialisation gives a type or a number: ``scale.at(T=f32)``."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, *args: Any) -> Any:
+        raise TypeError(f"{self.name} is of the kernel language: kernels alone call it")
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+T, U, V, I, C = map(Placeholder, "TUVIC")
+
+sqrt = Intrinsic("sqrt", "Square root.")
+floor = Intrinsic("floor", "The largest whole number that is not greater.")
+ceil = Intrinsic("ceil", "The smallest whole number that is not less.")
+trunc = Intrinsic("trunc", "The whole part.")
+rint = Intrinsic("rint", "The nearest whole number, ties to even.")
+fma = Intrinsic("fma", "a * b + c, rounded once.")
+copysign = Intrinsic("copysign", "The magnitude of the first with the sign of the second.")
+fmax = Intrinsic("fmax", "The larger; of a NaN and a number the number.")
+fmin = Intrinsic("fmin", "The smaller; of a NaN and a number the number.")
+bits = Intrinsic("bits", "The same bits as another type: bits(i32, x).")
+isnan = Intrinsic("isnan", "Whether a float is not a number.")
+select = Intrinsic(
+    "select", "select(test, a, b): a where the test holds, else b. Both are computed."
+)
+simd = Intrinsic(
+    "simd",
+    "A range whose steps touch no memory of each other, and so run side by side, in place too.",
+)
+static = Intrinsic("static", "A range written out: its bounds are known and it is short.")
+local = Intrinsic("local", "local(f32, 64): so many numbers that the kernel keeps for itself.")
+thread = Intrinsic("thread", "thread(): the number of the thread that runs.")
+copy = Intrinsic("copy", "copy(to, from, count): move elements of one type that do not overlap.")
+sgemm = Intrinsic(
+    "sgemm",
+    "sgemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc): "
+    "c = alpha a b + beta c of row-major float32 matrices, on the thread that calls.",
+)
+popcount = Intrinsic("popcount", "The number of bits that are 1.")

@@ -1,0 +1,168 @@
+"""A kernel: its source, and the functions made of it for the types that were asked for."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu import code_cache, processor, switches
+from weft._backend.cpu.language import source
+from weft._backend.cpu.language.intrinsics import T
+from weft._backend.cpu.language.types import BY_NAME, ptr
+
+
+class Kernel:
+    """Loops over numbers, compiled when first asked for.
+
+    Attributes:
+        name: for people.
+        loose: whether sums may be reordered, so that they vectorise.
+        overlap: whether arrays may share memory.
+    """
+
+    def __init__(self, python: Any, *, loose: bool = True, overlap: bool = False) -> None:
+        self.__doc__ = python.__doc__
+        self.name: str = python.__name__
+        self.python = python
+        self.loose, self.overlap = loose, overlap
+        self._made: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def at(self, **given: Any) -> Callable[..., Any]:
+        """Return the function for types and numbers: ``function(n, grain, *arguments)``.
+
+        It runs the kernel over ``range(n)``, in several threads if each gets ``grain`` steps or
+        more. Arrays give their memory's address: that it is of the right type, size and order is
+        the caller's to see to.
+
+        Raises:
+            Misread: the kernel is no kernel of the language.
+        """
+        key = tuple(given.items())
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = self._make(given)
+        return made
+
+    def text(self, **given: Any) -> str:
+        """Return the kernel in LLVM's language, for these types."""
+        from weft._backend.cpu import calls, compiler
+        from weft._backend.cpu.language.module import module_text
+
+        text = module_text(
+            self.tree,
+            self.named,
+            given,
+            loose=self.loose,
+            overlap=self.overlap,
+            attributes=compiler.attributes(),
+        )
+        return text.replace("DATA_OFFSET", str(calls.data_offset()))
+
+    @property
+    def tree(self) -> ast.FunctionDef:
+        """Its syntax tree."""
+        return source.parsed(self.python)
+
+    def named(self, name: str) -> Any:
+        """Return what a global name of it stands for."""
+        return source.named(self.python, name)
+
+    def fingerprint(self) -> bytes:
+        """Return bytes that differ when its source does."""
+        return source.fingerprint(self.python)
+
+    def key(self, given: dict[str, Any]) -> str:
+        """Return the name that its code has on disk: of source, types, processor and versions."""
+        from weft._backend.cpu import calls
+
+        parts = (
+            self.fingerprint(),
+            repr((self.name, self.loose, self.overlap, sorted(given.items(), key=repr))).encode(),
+            processor.identity().encode(),
+            str(calls.data_offset()).encode(),
+            _of_the_language(),
+        )
+        digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
+        return f"{self.name}-{digest[:40]}"
+
+    def _make(self, given: dict[str, Any]) -> Callable[..., Any]:
+        from weft._backend.cpu import calls
+
+        key = self.key(given)
+        image = code_cache.get(key)
+        if image is None:
+            from weft._backend.cpu import compiler
+
+            image = compiler.compile(self.text(**given))
+            code_cache.put(key, image)
+        made: Callable[..., Any] = calls.function(self.name, _placed(image))
+        return made
+
+
+def _placed(image: bytes) -> int:
+    """Return the address of an object file's entry, in memory that can be executed."""
+    from weft._backend.cpu import loader
+
+    try:
+        return loader.load(image, "entry")
+    except loader.Unloadable:  # another system or processor: LLVM has a loader for each
+        from weft._backend.cpu import compiler
+
+        return compiler.load(image, "entry")
+
+
+def usable() -> bool:
+    """Whether kernels may be used and can be compiled here."""
+    return switches.codegen and not why_unusable()
+
+
+@functools.cache
+def why_unusable() -> str:
+    """Return why kernels cannot be compiled here, in one clause; empty if they can."""
+    from importlib.util import find_spec
+
+    if find_spec("llvmlite") is None:
+        return "llvmlite, which compiles them, is not installed"
+    x = np.array([1.0, 2.0])
+    try:
+        _twice.at(T=BY_NAME["f64"])(2, 2, x)
+    except Exception as error:  # whatever it is, NumPy does the work instead
+        return f"a first kernel could not be made: {error}"
+    return "" if x.tolist() == [2.0, 4.0] else "a first kernel gave wrong numbers"
+
+
+def kernel(python: Any = None, *, loose: bool = True, overlap: bool = False) -> Any:
+    """Make a kernel of a function: ``@kernel``, or ``@kernel(loose=False)``."""
+    if python is None:
+        return functools.partial(kernel, loose=loose, overlap=overlap)
+    return Kernel(python, loose=loose, overlap=overlap)
+
+
+@functools.cache
+def _of_the_language() -> bytes:
+    """Return bytes that differ with the translator's source and LLVM's version."""
+    from importlib.util import find_spec
+
+    here = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(
+        [*here.glob("*.py"), here.parent / "compiler.py", here.parent / "processor.py"]
+    ):
+        digest.update(path.read_bytes())
+    found = find_spec("llvmlite")
+    if found is not None and found.origin:
+        version = Path(found.origin).with_name("_version.py")
+        if version.exists():
+            digest.update(version.read_bytes())
+    return digest.digest()
+
+
+@kernel
+def _twice(begin: Any, end: Any, x: ptr(T)):  # type: ignore  # noqa: PGH003  # of the language
+    for i in range(begin, end):
+        x[i] = x[i] * 2

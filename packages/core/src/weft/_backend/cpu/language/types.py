@@ -1,0 +1,91 @@
+"""The numbers of the kernel language: how each lies in memory and what it is computed as."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Type:
+    """A kind of number.
+
+    Attributes:
+        name: as kernels write it.
+        kind: ``"f"`` float, ``"i"`` signed, ``"u"`` unsigned, ``"b"`` truth.
+        bits: its size; of a truth in registers 1, in memory 8.
+        llvm: as LLVM calls it in registers.
+        memory: as LLVM calls it in memory.
+    """
+
+    name: str
+    kind: str
+    bits: int
+    llvm: str
+    memory: str
+
+    @property
+    def compute(self) -> Type:
+        """What loads of it give: half precision is computed in float32."""
+        return f32 if self.name in ("f16", "bf16") else self
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return max(self.bits, 8) // 8
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The address of numbers of one type that lie side by side."""
+
+    to: Type
+    llvm = "ptr"
+
+    def __repr__(self) -> str:
+        return f"ptr({self.to})"
+
+
+def _integer(name: str, kind: str, bits: int) -> Type:
+    return Type(name, kind, bits, f"i{bits}", f"i{bits}")
+
+
+f32 = Type("f32", "f", 32, "float", "float")
+f64 = Type("f64", "f", 64, "double", "double")
+f16 = Type("f16", "f", 16, "half", "half")
+bf16 = Type("bf16", "f", 16, "bfloat", "i16")
+boolean = Type("boolean", "b", 1, "i1", "i8")
+i8, i16, i32, i64 = (_integer(f"i{n}", "i", n) for n in (8, 16, 32, 64))
+u8, u16, u32, u64 = (_integer(f"u{n}", "u", n) for n in (8, 16, 32, 64))
+
+ALL = (f32, f64, f16, bf16, boolean, i8, i16, i32, i64, u8, u16, u32, u64)
+BY_NAME = {t.name: t for t in ALL}
+#: By the name of NumPy's dtype.
+_BY_DTYPE = {
+    "float32": f32,
+    "float64": f64,
+    "float16": f16,
+    "bfloat16": bf16,
+    "bool": boolean,
+    "int8": i8,
+    "int16": i16,
+    "int32": i32,
+    "int64": i64,
+    "uint8": u8,
+    "uint16": u16,
+    "uint32": u32,
+    "uint64": u64,
+}
+
+
+def ptr(to: Type) -> Pointer:
+    """Return the type of addresses of such numbers."""
+    return Pointer(to)
+
+
+def type_of(dtype: Any) -> Type | None:
+    """Return the type of an array's numbers by its NumPy dtype; None if kernels know no such."""
+    return _BY_DTYPE.get(dtype.name) if dtype.isnative else None

@@ -1,0 +1,1 @@
+"""What runs kernels on arrays: which cases each takes, the memory of its results, the call."""

@@ -1,0 +1,125 @@
+"""An object file's code put into executable memory, without LLVM: how a cached kernel starts.
+
+It takes x86-64 ELF as the compiler writes it: position-independent sections whose references to
+each other are relative. Memory is written first and made executable after, never both.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import mmap
+import struct
+from typing import Any
+
+_ALLOCATED = 2
+_NOBITS = 8
+_RELOCATIONS = 4
+_SYMBOLS = 2
+_PAGE = mmap.PAGESIZE
+#: What code may call by name, which LLVM itself puts in.
+_KNOWN = ("memset", "memcpy", "memmove", "fmaf", "fma", "fmodf", "fmod")
+_STUB = b"\xff\x25\x00\x00\x00\x00"  # jmp to the address that follows
+
+#: Code that is in use; it stays for the process's life.
+_mapped: list[Any] = []
+
+
+class Unloadable(RuntimeError):
+    """An object file holds what this loader does not place."""
+
+
+@functools.cache
+def _libc() -> Any:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def load(image: bytes, wanted: str) -> int:
+    """Place an object file's code in memory and return a function's address.
+
+    Raises:
+        Unloadable: it is no ELF object of this processor, or needs more than this loader gives.
+    """
+    if image[:6] != b"\x7fELF\x02\x01" or struct.unpack_from("<H", image, 18)[0] != 62:
+        raise Unloadable("no x86-64 ELF object")
+    (table,) = struct.unpack_from("<Q", image, 40)
+    _, count, _ = struct.unpack_from("<HHH", image, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", image, table + 64 * i) for i in range(count)]
+    places: dict[int, int] = {}
+    size = 0
+    for i, (_, _, flags, _, _, length, _, _, alignment, _) in enumerate(sections):
+        if flags & _ALLOCATED and length:
+            align = max(alignment, 16)
+            size = (size + align - 1) // align * align
+            places[i] = size
+            size += length
+    stubs = size = (size + 15) // 16 * 16
+    size += 16 * len(_KNOWN)
+    memory = mmap.mmap(-1, (size + _PAGE - 1) // _PAGE * _PAGE)
+    base = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for i, place in places.items():
+        _, kind, _, _, offset, length, *_ = sections[i]
+        if kind != _NOBITS:
+            memory[place : place + length] = image[offset : offset + length]
+    symbols = _symbols(image, sections)
+    given: dict[str, int] = {}
+    for _, kind, _, _, offset, length, link, info, _, _ in sections:
+        if kind != _RELOCATIONS or info not in places:
+            continue
+        names = symbols[link]
+        for at in range(offset, offset + length, 24):
+            where, what, addend = struct.unpack_from("<QQq", image, at)
+            name, section, value = names[what >> 32]
+            if section in places:
+                target = places[section] + value
+            else:
+                target = _stub(memory, given, name, stubs)
+            _relocate(memory, base, places[info] + where, what & 0xFFFFFFFF, target + addend)
+    entry = next(
+        places[section] + value
+        for names in symbols.values()
+        for name, section, value in names
+        if name == wanted and section in places
+    )
+    # 5: read and execute
+    if _libc().mprotect(ctypes.c_void_p(base), ctypes.c_size_t(len(memory)), 5):
+        raise Unloadable(f"memory cannot be made executable (errno {ctypes.get_errno()})")
+    _mapped.append(memory)
+    return base + entry
+
+
+def _symbols(image: bytes, sections: list[Any]) -> dict[int, list[tuple[str, int, int]]]:
+    found = {}
+    for i, (_, kind, _, _, offset, length, link, _, _, _) in enumerate(sections):
+        if kind == _SYMBOLS:
+            names = sections[link][4]
+            rows = []
+            for at in range(offset, offset + length, 24):
+                name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", image, at)
+                end = image.index(b"\0", names + name)
+                rows.append((image[names + name : end].decode(), section, value))
+            found[i] = rows
+    return found
+
+
+def _stub(memory: Any, given: dict[str, int], name: str, stubs: int) -> int:
+    """Return the place of a jump to a function of the C library."""
+    if name not in given:
+        if name not in _KNOWN:
+            raise Unloadable(f"code that calls {name}")
+        address = ctypes.cast(getattr(_libc(), name), ctypes.c_void_p).value
+        place = stubs + 16 * len(given)
+        memory[place : place + 14] = _STUB + struct.pack("<Q", address)
+        given[name] = place
+    return given[name]
+
+
+def _relocate(memory: Any, base: int, place: int, kind: int, target: int) -> None:
+    if kind == 1:  # R_X86_64_64
+        memory[place : place + 8] = struct.pack("<Q", base + target)
+    elif kind in (2, 4):  # R_X86_64_PC32, R_X86_64_PLT32
+        memory[place : place + 4] = struct.pack("<i", target - place)
+    elif kind == 24:  # R_X86_64_PC64
+        memory[place : place + 8] = struct.pack("<q", target - place)
+    else:
+        raise Unloadable(f"a relocation of kind {kind}")

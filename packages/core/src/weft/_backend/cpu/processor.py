@@ -1,0 +1,35 @@
+"""What this processor is, told without loading LLVM, and what LLVM is told of it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import sys
+from pathlib import Path
+
+
+@functools.cache
+def identity() -> str:
+    """Return text that differs between processors for which different code is made."""
+    parts = [sys.platform, platform.machine()]
+    if sys.platform == "linux":
+        wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
+        try:
+            with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as told:
+                for line in told:
+                    if line == "\n":
+                        break  # the first core tells it for all
+                    if line.startswith(wanted):
+                        parts.append(line.strip())
+        except OSError:
+            pass
+    if len(parts) < 4:
+        parts.append(platform.processor())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def attributes(features: dict[str, bool]) -> str:
+    """Return the attributes of functions that use the widest vectors there are."""
+    width = "512" if features.get("avx512f") else "256"
+    return f'"prefer-vector-width"="{width}" "no-trapping-math"="true"'

@@ -1,0 +1,462 @@
+"""The kernel language against Python: a kernel is valid Python, which tells what is right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from weft._backend.cpu import calls, code_cache, compiler, loader
+from weft._backend.cpu.language import (
+    Placeholder,
+    T,
+    bf16,
+    bits,
+    boolean,
+    copy,
+    f16,
+    f32,
+    f64,
+    fma,
+    function,
+    i8,
+    i16,
+    i32,
+    i64,
+    isnan,
+    kernel,
+    local,
+    overload,
+    ptr,
+    simd,
+    sqrt,
+    static,
+    thread,
+    type_of,
+    u8,
+    u16,
+    u32,
+    u64,
+    usable,
+    why_unusable,
+)
+from weft._backend.cpu.language.expressions import Misread
+
+DTYPES = {
+    f32: "float32",
+    f64: "float64",
+    i8: "int8",
+    i16: "int16",
+    i32: "int32",
+    i64: "int64",
+    u8: "uint8",
+    u16: "uint16",
+    u32: "uint32",
+    u64: "uint64",
+}
+
+
+def test_the_language_works_here():
+    assert why_unusable() == ""
+    assert usable()
+
+
+@kernel(loose=False)
+def arithmetic(begin, end, x: ptr(T), y: ptr(T), out: ptr(T)):
+    for i in range(begin, end):
+        a = x[i]
+        b = y[i]
+        out[6 * i] = a + b
+        out[6 * i + 1] = a - b
+        out[6 * i + 2] = a * b
+        out[6 * i + 3] = max(a, b)
+        out[6 * i + 4] = min(a, b)
+        out[6 * i + 5] = a if a < b else b + 1
+
+
+@pytest.mark.parametrize("kind", DTYPES, ids=str)
+def test_arithmetic_is_numpys(kind):
+    dtype = np.dtype(DTYPES[kind])
+    random = np.random.default_rng(0)
+    x, y = (random.integers(0, 100, 40).astype(dtype) for _ in "xy")
+    out = np.zeros(240, dtype)
+    arithmetic.at(T=kind)(40, 1000, x, y, out)
+    with np.errstate(over="ignore"):
+        wanted = [
+            x + y,
+            x - y,
+            x * y,
+            np.maximum(x, y),
+            np.minimum(x, y),
+            np.where(x < y, x, y + 1),
+        ]
+    assert np.array_equal(out.reshape(40, 6).T, np.array(wanted, dtype))
+
+
+@kernel
+def integers(begin, end, x: ptr(i64), out: ptr(i64)):
+    for i in range(begin, end):
+        a = x[i]
+        out[7 * i] = a // 3
+        out[7 * i + 1] = a % 3
+        out[7 * i + 2] = a << 2
+        out[7 * i + 3] = a >> 1
+        out[7 * i + 4] = (a & 6) | (a ^ 1)
+        out[7 * i + 5] = ~a
+        out[7 * i + 6] = abs(-a)
+
+
+def test_whole_numbers_as_python_has_them():
+    x = np.arange(50)
+    out = np.zeros(350, np.int64)
+    integers.at()(50, 1000, x, out)
+    wanted = np.zeros_like(out)
+    integers.python(0, 50, x, wanted)
+    assert (out == wanted).all()
+
+
+@kernel
+def flow(begin, end, x: ptr(T), out: ptr(T)):
+    for i in range(begin, end):
+        total = 0.0
+        n = 0
+        while n < i and total < 50:
+            n += 1
+            if n % 3 == 0:
+                continue
+            if n > 20:
+                break
+            total += x[n]
+        if total > 10 and n > 2:
+            total = total / 2
+        elif total > 5 or n == 1:
+            total = -total
+        for k in range(4, 0, -1):
+            total += k
+        for k in static(3):
+            total += k * x[k]
+        out[i] = total
+
+
+def test_loops_and_branches_are_pythons():
+    x = np.arange(40.0)
+    out, wanted = np.zeros(40), np.zeros(40)
+    flow.at(T=f64)(40, 1000, x, out)
+    namespace = {**flow.python.__globals__, "static": range}
+    python = type(flow.python)(flow.python.__code__, namespace)
+    python(0, 40, x, wanted)
+    assert np.allclose(out, wanted, rtol=1e-15)
+
+
+@function
+def twice_f32(x):
+    return x + x
+
+
+@function
+def twice_i64(x):
+    y = x
+    y += x + 1
+    return y
+
+
+twice = overload(f32=twice_f32, i64=twice_i64)
+
+
+@function
+def swapped(a, b):
+    return b, a
+
+
+@kernel
+def functions(begin, end, x: ptr(f32), whole: ptr(i64), out: ptr(f32)):
+    for i in range(begin, end):
+        out[i] = twice(x[i])
+        whole[i] = twice(i)
+        a, b = swapped(x[i], 1)
+        out[i] += a - b
+
+
+def test_functions_are_put_in_place_by_type():
+    x = np.arange(6, dtype=np.float32)
+    out, whole = np.zeros_like(x), np.zeros(6, np.int64)
+    functions.at()(6, 100, x, whole, out)
+    assert (out == 2 * x + 1 - x).all()
+    assert (whole == 2 * np.arange(6) + 1).all()
+
+
+@kernel
+def special(begin, end, x: ptr(T), out: ptr(T)):
+    for i in range(begin, end):
+        out[4 * i] = max(x[i], 0.0)
+        out[4 * i + 1] = 1.0 if isnan(x[i]) else sqrt(abs(x[i]))
+        out[4 * i + 2] = bits(f32, bits(i32, f32(x[i])) ^ 0)
+        out[4 * i + 3] = fma(x[i], 2.0, 1.0)
+
+
+@pytest.mark.parametrize("kind", [f32, f64], ids=str)
+def test_max_passes_nan_on(kind):
+    x = np.array([np.nan, -1, 4, np.inf, -np.inf, 0], DTYPES[kind])
+    out = np.zeros(24, x.dtype)
+    special.at(T=kind)(6, 100, x, out)
+    wanted = [np.maximum(x, 0), np.where(np.isnan(x), 1, np.sqrt(abs(x))), x, x * 2 + 1]
+    assert np.array_equal(out.reshape(6, 4).T, np.array(wanted, x.dtype), equal_nan=True)
+
+
+@kernel
+def carry(begin, end, x: ptr(T), wide: ptr(f32), out: ptr(T)):
+    for i in simd(begin, end):
+        wide[i] = x[i]
+        out[i] = wide[i]
+
+
+@pytest.mark.parametrize("kind", [f16, bf16], ids=str)
+def test_half_precision_reads_and_rounds_as_numpy(kind):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    dtype = np.dtype(np.float16 if kind is f16 else ml_dtypes.bfloat16)
+    every = np.arange(2**16, dtype=np.uint16).view(dtype)
+    wide, out = np.zeros(2**16, np.float32), np.zeros_like(every)
+    carry.at(T=kind)(2**16, 2**20, every, wide, out)
+    assert np.array_equal(wide, every.astype(np.float32), equal_nan=True)
+    assert np.array_equal(out.astype(np.float32), wide, equal_nan=True)
+    random = np.random.default_rng(0)
+    bits32 = random.integers(0, 2**32, 200_000, dtype=np.uint64).astype(np.uint32)
+    x = bits32.view(np.float32)
+    narrow = np.zeros(len(x), dtype)
+    rounding.at(T=kind)(len(x), 2**20, x, narrow)
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.array_equal(
+            narrow.astype(np.float32), x.astype(dtype).astype(np.float32), equal_nan=True
+        )
+
+
+@kernel
+def rounding(begin, end, x: ptr(f32), out: ptr(T)):
+    for i in range(begin, end):
+        out[i] = x[i]
+
+
+@kernel
+def truths(begin, end, x: ptr(boolean), y: ptr(boolean), out: ptr(boolean), count: ptr(i64)):
+    for i in range(begin, end):
+        out[i] = x[i] and not y[i]
+        count[0] += x[i]
+
+
+def test_truths_lie_in_bytes():
+    x, y = np.array([True, True, False]), np.array([True, False, False])
+    out, count = np.zeros(3, bool), np.zeros(1, np.int64)
+    truths.at()(3, 10, x, y, out, count)
+    assert out.tolist() == [False, True, False]
+    assert count[0] == 2
+
+
+@kernel
+def memory(begin, end, x: ptr(f32), out: ptr(f32), optional: ptr(f32), WIDTH: i64):
+    own = local(f32, 8)
+    for i in range(begin, end):
+        row = x + i * WIDTH
+        copy(own, row, WIDTH)
+        for j in range(WIDTH):
+            out[i * WIDTH + j] = own[WIDTH - 1 - j]
+
+
+def test_addresses_and_memory_of_its_own():
+    x = np.arange(12, dtype=np.float32)
+    out = np.zeros_like(x)
+    memory.at()(3, 10, x, out, None, 4)
+    assert (out.reshape(3, 4) == x.reshape(3, 4)[:, ::-1]).all()
+
+
+@kernel
+def shares(begin, end, out: ptr(i64), who: ptr(i64)):
+    for i in range(begin, end):
+        out[i] += i
+        who[i] = thread()
+
+
+def test_threads_share_the_range_between_them():
+    out, who = np.zeros(1000, np.int64), np.full(1000, -1)
+    shares.at()(1000, 10, out, who)
+    assert (out == np.arange(1000)).all()
+    limit = int(calls.table()[11])
+    assert who.max() == min(limit, 100) - 1
+    assert (np.diff(who) >= 0).all()
+    shares.at()(5, 10, out, who)  # too little to share
+    assert (who[:5] == 0).all()
+    shares.at()(0, 10, out, who)
+
+
+def test_python_threads_call_kernels_at_once():
+    results = []
+
+    def work(seed):
+        x = np.random.default_rng(seed).standard_normal(100_000)
+        out = np.zeros(100_000)
+        for _ in range(20):
+            carried = np.zeros(100_000, np.float32)
+            carry.at(T=f64)(100_000, 1000, x, carried, out)
+            results.append(np.array_equal(out, x.astype(np.float32)))
+
+    workers = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert len(results) == 160
+    assert all(results)
+
+
+def test_a_choice_known_beforehand_is_made_then():
+    assert "fmul" not in chosen.text(T=f32, DOUBLE=False)
+    assert "fmul" in chosen.text(T=f32, DOUBLE=True)
+
+
+DOUBLE = Placeholder("DOUBLE")
+
+
+@kernel
+def chosen(begin, end, x: ptr(T)):
+    for i in range(begin, end):
+        if DOUBLE:
+            x[i] = x[i] * 2
+
+
+def wrong_value(begin, end, x: ptr(T)):
+    for i in range(begin, end):
+        x[i] = unknown  # noqa: F821
+
+
+def wrong_statement(begin, end, x: ptr(T)):
+    with x:
+        pass
+
+
+def wrong_return(begin, end, x: ptr(T)):
+    return 1
+
+
+def wrong_address(begin, end, x: ptr(T)):
+    x[0] = x * 2
+
+
+@pytest.mark.parametrize(
+    ("python", "match"),
+    [
+        (wrong_value, "no 'unknown'"),
+        (wrong_statement, "no With in the kernel language"),
+        (wrong_return, "returns nothing"),
+        (wrong_address, "an address takes \\+ alone: x \\* 2"),
+    ],
+)
+def test_what_the_language_has_no_words_for_is_told_with_its_line(python, match):
+    with pytest.raises(Misread, match=match):
+        kernel(python).at(T=f32)
+
+
+def test_a_kernel_is_not_run_by_python():
+    with pytest.raises(TypeError, match="kernels alone"):
+        twice_f32(1)
+
+
+def test_types_of_dtypes():
+    assert type_of(np.dtype("float32")) is f32
+    assert type_of(np.dtype(">f4")) is None
+    assert type_of(np.dtype("complex64")) is None
+
+
+# --- code on disk ------------------------------------------------------------------------------
+
+_PROGRAM = """
+import sys, numpy as np
+sys.path.insert(0, {folder!r})
+import made
+x = np.arange(5.0)
+made.third.at(T=made.f64)(5, 10, x)
+print(x.tolist(), "llvmlite" in sys.modules)
+"""
+_MADE = """
+from weft._backend.cpu.language import T, f64, kernel, ptr
+
+@kernel
+def third(begin, end, x: ptr(T)):
+    for i in range(begin, end):
+        x[i] = x[i] * {factor}
+"""
+
+
+def _run(tmp_path, factor):
+    (tmp_path / "made.py").write_text(_MADE.format(factor=factor))
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM.format(folder=str(tmp_path))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            **os.environ,
+            "WEFT_CACHE_DIR": str(tmp_path / "cache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    )
+    return done.stdout.strip()
+
+
+def test_a_second_process_takes_the_code_from_disk_without_llvm(tmp_path):
+    assert _run(tmp_path, 2) == "[0.0, 2.0, 4.0, 6.0, 8.0] True"
+    assert _run(tmp_path, 2) == "[0.0, 2.0, 4.0, 6.0, 8.0] False"
+    assert _run(tmp_path, 3) == "[0.0, 3.0, 6.0, 9.0, 12.0] True"
+    (first, _) = sorted((tmp_path / "cache" / "kernels").iterdir())
+    assert first.stat().st_mode & 0o077 == 0
+
+
+def test_damaged_and_foreign_code_is_not_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
+    code_cache.put("a", b"code")
+    assert code_cache.get("a") == b"code"
+    path = code_cache.folder() / "a"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert code_cache.get("a") is None
+    assert not path.exists()
+    code_cache.put("a", b"code")
+    path.chmod(0o666)
+    assert code_cache.get("a") is None
+    assert code_cache.get("absent") is None
+
+
+def test_the_cache_is_bounded_and_keeps_what_was_used_last(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(code_cache, "LIMIT", 5000)
+    for i in range(10):
+        code_cache.put(f"k{i}", bytes(1000))
+        os.utime(code_cache.folder() / f"k{i}", (i, i))
+    code_cache.put("last", bytes(1000))
+    kept = sorted(p.name for p in code_cache.folder().iterdir())
+    assert "last" in kept
+    assert "k0" not in kept
+    assert sum(p.stat().st_size for p in code_cache.folder().iterdir()) <= 5000
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path / "file"))
+    code_cache.put("a", b"code")
+    assert code_cache.get("a") is None
+
+
+def test_llvms_own_loader_gives_the_same():
+    x = np.arange(4.0)
+    image = compiler.compile(arithmetic.text(T=f64))
+    run = calls.function("arithmetic", compiler.load(image, "entry"))
+    out = np.zeros(24)
+    run(4, 10, x, x, out)
+    assert (out.reshape(4, 6)[:, 0] == 2 * x).all()
+
+
+@pytest.mark.parametrize("image", [b"", b"\x7fELF", bytes(100), b"\x7fELF\x02\x01" + bytes(100)])
+def test_what_is_no_object_file_is_refused(image):
+    with pytest.raises(loader.Unloadable):
+        loader.load(image, "entry")
