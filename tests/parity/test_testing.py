@@ -98,16 +98,39 @@ def test_assert_close_gives_torchs_verdict_on_every_pair(settings):
         assert type(got) is type(known), f"{ours}: {got!r} beside torch's {known!r}"
         verdicts.add(type(got))
         if isinstance(known, AssertionError) and "difference" in str(known):
-            assert numbers_in(str(got)) == numbers_in(str(known)), f"{got} beside {known}"
+            told = numbers_in(str(got), OURS)
+            assert told
+            assert told == numbers_in(str(known), THEIRS), f"{got} beside {known}"
     assert {type(None), AssertionError, TypeError} <= verdicts or settings == {"rtol": 0.1}
 
 
-def numbers_in(message: str) -> list[str]:
-    """Return the counts, differences and places in a message, without what ours adds."""
-    lines = [re.sub(r": expected .* but got .*$", "", line) for line in message.splitlines()]
-    told = [line for line in lines if "ifference:" in line or "Mismatched" in line]
+#: The count of what differs, how many there are, and both largest differences with their places.
+OURS = (
+    r"(\d+) of (\d+) elements",
+    r"absolute difference (\S+) at \((.*?)\):",
+    r"relative difference (\S+) at \((.*?)\):",
+    r"apart by (\S+)",
+    r"relative to .* by (\S+)",
+)
+THEIRS = (
+    r"elements: (\d+) / (\d+)",
+    r"absolute difference: (\S+) at index \((.*?)\)",
+    r"relative difference: (\S+) at index \((.*?)\)",
+    r"Absolute difference: (\S+)",
+    r"Relative difference: (\S+)",
+)
+
+
+def numbers_in(message: str, patterns: tuple[str, ...]) -> list[str]:
+    """Return the counts, differences and places in a message."""
+    told = [
+        part
+        for pattern in patterns
+        for found in re.finditer(pattern, message)
+        for part in found.groups()
+    ]
     # a float's last digits, and with them the place of one of two equal differences, may differ
-    return [re.sub(r"(\d\.\d{4})\d+", r"\1", line) for line in told]
+    return [re.sub(r"(\d\.\d{4})\d+", r"\1", part) for part in told]
 
 
 @pytest.mark.parametrize("name", ["assert_close", "make_tensor"])

@@ -32,8 +32,8 @@ def test_tensors_are_made_and_compared_there(fake_gpus, dtype):
     x = make_tensor(4, 5, dtype=dtype, device="cuda:1", noncontiguous=True, exclude_zero=True)
     assert x.device.type == "cuda" and not x.is_contiguous()
     assert_close(x, x.clone())
-    with pytest.raises(AssertionError, match="Mismatched elements: 20 / 20"):
+    with pytest.raises(AssertionError, match="20 of 20 elements"):
         assert_close(x, x + 1)
-    with pytest.raises(AssertionError, match="'device' do not match"):
+    with pytest.raises(AssertionError, match="differ in device"):
         assert_close(x, x.cpu())
     assert_close(x, x.cpu(), check_device=False)

@@ -29,7 +29,7 @@ class Planted:
 
     func: Callable[..., Any]
     inputs: tuple[Any, ...]
-    says: str = "Jacobian .*mismatch"
+    says: str = "Jacobian .*not the measured"
     check: str = "gradcheck"
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     fast: bool = True
@@ -208,11 +208,11 @@ def wrong_rules(lib: Any) -> dict[str, Planted]:
             (cplx(3),), "0.5 times",
         ),
         "wrong_for_one_output": Planted(
-            pair(lambda a, b, x: a * 2 * x + b * 2 * x * x), (real(3),), "mismatch for output 1"
+            pair(lambda a, b, x: a * 2 * x + b * 2 * x * x), (real(3),), "Jacobian of output 1"
         ),
         "wrong_for_one_input": Planted(
             product(lambda g, x, y: (g * y, g * y)), (real(3), real(3, start=9)),
-            "with respect to input 1",
+            "by input 1",
         ),
         "swapped": Planted(product(lambda g, x, y: (g * x, g * y)), (real(3), real(3, start=9))),
         "second_input_forgotten": Planted(
@@ -220,14 +220,14 @@ def wrong_rules(lib: Any) -> dict[str, Planted]:
         ),
         "summed_over_the_wrong_dim": Planted(
             product(lambda g, x, y: (g * y, (g * x).sum(1))), (real(3, 3), real(3, start=9)),
-            "with respect to input 1",
+            "by input 1",
         ),
         "not_transposed": Planted(
             function(
                 lib, lambda a, b: a @ b,
                 lambda saved, g: (g @ saved[1], saved[0].mT @ g),
             ),
-            (real(3, 3), real(3, 3, start=20)), "with respect to input 0",
+            (real(3, 3), real(3, 3, start=20)), "by input 0",
         ),
         "mean_not_divided": Planted(
             function(lib, lambda x: x.mean(), lambda saved, g: g.expand(saved[0].shape)),
@@ -238,7 +238,7 @@ def wrong_rules(lib: Any) -> dict[str, Planted]:
             torch=False, torch_fast=False,
         ),
         "ones_for_an_absent_cotangent": Planted(
-            pair(ones_for_absent, materialize=False), (real(3),), "mismatch for output 1"
+            pair(ones_for_absent, materialize=False), (real(3),), "Jacobian of output 1"
         ),
         "one_for_an_absent_cotangent_beside_zero": Planted(
             pair(one_for_absent_beside_zero, materialize=False), (real(1),), "undefined"
@@ -257,7 +257,7 @@ def wrong_rules(lib: Any) -> dict[str, Planted]:
             cotangent_cut, (real(3),), r"grad_outputs\[0\]", check="gradgradcheck"
         ),
         "tangent_sign": Planted(
-            both_modes(lambda t, x: -t * x.cos()), (real(3),), "computed with forward mode",
+            both_modes(lambda t, x: -t * x.cos()), (real(3),), "by forward mode",
             settings=forward,
         ),
         "tangent_factor": Planted(
@@ -277,7 +277,7 @@ def wrong_rules(lib: Any) -> dict[str, Planted]:
             (real(3),), "batched gradients", settings={"check_batched_grad": True},
         ),
         "an_output_closed_over": Planted(
-            lambda x: (x.exp(), x.detach().exp() * x), (real(3),), "mismatch for output 1"
+            lambda x: (x.exp(), x.detach().exp() * x), (real(3),), "Jacobian of output 1"
         ),
     }  # fmt: skip
 

@@ -40,14 +40,14 @@ def test_tolerances_follow_the_dtype(dtype, inside, outside):
     dtype = getattr(weft, dtype)
     one = weft.ones(2, dtype=dtype)
     assert_close(one + inside, one)
-    assert "not close" in refused(one + outside, one)
+    assert "not close to" in refused(one + outside, one)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "uint64", "bool"])
 def test_integers_must_be_equal(dtype):
     x = weft.ones(2, dtype=getattr(weft, dtype))
     assert_close(x, x.clone())
-    assert "Tensor-likes are not equal!" in refused(x, weft.zeros_like(x))
+    assert "are not equal to what was expected" in refused(x, weft.zeros_like(x))
 
 
 def test_a_looser_dtype_decides_where_dtypes_differ():
@@ -64,28 +64,24 @@ def test_the_message_counts_and_places_the_differences():
     actual = weft.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     expected = weft.tensor([[1.0, 1.0, 3.0], [4.0, 5.0, 8.0]])
     assert refused(actual, expected) == (
-        "Tensor-likes are not close!\n\n"
-        "Mismatched elements: 2 / 6 (33.3%)\n"
-        "Greatest absolute difference: 2.0 at index (1, 2) (up to 1e-05 allowed): "
-        "expected 8.0 but got 6.0\n"
-        "Greatest relative difference: 1.0 at index (0, 1) (up to 1.3e-06 allowed): "
-        "expected 1.0 but got 2.0"
+        "assert_close: 2 of 6 elements (33.3%) are not close to what was expected\n"
+        "  largest absolute difference 2.0 at (1, 2): 6.0 instead of 8.0 (atol=1e-05)\n"
+        "  largest relative difference 1.0 at (0, 1): 2.0 instead of 1.0 (rtol=1.3e-06)"
     )
 
 
 def test_differences_of_integers_do_not_overflow():
     low, high = weft.tensor([0, -128], dtype=weft.int8), weft.tensor([0, 127], dtype=weft.int8)
-    assert "Greatest absolute difference: 255 at index (1,): expected 127" in refused(low, high)
+    assert "largest absolute difference 255 at (1,): -128 instead of 127" in refused(low, high)
     small, large = (weft.tensor([n], dtype=weft.uint64) for n in (1, 2**64 - 1))
-    assert "Greatest absolute difference: 1.8446744073709552e+19" in refused(small, large)
+    assert "largest absolute difference 1.8446744073709552e+19" in refused(small, large)
 
 
 def test_zero_dims_are_told_of_as_scalars():
     assert refused(weft.tensor(1.0), weft.tensor(2.0)) == (
-        "Scalars are not close!\n\n"
-        "Expected 2.0 but got 1.0.\n"
-        "Absolute difference: 1.0 (up to 1e-05 allowed)\n"
-        "Relative difference: 0.5 (up to 1.3e-06 allowed)"
+        "assert_close: 1.0 is not close to 2.0\n"
+        "  apart by 1.0 (atol=1e-05)\n"
+        "  relative to 2.0 by 0.5 (rtol=1.3e-06)"
     )
 
 
@@ -107,12 +103,14 @@ def test_infinities_agree_with_themselves_and_nan_only_if_asked():
 
 def test_shapes_must_agree():
     text = refused(weft.ones(2, 1), weft.ones(2))
-    assert text.startswith("The values for attribute 'shape' do not match: actual has (2, 1),")
+    assert text.startswith("assert_close: the tensors differ in shape: actual has (2, 1),")
 
 
 def test_dtypes_must_agree_unless_unchecked():
     a, b = weft.ones(2), weft.ones(2, dtype=weft.int64)
-    assert re.search(r"'dtype' .*float32, expected has weft.int64; pass check_dtype", refused(a, b))
+    assert re.search(
+        r"in dtype: .*float32, expected has weft.int64; pass check_dtype", refused(a, b)
+    )
     assert_close(a, b, check_dtype=False)
     assert_close(weft.ones(2, dtype=weft.uint64), weft.ones(2, dtype=weft.int8), check_dtype=False)
     refused(a * 2, b, check_dtype=False)
@@ -120,7 +118,7 @@ def test_dtypes_must_agree_unless_unchecked():
 
 def test_devices_must_agree_unless_unchecked():
     a, b = weft.ones(2), weft.ones(2, device="meta")
-    assert "'device' do not match" in refused(a, b)
+    assert "differ in device" in refused(a, b)
     assert_close(a, b, check_device=False)
 
 
@@ -135,7 +133,7 @@ def test_strides_are_compared_if_asked():
     a = weft.arange(4.0).reshape(2, 2)
     b = a.t().contiguous().t()
     assert_close(a, b)
-    assert "'stride()' do not match: actual has (2, 1)" in refused(a, b, check_stride=True)
+    assert "differ in stride(): actual has (2, 1)" in refused(a, b, check_stride=True)
 
 
 def test_subclasses_are_refused_if_asked():
@@ -154,8 +152,8 @@ def test_numbers_agree_within_the_tolerances_of_double_precision():
     assert_close(1.0, 1.0 + 1e-7)
     assert_close(3, 3)
     assert_close(1j, 1j)
-    assert "Expected 4 but got 3." in refused(3, 4)
-    assert "Relative difference: inf" in refused(1.0, 0.0)
+    assert "3 is not equal to 4" in refused(3, 4)
+    assert "relative to 0.0 by inf" in refused(1.0, 0.0)
 
 
 def test_types_of_numbers_must_agree_unless_unchecked():
@@ -168,10 +166,10 @@ def test_types_of_numbers_must_agree_unless_unchecked():
 def test_bools_and_none_agree_with_themselves():
     assert_close(True, True)
     assert_close(np.bool_(True), True)
-    assert "Booleans mismatch: True is not False" in refused(True, False)
+    assert "got True where False was expected" in refused(True, False)
     assert_close(None, None)
-    assert "None mismatch" in refused(None, weft.ones(1))
-    assert "None mismatch: 0.0 is not None" in refused(0.0, None)
+    assert "got None where" in refused(None, weft.ones(1))
+    assert "got 0.0 where None was expected" in refused(0.0, None)
     refused(True, 1)
 
 
@@ -199,14 +197,14 @@ def test_nested_results_agree_item_by_item():
 def test_the_message_names_the_items_that_differ():
     x = weft.ones(2)
     text = refused({"a": [x, x], "b": x, "c": x}, {"a": [x, x + 1], "b": x + 1, "c": x})
-    assert "The failure occurred for item ['a'][1]" in text
+    assert "in item ['a'][1]" in text
     assert text.endswith("Other items that differ: ['b']")
     many = refused([0] * 9, [1] * 9)
     assert many.endswith("Other items that differ: [1], [2], [3], [4], [5] and 3 more")
 
 
 def test_lengths_and_keys_must_agree():
-    assert "actual has 1 items, expected has 2" in refused([1], [1, 2])
+    assert "a sequence of 1 items, expected one of 2" in refused([1], [1, 2])
     text = refused({"x": [{"a": 1, "b": 2}]}, {"x": [{"b": 2, "c": 3}]})
     assert "actual lacks ['c'] and has ['a']" in text
     assert "item ['x'][0]" in text
@@ -231,7 +229,7 @@ def test_tolerances_come_together(given):
 def test_a_message_replaces_the_text_or_wraps_it():
     assert refused(1, 2, msg="Argh!") == "Argh!"
     wrapped = refused([1], [2], msg=lambda text: f"before\n{text}\nafter")
-    assert wrapped.startswith("before\nScalars are not equal!")
+    assert wrapped.startswith("before\nassert_close: 1 is not equal to 2")
     assert wrapped.endswith("item [0]\nafter")
     assert_close(1, 1, msg="never seen")
 
@@ -242,7 +240,7 @@ def test_8_bit_floats_are_compared_bit_by_bit(dtype):
     x = weft.tensor([1.0, 2.0]).to(dtype)
     assert_close(x, x.clone())
     text = refused(x, weft.tensor([1.0, 4.0]).to(dtype))
-    assert "not equal" in text and "index (1,): expected 4.0 but got 2.0" in text
+    assert "not equal" in text and "(1,): 2.0 instead of 4.0" in text
     assert "takes rtol=0 and atol=0" in refused(x, x, rtol=0.1, atol=0.1)
 
 

@@ -88,7 +88,8 @@ def check_zero(problem: Problem, settings: Settings) -> None:
             raise problem.error(f"grad is on {g.device}, and its input {i} is on {x.device}")
         if tuple(g.shape) != tuple(x.shape):
             raise problem.error(
-                f"grad is incorrect size: input {i} has {tuple(x.shape)}, got {tuple(g.shape)}"
+                f"the gradient of input {i} must have its shape {tuple(x.shape)}, got "
+                f"{tuple(g.shape)}"
             )
 
 

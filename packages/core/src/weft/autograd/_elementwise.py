@@ -117,14 +117,13 @@ def check_gradient(
         return
     if tuple(g.shape) != tuple(x.shape):
         raise problem.error(
-            f"Analytical gradient has incorrect size: that of output {k} by input {i} must have "
+            f"the gradient of output {k} by input {i} must have "
             f"the shape of the input, {tuple(x.shape)}, got {tuple(g.shape)}; is a sum over "
             f"broadcast dims missing?"
         )
     if settings.check_grad_dtypes and g.dtype is not x.dtype:
         raise problem.error(
-            f"Gradient has dtype mismatch: that of output {k} by input {i} must be of {x.dtype}, "
-            f"got {g.dtype}"
+            f"the gradient of output {k} by input {i} must be of {x.dtype}, got {g.dtype}"
         )
 
 
@@ -133,13 +132,12 @@ def check_tangent(problem: Problem, settings: Settings, i: int, k: int, t: Tenso
     out = problem.results[k]
     if tuple(t.shape) != tuple(out.shape):
         raise problem.error(
-            f"Forward AD gradient has incorrect size: the tangent of output {k} by input {i} must "
-            f"have the shape of the output, {tuple(out.shape)}, got {tuple(t.shape)}"
+            f"the tangent of output {k} by input {i} must have the shape "
+            f"of the output, {tuple(out.shape)}, got {tuple(t.shape)}"
         )
     if settings.check_grad_dtypes and t.dtype is not out.dtype:
         raise problem.error(
-            f"Forward AD gradient has dtype mismatch: the tangent of output {k} by input {i} must "
-            f"be of {out.dtype}, got {t.dtype}"
+            f"the tangent of output {k} by input {i} must be of {out.dtype}, got {t.dtype}"
         )
 
 
@@ -184,10 +182,10 @@ def headline(problem: Problem, i: int, k: int, unit: complex, is_forward: bool) 
     is_complex = (problem.arguments[i] if is_forward else problem.results[k]).dtype.is_complex
     part = "imaginary" if unit == 1j else "real"
     elements = "inputs" if is_forward else "outputs"
-    only = f"While considering the {part} part of complex {elements} only, " if is_complex else ""
-    mode = "computed with forward mode " if is_forward else ""
+    only = f", in the {part} part of complex {elements}" if is_complex else ""
+    mode = "forward" if is_forward else "backward"
     return (
-        f"{only}Jacobian {mode}mismatch for output {k} with respect to input {i}.\n"
+        f"the Jacobian of output {k} by input {i} by {mode} mode is not the measured one{only}.\n"
         f"{problem.about(i, k)}"
     )
 

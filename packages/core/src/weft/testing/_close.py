@@ -50,7 +50,7 @@ class Failure(Exception):
             return self.kind(message)
         text = self.text
         if self.path:
-            text += f"\n\nThe failure occurred for item {_written(self.path)}"
+            text += f"\n  in item {_written(self.path)}"
         if others:
             places = ", ".join(_written(other.path) for other in others[:5])
             more = f" and {len(others) - 5} more" if len(others) > 5 else ""
@@ -154,8 +154,8 @@ def _pairs(actual: Any, expected: Any, path: tuple[Any, ...], options: Options) 
         if len(actual) != len(expected):
             raise Failure(
                 AssertionError,
-                f"The length of the sequences mismatch: actual has {len(actual)} items, expected "
-                f"has {len(expected)}",
+                f"assert_close: actual is a sequence of {len(actual)} items, expected one "
+                f"of {len(expected)}",
                 path,
             )
         for i, (a, b) in enumerate(zip(actual, expected, strict=True)):
@@ -166,8 +166,8 @@ def _pairs(actual: Any, expected: Any, path: tuple[Any, ...], options: Options) 
             more = [key for key in actual if key not in expected]
             raise Failure(
                 AssertionError,
-                f"The keys of the mappings do not match: actual lacks {missing} and has {more}, "
-                f"which expected lacks",
+                f"assert_close: the mappings differ in their keys: actual lacks {missing} and has "
+                f"{more}, which expected lacks",
                 path,
             )
         for key in expected:
@@ -235,21 +235,21 @@ def _tolerance(dtypes: Sequence[weft.dtype], path: tuple[Any, ...], options: Opt
 
 def _compare_none(actual: Any, expected: Any, tolerance: Tolerance, options: Options) -> None:
     if actual is not expected:
-        raise Failure(AssertionError, f"None mismatch: {actual} is not {expected}")
+        raise Failure(AssertionError, f"assert_close: got {actual} where {expected} was expected")
 
 
 def _compare_bools(actual: Any, expected: Any, tolerance: Tolerance, options: Options) -> None:
     if actual is not expected:
-        raise Failure(AssertionError, f"Booleans mismatch: {actual} is not {expected}")
+        raise Failure(AssertionError, f"assert_close: got {actual} where {expected} was expected")
 
 
 def _compare_numbers(actual: Any, expected: Any, tolerance: Tolerance, options: Options) -> None:
     if options.check_dtype and type(actual) is not type(expected):
         raise Failure(
             AssertionError,
-            f"The types of the numbers do not match: actual is {type(actual).__name__} {actual}, "
-            f"expected is {type(expected).__name__} {expected}; pass check_dtype=False to compare "
-            f"their values alone",
+            f"assert_close: the numbers are of two types: actual is {type(actual).__name__} "
+            f"{actual}, expected is {type(expected).__name__} {expected}; pass check_dtype=False "
+            f"to compare their values alone",
         )
     if actual == expected:
         return
@@ -297,7 +297,7 @@ def _compare_attribute(name: str, actual: Any, expected: Any, flag: str | None =
         advice = f"; pass {flag}=False not to compare it" if flag else ""
         raise Failure(
             AssertionError,
-            f"The values for attribute '{name}' do not match: actual has {actual}, expected has "
+            f"assert_close: the tensors differ in {name}: actual has {actual}, expected has "
             f"{expected}{advice}",
         )
 

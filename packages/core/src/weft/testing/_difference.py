@@ -30,10 +30,9 @@ def of_scalars(actual: complex, expected: complex, tolerance: Tolerance) -> str:
     relative = float("inf") if expected == 0 else apart / abs(expected)
     return "\n".join(
         [
-            f"Scalars are not {_word(tolerance)}!\n",
-            f"Expected {expected} but got {actual}.",
-            f"Absolute difference: {apart}{_allowed(tolerance, tolerance.atol)}",
-            f"Relative difference: {relative}{_allowed(tolerance, tolerance.rtol)}",
+            f"assert_close: {actual} is not {_word(tolerance)} {expected}",
+            f"  apart by {apart}{_bound('atol', tolerance, tolerance.atol)}",
+            f"  relative to {expected} by {relative}{_bound('rtol', tolerance, tolerance.rtol)}",
         ]
     )
 
@@ -58,10 +57,12 @@ def of_tensors(
     relative = (apart / size).masked_fill(near, 0)
     return "\n".join(
         [
-            f"Tensor-likes are not {_word(tolerance)}!\n",
-            f"Mismatched elements: {wrong} / {near.numel()} ({wrong / near.numel():.1%})",
-            _greatest("absolute", apart, actual, expected, tolerance, tolerance.atol),
-            _greatest("relative", relative, actual, expected, tolerance, tolerance.rtol),
+            f"assert_close: {wrong} of {near.numel()} elements ({wrong / near.numel():.1%}) are "
+            f"not {_word(tolerance)} what was expected",
+            _greatest("absolute", apart, actual, expected)
+            + _bound("atol", tolerance, tolerance.atol),
+            _greatest("relative", relative, actual, expected)
+            + _bound("rtol", tolerance, tolerance.rtol),
         ]
     )
 
@@ -81,12 +82,7 @@ def _apart(actual: weft.Tensor, expected: weft.Tensor) -> weft.Tensor:
 
 
 def _greatest(
-    which: str,
-    difference: weft.Tensor,
-    actual: weft.Tensor,
-    expected: weft.Tensor,
-    tolerance: Tolerance,
-    bound: float,
+    which: str, difference: weft.Tensor, actual: weft.Tensor, expected: weft.Tensor
 ) -> str:
     flat = int(difference.argmax().item())
     place: tuple[int, ...] = ()
@@ -94,15 +90,14 @@ def _greatest(
         flat, at = divmod(flat, length)
         place = (at, *place)
     return (
-        f"Greatest {which} difference: {difference[place].item()} at index {place}"
-        f"{_allowed(tolerance, bound)}: expected {expected[place].item()} but got "
-        f"{actual[place].item()}"
+        f"  largest {which} difference {difference[place].item()} at {place}: "
+        f"{actual[place].item()} instead of {expected[place].item()}"
     )
 
 
 def _word(tolerance: Tolerance) -> str:
-    return "equal" if tolerance == (0, 0) else "close"
+    return "equal to" if tolerance == (0, 0) else "close to"
 
 
-def _allowed(tolerance: Tolerance, bound: float) -> str:
-    return "" if tolerance == (0, 0) else f" (up to {bound} allowed)"
+def _bound(name: str, tolerance: Tolerance, bound: float) -> str:
+    return "" if tolerance == (0, 0) else f" ({name}={bound})"
