@@ -140,7 +140,7 @@ def parity(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure side by side with PyTorch and write benchmarks/results/."""
     install_ours(session, "weft", "weft-vision", "weft-audio", "weft-hub")
-    session.install(*GROUPS["parity"])
+    session.install(*GROUPS["parity"], *GROUPS["bench"])
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

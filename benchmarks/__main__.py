@@ -28,6 +28,15 @@ def benchmark_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in HARNESS)
 
 
+def modules_with_cases() -> list[str]:
+    """Return the import names of the benchmarks whose rivals have a process each."""
+    return [
+        f"benchmarks.{name}"
+        for name in benchmark_names()
+        if "def cases()" in (FOLDER / f"{name}.py").read_text(encoding="utf-8")
+    ]
+
+
 def main() -> int:
     """Run what was asked for and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -78,7 +87,7 @@ def run_one(name: str, *, threads: int, output: Path) -> bool:
     text = tables.markdown(result)
     (output / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
-    return True
+    return not any(row["failed"] for row in rows)
 
 
 if __name__ == "__main__":

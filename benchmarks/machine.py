@@ -8,7 +8,10 @@ import platform
 from pathlib import Path
 
 # Libraries whose versions a result names, where they are installed.
-LIBRARIES = ("weft", "numpy", "scipy", "ml_dtypes", "torch", "onnxruntime")
+LIBRARIES = (
+    *("weft", "numpy", "scipy", "ml_dtypes", "llvmlite", "onednn-cpu-gomp"),
+    *("torch", "jax", "jaxlib", "onnxruntime"),
+)
 
 
 def default_threads() -> int:
@@ -24,13 +27,14 @@ def settings(threads: int) -> dict[str, str]:
     glibc gives large blocks back to the system after each use by default, and getting them again
     faults in every page: a cost of the allocator that would hide the cost of the operation. These
     keep such blocks for all alike.
+
+    OpenBLAS, which comes with NumPy, reads ``OMP_NUM_THREADS`` too. Its own variable stays unset,
+    since weft leaves OpenBLAS alone where a user has set it.
     """
     count = str(threads)
     return {
         "OMP_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
-        "NUMEXPR_NUM_THREADS": count,
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
         "MALLOC_TOP_PAD_": str(2**26),
@@ -41,6 +45,12 @@ def settings(threads: int) -> dict[str, str]:
 def environment(wanted: dict[str, str]) -> dict[str, str]:
     """Return this process's environment with the settings laid over it."""
     return {**os.environ, **wanted}
+
+
+def shipped() -> dict[str, str]:
+    """Return this process's environment without any of the settings: what users get unasked."""
+    named = set(settings(1)) - {"PYTHONHASHSEED"}
+    return {name: value for name, value in os.environ.items() if name not in named}
 
 
 def describe() -> dict[str, str]:

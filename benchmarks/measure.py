@@ -28,7 +28,8 @@ from pathlib import Path
 class Row:
     """One thing measured: for each rival the median and the middle half's edges.
 
-    ``seconds`` are bytes where ``unit`` says so.
+    ``seconds`` are bytes where ``unit`` says so. ``table`` is the heading under which it stands.
+    ``failed`` has the rivals that were to be measured and could not, each with the reason.
     """
 
     what: str
@@ -38,6 +39,8 @@ class Row:
     baseline: str = "torch"
     notes: dict[str, str] = field(default_factory=dict)
     unit: str = "s"
+    table: str = ""
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 def compare(
@@ -109,7 +112,7 @@ def row_of(what: str, samples: dict[str, list[float]], *, baseline: str, unit: s
         what=what,
         seconds={name: statistics.median(values) for name, values in samples.items()},
         quartiles=edges,
-        samples=min(map(len, samples.values())),
+        samples=min(map(len, samples.values()), default=0),
         baseline=baseline,
         unit=unit,
     )

@@ -1,80 +1,168 @@
-"""Whole networks of the hub beside PyTorch's forward of the same layers and weights."""
+"""Whole networks: inference, gradients and steps of training, beside compiled rivals too."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import torch
+from benchmarks.measure import Row, main
+from benchmarks.models import convolutional, small, transformers
+from benchmarks.models.running import gradients, inference, training
+from benchmarks.models.weights import fill
+from benchmarks.rivals import turns
+from benchmarks.rivals.case import Case, Maker
+from benchmarks.rivals.inputs import integers, normal
 
-import weft
-import weft_hub
-from benchmarks.measure import Row, compare, main
-from weft import nn
+#: Outputs of networks: sums of many terms in other orders.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what it is fed with: floating inputs of these shapes."""
+
+    build: Callable[[Any], Any]
+    shapes: tuple[tuple[int, ...], ...]
+    #: How many classes it tells apart; 0 where its outputs are no scores.
+    classes: int = 0
+
+
+def _images(batch: int) -> tuple[tuple[int, ...], ...]:
+    return ((batch, 3, 224, 224),)
+
+
+_resnet18 = functools.partial(convolutional.resnet, depth=18)
+_resnet50 = functools.partial(convolutional.resnet, depth=50)
+_lstm = functools.partial(small.lstm, width=256, layers=2)
+
+
+def _perceptron(lib: Any) -> Any:
+    return small.mlp(lib, 784, 1024, 10)
+
+
+def _tiny_perceptron(lib: Any) -> Any:
+    return small.mlp(lib, 64, 64, 64, 10)
+
+
+#: What is run forward alone.
+INFERENCE: dict[str, Network] = {
+    **{
+        f"{name}, batch {batch}": Network(build, _images(batch), 1000)
+        for name, build in (
+            ("MobileNetV2", convolutional.mobilenet_v2),
+            ("ResNet-18", _resnet18),
+            ("ResNet-50", _resnet50),
+            ("ViT-small", transformers.vit_small),
+        )
+        for batch in (1, 8)
+    },
+    "GPT-2-small block, 256 tokens": Network(transformers.gpt2_block, ((1, 256, 768),)),
+    "two-layer LSTM of width 256, 50 steps, batch 8": Network(_lstm, ((50, 8, 256),)),
+    "LSTM cell of width 64, batch 8": Network(
+        functools.partial(small.lstm_cell, width=64), ((8, 64), (8, 64), (8, 64))
+    ),
+}
+#: What is run forward and backward.
+GRADIENTS: dict[str, Network] = {
+    "GPT-2-small block, 256 tokens": INFERENCE["GPT-2-small block, 256 tokens"],
+    "two-layer LSTM of width 256, 50 steps, batch 8": (
+        INFERENCE["two-layer LSTM of width 256, 50 steps, batch 8"]
+    ),
+    "LSTM cell of width 64, batch 8": INFERENCE["LSTM cell of width 64, batch 8"],
+}
+#: What makes a step of training.
+TRAINING: dict[str, Network] = {
+    "ResNet-18, batch 8": INFERENCE["ResNet-18, batch 8"],
+    "ViT-small, batch 8": INFERENCE["ViT-small, batch 8"],
+    "MLP 784-1024-10, batch 32": Network(_perceptron, ((32, 784),), 10),
+    "MLP 784-1024-10, batch 512": Network(_perceptron, ((512, 784),), 10),
+    "MLP of width 64, batch 8": Network(_tiny_perceptron, ((8, 64),), 10),
+}
+#: Networks of convolutions, which PyTorch runs faster in another layout.
+CONVOLUTIONAL = ("MobileNetV2", "ResNet")
+
+
+def network(lib: Any, name: str) -> tuple[Any, tuple[Any, ...]]:
+    """Return a network of :data:`INFERENCE` and its inputs."""
+    return _made(lib, INFERENCE[name])
+
+
+def _made(lib: Any, wanted: Network, layout: str = "") -> tuple[Any, tuple[Any, ...]]:
+    model = fill(lib, wanted.build(lib))
+    inputs = tuple(normal(lib, *shape, seed=n) for n, shape in enumerate(wanted.shapes))
+    if layout:
+        model = in_channels_last(lib, model)
+        inputs = tuple(x.contiguous(memory_format=lib.channels_last) for x in inputs)
+    return model, inputs
+
+
+def in_channels_last(lib: Any, model: Any) -> Any:
+    """Lay the weights of convolutions out with channels last, and return the model."""
+    with lib.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=lib.channels_last)
+    return model
+
+
+def _inference(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:
+    model, inputs = _made(lib, wanted, layout)
+    return inference(lib, model, *inputs)
+
+
+def _loss(wanted: Network, lib: Any, outputs: Any) -> Any:
+    if wanted.classes:
+        labels = integers(lib, wanted.classes, outputs.shape[0], seed=7)
+        return lib.nn.functional.cross_entropy(outputs, labels)
+    first = outputs[0] if isinstance(outputs, tuple) else outputs
+    return (first * first).mean()
+
+
+def _gradients(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:
+    model, inputs = _made(lib, wanted, layout)
+    return gradients(lib, model, functools.partial(_loss, wanted), *inputs)
+
+
+def _training(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:
+    model, inputs = _made(lib, wanted, layout)
+    return training(lib, model, functools.partial(_loss, wanted), *inputs)
+
+
+def _exported(name: str, lib: Any) -> Callable[[], Any]:
+    call: Callable[[], Any] = lib.session("benchmarks.networks", name)[0]
+    return call
+
+
+def _makers(name: str, wanted: Network, make: Callable[..., Any]) -> dict[str, Maker]:
+    plain = functools.partial(make, wanted, "")
+    makers: dict[str, Maker] = {"weft": plain, "torch": plain}
+    if name.startswith(CONVOLUTIONAL):
+        other = functools.partial(make, wanted, "channels_last")
+        makers |= {"weft channels_last": other, "torch channels_last": other}
+    makers["jax.jit"] = plain
+    return makers
+
+
+def cases() -> Iterator[Case]:
+    """Yield every network in every way that it is run."""
+    for name, wanted in INFERENCE.items():
+        makers = _makers(name, wanted, _inference)
+        makers["onnxruntime"] = functools.partial(_exported, name)
+        yield Case(f"{name}, inference", makers, tolerance=TOLERANCE)
+    for name, wanted in GRADIENTS.items():
+        makers = _makers(name, wanted, _gradients)
+        yield Case(f"{name}, forward and backward", makers, tolerance=TOLERANCE)
+    for name, wanted in TRAINING.items():
+        makers = _makers(name, wanted, _training)
+        # The third step's loss shows what the steps before it changed.
+        yield Case(f"{name}, training step", makers, tolerance=TOLERANCE, calls=3)
 
 
 def rows() -> Iterator[Row]:
-    """Yield inference of MobileNetV2 at batch 1 and 8."""
-    ours = weft_hub.load("vision/mobilenet-v2")
-    theirs = _translated(ours).eval()
-    for batch in (1, 8):
-        x = weft.randn(batch, 3, 224, 224)
-        y = torch.from_numpy(x.numpy())
-        with weft.no_grad(), torch.no_grad():
-            gap = abs(ours(x).numpy() - theirs(y).numpy()).max()
-            assert gap < 1e-2, f"the two networks differ by {gap}: what is timed is not the same"
-            yield compare(
-                f"MobileNetV2, inference, batch {batch}",
-                rounds=7,
-                weft=functools.partial(ours, x),
-                torch=functools.partial(theirs, y),
-            )
-
-
-class _Residual(torch.nn.Module):
-    def __init__(self, inner: torch.nn.Module, shortcut: bool) -> None:
-        super().__init__()
-        self.inner, self.shortcut = inner, shortcut
-
-    def forward(self, x: Any) -> Any:
-        return x + self.inner(x) if self.shortcut else self.inner(x)
-
-
-class _Pooled(torch.nn.Module):
-    def forward(self, x: Any) -> Any:
-        return x.mean((2, 3))
-
-
-def _translated(module: Any) -> Any:
-    """Return PyTorch's module of the same layers, with copies of the same weights."""
-    if hasattr(module, "classifier"):
-        parts = [_translated(module.features), _Pooled(), _translated(module.classifier)]
-        return torch.nn.Sequential(*parts)
-    if hasattr(module, "use_res_connect"):
-        return _Residual(_translated(module.conv), module.use_res_connect)
-    if isinstance(module, nn.Sequential):
-        return torch.nn.Sequential(*map(_translated, module))
-    state = {name: torch.tensor(value.numpy()) for name, value in module.state_dict().items()}
-    made: Any
-    if isinstance(module, nn.Conv2d):
-        convolution: Any = torch.nn.Conv2d  # takes our tuples, which its stub has as pairs
-        made = convolution(
-            module.in_channels, module.out_channels, module.kernel_size, module.stride,
-            module.padding, groups=module.groups, bias=module.bias is not None,
-        )  # fmt: skip
-    elif isinstance(module, nn.BatchNorm2d):
-        made = torch.nn.BatchNorm2d(module.num_features, module.eps)
-    elif isinstance(module, nn.Linear):
-        made = torch.nn.Linear(module.in_features, module.out_features)
-    elif isinstance(module, nn.ReLU6):
-        return torch.nn.ReLU6()
-    elif isinstance(module, nn.Dropout):
-        return torch.nn.Dropout(module.p)
-    else:
-        raise TypeError(f"no translation of {type(module).__name__}")
-    made.load_state_dict(state)
-    return made
+    """Measure the cases."""
+    yield from turns.report(turns.measured(__spec__.name))
 
 
 if __name__ == "__main__":

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from benchmarks import machine, tables
-from benchmarks.__main__ import benchmark_names
+from benchmarks.__main__ import benchmark_names, modules_with_cases
 from benchmarks.measure import compare, compare_processes, row_of
+from benchmarks.rivals import turns
+from benchmarks.rivals.case import cases_of
+from benchmarks.rivals.results import arrays_of, disagreement, store, stored
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -98,3 +106,132 @@ def test_a_committed_result_names_its_machine_and_settings() -> None:
         assert result["machine"]["processor"], path.name
         assert result["settings"]["OMP_NUM_THREADS"], path.name
         assert tables.markdown(result) == path.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def _text_of(*rows: object) -> str:
+    result = {"benchmark": "some", "measured": "now", "machine": {}, "settings": {}}
+    return tables.markdown({**result, "rows": [json.loads(json.dumps(r.__dict__)) for r in rows]})
+
+
+def test_a_table_ends_with_the_geometric_mean_of_its_ratios() -> None:
+    text = _text_of(
+        row_of("a", {"weft": [1.0], "torch": [2.0]}, baseline="torch"),
+        row_of("b", {"weft": [1.0], "torch": [8.0]}, baseline="torch"),
+        row_of("c", {"torch": [8.0]}, baseline="torch"),
+    )
+    assert "| **geometric mean** |  |  | 0.25 |" in text
+
+
+def test_rows_stand_under_their_own_heading() -> None:
+    first = row_of("a", {"weft": [1.0], "torch": [2.0]}, baseline="torch")
+    second = dataclasses.replace(first, table="As shipped")
+    text = _text_of(first, second)
+    assert text.index("| a |") < text.index("## As shipped") < text.rindex("| a |")
+
+
+def test_a_rival_that_failed_is_told_with_its_reason() -> None:
+    row = row_of("a", {"torch": [2.0]}, baseline="torch")
+    text = _text_of(dataclasses.replace(row, failed={"weft": "TypeError: no such thing"}))
+    assert "- a, weft: TypeError: no such thing" in text
+
+
+def test_processes_as_shipped_get_none_of_the_settings(monkeypatch) -> None:
+    for name, value in machine.settings(2).items():
+        monkeypatch.setenv(name, value)
+    left = machine.shipped()
+    assert not {"OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"} & set(left)
+    assert "PATH" in left
+
+
+def test_cases_have_names_of_their_own_and_load_no_library() -> None:
+    program = (
+        "import sys\n"
+        "from benchmarks.__main__ import modules_with_cases\n"
+        "from benchmarks.rivals.case import cases_of\n"
+        "print(sum(len(cases_of(name)) for name in modules_with_cases()))\n"
+        "print(sorted({'weft', 'torch', 'jax', 'onnxruntime'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    count, loaded = done.stdout.splitlines()
+    assert int(count) > 200
+    assert loaded == "[]"
+
+
+def test_every_case_has_weft_and_its_baseline() -> None:
+    for name in modules_with_cases():
+        for case in cases_of(name).values():
+            assert {"weft", turns.BASELINE} <= set(case.makers), case.what
+
+
+#: Rivals that need no library but weft: in each its process, and one that fails.
+CASES = """
+import os
+from benchmarks.rivals.case import Case
+
+def process(lib):
+    return lambda: lib.tensor([float(os.getpid())])
+
+def broken(lib):
+    raise ValueError("out of order")
+
+def small(lib):
+    x = lib.ones(3)
+    return lambda: x + x
+
+def cases():
+    yield Case("who", {"weft": process, "weft again": process})
+    yield Case("sum", {"weft": small, "weft broken": broken})
+"""
+
+
+@pytest.fixture
+def some_cases(tmp_path, monkeypatch) -> str:
+    (tmp_path / "some_cases.py").write_text(CASES, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
+    return "some_cases"
+
+
+def test_rivals_of_one_library_share_a_process_that_is_not_this_one(some_cases) -> None:
+    case = cases_of(some_cases)["who"]
+    with turns.Rivals(some_cases) as rivals:
+        ((_, first),) = rivals.prepared(case, ("weft", False))[0]
+        ((_, second),) = rivals.prepared(case, ("weft again", False))[0]
+    assert first[0] == second[0] != os.getpid()
+
+
+def test_a_failing_rival_is_told_and_the_others_are_measured(some_cases) -> None:
+    who, total = turns.measured(some_cases, shipped=False, rounds=2)
+    assert who.samples == total.samples == 2
+    assert set(who.seconds) == {"weft", "weft again"}
+    assert set(total.seconds) == {"weft"}
+    assert total.failed == {"weft broken": "ValueError: out of order"}
+
+
+def test_results_come_back_from_a_file_as_they_were(tmp_path) -> None:
+    result = (np.arange(6.0).reshape(2, 3), [np.ones(4)])
+    store(tmp_path / "results.npz", result)
+    back = stored(tmp_path / "results.npz")
+    assert [shape for shape, _ in back] == [(2, 3), (4,)]
+    assert not disagreement(back, arrays_of(result), tolerance=0.0)
+
+
+@pytest.mark.parametrize(
+    ("got", "reason"),
+    [
+        ([np.array([1.0, 2.5])], "result 1 differs by 0.2"),
+        ([np.array([1.0, np.nan])], "result 1 differs by nan"),
+        ([np.array([[1.0, 2.0]])], r"result 1 is (1, 2) instead of (2,)"),
+        ([np.array([1.0, 2.0])] * 2, "2 results instead of 1"),
+    ],
+)
+def test_results_that_differ_are_told_apart(got, reason) -> None:
+    said = disagreement(arrays_of(got), arrays_of([np.array([1.0, 2.0])]), tolerance=1e-3)
+    assert said.startswith(reason)
+
+
+def test_agreeing_about_nothing_is_no_agreement() -> None:
+    assert disagreement([], [], tolerance=1.0)

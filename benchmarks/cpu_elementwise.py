@@ -1,0 +1,80 @@
+"""Functions of each element, activations with bias, chains of both, and sums."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.measure import Row, main
+from benchmarks.rivals import turns
+from benchmarks.rivals.case import Case, alike
+from benchmarks.rivals.inputs import normal, uniform
+from benchmarks.rivals.programs import Call, pair
+
+
+def cases() -> Iterator[Case]:
+    """Yield functions of each element, chains of them, and sums."""
+    for name in ("exp", "log", "tanh", "erf", "sin", "cos", "sigmoid", "sqrt"):
+        yield alike(f"{name}, 1e6 elements", functools.partial(_unary, name=name))
+    yield alike("pow with exponents in a tensor, 1e6 elements", _power)
+    for size in (1_000, 10_000, 100_000, 1_000_000, 10_000_000):
+        yield alike(
+            f"tanh(a * b + c), {size:,} elements", functools.partial(_chain, size=size),
+            tolerance=1e-5,
+        )  # fmt: skip
+    activations = "relu gelu silu sigmoid tanh elu leaky_relu softplus mish hardswish".split()
+    for name in activations:
+        yield from pair(
+            f"{name} with bias, 512x3072",
+            functools.partial(_activation, name=name),
+            lambda lib: [normal(lib, 512, 3072), normal(lib, 3072, seed=1)],
+            leaves=2,
+        )
+    yield alike("sum of 1024x4096 over the last dim", functools.partial(_reduced, dim=1))
+    yield alike("sum of 1024x4096 over the first dim", functools.partial(_reduced, dim=0))
+    yield alike("mean of squares, 1e6 elements", _mean_of_squares)
+    yield alike("a + b, bfloat16, 1e6 elements", _sum_of_halves)
+
+
+def _unary(lib: Any, name: str) -> Call:
+    x, function = uniform(lib, 1_000_000, low=0.1, high=5.0), getattr(lib, name)
+    return lambda: function(x)
+
+
+def _power(lib: Any) -> Call:
+    x, y = uniform(lib, 1_000_000, low=0.1, high=3.0), normal(lib, 1_000_000)
+    return lambda: lib.pow(x, y)
+
+
+def _chain(lib: Any, size: int) -> Call:
+    a, b, c = (normal(lib, size, seed=seed) for seed in range(3))
+    return lambda: lib.tanh(a * b + c)
+
+
+def _activation(lib: Any, x: Any, bias: Any, name: str) -> Any:
+    return getattr(lib.nn.functional, name)(x + bias)
+
+
+def _reduced(lib: Any, dim: int) -> Call:
+    x = normal(lib, 1024, 4096)
+    return lambda: x.sum(dim)
+
+
+def _mean_of_squares(lib: Any) -> Call:
+    x = normal(lib, 1_000_000)
+    return lambda: (x * x).mean()
+
+
+def _sum_of_halves(lib: Any) -> Call:
+    a, b = (normal(lib, 1_000_000, seed=seed).to(lib.bfloat16) for seed in range(2))
+    return lambda: a + b
+
+
+def rows() -> Iterator[Row]:
+    """Measure the cases."""
+    yield from turns.report(turns.measured(__spec__.name))
+
+
+if __name__ == "__main__":
+    main(rows)

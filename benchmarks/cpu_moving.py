@@ -1,0 +1,121 @@
+"""Pooling, lookups, scattering, sorting, cumulative sums, resizing and copies."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.measure import Row, main
+from benchmarks.rivals import turns
+from benchmarks.rivals.case import Case, alike
+from benchmarks.rivals.inputs import integers, normal
+from benchmarks.rivals.programs import Call, images, matrix, pair
+
+
+def cases() -> Iterator[Case]:
+    """Yield pooling, lookups, scattering, sorting, cumulative sums and resizing."""
+    large = functools.partial(images, 64, 112)
+    yield from pair(
+        "max_pool2d 3x3 stride 2, 8x64x112x112",
+        lambda lib, x: lib.nn.functional.max_pool2d(x, 3, 2, 1),
+        large,
+    )
+    yield from pair(
+        "avg_pool2d 2x2, 8x64x112x112", lambda lib, x: lib.nn.functional.avg_pool2d(x, 2), large
+    )
+    yield from pair(
+        "adaptive_avg_pool2d to 1x1, 8x512x7x7",
+        lambda lib, x: lib.nn.functional.adaptive_avg_pool2d(x, 1),
+        functools.partial(images, 512, 7),
+    )
+    yield from pair(
+        "embedding, 16x512 of 50257x768",
+        lambda lib, weight, index: lib.nn.functional.embedding(index, weight),
+        lambda lib: [normal(lib, 50257, 768), integers(lib, 50257, 16, 512)],
+    )
+    yield from pair(
+        "index_select of 8192 rows from 50257x256",
+        lambda lib, x, index: lib.index_select(x, 0, index),
+        lambda lib: [normal(lib, 50257, 256), integers(lib, 50257, 8192)],
+    )
+    yield alike("scatter_add of 8192x256 into 1000x256", _scatter_add)
+    yield alike("index_add of 8192x256 into 1000x256", _index_add)
+    yield from pair(
+        "gather along the last dim, 4096x256 of 4096x1024",
+        lambda lib, x, index: lib.gather(x, 1, index),
+        lambda lib: [normal(lib, 4096, 1024), integers(lib, 1024, 4096, 256)],
+    )
+    yield from pair(
+        "cumsum along the last dim, 1024x1024",
+        lambda lib, x: lib.cumsum(x, 1),
+        functools.partial(matrix, 1024, 1024),
+    )
+    yield alike("cumsum along the first dim, 1024x1024", _cumsum_of_columns)
+    yield alike("sort, 1e6 elements", functools.partial(_sorted, shape=(1_000_000,)))
+    yield alike("sort of each row, 1024x1024", functools.partial(_sorted, shape=(1024, 1024)))
+    yield alike("topk, 50 of each row, 64x50257", functools.partial(_top, 50))
+    yield alike("argmax of each row, 64x50257", _argmax)
+    for mode in ("bilinear", "nearest", "bicubic"):
+        yield from pair(
+            f"interpolate, {mode}, 8x64x56x56 to twice the size",
+            functools.partial(_interpolated, mode=mode),
+            functools.partial(images, 64, 56),
+        )
+    yield alike("cat of four 256x1024x16 along the last dim", _concatenated)
+    yield alike("a transposed copy, 4096x1024", _transposed_copy)
+
+
+def _scatter_add(lib: Any) -> Call:
+    start, values = lib.zeros(1000, 256), normal(lib, 8192, 256)
+    index = integers(lib, 1000, 8192, 256)
+    return lambda: lib.scatter_add(start, 0, index, values)
+
+
+def _index_add(lib: Any) -> Call:
+    start, values = lib.zeros(1000, 256), normal(lib, 8192, 256)
+    index = integers(lib, 1000, 8192)
+    return lambda: lib.index_add(start, 0, index, values)
+
+
+def _cumsum_of_columns(lib: Any) -> Call:
+    x = normal(lib, 1024, 1024)
+    return lambda: lib.cumsum(x, 0)
+
+
+def _sorted(lib: Any, shape: tuple[int, ...]) -> Call:
+    x = normal(lib, *shape)
+    return lambda: lib.sort(x)[0]
+
+
+def _top(count: int, lib: Any) -> Call:
+    x = normal(lib, 64, 50257)
+    return lambda: lib.topk(x, count)[0]
+
+
+def _argmax(lib: Any) -> Call:
+    x = normal(lib, 64, 50257)
+    return lambda: lib.argmax(x, 1)
+
+
+def _interpolated(lib: Any, x: Any, mode: str) -> Any:
+    return lib.nn.functional.interpolate(x, scale_factor=2, mode=mode)
+
+
+def _concatenated(lib: Any) -> Call:
+    parts = [normal(lib, 256, 1024, 16, seed=seed) for seed in range(4)]
+    return lambda: lib.cat(parts, 2)
+
+
+def _transposed_copy(lib: Any) -> Call:
+    x = normal(lib, 4096, 1024).t()
+    return lambda: x.contiguous()
+
+
+def rows() -> Iterator[Row]:
+    """Measure the cases."""
+    yield from turns.report(turns.measured(__spec__.name))
+
+
+if __name__ == "__main__":
+    main(rows)

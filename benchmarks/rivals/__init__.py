@@ -1,0 +1,1 @@
+"""Each rival in a process of its own, and how they take turns."""
