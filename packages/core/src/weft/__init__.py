@@ -103,6 +103,7 @@ if TYPE_CHECKING:
         library,
         linalg,
         nn,
+        profiler,
         random,
         signal,
         special,
@@ -115,8 +116,8 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "cuda", "debug", "fft", "foreach", "io", "library", "linalg", "nn", "random",
-    "signal", "special", "testing", "utils",
+    "array_api", "cuda", "debug", "fft", "foreach", "io", "library", "linalg", "nn", "profiler",
+    "random", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -224,6 +225,7 @@ __all__ = [
     "numel",
     "pi",
     "preserve_format",
+    "profiler",
     "promote_types",
     "random",
     "resize_as_",

@@ -1,0 +1,80 @@
+"""How many floating-point operations a product costs: two for each multiplication and addition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from weft._core.op import Op
+
+Shape = tuple[int, ...]
+#: ``formula(shapes, out)`` of the arguments' shapes and the first result's.
+Formula = Callable[[Sequence[Shape], Shape], int]
+
+
+def _contracted(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * math.prod(out) * (shapes[0][-1] if shapes[0] else 1)
+
+
+def _convolved(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * math.prod(out) * math.prod(shapes[1][1:])  # weight: (out, in / groups, *kernel)
+
+
+def _convolution_input(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * math.prod(shapes[0]) * math.prod(shapes[1][1:])
+
+
+def _convolution_weight(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * math.prod(shapes[1]) * math.prod(out[1:])
+
+
+def _lstm_steps(shapes: Sequence[Shape], out: Shape) -> int:
+    gates, weight = shapes[0], shapes[3]
+    return 2 * math.prod(gates[:2]) * math.prod(weight)
+
+
+def _lstm_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    states = shapes[0]  # (time, batch, hidden): a product with the weight, one with the states
+    return 2 * 2 * math.prod(states) * 4 * states[-1]
+
+
+#: By op. A table of its own: no rule of an op asks for it, and most ops are no products.
+FORMULAS: dict[str, Formula] = {
+    "matmul": _contracted,
+    "linear_map": _contracted,
+    "affine": _contracted,
+    "convolve": _convolved,
+    "convolution_input": _convolution_input,
+    "convolution_weight": _convolution_weight,
+    "lstm_steps": _lstm_steps,
+    "lstm_slopes": _lstm_slopes,
+}
+#: The arguments of each of these whose cotangent is a product as large as the op's own.
+_FACTORS = {
+    "matmul": (0, 1),
+    "linear_map": (0, 1),
+    "affine": (0, 1),
+    "convolve": (0, 1),
+    "convolution_input": (0, 1),
+    "convolution_weight": (0, 1),
+    "lstm_steps": (0, 3),
+}
+
+
+def forward(op: Op, shapes: Sequence[Shape], out: Shape) -> int:
+    """Return what one call costs; 0 for an op that is no product."""
+    formula = FORMULAS.get(op.name)
+    return 0 if formula is None else formula(shapes, out)
+
+
+def backward(op: Op, shapes: Sequence[Shape], out: Shape, wanted: Sequence[bool]) -> int:
+    """Return what one run of an op's backward rule costs, for the cotangents that are wanted."""
+    factors = _FACTORS.get(op.name, ())
+    count = sum(bool(wanted[place]) for place in factors if place < len(wanted))
+    return count * forward(op, shapes, out) if count else 0
+
+
+def shapes_of(args: Sequence[Any]) -> list[Any]:
+    """Return the shapes of a call's arguments, () for what has none."""
+    return [tuple(a.shape) if hasattr(a, "shape") else () for a in args]
