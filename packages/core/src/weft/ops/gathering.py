@@ -10,6 +10,7 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.dispatch import apply
 from weft._core.errors import DTypeError, ShapeError
+from weft._core.kernels import prefer
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import broadcast_shapes, canonical_dim
 from weft._core.tensor import Tensor
@@ -152,6 +153,26 @@ def scatter_into_zeros(
     where[dim] = index
     xp.add.at(out, tuple(where), x)
     return out
+
+
+def _picked_fast(x: Any, index: Any, *, dim: int) -> Any:
+    if index.size < 256:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.picked(x, index, dim=dim)
+
+
+def _scattered_fast(x: Any, index: Any, *, dim: int, length: int, shape: Any) -> Any:
+    if index.size < 512:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.scatter_into_zeros(x, index, dim=dim, length=length, shape=shape)
+
+
+prefer(catalogue.ops["picked"], _picked_fast)
+prefer(catalogue.ops["scatter_into_zeros"], _scattered_fast)
 
 
 @composite(

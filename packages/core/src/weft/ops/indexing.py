@@ -14,6 +14,7 @@ from weft._core.boxed import Boxed
 from weft._core.dispatch import apply, apply_one, viewed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.inplace import write
+from weft._core.kernels import prefer
 from weft._core.samples import Draw, ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
 from weft.ops.broadcasting import expand_to, sum_to
@@ -397,6 +398,29 @@ def index_add_into_zeros(xp: Any, *xs: Any, key: Key, shape: tuple[int, ...]) ->
         xp.add.at(out, _filled(key, xs[1:]), xs[0])
     return out
 
+
+def _index_fast(x: Any, *indices: Any, key: Key) -> Any:
+    if len(indices) == 1:  # about as many elements as the result has
+        length = x.shape[min(len(key), x.ndim) - 1]
+        if indices[0].size * x.size < 24576 * length:
+            return None
+    if len(indices) > 1 and indices[0].size < 4096:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.index(x, *indices, key=key)
+
+
+def _index_add_fast(g: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
+    if g.size < 512 or not indices:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.index_add_into_zeros(g, *indices, key=key, shape=shape)
+
+
+prefer(catalogue.ops["index"], _index_fast)
+prefer(catalogue.ops["index_add_into_zeros"], _index_add_fast)
 
 _VIEW = catalogue.ops["index_view"]
 #: What a key of a view is made of; NumPy itself refuses too many of them.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._core import catalogue
 from weft._core.aval import Aval
+from weft._core.kernels import prefer
 from weft._core.samples import Draw, Sample, array, integers
 from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
@@ -274,3 +276,32 @@ def scattered_product(
     """
     check_places("scatter_reduce", index, x.shape[dim], dim)
     return _segmented(xp, xp.multiply, x, index, src, dim, include_self)
+
+
+def _placed_fast(x: Any, index: Any, src: Any, **params: Any) -> Any:
+    if index.size < 4096:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.placed(x, index, src, **params)
+
+
+def _extreme_fast(x: Any, index: Any, src: Any, **params: Any) -> Any:
+    if index.size < 256:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.scattered_extreme(x, index, src, **params)
+
+
+def _product_fast(x: Any, index: Any, src: Any, **params: Any) -> Any:
+    if index.size < 256:
+        return None
+    from weft._backend.cpu.launch import gathering
+
+    return gathering.scattered_product(x, index, src, **params)
+
+
+prefer(catalogue.ops["placed"], _placed_fast)
+prefer(catalogue.ops["scattered_extreme"], _extreme_fast)
+prefer(catalogue.ops["scattered_product"], _product_fast)
