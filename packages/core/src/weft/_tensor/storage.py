@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from weft._backend import ndarray, np
@@ -117,6 +116,8 @@ def from_file(
         ValueError: it holds fewer elements than asked for, and is not shared.
     """
     own = dtypes.get_default_dtype().numpy if dtype is None else dtypes.canonical(dtype)
+    from pathlib import Path  # a few ms, of which `import weft` has few
+
     path = Path(filename)
     if not shared:
         held = path.stat().st_size

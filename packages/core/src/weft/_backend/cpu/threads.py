@@ -17,8 +17,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from weft._backend.cpu import cores
-
 #: What generated code calls.
 _CALLED = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
 _SOFT = 1  # omp_pause_soft: the threads end, settings stay
@@ -101,6 +99,8 @@ def count() -> int:
 
 def default() -> int:
     """Return the first number of ``OMP_NUM_THREADS``, else the cores that this process may use."""
+    from weft._backend.cpu import cores  # reads files: `import weft` does not
+
     for variable in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT"):
         first = os.environ.get(variable, "").partition(",")[0].strip()
         if first.isdecimal() and int(first) > 0:
