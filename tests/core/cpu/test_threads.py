@@ -10,7 +10,9 @@ import sys
 import threading
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
+import weft
 from weft._backend.cpu import cores, threads
 
 TASK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
@@ -203,6 +205,20 @@ def test_eight_python_threads_use_the_pool_at_once():
     for worker in workers:
         worker.join(120)
     assert seen == [{0, 1, 2}] * 160
+
+
+def test_set_num_threads_sets_the_pool(restored):
+    weft.set_num_threads(3)
+    assert weft.get_num_threads() == threads.count() == 3
+
+
+@needs_pool
+def test_without_a_pool_set_num_threads_sets_linear_algebra(monkeypatch, restored):
+    monkeypatch.setattr(threads._state, "library", None)
+    with threadpool_limits(1, user_api="blas"):
+        weft.set_num_threads(2)
+        counts = [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+        assert counts and set(counts) == {2}
 
 
 def test_importing_weft_looks_for_no_libgomp():

@@ -126,4 +126,4 @@ def test_show_config_lists_the_gpus(fake_gpus, capsys):
     out = capsys.readouterr().out
     assert "cuda:0" in out
     assert "Fake GPU 1, compute capability 9.0, 1.0 GiB" in out
-    assert "none:" not in out
+    assert "\nGPU " not in out

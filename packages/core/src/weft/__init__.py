@@ -95,6 +95,8 @@ from weft.settings import __all__ as _settings
 if TYPE_CHECKING:
     from weft import (
         array_api,
+        backends,
+        cpu,
         cuda,
         debug,
         fft,
@@ -116,8 +118,8 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "cuda", "debug", "fft", "foreach", "io", "library", "linalg", "nn", "profiler",
-    "random", "signal", "special", "testing", "utils",
+    "array_api", "backends", "cpu", "cuda", "debug", "fft", "foreach", "io", "library", "linalg",
+    "nn", "profiler", "random", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -151,6 +153,7 @@ __all__ = [
     "as_tensor",
     "asarray",
     "autograd",
+    "backends",
     "bfloat16",
     "bool",
     "can_cast",
@@ -161,6 +164,7 @@ __all__ = [
     "complex128",
     "complex64",
     "contiguous_format",
+    "cpu",
     "cuda",
     "debug",
     "default_generator",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from typing import Any
 
 from weft._backend import cupy_, np
 from weft._backend.numpy_ import ml_dtypes
-from weft.settings import get_num_threads
 from weft.version import installed
 
 
@@ -21,6 +19,8 @@ def show_config() -> None:
         ...
         GPU        none: CuPy, which runs weft's kernels on NVIDIA GPUs, is not installed
     """
+    from weft._backend.cpu import engine
+
     rows = {
         "weft": installed(),
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
@@ -29,8 +29,7 @@ def show_config() -> None:
         "SciPy": installed("scipy"),
         "ml_dtypes": ml_dtypes.__version__,
         "BLAS": _blas(),
-        "CPU": f"{os.cpu_count()} cores; all ops run on NumPy, which is the reference",
-        "threads": str(get_num_threads()),
+        **engine.rows(),
         "CuPy": cupy_.version(),
     }
     reason = cupy_.why_unavailable()

@@ -106,7 +106,10 @@ def set_flush_denormal(mode: builtins.bool) -> builtins.bool:
 
 
 def set_num_threads(int: builtins.int, /) -> None:
-    """Set how many threads one op may use in this process: the pool's, and linear algebra's.
+    """Set how many threads one op may use, in all threads of this process.
+
+    They are those of the pool that all fast kernels share; where there is no pool, those of the
+    libraries of linear algebra.
 
     Raises:
         ValueError: it is less than 1.
@@ -114,7 +117,8 @@ def set_num_threads(int: builtins.int, /) -> None:
     if not isinstance(int, builtins.int) or int < 1:
         raise ValueError(f"set_num_threads: expected a positive int, got {int!r}")
     threads.set_count(int)
-    _pools().limit(limits=int)
+    if threads.library() is None:  # linear algebra has the only threads there are
+        _pools().limit(limits=int)
 
 
 def get_num_threads() -> builtins.int:

@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from weft._backend.cpu import blas
+from weft._backend.numpy_ import linalg
+
 INT = np.dtype(np.int32)
 Core = tuple[tuple[int, ...], np.dtype[Any]]
 
@@ -40,6 +43,8 @@ def each_matrix(
 def _routines(a: Any, *names: str) -> Any:
     from scipy.linalg import get_lapack_funcs
 
+    if a.shape[-1] >= blas.LARGE:
+        blas.spread()
     found = get_lapack_funcs(names, dtype=a.dtype)
     return found[0] if len(names) == 1 else found
 
@@ -47,7 +52,7 @@ def _routines(a: Any, *names: str) -> Any:
 def cholesky(a: Any) -> tuple[Any, Any]:
     """Return the lower factor and info: 0, or the order of the minor that is not positive."""
     try:
-        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], INT)
+        return linalg.cholesky(a), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
         potrf = _routines(a, "potrf")
         n = a.shape[-1]
@@ -102,7 +107,7 @@ def solve(a: Any, b: Any) -> tuple[Any, Any]:
         x, info = solve(a, flat)
         return back(x), info
     try:
-        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], INT)
+        return linalg.solve(a, b), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
         packed, swaps, info = lu(a, pivot=True)
         getrs = _routines(a, "getrs")
@@ -118,7 +123,7 @@ def inv(a: Any) -> tuple[Any, Any]:
     """Return the inverse and info: the first zero pivot, or 0."""
     n = a.shape[-1]
     try:
-        return np.linalg.inv(a), np.zeros(a.shape[:-2], INT)
+        return linalg.inv(a), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
         getrf, getri = _routines(a, "getrf", "getri")
 
@@ -132,12 +137,12 @@ def inv(a: Any) -> tuple[Any, Any]:
 def adjugate(a: Any) -> Any:
     """Return the transposed cofactors: det(a) times the inverse, where there is one."""
     try:
-        return np.linalg.det(a)[..., None, None] * np.linalg.inv(a)
+        return linalg.det(a)[..., None, None] * linalg.inv(a)
     except np.linalg.LinAlgError:
-        u, s, vh = np.linalg.svd(a)
+        u, s, vh = linalg.svd(a)
         n = a.shape[-1]
         rest = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
-        turn = np.linalg.det(u) * np.linalg.det(vh)
+        turn = linalg.det(u) * linalg.det(vh)
         v, uh = (np.conj(np.swapaxes(m, -1, -2)) for m in (vh, u))
         return np.asarray(turn[..., None, None] * (v * rest[..., None, :]) @ uh).astype(a.dtype)
 
@@ -149,6 +154,8 @@ def solve_triangular(a: Any, b: Any, *, upper: bool, unit: bool) -> Any:
     if a.ndim == 2 < b.ndim and b.size:
         flat, back = _side_by_side(b)
         return back(solve_triangular(a, flat, upper=upper, unit=unit))
+    if a.shape[-1] >= blas.LARGE:
+        blas.spread()
     trsm = get_blas_funcs("trsm", dtype=a.dtype)
 
     def one(m: Any, right: Any) -> Any:

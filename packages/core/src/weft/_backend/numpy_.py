@@ -9,6 +9,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from weft._backend.cpu.blas import LARGE, spread
+
 ndarray = np.ndarray
 asarray = np.asarray
 
@@ -21,6 +23,27 @@ FLOAT8: frozenset[np.dtype[Any]] = frozenset(
 )
 #: What a kernel that computes is given as float32.
 NARROW: frozenset[np.dtype[Any]] = HALF | FLOAT8
+
+
+class Linalg:
+    """``numpy.linalg``, whose functions run in several threads where matrices are large."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        value = getattr(np.linalg, attribute)
+        if not isinstance(value, type):
+            value = _on_the_pool(value)
+        setattr(self, attribute, value)
+        return value
+
+
+def _on_the_pool(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(a: Any, *args: Any, **kwargs: Any) -> Any:
+        if a.shape[-1] >= LARGE:
+            spread()
+        return function(a, *args, **kwargs)
+
+    return call
 
 
 class Namespace:
@@ -45,6 +68,8 @@ class Namespace:
             raise AttributeError(attribute)
         if attribute == "scipy":
             import scipy as value  # its subpackages load when first used
+        elif attribute == "linalg":
+            value = linalg
         elif hasattr(np, attribute):
             value = getattr(np, attribute)
         else:
@@ -55,6 +80,7 @@ class Namespace:
         return value
 
 
+linalg = Linalg()
 xp = Namespace()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 from weft._backend.cpu import processor
@@ -70,9 +71,11 @@ def _optimised(llvm: Any, machine: Any, text: str) -> Any:
     return module
 
 
-def load(image: bytes, wanted: str) -> int:
+def load(image: bytes, wanted: str, functions: Mapping[str, int] | None = None) -> int:
     """Place an object file's code in memory by LLVM itself and return a function's address."""
     llvm, _, _ = _llvm()
+    for name, address in (functions or {}).items():
+        llvm.add_symbol(name, address)
     host = llvm.Target.from_default_triple().create_target_machine()
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), host)
     engine.add_object_file(llvm.ObjectFileRef.from_data(image))

@@ -10,6 +10,7 @@ import ctypes
 import functools
 import mmap
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 _ALLOCATED = 2
@@ -34,8 +35,29 @@ def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def load(image: bytes, wanted: str) -> int:
+def place(image: bytes, wanted: str, functions: Mapping[str, int] | None = None) -> int:
+    """Place an object file's code in memory, with LLVM's help where ours does not suffice.
+
+    Args:
+        image: the object file.
+        wanted: the function whose address to return.
+        functions: the addresses of what it calls that is not its own.
+    """
+    try:
+        return load(image, wanted, functions)
+    except Unloadable:  # another system or processor: LLVM has a loader for each
+        from weft._backend.cpu import compiler
+
+        return compiler.load(image, wanted, functions)
+
+
+def load(image: bytes, wanted: str, functions: Mapping[str, int] | None = None) -> int:
     """Place an object file's code in memory and return a function's address.
+
+    Args:
+        image: the object file.
+        wanted: the function.
+        functions: the addresses of what it calls that is neither its own nor the C library's.
 
     Raises:
         Unloadable: it is no ELF object of this processor, or needs more than this loader gives.
@@ -54,7 +76,8 @@ def load(image: bytes, wanted: str) -> int:
             places[i] = size
             size += length
     stubs = size = (size + 15) // 16 * 16
-    size += 16 * len(_KNOWN)
+    functions = functions or {}
+    size += 16 * (len(_KNOWN) + len(functions))
     memory = mmap.mmap(-1, (size + _PAGE - 1) // _PAGE * _PAGE)
     base = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     for i, place in places.items():
@@ -73,7 +96,7 @@ def load(image: bytes, wanted: str) -> int:
             if section in places:
                 target = places[section] + value
             else:
-                target = _stub(memory, given, name, stubs)
+                target = _stub(memory, given, name, stubs, functions)
             _relocate(memory, base, places[info] + where, what & 0xFFFFFFFF, target + addend)
     entry = next(
         places[section] + value
@@ -102,12 +125,17 @@ def _symbols(image: bytes, sections: list[Any]) -> dict[int, list[tuple[str, int
     return found
 
 
-def _stub(memory: Any, given: dict[str, int], name: str, stubs: int) -> int:
-    """Return the place of a jump to a function of the C library."""
+def _stub(
+    memory: Any, given: dict[str, int], name: str, stubs: int, functions: Mapping[str, int]
+) -> int:
+    """Return the place of a jump to a function that is not the code's own."""
     if name not in given:
-        if name not in _KNOWN:
+        if name in functions:
+            address: int | None = functions[name]
+        elif name in _KNOWN:
+            address = ctypes.cast(getattr(_libc(), name), ctypes.c_void_p).value
+        else:
             raise Unloadable(f"code that calls {name}")
-        address = ctypes.cast(getattr(_libc(), name), ctypes.c_void_p).value
         place = stubs + 16 * len(given)
         memory[place : place + 14] = _STUB + struct.pack("<Q", address)
         given[name] = place

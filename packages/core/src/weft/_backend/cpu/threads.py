@@ -56,6 +56,10 @@ def library() -> Any:
             if not _state.looked:
                 _state.library = _load()
                 _state.looked = True
+                if _state.library is not None:
+                    from weft._backend.cpu import blas
+
+                    blas.settle()
     return _state.library
 
 

@@ -91,7 +91,7 @@ class Kernel:
         return f"{self.name}-{digest[:40]}"
 
     def _make(self, given: dict[str, Any]) -> Callable[..., Any]:
-        from weft._backend.cpu import calls
+        from weft._backend.cpu import calls, loader
 
         key = self.key(given)
         image = code_cache.get(key)
@@ -100,20 +100,8 @@ class Kernel:
 
             image = compiler.compile(self.text(**given))
             code_cache.put(key, image)
-        made: Callable[..., Any] = calls.function(self.name, _placed(image))
+        made: Callable[..., Any] = calls.function(self.name, loader.place(image, "entry"))
         return made
-
-
-def _placed(image: bytes) -> int:
-    """Return the address of an object file's entry, in memory that can be executed."""
-    from weft._backend.cpu import loader
-
-    try:
-        return loader.load(image, "entry")
-    except loader.Unloadable:  # another system or processor: LLVM has a loader for each
-        from weft._backend.cpu import compiler
-
-        return compiler.load(image, "entry")
 
 
 def usable() -> bool:
