@@ -20,7 +20,7 @@ from benchmarks import machine, tables
 
 FOLDER = Path(__file__).parent
 # What runs a benchmark rather than being one.
-HARNESS = {"__init__", "__main__", "machine", "measure", "tables"}
+HARNESS = {"__init__", "__main__", "machine", "measure", "profiles", "tables"}
 
 
 def benchmark_names() -> list[str]:

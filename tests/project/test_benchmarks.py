@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import machine, tables
+from benchmarks import machine, profiles, tables
 from benchmarks.__main__ import benchmark_names, modules_with_cases
 from benchmarks.measure import compare, compare_processes, row_of
 from benchmarks.rivals import turns
@@ -81,6 +81,17 @@ def test_the_machine_is_described_with_every_library() -> None:
     assert found["weft"] != "not installed"
     assert set(machine.LIBRARIES) < set(found)
     assert found["processor"]
+
+
+def test_a_networks_profile_shows_where_its_time_goes(tmp_path: Path) -> None:
+    name = "MLP of width 64, batch 8, training step"
+    found = profiles.profiled(name, tmp_path, seconds=0.0)
+    assert sum(found["shares"].values()) == pytest.approx(1)
+    assert {"affine", "affine backward"} <= {row["name"] for row in found["rows"]}
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".gz", ".svg"]
+    text = profiles.markdown([found], machine.settings(2))
+    assert f"| {name} |" in text
+    assert "| `affine` | op |" in text
 
 
 def test_every_benchmark_module_is_listed_and_measures_something() -> None:

@@ -316,3 +316,16 @@ def test_a_flame_graph_has_a_box_as_wide_as_its_time(tmp_path):
     for name in ("exp", "ones"):
         share = times[name] / times["all"]
         assert (boxes[name][1] + 0.6) / (boxes["all"][1] + 0.6) == pytest.approx(share, abs=0.01)
+
+
+def test_a_flame_graph_calls_modules_by_what_the_one_above_does_not_say(tmp_path):
+    net = nn.Sequential(nn.Sequential(nn.Linear(64, 64)))
+    with profile(with_modules=True) as prof:
+        net(weft.ones(256, 64))
+    prof.export_flame_graph(tmp_path / "flame.svg")
+    svg = "{http://www.w3.org/2000/svg}"
+    labels = [text.text for text in ET.parse(tmp_path / "flame.svg").iter(f"{svg}text")]
+    assert any(label.startswith("0 (Sequential)") for label in labels)
+    assert any(label.startswith("0 (Linear)") for label in labels)
+    titles = [title.text for title in ET.parse(tmp_path / "flame.svg").iter(f"{svg}title")]
+    assert any(title.startswith("Sequential.0.0 (Linear):") for title in titles)

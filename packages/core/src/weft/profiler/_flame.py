@@ -43,8 +43,11 @@ _LEAST = 0.4  # pixels below which a box is left out
 class _Box:
     """All events of one name with the same ones above them."""
 
-    def __init__(self, name: str, kind: str) -> None:
+    def __init__(self, name: str, kind: str, path: str = "") -> None:
         self.name, self.kind = name, kind
+        # modules are called by their path in the network, which what is above them begins
+        self.path = name.partition(" ")[0] if kind == kinds.MODULE else path
+        self.label = name.removeprefix(f"{path}.") if kind == kinds.MODULE else name
         self.time, self.count = 0.0, 0
         self.parts: dict[tuple[str, str], _Box] = {}
 
@@ -53,7 +56,7 @@ class _Box:
         key = (event.name, event.kind)
         box = self.parts.get(key)
         if box is None:
-            box = self.parts[key] = _Box(event.name, event.kind)
+            box = self.parts[key] = _Box(event.name, event.kind, self.path)
         box.time += event.cpu_time_total
         box.count += 1
         return box
@@ -128,7 +131,7 @@ def _placed(root: _Box) -> Iterator[tuple[_Box, float, int]]:
 
 def _drawn_box(box: _Box, x: float, y: float, width: float, whole: float) -> list[str]:
     calls = f", {box.count} calls" if box.count > 1 else ""
-    hint = f"{box.name}: {_ms(box.time)} ({100 * box.time / whole:.1f}%){calls}"
+    hint = f"{box.name}: {_time(box.time)} ({100 * box.time / whole:.1f}%){calls}"
     out = [
         f"<g><title>{escape(hint)}</title>",
         f'<rect x="{x:.2f}" y="{y:.1f}" width="{max(width - 0.6, 0.3):.2f}" '
@@ -136,9 +139,9 @@ def _drawn_box(box: _Box, x: float, y: float, width: float, whole: float) -> lis
     ]
     room = int((width - 8) / _CHARACTER)
     if room >= 3:
-        label = f"{box.name} {_ms(box.time)}"
+        label = f"{box.label} {_time(box.time)}"
         if len(label) > room:
-            label = box.name if len(box.name) <= room else f"{box.name[: room - 1]}…"
+            label = box.label if len(box.label) <= room else f"{box.label[: room - 1]}…"
         out.append(
             f'<text x="{x + 4:.2f}" y="{y + 12.5:.1f}" font-size="11" fill="#fff">'
             f"{escape(label)}</text>"
@@ -161,8 +164,11 @@ def _legend(seen: set[str], y: float) -> list[str]:
     return out
 
 
-def _ms(us: float) -> str:
-    return f"{us / 1000:.3g} ms" if us >= 1000 else f"{us:.3g} us"
+def _time(us: float) -> str:
+    for unit, one in (("s", 1e6), ("ms", 1e3)):
+        if us >= 0.9995 * one:
+            return f"{us / one:.3g} {unit}"
+    return f"{us:.3g} us"
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,208 @@
+"""Profile the networks: which ops take weft's time, and how much is Python.
+
+    python -m benchmarks.profiles [WORD ...] [--threads N] [--output FOLDER] [--pictures FOLDER]
+
+Each network whose name has one of the words runs in a process of its own, with the settings that
+the benchmarks use. The tables go to benchmarks/results/profiles.md, and with --pictures a flame
+graph and a Chrome trace of each network to that folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.rivals.case import cases_of, load
+
+FOLDER = Path(__file__).parent
+MODULE = "benchmarks.networks"
+#: What becomes of the kinds of events in the tables.
+GROUPS = {
+    "op": "ops",
+    "write": "ops",
+    "backward": "rules",
+    "tape": "tape",
+    "function": "functions",
+    "gc": "garbage",
+}
+COLUMNS = (*dict.fromkeys(GROUPS.values()), "between")
+#: Rows of a network's table.
+ROWS = 12
+_SECONDS = 1.0  # about how long each network is timed
+
+
+def main() -> int:
+    """Profile what was asked for and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profiles", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="parts of the networks' names")
+    parser.add_argument("--threads", type=int, default=machine.default_threads())
+    parser.add_argument("--output", type=Path, default=FOLDER / "results")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--one", help=argparse.SUPPRESS)  # in the process of one network
+    parser.add_argument("--raw", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one is not None:
+        options.raw.write_text(json.dumps(profiled(options.one, options.pictures)))
+        return 0
+    names = [
+        name
+        for name in cases_of(MODULE)
+        if not options.words or any(word in name for word in options.words)
+    ]
+    if not names:
+        parser.error(f"no network's name has {' or '.join(options.words)}")
+    settings = machine.settings(options.threads)
+    found = [one for name in names if (one := _in_a_process(name, options, settings)) is not None]
+    text = markdown(found, settings)
+    print(text)
+    if not options.words:  # a part of them would take the others' place
+        options.output.mkdir(parents=True, exist_ok=True)
+        (options.output / "profiles.md").write_text(text, encoding="utf-8")
+    return 0 if len(found) == len(names) else 1
+
+
+def _in_a_process(
+    name: str, options: argparse.Namespace, settings: dict[str, str]
+) -> dict[str, Any] | None:
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "profile.json"
+        command = [sys.executable, "-m", "benchmarks.profiles", "--one", name, "--raw", str(raw)]
+        if options.pictures is not None:
+            options.pictures.mkdir(parents=True, exist_ok=True)
+            command += ["--pictures", str(options.pictures.resolve())]
+        done = subprocess.run(command, env=machine.environment(settings), check=False)
+        if done.returncode:
+            print(f"profiles: {name} failed", file=sys.stderr)
+            return None
+        found: dict[str, Any] = json.loads(raw.read_text())
+        return found
+
+
+def profiled(name: str, pictures: Path | None = None, seconds: float = _SECONDS) -> dict[str, Any]:
+    """Return what a network's time is made of, per call."""
+    weft = load("weft")
+    call = cases_of(MODULE)[name].makers["weft"](weft)
+    for _ in range(3):  # shapes come up, rules are lowered, kernels are compiled
+        call()
+    one = _seconds(call, 1)
+    count = max(3, min(200, round(seconds / one)))
+    plain = _seconds(call, count)
+    with weft.profiler.profile(with_flops=True) as prof:
+        times = []
+        for _ in range(count):
+            with weft.profiler.record_function("call"):
+                start = time.perf_counter()
+                call()
+                times.append(time.perf_counter() - start)
+    events = prof.events()
+    calls = sum(event.cpu_time_total for event in events if event.name == "call")
+    groups: Counter[str] = Counter()
+    for event in events:
+        groups[GROUPS.get(event.kind, "between")] += event.self_cpu_time_total
+    rows = sorted(
+        (row for row in prof.key_averages() if row.kind in GROUPS),
+        key=lambda row: -row.self_cpu_time_total,
+    )
+    if pictures is not None:
+        _draw(weft, name, call, pictures)
+    return {
+        "what": name,
+        "plain_s": plain,
+        "profiled_s": statistics.median(times),
+        "events": sum(1 for event in events if event.kind in GROUPS) / count,
+        "shares": {group: groups[group] / calls for group in COLUMNS},
+        "rows": [
+            {
+                "name": row.key,
+                "kind": row.kind,
+                "share": row.self_cpu_time_total / calls,
+                "self_s": row.self_cpu_time_total / count / 1e6,
+                "count": row.count / count,
+                "flops": row.flops / count,
+            }
+            for row in rows[:ROWS]
+        ],
+    }
+
+
+def _seconds(call: Callable[[], Any], count: int) -> float:
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _draw(weft: Any, name: str, call: Callable[[], Any], folder: Path) -> None:
+    with weft.profiler.profile(record_shapes=True, profile_memory=True, with_modules=True) as prof:
+        call()
+    stem = re.sub(r"\W+", "-", name.lower()).strip("-")
+    prof.export_flame_graph(folder / f"{stem}.svg", title=name)
+    prof.export_chrome_trace(folder / f"{stem}.json.gz")
+
+
+def markdown(found: list[dict[str, Any]], settings: dict[str, str]) -> str:
+    """Return the profiles as tables: all networks, then the largest rows of each."""
+    lines = [
+        "# profiles",
+        "",
+        "Where weft's time goes in each network of the benchmarks. *ops* and *rules* are forward",
+        "ops and backward rules, with their kernels; *functions* the Python of functions that are",
+        "made of ops; *tape* that of the backward pass; *between* that of modules and of the",
+        "network's own code. An event costs some microseconds, most of which falls on what is",
+        "around it: where the second time is far above the first, the shares of Python are too",
+        "large.",
+        "",
+        f"| network | a call | with the profile | events | {' | '.join(COLUMNS)} |",
+        f"|---|--:|--:|--:|{'--:|' * len(COLUMNS)}",
+    ]
+    for one in found:
+        shares = " | ".join(_percent(share) for share in one["shares"].values())
+        lines.append(
+            f"| {one['what']} | {_time(one['plain_s'])} | {_time(one['profiled_s'])} | "
+            f"{one['events']:.0f} | {shares} |"
+        )
+    for one in found:
+        lines += [
+            "",
+            f"## {one['what']}",
+            "",
+            "| name | kind | share | self time | calls | GFLOP/s |",
+            "|---|---|--:|--:|--:|--:|",
+        ]
+        for row in one["rows"]:
+            rate = f"{row['flops'] / row['self_s'] / 1e9:.0f}" if row["flops"] else ""
+            lines.append(
+                f"| `{row['name']}` | {row['kind']} | {_percent(row['share'])} | "
+                f"{_time(row['self_s'])} | {row['count']:g} | {rate} |"
+            )
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    lines += ["", f"Measured {now} by `python -m benchmarks.profiles`.", ""]
+    lines += [f"- {key}: {value}" for key, value in machine.describe().items()]
+    lines += ["", *(f"- `{key}={value}`" for key, value in settings.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}%"
+
+
+def _time(seconds: float) -> str:
+    return f"{1e3 * seconds:.3g} ms" if seconds >= 1e-3 else f"{1e6 * seconds:.3g} us"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
