@@ -9,7 +9,8 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
-from weft.ops.convolution import conv1d, conv2d, conv3d, convolution_input
+from weft.ops.convolution import convolution_input
+from weft.ops.convolving import conv1d, conv2d, conv3d
 from weft.ops.families.composite import composite
 from weft.ops.families.promotion import promoted
 
