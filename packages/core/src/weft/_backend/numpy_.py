@@ -14,8 +14,9 @@ from weft._backend.cpu.blas import LARGE, spread
 ndarray = np.ndarray
 asarray = np.asarray
 
+BFLOAT16: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
 #: Half-precision dtypes: stored narrow, computed in float32 (accumulations included).
-HALF: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)})
+HALF: frozenset[np.dtype[Any]] = frozenset({np.dtype(np.float16), BFLOAT16})
 #: 8-bit floats: stored, cast and compared; nothing is computed in them.
 FLOAT8: frozenset[np.dtype[Any]] = frozenset(
     np.dtype(getattr(ml_dtypes, f"float8_{kind}"))

@@ -34,7 +34,9 @@ class Version:
     A detached tensor shares the memory, and so the count of writes, but not this.
     """
 
-    __slots__ = ("base", "writes")
+    __slots__ = ("base", "known", "writes")
+
+    known: Any  # unset until others than views may know the memory; see weft._core.moving
 
     def __init__(self, writes: Writes | None = None) -> None:
         self.base: Any = None  # weak: the tensor of which an op first made a view

@@ -45,6 +45,11 @@ def _holders(tensor: Tensor) -> int:
     return sys.getrefcount(tensor._version)
 
 
+def is_alone(tensor: Tensor) -> bool:
+    """Whether no other living tensor is a view of the same memory."""
+    return tensor._version is None or _holders(tensor) == _ALONE
+
+
 def _holders_of_one() -> int:
     tensor = wrap(None)
     tensor._version = Version()

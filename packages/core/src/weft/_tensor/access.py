@@ -10,6 +10,7 @@ from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import GradError
 from weft._core.modes import here
+from weft._core.moving import share
 from weft._core.tensor import Tensor
 
 
@@ -46,4 +47,5 @@ def numpy(self: Tensor) -> Any:
             f"numpy: this tensor is on {device_of(self)}, whose memory NumPy cannot read; copy it "
             f"to the host first with .cpu().numpy()"
         )
+    share(self)
     return data

@@ -16,6 +16,7 @@ from weft._core import dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of, require
+from weft._core.moving import share
 from weft._core.tensor import Tensor, wrap
 
 _CPU = (1, 0)  # DLPack's number of the device type, and of the device
@@ -113,7 +114,7 @@ def _export(
 
 
 def _exportable(self: Tensor, asked: str) -> Any:
-    data = self._data
+    data = share(self)
     if isinstance(data, (Aval, Boxed)):
         raise BufferError(
             f"{asked}: a tensor on the meta device or inside a transform has no data to share"

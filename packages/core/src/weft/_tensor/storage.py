@@ -6,6 +6,7 @@ from typing import Any
 
 from weft._backend import ndarray, np
 from weft._core import dtypes
+from weft._core.moving import share
 from weft._core.tensor import Tensor, wrap
 from weft._tensor.access import array_of
 from weft._tensor.layout import stride
@@ -61,6 +62,7 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     Raises:
         RuntimeError: the tensor has no data (meta device, or inside a transform).
     """
+    share(self)
     return UntypedStorage(_owner(array_of(self, "untyped_storage")))
 
 

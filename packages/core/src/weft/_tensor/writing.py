@@ -9,6 +9,7 @@ from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import ShapeError
 from weft._core.inplace import is_recorded, write
+from weft._core.moving import share_between
 from weft._core.tensor import Tensor, detached_version, version_of, wrap
 from weft._tensor.conversion import to
 from weft.ops import creation, indexing
@@ -63,6 +64,7 @@ def _get_data(self: Tensor) -> Tensor:
     """Return a tensor over the same memory that records nothing; may be set."""
     out = wrap(self._data)
     out._version = detached_version(self)
+    share_between(self, out)
     return out
 
 
@@ -71,6 +73,7 @@ def _set_data(self: Tensor, value: Tensor) -> None:
         raise TypeError(f"data: expected a weft.Tensor, got {type(value).__name__}")
     self._data = value._data
     self._version = detached_version(value)
+    share_between(self, value)
 
 
 METHODS: dict[str, Any] = {

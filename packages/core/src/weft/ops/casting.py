@@ -139,9 +139,11 @@ def detach(input: Tensor) -> Tensor:
     Returns:
         Tensor: (...), sharing memory with input. Its tangent in forward mode is zero too.
     """
+    from weft._core.moving import share_between
     from weft._core.tensor import detached_version
 
     data = input._data
     out = wrap(data.detached() if isinstance(data, Boxed) else data)
     out._version = detached_version(input)
+    share_between(input, out)
     return out

@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from weft._backend import ndarray
+from weft._backend.cpu import onednn_convolution as by_onednn
+from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
 from weft._core.samples import Sample, array
@@ -353,3 +356,31 @@ def convolution_weight(
     columns = _columns(xp, x, kernel, out, stride, dilation, groups)
     rows = g.reshape(n, groups, o // groups, math.prod(g.shape[2:]))
     return xp.matmul(rows, columns.swapaxes(-1, -2)).sum(axis=0).reshape(shape)
+
+
+# --- on the CPU by oneDNN, where that takes the call -------------------------------------------
+
+_CONVOLVE = catalogue.ops["convolve"]
+_INPUT = catalogue.ops["convolution_input"]
+_WEIGHT = catalogue.ops["convolution_weight"]
+_general = {op.name: op.kernels[ndarray] for op in (_CONVOLVE, _INPUT, _WEIGHT)}
+
+
+def _convolve_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
+    out = by_onednn.forward(x, y, None, **settings)
+    return _general["convolve"](x, y, **settings) if out is None else out
+
+
+def _input_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
+    out = by_onednn.to_input(x, y, **settings)
+    return _general["convolution_input"](x, y, **settings) if out is None else out
+
+
+def _weight_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
+    out = by_onednn.to_weight(x, y, **settings)
+    return _general["convolution_weight"](x, y, **settings) if out is None else out
+
+
+_CONVOLVE.kernels[ndarray] = _convolve_on_cpu
+_INPUT.kernels[ndarray] = _input_on_cpu
+_WEIGHT.kernels[ndarray] = _weight_on_cpu

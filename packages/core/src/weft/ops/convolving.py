@@ -10,6 +10,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
 from weft.ops.convolution import Geometry, Pair, convolve
+from weft.ops.convolution_bias import convolve_bias
 from weft.ops.families.composite import composite
 
 
@@ -51,12 +52,6 @@ def _checked(name: str, input: Tensor, weight: Tensor, count: int) -> tuple[Tens
     return (input.unsqueeze(0) if single else input), single
 
 
-def _finished(out: Tensor, bias: Tensor | None, single: bool, count: int) -> Tensor:
-    if bias is not None:
-        out = out + bias.reshape((-1, *(1,) * count))
-    return out.squeeze(0) if single else out
-
-
 def _convolve(
     count: int,
     input: Tensor,
@@ -70,7 +65,11 @@ def _convolve(
     name = f"conv{count}d"
     x, single = _checked(name, input, weight, count)
     settings = _geometry(name, weight, stride, padding, dilation, groups, count)
-    return _finished(convolve(x, weight, **settings), bias, single, count)
+    if bias is None:
+        out = convolve(x, weight, **settings)
+    else:
+        out = convolve_bias(x, weight, bias, **settings)
+    return out.squeeze(0) if single else out
 
 
 _MISFIT = ErrorSample(

@@ -11,6 +11,7 @@ from weft._core.boxed import Boxed
 from weft._core.device import device_of, require
 from weft._core.errors import DeviceError
 from weft._core.float8 import cast
+from weft._core.moving import share
 from weft._core.tensor import Tensor, wrap
 from weft.ops.casting import convert
 from weft.ops.filled import empty, full, ones, zeros
@@ -261,7 +262,9 @@ def from_numpy(ndarray: Any) -> Tensor:
             f"use weft.tensor for other data"
         )
     dtypes.of(ndarray.dtype)
-    return wrap(ndarray)
+    out = wrap(ndarray)
+    share(out)
+    return out
 
 
 def frombuffer(

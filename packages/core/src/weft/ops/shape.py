@@ -11,6 +11,7 @@ from weft._core import catalogue, dtypes
 from weft._core.dispatch import apply_one, not_a_tensor, viewed
 from weft._core.errors import ShapeError
 from weft._core.layouts import fits_without_copy
+from weft._core.moving import may_move
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim, canonical_dims, shape_tuple
 from weft._core.tensor import Tensor
@@ -145,6 +146,29 @@ def reshape(input: Tensor, *_shape: Any, shape: Any = None) -> Tensor:
     return _relabelled(input if _fits(input._data, resolved) else copied(input), resolved)
 
 
+def _settled(input: Tensor) -> bool:
+    """Bring a result that lies channels last into the order of its indices, if that is ours to do.
+
+    A convolution leaves its result in the order that is quickest for the next layer, which is not
+    the one that PyTorch's users count on. Nobody sees the tensor's memory move where no view of it
+    was made and the user did not lay it out: the memory is moved, and then viewed.
+    """
+    data = input._data
+    if type(data) is not ndarray or data.ndim < 3 or not _lies_last(data):
+        return False
+    del data  # who holds it is counted
+    if not may_move(input):
+        return False
+    input._data = input._data.copy(order="C")
+    return True
+
+
+def _lies_last(data: Any) -> bool:
+    """Whether an array (N, C, *spatial) lies densely with its channels innermost."""
+    moved: bool = data.transpose(0, *range(2, data.ndim), 1).flags.c_contiguous
+    return moved
+
+
 @composite(
     samples=(Sample(array(2, 3), (3, 2)), Sample(array(2, 3), -1)),
     namespaces=(),
@@ -167,7 +191,8 @@ def view(input: Tensor, *_size: Any, size: Any = None, dtype: Any = None) -> Ten
         Tensor: (*size), a view.
 
     Raises:
-        ShapeError: the number of elements differs, or input's strides do not allow it.
+        ShapeError: the number of elements differs, or input's strides do not allow it. A result
+            that lies channels last, and of which there is no other view, is brought in order first.
     """
     if size is not None:
         _size = (size,)
@@ -181,7 +206,7 @@ def view(input: Tensor, *_size: Any, size: Any = None, dtype: Any = None) -> Ten
         return read
     wanted = shape_tuple("view", _size[0] if len(_size) == 1 else _size)
     resolved = _resolve("view", input._data.shape, wanted)
-    if not _fits(input._data, resolved):
+    if not _fits(input._data, resolved) and not _settled(input):
         raise ShapeError(
             f"view: a tensor of shape {tuple(input.shape)} and strides {input.stride()} cannot be "
             f"seen as {resolved} without a copy; use reshape"
