@@ -32,7 +32,7 @@ from weft.ops.bags import (
 from weft.ops.bilinear_form import (
     bilinear,
 )
-from weft.ops.convolution import (
+from weft.ops.convolving import (
     conv1d,
     conv2d,
     conv3d,
