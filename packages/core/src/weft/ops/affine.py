@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray, np
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.dispatch import apply, explain, make_node
 from weft._core.errors import ShapeError
+from weft._core.kernels import prefer
 from weft._core.modes import flags, here
+from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, wrap
 from weft._core.watching import short_path
@@ -92,6 +96,10 @@ def _affine_shape(x: Any, y: Any, bias: Any) -> Aval:
 
 def _affine_vjp(needs: Any, g: Any, out: Any, x: Any, y: Any, bias: Any) -> Any:
     flat = rows(g)
+    if needs[1] and needs[2] and x.ndim == 2 and _stands_for_array(g, x, y):
+        if needs[0]:
+            return affine_slopes(g, x, y)
+        return None, *affine_weight_slopes(g, x)
     conjugate = g.dtype.is_complex
     return (
         matmul(g, y.conj() if conjugate else y) if needs[0] else None,
@@ -120,6 +128,72 @@ def _affine_batch(size: int, batched: Sequence[bool], x: Any, y: Any, bias: Any)
         between = out.ndim - 1 - (batched[0] or batched[1])
         bias = bias.reshape((size, *(1,) * between, bias.shape[-1]))
     return out + bias
+
+
+def _stands_for_array(*tensors: Any) -> bool:
+    """Whether nothing that is computed of these is recorded, batched or otherwise looked into."""
+    return not here.grad and all(
+        not isinstance(x._data, Boxed) or x._data.stands_for_array for x in tensors
+    )
+
+
+_ALONE = not_differentiable("affine calls it only where nothing is recorded")
+
+
+@custom(
+    shape=lambda g, x, y: (
+        Aval(x.shape, g.dtype),
+        Aval(y.shape, g.dtype),
+        Aval(y.shape[:1], g.dtype),
+    ),
+    vjp=_ALONE,
+    jvp=_ALONE,
+    outputs=3,
+    samples=(Sample(array(2, 4), array(2, 3), array(4, 3)),),
+    namespaces=(),
+    methods=(),
+    out=False,
+)
+def affine_slopes(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+    """The cotangents of what :func:`affine` takes, at once.
+
+    Args:
+        g: the cotangent of its result, (rows, out_features).
+        input: its input, (rows, in_features).
+        other: the weight, (out_features, in_features).
+
+    Returns:
+        tuple: the cotangents of input, weight and bias.
+    """
+    conjugate = g.dtype.kind == "c"
+    x, y = (x.conj(), y.conj()) if conjugate else (x, y)
+    return xp.matmul(g, y), xp.matmul(g.T, x), g.sum(axis=0)
+
+
+@custom(
+    shape=lambda g, x: (
+        Aval((g.shape[1], x.shape[1]), g.dtype),
+        Aval(g.shape[1:], g.dtype),
+    ),
+    vjp=_ALONE,
+    jvp=_ALONE,
+    outputs=2,
+    samples=(Sample(array(2, 4), array(2, 3)),),
+    namespaces=(),
+    methods=(),
+    out=False,
+)
+def affine_weight_slopes(xp: Any, g: Any, x: Any) -> tuple[Any, Any]:
+    """The cotangents of weight and bias alone, as the first layer needs them.
+
+    Args:
+        g: the cotangent of the result, (rows, out_features).
+        input: the input, (rows, in_features).
+
+    Returns:
+        tuple: the cotangents of weight and bias.
+    """
+    return xp.matmul(g.T, x.conj() if g.dtype.kind == "c" else x), g.sum(axis=0)
 
 
 @custom(
@@ -155,11 +229,34 @@ def affine(xp: Any, x: Any, y: Any, bias: Any) -> Any:
 
 _AFFINE = catalogue.ops["affine"]
 _general_affine = _AFFINE.kernels[ndarray]
+_small = Launcher("affine")
+#: Multiplications up to which the kernel of one call is quicker than a library's product.
+SMALL = 200_000
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+
+
+def _is_small(x: Any, y: Any) -> bool:
+    """Whether two matrices make a small layer: floats of one kind, without gaps."""
+    return bool(
+        x.ndim == 2
+        and y.ndim == 2
+        and x.size * y.shape[0] <= SMALL
+        and x.dtype in _FLOATS
+        and x.flags.c_contiguous
+        and y.flags.c_contiguous
+        and x.shape[1] == y.shape[1]
+        and _small
+    )
 
 
 def _affine_on_numpy(x: Any, y: Any, bias: Any) -> Any:
     """The same; the bias is added into the product's own memory."""
-    out = rows_product(x, y.T) if bias.ndim == 1 and y.shape[:1] == bias.shape else None
+    fits = bias.ndim == 1 and y.shape[:1] == bias.shape
+    if fits and _is_small(x, y):
+        out = _small.forward(x, y, bias)
+        if out is not None:
+            return out
+    out = rows_product(x, y.T) if fits else None
     if out is None:
         return _general_affine(x, y, bias)
     out += bias
@@ -228,3 +325,20 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return linear_map(input, weight) + bias  # as in PyTorch, it may broadcast
     promoted: Tensor = affine(input, weight, bias)
     return promoted
+
+
+def _slopes_on_numpy(g: Any, x: Any, y: Any) -> Any:
+    """The same for small layers in one kernel; the sum over rows otherwise as a product."""
+    if _is_small(x, y) and g.flags.c_contiguous and g.dtype is x.dtype:
+        return _small.slopes(g, x, y)
+    return None
+
+
+def _weight_slopes_on_numpy(g: Any, x: Any) -> Any:
+    if x.size * g.shape[1] <= SMALL and _is_small(x, x) and g.flags.c_contiguous:
+        return _small.weight_slopes(g, x)
+    return None
+
+
+prefer(catalogue.ops["affine_slopes"], _slopes_on_numpy)
+prefer(catalogue.ops["affine_weight_slopes"], _weight_slopes_on_numpy)

@@ -74,7 +74,7 @@ class Calls(Expressions):
                 inner.set(name, value)
             else:
                 inner.variables[name] = value
-        before, self.e.loose = self.e.loose, False
+        before, self.e.loose = self.e.loose, function.loose
         try:
             return inner.body(function.parsed.body)
         finally:

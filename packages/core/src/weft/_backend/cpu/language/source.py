@@ -15,10 +15,12 @@ from typing import Any
 class Function:
     """A function of the language: put in place wherever a kernel calls it.
 
-    Its arithmetic is done as written: sums are not reordered. It ends in its only ``return``.
+    Its arithmetic is done as written: sums are not reordered, unless it is loose. It ends in its
+    only ``return``.
     """
 
-    def __init__(self, python: Callable[..., Any]) -> None:
+    def __init__(self, python: Callable[..., Any], loose: bool = False) -> None:
+        self.loose = loose
         self.__doc__ = python.__doc__
         self.name = python.__name__
         self.python = python
@@ -43,9 +45,11 @@ class Overload:
         self.by_type = by_type
 
 
-def function(python: Callable[..., Any]) -> Function:
-    """Make a function of the language."""
-    return Function(python)
+def function(python: Any = None, *, loose: bool = False) -> Any:
+    """Make a function of the language: ``@function``, or ``@function(loose=True)``."""
+    if python is None:
+        return lambda python: Function(python, loose)
+    return Function(python, loose)
 
 
 def overload(**by_type: Function) -> Overload:
@@ -91,6 +95,7 @@ def fingerprint(python: Any) -> bytes:
             code: Any = function.__code__
             parts.append(marshal.dumps((code.co_code, code.co_varnames, code.co_names)))
             parts.append(repr(code.co_consts).encode() if _plain(code.co_consts) else b"?")
+            parts.append(repr(getattr(thing, "loose", None)).encode())
             parts.append(repr(getattr(function, "__annotations__", {})).encode())
             for name in (*code.co_names, *code.co_freevars):
                 try:

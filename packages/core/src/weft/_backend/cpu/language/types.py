@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from weft._backend.numpy_ import ml_dtypes, np
+
 
 @dataclass(frozen=True)
 class Type:
@@ -63,21 +65,24 @@ u8, u16, u32, u64 = (_integer(f"u{n}", "u", n) for n in (8, 16, 32, 64))
 
 ALL = (f32, f64, f16, bf16, boolean, i8, i16, i32, i64, u8, u16, u32, u64)
 BY_NAME = {t.name: t for t in ALL}
-#: By the name of NumPy's dtype.
-_BY_DTYPE = {
-    "float32": f32,
-    "float64": f64,
-    "float16": f16,
-    "bfloat16": bf16,
-    "bool": boolean,
-    "int8": i8,
-    "int16": i16,
-    "int32": i32,
-    "int64": i64,
-    "uint8": u8,
-    "uint16": u16,
-    "uint32": u32,
-    "uint64": u64,
+#: By NumPy's dtype.
+_BY_DTYPE: dict[np.dtype[Any], Type] = {
+    np.dtype(dtype): kind
+    for dtype, kind in {
+        np.float32: f32,
+        np.float64: f64,
+        np.float16: f16,
+        ml_dtypes.bfloat16: bf16,
+        np.bool_: boolean,
+        np.int8: i8,
+        np.int16: i16,
+        np.int32: i32,
+        np.int64: i64,
+        np.uint8: u8,
+        np.uint16: u16,
+        np.uint32: u32,
+        np.uint64: u64,
+    }.items()
 }
 
 
@@ -88,4 +93,4 @@ def ptr(to: Type) -> Pointer:
 
 def type_of(dtype: Any) -> Type | None:
     """Return the type of an array's numbers by its NumPy dtype; None if kernels know no such."""
-    return _BY_DTYPE.get(dtype.name) if dtype.isnative else None
+    return _BY_DTYPE.get(dtype)
