@@ -1,6 +1,8 @@
 """Run the benchmark modules and write what they measured into benchmarks/results/.
 
-    python -m benchmarks [NAME ...] [--threads N] [--output FOLDER] [--list]
+    python -m benchmarks [NAME ...] [--threads N] [--output FOLDER] [--list] [--quick] [--rows TEXT]
+
+With --quick or --rows the table is printed and no result written.
 
 Every module runs in a process of its own, with the same number of threads and the same settings of
 the allocator for all libraries, because either alone can change a ratio by a factor.
@@ -17,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import machine, tables
+from benchmarks.measure import add_part_options
 
 FOLDER = Path(__file__).parent
 # What runs a benchmark rather than being one.
@@ -44,6 +47,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--threads", type=int, default=machine.default_threads())
     parser.add_argument("--output", type=Path, default=FOLDER / "results")
+    add_part_options(parser)
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     options = parser.parse_args()
     if options.list:
@@ -53,23 +57,20 @@ def main() -> int:
     if unknown:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
     options.output.mkdir(parents=True, exist_ok=True)
-    failed = [
-        name
-        for name in options.names or names
-        if not run_one(name, threads=options.threads, output=options.output)
-    ]
+    failed = [name for name in options.names or names if not run_one(name, options)]
     if failed:
         print(f"benchmarks: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def run_one(name: str, *, threads: int, output: Path) -> bool:
+def run_one(name: str, options: argparse.Namespace) -> bool:
     """Run one module in its own process, print its table and write its results."""
-    settings = machine.settings(threads)
+    settings = machine.settings(options.threads)
+    part = ["--quick"] * options.quick + ["--rows", options.rows] * bool(options.rows)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "rows.json"
         done = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{name}", str(raw)],
+            [sys.executable, "-m", f"benchmarks.{name}", str(raw), *part],
             env=machine.environment(settings),
             check=False,
         )
@@ -83,9 +84,11 @@ def run_one(name: str, *, threads: int, output: Path) -> bool:
         "settings": settings,
         "rows": rows,
     }
-    (output / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     text = tables.markdown(result)
-    (output / f"{name}.md").write_text(text, encoding="utf-8")
+    if not part:
+        path = options.output / f"{name}.json"
+        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
     print(text)
     return not any(row["failed"] for row in rows)
 

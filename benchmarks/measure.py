@@ -13,6 +13,7 @@ A benchmark is a module with `rows() -> list[Row]` that ends with `main(rows)`:
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import statistics
@@ -37,6 +38,8 @@ class Row:
     quartiles: dict[str, tuple[float, float]]
     samples: int
     baseline: str = "torch"
+    #: The least of each rival's samples, which a busy machine disturbs least. No table shows it.
+    fastest: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     unit: str = "s"
     table: str = ""
@@ -114,6 +117,7 @@ def row_of(what: str, samples: dict[str, list[float]], *, baseline: str, unit: s
         quartiles=edges,
         samples=min(map(len, samples.values()), default=0),
         baseline=baseline,
+        fastest={name: min(values) for name, values in samples.items()},
         unit=unit,
     )
 
@@ -122,10 +126,27 @@ def main(rows: Callable[[], Iterable[Row]]) -> None:
     """Measure and write the rows where the harness asked for them, or print them."""
     measured = [asdict(row) for row in rows()]
     text = json.dumps(measured, indent=1)
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(text, encoding="utf-8")
+    path = asked().path
+    if path is not None:
+        path.write_text(text, encoding="utf-8")
     else:
         print(text)
+
+
+def asked() -> argparse.Namespace:
+    """Return what the command line of a benchmark's process asks for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path", type=Path, nargs="?", help="where the rows are written")
+    add_part_options(parser)
+    return parser.parse_args()
+
+
+def add_part_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that measure a part only."""
+    parser.add_argument("--rows", metavar="TEXT", default="", help="only rows with this text")
+    parser.add_argument(
+        "--quick", action="store_true", help="a few turns, and none as shipped: to look, not to say"
+    )
 
 
 def _repeats_for(call: Callable[[], object], round_s: float) -> int:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
-from benchmarks.measure import Row, row_of
+from benchmarks.measure import Row, asked, row_of
 from benchmarks.rivals.case import Case, cases_of, library_of
 from benchmarks.rivals.results import Compared, disagreement, stored
+from benchmarks.tables import seconds_text
 
 #: The table of the same rows in processes to which no allocator was named and no threads.
 SHIPPED = "As shipped"
@@ -29,6 +31,8 @@ BASELINE = "torch"
 #: How long all turns of one rival in one row last, about; a single call may take longer.
 ROW_S = 0.45
 FEWEST, MOST = 5, 15
+#: How long a process may take to answer: the first call of a compiled network takes some seconds.
+PATIENCE_S = 180.0
 
 
 class Stopped(RuntimeError):
@@ -55,12 +59,16 @@ class Process:
         """
         assert self._process.stdin is not None and self._process.stdout is not None
         self._signal("SIGCONT")
+        line = ""
         try:
             self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
+            if select.select([self._process.stdout], [], [], PATIENCE_S)[0]:
+                line = self._process.stdout.readline()
+            else:
+                self._process.kill()
         except BrokenPipeError:
-            line = ""
+            pass  # it has ended: there is no line
         if not line:
             raise Stopped(f"the process ended with status {self._process.wait()}")
         self._signal("SIGSTOP")
@@ -68,6 +76,10 @@ class Process:
         if "error" in answer:
             raise Stopped(answer["error"])
         return answer
+
+    def ended(self) -> bool:
+        """Return whether the process is no more."""
+        return self._process.poll() is not None
 
     def close(self) -> None:
         """Let the process end."""
@@ -79,17 +91,21 @@ class Process:
             os.kill(self._process.pid, getattr(signal, name))
 
 
-def measured(module: str, *, shipped: bool = True, rounds: int | None = None) -> Iterator[Row]:
+def measured(
+    module: str, *, shipped: bool = True, rounds: int | None = None, containing: str = ""
+) -> Iterator[Row]:
     """Yield the rows of a module's cases.
 
     Args:
         module: its import name; its ``cases()`` lists them.
         shipped: measure weft and PyTorch a second time in processes without any settings.
         rounds: how many turns each rival gets; by default as many as fit into half a second.
+        containing: only the cases whose names contain this.
     """
     with Rivals(module) as rivals:
         for case in cases_of(module).values():
-            yield from rivals.rows(case, shipped=shipped, rounds=rounds)
+            if containing in case.what:
+                yield from rivals.rows(case, shipped=shipped, rounds=rounds)
 
 
 class Rivals:
@@ -124,11 +140,19 @@ class Rivals:
         slowest = max((seconds for _, seconds in ready.values()), default=0.0)
         for _ in range(rounds or _rounds_for(slowest)):
             for side in running:
-                samples[side].append(self._process(side).ask("turn", rival=side[0])["seconds"])
-        for side in ready:
-            self._process(side).ask("drop")
+                if side not in failed:
+                    try:
+                        samples[side].append(self._ask(side, "turn", rival=side[0])["seconds"])
+                    except Stopped as reason:
+                        failed[side] = str(reason)
+        for process in self._processes.values():
+            process.ask("drop")
         for table in (False, True)[: 1 + shipped]:
-            rows = {rival: samples[rival, table] for rival, of in running if of is table}
+            rows = {
+                rival: samples[rival, of]
+                for rival, of in running
+                if of is table and (rival, of) not in failed
+            }
             notes = {rival: reason for (rival, of), reason in failed.items() if of is table}
             if rows or notes:
                 row = row_of(case.what, rows, baseline=BASELINE)
@@ -142,7 +166,8 @@ class Rivals:
         """
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results.npz"
-            said = self._process(side).ask(
+            said = self._ask(
+                side,
                 "prepare",
                 what=case.what,
                 rival=side[0],
@@ -150,6 +175,15 @@ class Rivals:
                 results=str(results),
             )
             return stored(results), float(said["call_s"])
+
+    def _ask(self, side: tuple[str, bool], do: str, **order: Any) -> dict[str, Any]:
+        process = self._process(side)
+        try:
+            return process.ask(do, **order)
+        finally:
+            if process.ended():  # the next case gets a new one
+                del self._processes[library_of(side[0]), side[1]]
+                process.close()
 
     def _process(self, side: tuple[str, bool]) -> Process:
         rival, shipped = side
@@ -177,12 +211,28 @@ def _disagreements(case: Case, results: dict[tuple[str, bool], Any]) -> dict[tup
     return found
 
 
-def report(rows: Iterable[Row]) -> Iterator[Row]:
-    """Pass rows on, and show each on standard error as it comes."""
+def measured_as_asked(module: str) -> Iterator[Row]:
+    """Yield the rows that the command line asks for, and show each on standard error as it comes.
+
+    After a median stand its ratio to the baseline's and, for a busy machine, that of the fastest
+    turns.
+    """
+    options = asked()
+    rows = measured(
+        module,
+        shipped=not options.quick,
+        rounds=FEWEST if options.quick else None,
+        containing=options.rows,
+    )
     for row in rows:
-        base = row.seconds.get(row.baseline)
+        base = row.baseline
         shown = ", ".join(
-            f"{name} {value * 1e3:.4g} ms" + (f" ({value / base:.2f})" if base else "")
+            f"{name} {seconds_text(value)}"
+            + (
+                f" ({value / row.seconds[base]:.2f}, {row.fastest[name] / row.fastest[base]:.2f})"
+                if name != base and base in row.seconds
+                else ""
+            )
             for name, value in row.seconds.items()
         )
         failed = "".join(f"; {name} FAILED: {why}" for name, why in row.failed.items())

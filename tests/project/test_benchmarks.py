@@ -187,6 +187,9 @@ def process(lib):
 def broken(lib):
     raise ValueError("out of order")
 
+def ending(lib):
+    os._exit(3)
+
 def small(lib):
     x = lib.ones(3)
     return lambda: x + x
@@ -194,6 +197,8 @@ def small(lib):
 def cases():
     yield Case("who", {"weft": process, "weft again": process})
     yield Case("sum", {"weft": small, "weft broken": broken})
+    yield Case("end", {"weft": ending})
+    yield Case("after", {"weft": small})
 """
 
 
@@ -215,11 +220,13 @@ def test_rivals_of_one_library_share_a_process_that_is_not_this_one(some_cases) 
 
 
 def test_a_failing_rival_is_told_and_the_others_are_measured(some_cases) -> None:
-    who, total = turns.measured(some_cases, shipped=False, rounds=2)
+    who, total, end, after = turns.measured(some_cases, shipped=False, rounds=2)
     assert who.samples == total.samples == 2
     assert set(who.seconds) == {"weft", "weft again"}
     assert set(total.seconds) == {"weft"}
     assert total.failed == {"weft broken": "ValueError: out of order"}
+    assert end.failed == {"weft": "the process ended with status 3"}
+    assert set(after.seconds) == {"weft"}
 
 
 def test_results_come_back_from_a_file_as_they_were(tmp_path) -> None:
