@@ -26,7 +26,7 @@ def settings(threads: int) -> dict[str, str]:
 
     glibc gives large blocks back to the system after each use by default, and getting them again
     faults in every page: a cost of the allocator that would hide the cost of the operation. These
-    keep such blocks for all alike.
+    keep such blocks for all alike; weft, which does so by itself, leaves the allocator alone then.
 
     OpenBLAS, which comes with NumPy, reads ``OMP_NUM_THREADS`` too. Its own variable stays unset,
     since weft leaves OpenBLAS alone where a user has set it.
@@ -35,9 +35,9 @@ def settings(threads: int) -> dict[str, str]:
     return {
         "OMP_NUM_THREADS": count,
         "MKL_NUM_THREADS": count,
-        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_MMAP_MAX_": "0",
         "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
-        "MALLOC_TOP_PAD_": str(2**26),
+        "MALLOC_TOP_PAD_": str(2**24),
         "PYTHONHASHSEED": "0",
     }
 

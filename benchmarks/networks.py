@@ -145,19 +145,31 @@ def _makers(name: str, wanted: Network, make: Callable[..., Any]) -> dict[str, M
     return makers
 
 
+def inference_case(name: str, wanted: Network) -> Case:
+    """Return the case of a network's forward pass; onnxruntime runs those of :data:`INFERENCE`."""
+    makers = _makers(name, wanted, _inference)
+    if name in INFERENCE:
+        makers["onnxruntime"] = functools.partial(_exported, name)
+    return Case(f"{name}, inference", makers, tolerance=TOLERANCE)
+
+
+def gradients_case(name: str, wanted: Network) -> Case:
+    """Return the case of a network's forward and backward pass."""
+    makers = _makers(name, wanted, _gradients)
+    return Case(f"{name}, forward and backward", makers, tolerance=TOLERANCE)
+
+
+def training_case(name: str, wanted: Network) -> Case:
+    """Return the case of a step of training; the third's loss shows what the first two changed."""
+    makers = _makers(name, wanted, _training)
+    return Case(f"{name}, training step", makers, tolerance=TOLERANCE, calls=3)
+
+
 def cases() -> Iterator[Case]:
     """Yield every network in every way that it is run."""
-    for name, wanted in INFERENCE.items():
-        makers = _makers(name, wanted, _inference)
-        makers["onnxruntime"] = functools.partial(_exported, name)
-        yield Case(f"{name}, inference", makers, tolerance=TOLERANCE)
-    for name, wanted in GRADIENTS.items():
-        makers = _makers(name, wanted, _gradients)
-        yield Case(f"{name}, forward and backward", makers, tolerance=TOLERANCE)
-    for name, wanted in TRAINING.items():
-        makers = _makers(name, wanted, _training)
-        # The third step's loss shows what the steps before it changed.
-        yield Case(f"{name}, training step", makers, tolerance=TOLERANCE, calls=3)
+    yield from (inference_case(name, wanted) for name, wanted in INFERENCE.items())
+    yield from (gradients_case(name, wanted) for name, wanted in GRADIENTS.items())
+    yield from (training_case(name, wanted) for name, wanted in TRAINING.items())
 
 
 def rows() -> Iterator[Row]:

@@ -122,8 +122,8 @@ def _failures(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _settings_hold(rows: list[dict[str, Any]]) -> str:
-    if any(row.get("table") == "As shipped" for row in rows):
-        return "The same for every library, but none of these in the table “As shipped”:"
+    if any("As shipped" in row.get("table", "") for row in rows):
+        return "The same for every library, but none of these “As shipped”:"
     return "The same for every library:"
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
-
-import weft
-import weft.nn
-from benchmarks.measure import Row, compare, compare_processes, main
+from benchmarks.measure import Row, compare_processes, main
+from benchmarks.models.weights import fill
+from benchmarks.rivals import turns
+from benchmarks.rivals.case import Case, alike
 
 WIDTH = 64
 BATCH = 8
@@ -40,57 +38,65 @@ print((resident() - before) / {LINKS})
 """
 
 
-def product(lib: types.ModuleType) -> Callable[[], object]:
+def _backward(total: Any, leaf: Any) -> Any:
+    """Run a backward pass and return what it gave one leaf, whose gradient then starts anew."""
+    total.backward()
+    gradient, leaf.grad = leaf.grad, None
+    return gradient
+
+
+def product(lib: Any) -> Callable[[], Any]:
     """Multiply and sum: two nodes."""
     a, b = (lib.ones(8, 8, requires_grad=True) for _ in range(2))
-    return lambda: (a * b).sum().backward()
+    return lambda: _backward((a * b).sum(), a)
 
 
-def chain(lib: types.ModuleType) -> Callable[[], object]:
+def chain(lib: Any) -> Callable[[], Any]:
     """Run four ops in turn, each on the result of the one before."""
     start = lib.full((8, 8), 0.5, requires_grad=True)
 
-    def run() -> None:
+    def run() -> Any:
         x = start
         for _ in range(STEPS // 4):
             x = ((x * start) + start).sin().tanh()
-        x.sum().backward()
+        return _backward(x.sum(), start)
 
     return run
 
 
-def mlp(lib: types.ModuleType) -> Callable[[], object]:
+def mlp(lib: Any) -> Callable[[], Any]:
     """Run three layers and the loss of class numbers."""
     nn = lib.nn
     model = nn.Sequential(
         nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 10)
     )
+    fill(lib, model)
     x = lib.ones(BATCH, WIDTH)
     labels = lib.arange(BATCH)
 
-    def run() -> None:
-        nn.functional.cross_entropy(model(x), labels).backward()
+    def run() -> Any:
+        return _backward(nn.functional.cross_entropy(model(x), labels), model[0].weight)
 
     return run
 
 
-def lstm(lib: types.ModuleType) -> Callable[[], object]:
+def lstm(lib: Any) -> Callable[[], Any]:
     """Run a layer over a whole sequence."""
-    model = lib.nn.LSTM(WIDTH, WIDTH)
+    model = fill(lib, lib.nn.LSTM(WIDTH, WIDTH))
     x = lib.ones(STEPS, BATCH, WIDTH)
-    return lambda: model(x)[0].sum().backward()
+    return lambda: _backward(model(x)[0].sum(), model.weight_ih_l0)
 
 
-def lstm_cell(lib: types.ModuleType) -> Callable[[], object]:
+def lstm_cell(lib: Any) -> Callable[[], Any]:
     """Call one step after the other from Python."""
-    cell = lib.nn.LSTMCell(WIDTH, WIDTH)
+    cell = fill(lib, lib.nn.LSTMCell(WIDTH, WIDTH))
     x = lib.ones(STEPS, BATCH, WIDTH)
 
-    def run() -> None:
+    def run() -> Any:
         state: Any = None
         for step in range(STEPS):
             state = cell(x[step], state)
-        state[0].sum().backward()
+        return _backward(state[0].sum(), cell.weight_ih)
 
     return run
 
@@ -105,10 +111,15 @@ RUNS = {
 }
 
 
-def rows() -> Iterator[Row]:
-    """Yield each run forward and backward, and the memory of one recorded op."""
+def cases() -> Iterator[Case]:
+    """Yield each run forward and backward."""
     for name, make in RUNS.items():
-        yield compare(f"{name}, forward and backward", weft=make(weft), torch=make(torch))
+        yield alike(f"{name}, forward and backward", make)
+
+
+def rows() -> Iterator[Row]:
+    """Measure the cases, and the memory of one recorded op."""
+    yield from turns.measured_as_asked(__spec__.name, shipped=False)
     yield compare_processes(
         "memory of one recorded op on one element",
         baseline="torch",

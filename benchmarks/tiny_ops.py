@@ -6,12 +6,9 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
-import torch.nn.functional
-
-import weft
-import weft.nn.functional
-from benchmarks.measure import Row, compare, main
+from benchmarks.measure import Row, main
+from benchmarks.rivals import turns
+from benchmarks.rivals.case import Case, alike
 
 #: Each takes two square matrices and the library's functional namespace.
 CALLS: dict[str, Callable[..., Any]] = {
@@ -31,22 +28,33 @@ CALLS: dict[str, Callable[..., Any]] = {
 }
 
 
-def rows() -> Iterator[Row]:
+def _call(function: Callable[..., Any], recorded: bool, lib: Any) -> Callable[[], Any]:
+    factors = [lib.ones(8, 8, requires_grad=recorded) for _ in range(2)]
+    return functools.partial(function, *factors, lib.nn.functional)
+
+
+def _gradient(lib: Any) -> Callable[[], Any]:
+    a, b = (lib.ones(8, 8, requires_grad=True) for _ in range(2))
+
+    def call() -> Any:
+        (a * b).sum().backward()
+        return a.grad
+
+    return call
+
+
+def cases() -> Iterator[Case]:
     """Yield each call without and with a graph recorded, and a whole forward and backward."""
     for recorded in (False, True):
-        ours = [weft.ones(8, 8, requires_grad=recorded) for _ in range(2)]
-        theirs = [torch.ones(8, 8, requires_grad=recorded) for _ in range(2)]
-        for name, call in CALLS.items():
-            yield compare(
-                f"{name}{', recorded' if recorded else ''}",
-                weft=functools.partial(call, *ours, weft.nn.functional),
-                torch=functools.partial(call, *theirs, torch.nn.functional),
-            )
-    yield compare(
-        "(a * b).sum().backward()",
-        weft=lambda: (ours[0] * ours[1]).sum().backward(),
-        torch=lambda: (theirs[0] * theirs[1]).sum().backward(),
-    )
+        for name, function in CALLS.items():
+            what = f"{name}{', recorded' if recorded else ''}"
+            yield alike(what, functools.partial(_call, function, recorded))
+    yield alike("(a * b).sum().backward()", _gradient)
+
+
+def rows() -> Iterator[Row]:
+    """Measure the cases; there is nothing here that an allocator could change."""
+    yield from turns.measured_as_asked(__spec__.name, shipped=False)
 
 
 if __name__ == "__main__":

@@ -211,7 +211,7 @@ def _disagreements(case: Case, results: dict[tuple[str, bool], Any]) -> dict[tup
     return found
 
 
-def measured_as_asked(module: str) -> Iterator[Row]:
+def measured_as_asked(module: str, *, shipped: bool = True) -> Iterator[Row]:
     """Yield the rows that the command line asks for, and show each on standard error as it comes.
 
     After a median stand its ratio to the baseline's and, for a busy machine, that of the fastest
@@ -220,7 +220,7 @@ def measured_as_asked(module: str) -> Iterator[Row]:
     options = asked()
     rows = measured(
         module,
-        shipped=not options.quick,
+        shipped=shipped and not options.quick,
         rounds=FEWEST if options.quick else None,
         containing=options.rows,
     )

@@ -12,6 +12,7 @@ from benchmarks.rivals.agreement import first_results
 from benchmarks.rivals.case import cases_of, library_of
 from benchmarks.rivals.results import disagreement
 
+SLOW = ("benchmarks.networks", "benchmarks.peak_memory")
 #: What a rival needs beside the libraries of these tests.
 NEEDS = {"jax.jit": "jax", "onnxruntime": "onnx"}
 
@@ -22,7 +23,7 @@ def _rivals():
             for rival in case.makers:
                 if rival != "torch":
                     # Whole networks take seconds each.
-                    marks = [pytest.mark.slow] if module.endswith("networks") else []
+                    marks = [pytest.mark.slow] if module in SLOW else []
                     yield pytest.param(
                         module, case.what, rival, id=f"{case.what}-{rival}", marks=marks
                     )
