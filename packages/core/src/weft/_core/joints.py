@@ -69,19 +69,20 @@ class CodeJoint(Joint):
     """A function that other modules hold too, so that what is exchanged is its code.
 
     Args:
-        function: a function without a closure.
+        function: a Python function.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         assert isinstance(function, types.FunctionType)
-        assert function.__closure__ is None, f"{function} has a closure"
-        super().__init__(function.__globals__, f"_{function.__name__}_within")
+        super().__init__(function.__globals__, f"_within_{function.__name__}_{id(function):x}")
         self._function = function
         self._code = function.__code__
 
     def _taken(self) -> Any:
         of = self._function
-        plain = types.FunctionType(self._code, of.__globals__, of.__name__, of.__defaults__)
+        plain = types.FunctionType(
+            self._code, of.__globals__, of.__name__, of.__defaults__, of.__closure__
+        )
         plain.__kwdefaults__ = of.__kwdefaults__
         return plain
 
@@ -91,7 +92,9 @@ class CodeJoint(Joint):
         else:
             super()._put(chosen)
             self._function.__code__ = _forwarding.__code__.replace(
-                co_names=(self.name,), co_name=self._code.co_name
+                co_names=(self.name,),
+                co_name=self._code.co_name,
+                co_freevars=self._code.co_freevars,  # as many as the function's closure has
             )
 
 

@@ -326,16 +326,15 @@ def events_of(recorder: Recorder) -> EventList:
 def _is_all_of_its_parent(event: FunctionEvent) -> bool:
     """Whether an op is nothing but the function of its own name, which then takes its place."""
     above = event.cpu_parent
-    if (
-        above is None
-        or above.kind != kinds.FUNCTION
-        or event.kind != kinds.OP
-        or above.name != event.name
-        or len(above.cpu_children) != 1
-    ):
+    if above is None or above.kind != kinds.FUNCTION or event.kind != kinds.OP:
         return False
-    above.kind, above.cpu_children = kinds.OP, event.cpu_children
-    for child in above.cpu_children:
+    others = [child for child in above.cpu_children if child.kind != kinds.GARBAGE]
+    if above.name != event.name or len(others) != 1:
+        return False
+    above.kind = kinds.OP
+    at = above.cpu_children.index(event)
+    above.cpu_children[at : at + 1] = event.cpu_children
+    for child in event.cpu_children:
         child.cpu_parent = above
     above.sequence_nr, above.input_shapes = event.sequence_nr, event.input_shapes
     above.flops = event.flops

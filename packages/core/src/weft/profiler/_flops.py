@@ -77,4 +77,10 @@ def backward(op: Op, shapes: Sequence[Shape], out: Shape, wanted: Sequence[bool]
 
 def shapes_of(args: Sequence[Any]) -> list[Any]:
     """Return the shapes of a call's arguments, () for what has none."""
-    return [tuple(a.shape) if hasattr(a, "shape") else () for a in args]
+    shapes: list[Any] = []
+    for a in args:
+        if isinstance(a, (list, tuple)) and a and all(hasattr(one, "shape") for one in a):
+            shapes += [tuple(one.shape) for one in a]
+        else:
+            shapes.append(tuple(a.shape) if hasattr(a, "shape") else ())
+    return shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,9 +13,10 @@ from weft._core.joints import CodeJoint, Joint
 from weft._core.node import Node
 from weft._core.op import Op
 from weft._core.tensor import Tensor
-from weft._core.watching import close_short_paths, node_of, open_short_paths
+from weft._core.watching import node_of
 from weft._tensor import writing
 from weft.autograd import _applying
+from weft.ops import affine
 from weft.profiler import _flops
 from weft.profiler._recording import (
     BACKWARD,
@@ -32,6 +34,7 @@ from weft.transforms.rules import RULE
 
 _APPLY = CodeJoint(dispatch.apply)
 _APPLY_ONE = CodeJoint(dispatch.apply_one)
+_AFFINE = CodeJoint(affine._shortly)
 _WRITE = CodeJoint(inplace.write)
 _SET = CodeJoint(writing._setitem)
 _CUSTOM = Joint(vars(_applying), "call")
@@ -42,8 +45,8 @@ _LOWERING = Joint(vars(lowering), "_lowered")
 _SUM = Joint(vars(walk), "_add_data")
 _ADDED = Joint(vars(leaves), "added")
 _ACCUMULATE = Joint(vars(leaves), "accumulate")
-#: The joints of functions made of ops, by their name in the catalogue; made when first needed.
-_functions: dict[str, Joint | None] = {}
+#: The joints of public functions; made when first needed.
+_functions: dict[Callable[..., Any], Sequence[Joint]] = {}
 
 
 class Hooks:
@@ -62,23 +65,29 @@ class Hooks:
 
     def enter(self) -> None:
         """Listen in all threads, until :meth:`leave`."""
-        close_short_paths()
         for key in list(catalogue.public):
             self._enter_function(key)
+        within = self._within
         for joint, around in (
-            (_APPLY, self._op),
-            (_APPLY_ONE, self._op_of_one),
-            (_WRITE, self._write),
-            (_SET, self._set),
-            (_CUSTOM, self._custom),
+            (_APPLY, self._applied),
+            (_APPLY_ONE, self._applied_to_one),
+            (_AFFINE, self._affine),
             (_ENTER, self._new_function),
-            (_PASS, self._pass),
             (_LOWERED, self._lowered),
-            (_LOWERING, self._lowering),
             (RULE, self._rule),
-            (_SUM, self._sum),
             (_ADDED, self._added),
             (_ACCUMULATE, self._accumulate),
+            (_WRITE, lambda run, *args: within(WRITE, args[2], run, *args)),
+            (_SET, lambda run, *args: within(WRITE, "__setitem__", run, *args)),
+            (_CUSTOM, lambda run, *args: within(FUNCTION, args[0].__name__, run, *args)),
+            (_PASS, functools.partial(within, TAPE, "backward pass")),
+            (_SUM, functools.partial(within, TAPE, "sum of gradients")),
+            (
+                _LOWERING,
+                lambda run, *args: within(
+                    TAPE, f"lowering of {args[0].op.called} backward", run, *args
+                ),
+            ),
         ):
             self._enter(joint, around)
         if self._modules is not None:
@@ -93,7 +102,27 @@ class Hooks:
         while self._entered:
             joint, around = self._entered.pop()
             joint.leave(around)
-        open_short_paths()
+
+    def _within(self, kind: str, name: str, run: Any, *args: Any, **kwargs: Any) -> Any:
+        recorder = self._recorder
+        span = recorder.begin(kind, name)
+        try:
+            return run(*args, **kwargs)
+        finally:
+            recorder.finish(span)
+
+    def _tried(self, nothing: Any, span: Span, run: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run what a span is of; if it gives ``nothing``, there is no such span."""
+        try:
+            result = run(*args, **kwargs)
+        except BaseException:
+            self._recorder.finish(span)
+            raise
+        if result is nothing:
+            self._recorder.withdraw(span)
+        else:
+            self._recorder.finish(span)
+        return result
 
     def _enter(self, joint: Joint, around: Callable[..., Any]) -> None:
         joint.enter(around)
@@ -101,60 +130,19 @@ class Hooks:
 
     # --- forward ----------------------------------------------------------------------------
 
-    def _op(self, run: Any, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        name = op.called
-        for a in args:
-            if isinstance(a, Tensor) and isinstance(a._data, Boxed):
-                if a._data.stands_for_array:  # a rule is being lowered: nothing is computed
-                    return run(op, args, params)
-                name = f"{name} ({a._data.transform})"
-                break
-        recorder = self._recorder
-        span = recorder.begin(OP, name)
-        try:
-            result = run(op, args, params)
-        finally:
-            recorder.finish(span)
-        self._tell(span, op, args, result)
-        return result
-
-    def _op_of_one(self, run: Any, op: Op, x: Any, params: dict[str, Any]) -> Any:
-        if not isinstance(x, Tensor) or type(x._data) not in op.kernels:
-            return run(op, x, params)  # it asks the other
-        recorder = self._recorder
-        span = recorder.begin(OP, op.called)
-        try:
-            result = run(op, x, params)
-        finally:
-            recorder.finish(span)
-        self._tell(span, op, (x,), result)
-        return result
-
-    def _tell(self, span: Span, op: Op, args: tuple[Any, ...], result: Any) -> None:
-        recorder = self._recorder
-        node = node_of(result)
-        if node is not None:
-            span.sequence = node.sequence
-        if recorder.shapes or recorder.flops:
-            shapes = _flops.shapes_of(args)
-            if recorder.shapes:
-                span.shapes = shapes
-            if recorder.flops and not any(_is_boxed(a) for a in args):
-                first = result if isinstance(result, Tensor) else result[0]
-                span.flops = _flops.forward(op, shapes, tuple(first.shape))
-        recorder.note_result(span, args, result)
-
     def _enter_function(self, key: str) -> None:
-        if key not in _functions:
-            _functions[key] = _joint_of(catalogue.public[key])
-        joint = _functions[key]
-        if joint is None:
-            return
+        entry = catalogue.public[key]
+        op = entry.op
+        around = self._function(key) if op is None else functools.partial(self._called, op)
+        for joint in _joints_of(entry.function):
+            self._enter(joint, around)
+
+    def _function(self, key: str) -> Callable[..., Any]:
+        """Return what runs around a function that is made of ops, or makes a tensor."""
         recorder = self._recorder
-        name = catalogue.public[key].key
 
         def around(run: Any, *args: Any, **kwargs: Any) -> Any:
-            span = recorder.begin(FUNCTION, name)
+            span = recorder.begin(FUNCTION, key)
             try:
                 result = run(*args, **kwargs)
             finally:
@@ -168,7 +156,66 @@ class Hooks:
             recorder.note_result(span, args, result)
             return result
 
-        self._enter(joint, around)
+        return around
+
+    def _called(self, op: Op, run: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run the function of one op: on its short path it does not come to dispatch."""
+        name = _name_of(op, args)
+        if name is None:
+            return run(*args, **kwargs)
+        recorder = self._recorder
+        span = recorder.begin(OP, name)
+        span.awaits = op
+        # an operator may leave it to its other operand
+        result = self._tried(NotImplemented, span, run, *args, **kwargs)
+        if result is not NotImplemented:
+            self._tell(span, op, (*args, *kwargs.values()), result)
+        return result
+
+    def _applied(self, run: Any, op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Run one op in dispatch, unless that is what the function around it is an event of."""
+        recorder = self._recorder
+        above = recorder.track.top
+        if above is not None and above.awaits is op:
+            above.awaits = None
+            return run(op, args, params)
+        name = _name_of(op, args)
+        if name is None:
+            return run(op, args, params)
+        span = recorder.begin(OP, name)
+        try:
+            result = run(op, args, params)
+        finally:
+            recorder.finish(span)
+        self._tell(span, op, args, result)
+        return result
+
+    def _applied_to_one(self, run: Any, op: Op, x: Any, params: dict[str, Any]) -> Any:
+        if not isinstance(x, Tensor) or type(x._data) not in op.kernels:
+            return run(op, x, params)  # it asks the other
+        return self._applied(lambda op, args, params: run(op, x, params), op, (x,), params)
+
+    def _affine(self, run: Any, *args: Any) -> Any:
+        """Run the short path of linear layers, an op of its own; it may decline."""
+        span = self._recorder.begin(OP, "affine")
+        result = self._tried(None, span, run, *args)
+        if result is not None:
+            self._tell(span, catalogue.ops["affine"], args, result)
+        return result
+
+    def _tell(self, span: Span, op: Op, args: tuple[Any, ...], result: Any) -> None:
+        recorder = self._recorder
+        node = node_of(result)
+        if node is not None:
+            span.sequence = node.sequence
+        if recorder.shapes or recorder.flops:
+            shapes = _flops.shapes_of(args)
+            if recorder.shapes:
+                span.shapes = shapes
+            if recorder.flops and op.name in _flops.FORMULAS and not any(map(_is_boxed, args)):
+                first = result if isinstance(result, Tensor) else result[0]
+                span.flops = _flops.forward(op, shapes, tuple(first.shape))
+        recorder.note_result(span, args, result)
 
     def _new_function(self, run: Any, *args: Any, **kwargs: Any) -> Any:
         """Listen to functions whose file is loaded meanwhile."""
@@ -178,52 +225,13 @@ class Hooks:
             self._enter_function(key)
         return function
 
-    def _custom(self, run: Any, function: Any, args: Any, kwargs: Any) -> Any:
-        recorder = self._recorder
-        span = recorder.begin(FUNCTION, function.__name__)
-        try:
-            return run(function, args, kwargs)
-        finally:
-            recorder.finish(span)
-
-    def _write(self, run: Any, target: Any, value: Any, writer: str) -> Any:
-        recorder = self._recorder
-        span = recorder.begin(WRITE, writer)
-        try:
-            return run(target, value, writer)
-        finally:
-            recorder.finish(span)
-
-    def _set(self, run: Any, tensor: Any, key: Any, value: Any) -> None:
-        recorder = self._recorder
-        span = recorder.begin(WRITE, "__setitem__")
-        try:
-            run(tensor, key, value)
-        finally:
-            recorder.finish(span)
-
     # --- backward ---------------------------------------------------------------------------
-
-    def _pass(self, run: Any, *args: Any, **kwargs: Any) -> Any:
-        recorder = self._recorder
-        span = recorder.begin(TAPE, "backward pass")
-        try:
-            return run(*args, **kwargs)
-        finally:
-            recorder.finish(span)
 
     def _lowered(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
         recorder = self._recorder
         span = recorder.begin(BACKWARD, f"{node.op.called} backward", node.sequence)
-        result = None
         args = node.args or ()
-        try:
-            result = run(node, g, wanted)
-        finally:
-            if result is None:
-                recorder.withdraw(span)
-            else:
-                recorder.finish(span)
+        result = self._tried(None, span, run, node, g, wanted)
         if result is None:
             return None
         if recorder.shapes or recorder.flops:
@@ -239,14 +247,6 @@ class Hooks:
                     span.allocated += recorder.memory.made(ct, given)
         return result
 
-    def _lowering(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
-        recorder = self._recorder
-        span = recorder.begin(TAPE, f"lowering of {node.op.called} backward")
-        try:
-            return run(node, g, wanted)
-        finally:
-            recorder.finish(span)
-
     def _rule(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
         recorder = self._recorder
         span = recorder.begin(BACKWARD, f"{node.op.called} backward", node.sequence)
@@ -258,26 +258,9 @@ class Hooks:
             span.shapes = _flops.shapes_of((g,))
         return result
 
-    def _sum(self, run: Any, *args: Any) -> None:
-        recorder = self._recorder
-        span = recorder.begin(TAPE, "sum of gradients")
-        try:
-            run(*args)
-        finally:
-            recorder.finish(span)
-
     def _added(self, run: Any, tensor: Tensor, g: Any) -> Any:
-        recorder = self._recorder
-        span = recorder.begin(TAPE, "AccumulateGrad")
-        done = False
-        try:
-            done = run(tensor, g)
-        finally:
-            if done:
-                recorder.finish(span)
-            else:
-                recorder.withdraw(span)
-        return done
+        span = self._recorder.begin(TAPE, "AccumulateGrad")
+        return self._tried(False, span, run, tensor, g)
 
     def _accumulate(self, run: Any, tensor: Tensor, g: Tensor, *rest: Any) -> None:
         recorder = self._recorder
@@ -305,15 +288,27 @@ def _is_boxed(a: Any) -> bool:
     return isinstance(a, Tensor) and isinstance(a._data, Boxed)
 
 
-def _joint_of(entry: catalogue.Public) -> Joint | None:
-    """Return the joint of a function that is made of ops; None for one that is an op."""
-    if entry.op is not None:
-        return None
-    scope = entry.function.__globals__
-    body = getattr(entry.function, "__wrapped__", None)
-    if body is not None and scope.get("_body") is body:
-        return Joint(scope, "_body")
-    return CodeJoint(entry.function) if entry.function.__closure__ is None else None
+def _name_of(op: Op, args: Sequence[Any]) -> str | None:
+    """Return what a call of an op is named; None where a rule is lowered: nothing is computed."""
+    for a in args:
+        if isinstance(a, Tensor) and isinstance(a._data, Boxed):
+            return None if a._data.stands_for_array else f"{op.called} ({a._data.transform})"
+    return op.called
+
+
+def _joints_of(function: Any) -> Sequence[Joint]:
+    """Return the joints of a public function, and of the operator that is its like."""
+    known = _functions.get(function)
+    if known is None:
+        scope = function.__globals__
+        body = getattr(function, "__wrapped__", None)
+        if body is not None and scope.get("_body") is body:
+            known = [Joint(scope, "_body")]
+        else:
+            operator = getattr(function, "operator", None)
+            known = [CodeJoint(one) for one in (function, operator) if one is not None]
+        _functions[function] = known
+    return known
 
 
 class _Modules:
