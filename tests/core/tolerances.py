@@ -136,7 +136,7 @@ UP_TO_PHASES = {
 #: Internal ops that are not tested with complex numbers, and why.
 REAL_INSIDE = {
     **dict.fromkeys(
-        ("row_lengths", "largest_modulus", "largest_places", "adaptive_places"),
+        ("row_lengths", "largest_modulus", "largest", "window_max", "adaptive_places"),
         "of real numbers alone: what users call checks that",
     ),
     "phase_free": "refuses any loss but such as no phase changes; the decompositions that call it "

@@ -9,7 +9,9 @@ import numpy as np
 
 from tests.core.drawing import Call
 from weft._backend import asarray, ndarray, xp
+from weft._backend.numpy_ import NARROW
 from weft._core import catalogue
+from weft._core.kernels import widened
 from weft.ops import load_all
 
 load_all()
@@ -52,7 +54,11 @@ def compare(name: str, fast: Any, arrays: Any, params: Any, tolerance: float = 0
     if got is None:
         return False
     with np.errstate(all="ignore"):
-        wanted = catalogue.ops[name].kernel(xp, *arrays, **params)
+        op = catalogue.ops[name]
+        if op.widen and any(a.dtype in NARROW for a in arrays if a is not None):
+            wanted = widened(xp, ndarray, op.kernel, op.shape, arrays, params)
+        else:
+            wanted = op.kernel(xp, *arrays, **params)
     gots = got if isinstance(got, tuple) else (got,)
     wanteds = wanted if isinstance(wanted, tuple) else (wanted,)
     assert len(gots) == len(wanteds)

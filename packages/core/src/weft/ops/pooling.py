@@ -13,18 +13,20 @@ from typing import Any
 
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
+from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, ShapeError
+from weft._core.modes import flags, here
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
-from weft.ops.creation import ones, tensor
+from weft.ops.creation import tensor
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.promotion import real_only
-from weft.ops.gathering import picked
-from weft.ops.padding import constant_pad
-from weft.ops.reductions import mean, sum
+from weft.ops.pooling_largest import at_places, largest, window_max
+from weft.ops.pooling_means import window_mean
+from weft.ops.reductions import mean
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -79,72 +81,6 @@ def _windows(
     return {"kernel": kernel, "stride": steps, "padding": tuple(pairs), "dilation": spread}
 
 
-def _pooled_shape(
-    x: Any, *, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints
-) -> tuple[int, ...]:
-    lead = x.shape[: len(x.shape) - len(kernel)]
-    sides = zip(x.shape[len(lead) :], kernel, stride, padding, dilation, strict=True)
-    return (*lead, *((n + a + b - d * (k - 1) - 1) // s + 1 for n, k, s, (a, b), d in sides))
-
-
-# --- the largest -------------------------------------------------------------------------------
-
-
-@custom(
-    shape=lambda x, **geometry: Aval(_pooled_shape(x, **geometry), dtypes.int64.numpy),
-    vjp=_PLACES,
-    jvp=_PLACES,
-    batch=lambda size, batched, x, **geometry: largest_places(x, **geometry),
-    samples=(
-        Sample(
-            array(2, 2, 5, 4, distinct=True),
-            kernel=(3, 2),
-            stride=(2, 2),
-            padding=((1, 2), (0, 0)),
-            dilation=(1, 1),
-        ),
-    ),
-    namespaces=(),
-    methods=(),
-)
-def largest_places(
-    xp: Any, x: Any, *, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints
-) -> Any:
-    """Where in the flattened spatial dims the largest element of each window is.
-
-    Args:
-        input: (..., *spatial).
-        kernel: the window's lengths.
-        stride: from one window to the next.
-        padding: (low, high) per spatial dim, never the largest.
-        dilation: step within a window.
-
-    Returns:
-        Tensor: int64, (..., *out).
-    """
-    count = len(kernel)
-    lead, spatial = x.shape[:-count], x.shape[-count:]
-    out = _pooled_shape(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    low = -math.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
-    filled = xp.pad(x, [(0, 0)] * len(lead) + list(padding), constant_values=low)
-    numbers = xp.arange(math.prod(spatial)).reshape(spatial)
-    numbers = xp.pad(numbers, padding, constant_values=-1)
-    best = xp.full(out, low, x.dtype)
-    where = xp.full(out, -1, xp.int64)
-    for tap in itertools.product(*map(range, kernel)):
-        region = tuple(
-            slice(t * d, t * d + (n - 1) * s + 1, s)
-            for t, d, n, s in zip(tap, dilation, out[len(lead) :], stride, strict=True)
-        )
-        here = filled[(..., *region)]
-        inside = numbers[region] >= 0
-        # the first inside element always counts, so that a window of -inf has a place; NaN wins
-        better = inside & ((here > best) | (where < 0) | ((here != here) & (best == best)))
-        best = xp.where(better, here, best)
-        where = xp.where(better, numbers[region], where)
-    return where
-
-
 def _adaptive_spans(length: int, parts: int) -> list[tuple[int, int]]:
     """Return where each of the windows that divide a dim starts and ends."""
     return [(i * length // parts, -(-(i + 1) * length // parts)) for i in range(parts)]
@@ -184,13 +120,11 @@ def adaptive_places(xp: Any, x: Any, *, sizes: Ints) -> Any:
     return where
 
 
-def _at_places(input: Tensor, places: Tensor, count: int) -> Tensor:
-    lead = tuple(input.shape)[: input.ndim - count]
-    flat, chosen = (
-        t.reshape((*lead, math.prod(tuple(t.shape)[len(lead) :]))) for t in (input, places)
-    )  # not -1, which has no meaning in an empty batch
-    values = picked(flat, chosen, dim=len(lead))
-    return values.reshape(tuple(places.shape))
+def _recorded(x: Tensor) -> bool:
+    """Whether a gradient or tangent may be asked of what is computed from a tensor."""
+    if isinstance(x._data, Boxed):
+        return True
+    return x._node is not None and (not flags.any or bool(here.grad))
 
 
 # --- the public functions ----------------------------------------------------------------------
@@ -215,8 +149,10 @@ def _max_pool(count: int) -> Callable[..., Any]:
     ) -> Any:
         geometry = _windows(name, input, kernel_size, stride, padding, dilation, ceil_mode, count)
         real_only(name, input)
-        places = largest_places(input, **geometry)
-        values = _at_places(input, places, count)
+        if not return_indices and not _recorded(input):
+            return window_max(input, **geometry)
+        values, places = largest(input.detach(), **geometry, narrow=not return_indices)
+        values = at_places(input, places, values, count=count)
         return (values, places) if return_indices else values
 
     function.__doc__ = f"""Largest element of each window over {_DIMS[count]}.
@@ -270,23 +206,17 @@ def _avg_pool(count: int) -> Callable[..., Any]:
         divisor_override: int | None = None,
     ) -> Tensor:
         geometry = _windows(name, input, kernel_size, stride, padding, 1, ceil_mode, count)
-        kernel, steps, pairs = geometry["kernel"], geometry["stride"], geometry["padding"]
-        total = _window_sums(_widened(input, pairs), kernel, steps)
-        if divisor_override is not None:
-            if divisor_override == 0:
-                raise ValueError(f"{name}: divisor_override must not be 0")
-            return total / float(divisor_override)
-        even = all(low == high for low, high in pairs)
-        if even and (count_include_pad or not any(low for low, _ in pairs)):
-            return total / int(math.prod(kernel))
-        # windows at the border hold fewer elements that count
-        spatial = tuple(input.shape)[input.ndim - count :]
-        counted = ones(spatial, dtype=input.dtype, device=input.device)
-        if count_include_pad:
-            both = tuple((low, low) for low, _ in pairs)
-            counted = constant_pad(counted, widths=both, value=1.0)
-            pairs = tuple((0, high - low) for low, high in pairs)
-        return total / _window_sums(_widened(counted, pairs), kernel, steps)
+        if divisor_override == 0:
+            raise ValueError(f"{name}: divisor_override must not be 0")
+        x = input if input.dtype.category > 1 else input.to(dtypes.get_default_dtype())
+        return window_mean(
+            x,
+            kernel=geometry["kernel"],
+            stride=geometry["stride"],
+            padding=geometry["padding"],
+            include=bool(count_include_pad),
+            divisor=float(divisor_override or 0),
+        )
 
     function.__doc__ = f"""Mean of each window over {_DIMS[count]}.
 
@@ -318,21 +248,6 @@ def _avg_pool(count: int) -> Callable[..., Any]:
             Sample(array(2, *shape), 2, divisor_override=3),
         ),
     )
-
-
-def _widened(x: Tensor, pairs: Pairs) -> Tensor:
-    if not any(low or high for low, high in pairs):
-        return x
-    widths = ((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs)
-    out: Tensor = constant_pad(x, widths=widths, value=0.0)
-    return out
-
-
-def _window_sums(x: Tensor, kernel: Ints, stride: Ints) -> Tensor:
-    lead = x.ndim - len(kernel)
-    for i, (k, s) in enumerate(zip(kernel, stride, strict=True)):
-        x = sum(x.unfold(lead + i, k, s), dim=-1)
-    return x
 
 
 def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> Ints:
@@ -400,7 +315,7 @@ def _adaptive_max_pool(count: int) -> Callable[..., Any]:
         sizes = _output_size(name, input, output_size, count)
         real_only(name, input)
         places = adaptive_places(input, sizes=sizes)
-        values = _at_places(input, places, count)
+        values = at_places(input, places, count=count)
         return (values, places) if return_indices else values
 
     function.__doc__ = f"""Largest of as many windows as the result has places, over {_DIMS[count]}.
