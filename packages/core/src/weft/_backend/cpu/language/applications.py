@@ -40,6 +40,8 @@ class Calls(Expressions):
             return self.number(args[0], called)
         if called in (max, min):
             return self.extreme(called is max, args)
+        if called is len:
+            return len(args[0])
         if called is abs:
             return self.absolute(args[0])
         if isinstance(called, Overload):

@@ -93,7 +93,7 @@ class Emitter:
             return Value(f"0x{bits:016X}", type)
         if type.kind == "b":
             return Value("true" if value else "false", type)
-        if float(value) != int(value):
+        if value != int(value):
             raise TypeMisfit(f"{value} is no number of type {type}")
         return Value(str(int(value)), type)
 

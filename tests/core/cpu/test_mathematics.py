@@ -1,0 +1,199 @@
+"""The mathematics of kernels: errors over the whole range of floats, and special values."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from weft._backend.cpu import compiler
+from weft._backend.cpu.kernels import mathematics
+from weft._backend.cpu.language import Placeholder, T, f32, f64, kernel, ptr
+
+FUNCTION = Placeholder("FUNCTION")
+TYPES = {"float32": f32, "float64": f64}
+LONG = np.longdouble
+
+
+@kernel
+def of_one(begin, end, x: ptr(T), out: ptr(T)):
+    for i in range(begin, end):
+        out[i] = FUNCTION(x[i])
+
+
+@kernel
+def of_two(begin, end, x: ptr(T), y: ptr(T), out: ptr(T)):
+    for i in range(begin, end):
+        out[i] = FUNCTION(x[i], y[i])
+
+
+def run(name, *arrays):
+    kernel_of = of_one if len(arrays) == 1 else of_two
+    kind = TYPES[arrays[0].dtype.name]
+    out = np.empty_like(arrays[0])
+    function = Named(name)
+    kernel_of.at(T=kind, FUNCTION=function)(out.size, 1 << 16, *arrays, out)
+    return out
+
+
+class Named:
+    """A function of the language by name, so that a kernel's key tells which it was."""
+
+    known: dict[str, Named] = {}
+
+    def __new__(cls, name):
+        found = cls.known.get(name)
+        return found or cls.known.setdefault(name, getattr(mathematics, name))
+
+
+def _erf(x):
+    return np.array([math.erf(v) for v in x.astype(np.float64).tolist()], LONG)
+
+
+def _erfc(x):
+    return np.array([math.erfc(v) for v in x.astype(np.float64).tolist()], LONG)
+
+
+# The largest error allowed, in units of the last place, in float32 and float64.
+ONE = {
+    "exp": (np.exp, 1, 1),
+    "exp2": (np.exp2, 1, 1),
+    "expm1": (np.expm1, 2, 2),
+    "log": (np.log, 1, 1),
+    "log2": (np.log2, 0.51, 2),
+    "log10": (np.log10, 0.51, 2),
+    "log1p": (np.log1p, 0.51, 1),
+    "tanh": (np.tanh, 2, 3),
+    "sinh": (np.sinh, 0.51, 3),
+    "cosh": (np.cosh, 0.51, 3),
+    "asinh": (np.arcsinh, 0.51, 2.5),
+    "acosh": (np.arccosh, 0.51, 2.5),
+    "atanh": (np.arctanh, 0.51, 2),
+    "sin": (np.sin, 2, 2),
+    "cos": (np.cos, 2, 2),
+    "tan": (np.tan, 0.51, 3),
+    "asin": (np.arcsin, 0.51, 2),
+    "acos": (np.arccos, 0.51, 1.5),
+    "atan": (np.arctan, 0.51, 1.5),
+    "erf": (_erf, 2, 3.5),
+    "erfc": (_erfc, 0.51, 5),
+    "rsqrt": (lambda x: 1 / np.sqrt(x), 1.5, 1.5),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), 3, 3),
+    "softplus": (lambda x: np.maximum(x, 0) + np.log1p(np.exp(-abs(x))), 2, 2),
+}
+TWO = {
+    "pow": (np.power, 1, 1.5),
+    "atan2": (np.arctan2, 0.51, 3),
+}
+
+
+def errors(out, exact, dtype):
+    """Return the error of each result in units of the last place; 0 for the same special one."""
+    wanted = exact.astype(dtype)
+    finite = np.isfinite(wanted) & np.isfinite(out)
+    same = (wanted == out) & (np.signbit(wanted) == np.signbit(out))
+    same |= np.isnan(wanted) & np.isnan(out)
+    assert (finite | same).all(), "inf, NaN"
+    zero = finite & (wanted == 0) & (out == 0)
+    assert same[zero].all(), "the sign of zero"
+    unit = np.spacing(np.maximum(abs(wanted), np.finfo(dtype).tiny)).astype(LONG)
+    return np.where(finite, abs(out.astype(LONG) - exact) / unit, 0)
+
+
+def numbers(dtype, count):
+    """Every magnitude of floats alike, then where functions turn, then what is special."""
+    rng = np.random.default_rng(0)
+    words = np.uint32 if dtype == np.float32 else np.uint64
+    spread = np.linspace(0, np.iinfo(words).max, count, dtype=words)
+    spread = (spread ^ rng.integers(0, 1 << 10, count, dtype=words)).view(dtype)
+    near = [rng.uniform(-at, at, count // 4) for at in (0.5, 2, 12, 100, 750)]
+    one = 1 + rng.uniform(-1e-3, 1e-3, count // 8)
+    turns = np.arange(-100, 100) * math.pi / 4
+    info = np.finfo(dtype)
+    special = [0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, info.max, info.tiny, info.max / 2]
+    special += [info.smallest_subnormal, -info.smallest_subnormal, -info.max, -info.tiny]
+    return np.concatenate([spread, *near, one, turns, special]).astype(dtype)
+
+
+@pytest.fixture(autouse=True)
+def no_warnings_of_the_reference():
+    with np.errstate(all="ignore"):
+        yield
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ONE)
+def test_errors_over_the_range_are_bounded(name, dtype):
+    reference, *bounds = ONE[name]
+    x = numbers(np.dtype(dtype), 40_000)
+    if name in ("sin", "cos", "tan") and dtype == "float64":
+        x = x[~(abs(x) > 2.0**31)]
+    found = errors(run(name, x), reference(x.astype(LONG)), np.dtype(dtype))
+    worst = int(found.argmax())
+    assert found[worst] <= bounds[dtype == "float64"], f"at {x[worst]!r}"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TWO)
+def test_errors_of_functions_of_two_are_bounded(name, dtype):
+    reference, *bounds = TWO[name]
+    rng = np.random.default_rng(1)
+    n = 40_000
+    special = np.array(
+        [0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, np.inf, -np.inf, np.nan, 1e-40, -1e-40, 2.5]
+        + [-2.5, 1e30, -1e30, 2**24, 2**24 + 1, 2**53, -7, 7]
+    )
+    pairs = [
+        (np.exp(rng.uniform(-20, 20, n)), rng.uniform(-5, 5, n)),
+        (1 + rng.uniform(-1e-2, 1e-2, n), rng.uniform(-8000, 8000, n)),
+        (-rng.integers(1, 50, n), rng.integers(-20, 20, n)),
+        (2.0 ** rng.uniform(-149, 127, n), rng.uniform(-2, 2, n)),
+        (np.repeat(special, len(special)), np.tile(special, len(special))),
+    ]
+    x, y = (np.concatenate(part).astype(dtype) for part in zip(*pairs, strict=True))
+    found = errors(run(name, x, y), reference(x.astype(LONG), y.astype(LONG)), np.dtype(dtype))
+    worst = int(found.argmax())
+    assert found[worst] <= bounds[dtype == "float64"], f"at {x[worst]!r}, {y[worst]!r}"
+
+
+def test_sines_of_large_doubles_are_no_numbers_rather_than_wrong():
+    x = np.array([2.0**31, 2.0**31 + 1, -1e300])
+    for name in ("sin", "cos", "tan"):
+        assert np.isnan(run(name, x)).tolist() == [False, True, True]
+
+
+def test_powers_of_ten_have_whole_logarithms():
+    x = 10.0 ** np.arange(-20, 23)
+    for dtype in (np.float32, np.float64):
+        assert (run("log10", x.astype(dtype)) == np.arange(-20, 23)).all()
+    assert (run("log2", 2.0 ** np.arange(-1074, 1024)) == np.arange(-1074, 1024)).all()
+
+
+def test_logaddexp_is_numpys():
+    x = np.array([0.0, -np.inf, -np.inf, np.inf, np.inf, np.nan, 3, -800, 1e-3])
+    y = np.array([0.0, -np.inf, 1.5, np.inf, -np.inf, 1, np.nan, 5, -4])
+    assert np.allclose(run("logaddexp", x, y), np.logaddexp(x, y), rtol=1e-15, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_loops_of_it_vectorise(name):
+    assembly = compiler.assembly(of_one.text(T=f32, FUNCTION=getattr(mathematics, name)))
+    of_intel, of_arm = r"\bv?(mul|div|fn?madd\d+)p[sd]\b", r"\bf(mul|mla|div)(\.4s|\.2d|\s+v)"
+    assert re.search(f"{of_intel}|{of_arm}", assembly)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "erf", "sin", "cos"])
+def test_errors_of_all_float32(name):
+    from scipy.special import erf
+
+    reference = erf if name == "erf" else ONE[name][0]
+    step = 1 << 22
+    worst = 0.0
+    for first in range(0, 1 << 32, step):
+        x = np.arange(first, first + step, dtype=np.uint32).view(np.float32)
+        exact = reference(x.astype(np.float64)).astype(LONG)
+        worst = max(worst, float(errors(run(name, x), exact, np.dtype(np.float32)).max()))
+    assert worst <= 2
