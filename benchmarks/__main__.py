@@ -2,7 +2,8 @@
 
     python -m benchmarks [NAME ...] [--threads N] [--output FOLDER] [--list] [--quick] [--rows TEXT]
 
-With --quick or --rows the table is printed and no result written.
+With --quick or --rows the table is printed and no result written. Otherwise the guide's page of the
+results is made anew.
 
 Every module runs in a process of its own, with the same number of threads and the same settings of
 the allocator for all libraries, because either alone can change a ratio by a factor.
@@ -18,12 +19,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import machine, tables
+from benchmarks import machine, page, tables
 from benchmarks.measure import add_part_options
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results"
 # What runs a benchmark rather than being one.
-HARNESS = {"__init__", "__main__", "machine", "measure", "profiles", "tables"}
+HARNESS = {"__init__", "__main__", "chart", "machine", "measure", "page", "profiles", "tables"}
 
 
 def benchmark_names() -> list[str]:
@@ -46,7 +48,7 @@ def main() -> int:
     names = benchmark_names()
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(names)}")
     parser.add_argument("--threads", type=int, default=machine.default_threads())
-    parser.add_argument("--output", type=Path, default=FOLDER / "results")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     add_part_options(parser)
     parser.add_argument("--list", action="store_true", help="print the names and stop")
     options = parser.parse_args()
@@ -58,6 +60,9 @@ def main() -> int:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
     options.output.mkdir(parents=True, exist_ok=True)
     failed = [name for name in options.names or names if not run_one(name, options)]
+    if options.output == RESULTS and not options.quick and not options.rows:
+        for path, text in page.written(page.load()).items():
+            path.write_text(text, encoding="utf-8")
     if failed:
         print(f"benchmarks: failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

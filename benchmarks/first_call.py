@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row, asked, main, row_of
 
-ROUNDS = 5
+ROUNDS = 3
 
 #: The first call of each kernel, less what a later call takes. Another kernel has been compiled
 #: before where ``warm`` says so, and has loaded what compiles.

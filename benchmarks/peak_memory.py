@@ -16,7 +16,7 @@ from benchmarks.networks import GRADIENTS, INFERENCE, gradients_case, inference_
 from benchmarks.rivals.case import Case
 from benchmarks.rivals.turns import SHIPPED
 
-ROUNDS = 3
+ROUNDS = 2
 _BLOCK = "GPT-2-small block, 256 tokens"
 #: What is measured, by its heading.
 WHAT = {

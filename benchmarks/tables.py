@@ -16,7 +16,7 @@ def markdown(result: dict[str, Any]) -> str:
     ]
     for heading, part in by_table(rows).items():
         lines += ["", f"## {heading}"] if heading else []
-        lines += ["", *_table(part)]
+        lines += ["", *table(part)]
     lines += _failures(rows)
     lines += ["", f"Measured {result['measured']}, {_samples(rows)} samples a row.", ""]
     lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
@@ -53,15 +53,21 @@ def ratio(row: dict[str, Any], name: str, base: str) -> float | None:
 def geometric_mean(rows: list[dict[str, Any]], name: str, base: str) -> float | None:
     """Return the geometric mean of a rival's ratios, or None where no row has one."""
     found = [value for row in rows if (value := ratio(row, name, base)) is not None and value > 0]
-    return math.exp(sum(map(math.log, found)) / len(found)) if found else None
+    return mean_of(found) if found else None
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
+def mean_of(ratios: list[float]) -> float:
+    """Return the geometric mean; 1 of no ratios at all."""
+    return math.exp(sum(map(math.log, ratios)) / max(len(ratios), 1))
+
+
+def table(rows: list[dict[str, Any]], *, quartiles: bool = True) -> list[str]:
+    """Return rows as the lines of a table, which ends with the geometric mean of each ratio."""
     names, columns = _names(rows), columns_of(rows)
     head = ["what", *names, *(f"{name} / {base}" for name, base in columns)]
     lines = [_line(head), _line(["---"] * len(head))]
     for row in rows:
-        cells = [row["what"], *(_time(row, name) for name in names)]
+        cells = [row["what"], *(_time(row, name, quartiles) for name in names)]
         cells += [_number(ratio(row, name, base)) for name, base in columns]
         lines.append(_line(cells))
     if len(rows) > 1:
@@ -82,14 +88,15 @@ def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _time(row: dict[str, Any], name: str) -> str:
+def _time(row: dict[str, Any], name: str, quartiles: bool) -> str:
     if name in row.get("failed", {}):
         return "failed"
     if name not in row["seconds"]:
         return ""
     low, high = row["quartiles"][name]
     shown = bytes_text if row.get("unit") == "B" else seconds_text
-    return f"{shown(row['seconds'][name])} ({shown(low)}-{shown(high)})"
+    median = shown(row["seconds"][name])
+    return f"{median} ({shown(low)}-{shown(high)})" if quartiles else median
 
 
 def _number(value: float | None) -> str:

@@ -29,8 +29,8 @@ from benchmarks.tables import seconds_text
 SHIPPED = "As shipped"
 BASELINE = "torch"
 #: How long all turns of one rival in one row last, about; a single call may take longer.
-ROW_S = 0.45
-FEWEST, MOST = 5, 15
+ROW_S = 0.33
+FEWEST, MOST = 5, 11
 #: How long a process may take to answer: the first call of a compiled network takes some seconds.
 PATIENCE_S = 180.0
 

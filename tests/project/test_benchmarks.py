@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from benchmarks import machine, profiles, tables
+from benchmarks import chart, machine, page, profiles, tables
 from benchmarks.__main__ import benchmark_names, modules_with_cases
 from benchmarks.measure import compare, compare_processes, row_of
 from benchmarks.rivals import turns
@@ -253,3 +254,48 @@ def test_results_that_differ_are_told_apart(got, reason) -> None:
 
 def test_agreeing_about_nothing_is_no_agreement() -> None:
     assert disagreement([], [], tolerance=1.0)
+
+
+def test_the_guides_page_and_its_picture_are_what_the_results_give() -> None:
+    for path, text in page.written(page.load()).items():
+        assert path.read_text(encoding="utf-8") == text, "run `python -m benchmarks.page`"
+
+
+def test_every_benchmark_has_a_section_on_the_page() -> None:
+    assert set(benchmark_names()) <= set(page.SECTIONS)
+
+
+def test_the_page_names_every_row_where_pytorch_is_faster() -> None:
+    rows = [
+        row_of("quick", {"weft": [1.0], "torch": [2.0]}, baseline="torch"),
+        row_of("slow", {"weft": [3.0], "torch": [2.0]}, baseline="torch"),
+        dataclasses.replace(
+            row_of("shipped", {"weft": [9.0], "torch": [2.0]}, baseline="torch"),
+            table=turns.SHIPPED,
+        ),
+    ]
+    on = {"processor": "a processor", "processors usable": "2", "weft": "1.0"}
+    result = {
+        "measured": "2026-01-31T12:00:00+00:00",
+        "machine": on,
+        "settings": {"OMP_NUM_THREADS": "2"},
+        "rows": [dataclasses.asdict(row) for row in rows],
+    }
+    text = page.page({"tape": result})
+    assert "- slow: 1.50" in text
+    assert "- quick" not in text
+    assert "- shipped" not in text
+    assert "| **all** | 2 | 0.87 | 1 |" in text
+
+
+def test_a_bar_ends_at_its_ratio_and_says_it() -> None:
+    one = chart.drawn({"group": [chart.Bar("a < b", 4.0), chart.Bar("c", 0.25)]}, title="t")
+    root = ElementTree.fromstring(one)
+    space = "{http://www.w3.org/2000/svg}"
+    slower, faster = root.iter(f"{space}rect")
+    assert slower.get("fill") == chart.SLOWER
+    assert faster.get("fill") == chart.FASTER
+    # On a logarithmic scale four times as long and a quarter as long are equally far from 1.
+    assert float(slower.get("width", 0)) == pytest.approx(float(faster.get("width", 0)), abs=0.2)
+    said = [text.text for text in root.iter(f"{space}text")]
+    assert {"a < b", "4.00", "0.25", "group"} <= set(said)
