@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
+
 import pytest
 
 import weft
@@ -97,3 +100,50 @@ def test_nan_origin_and_anomaly_mode_see_the_same_backward_pass():
         (x.sqrt() * 0).sum().backward()
     assert report.first is not None
     assert report.first.phase == "backward"
+
+
+def made(*closure):
+    a, b, c = closure
+
+    def closed(x):
+        return a * x + b + c
+
+    return closed
+
+
+def test_a_joint_of_a_closure_runs_it_with_its_variables_and_keeps_its_frames_readable():
+    function = made(2, 3, 4)
+    joint = CodeJoint(function)
+    seen = []
+
+    def around(run, x):
+        frame = sys._getframe()
+        while frame is not None:  # as debuggers do
+            seen.append((frame.f_code.co_name, dict(frame.f_locals)))
+            frame = frame.f_back
+        return run(x)
+
+    joint.enter(around)
+    try:
+        assert function(10) == 27
+    finally:
+        joint.leave(around)
+    assert ("closed", {"args": (10,), "kwargs": {}, "a": 2, "b": 3, "c": 4}) in seen
+    assert function(1) == 9
+
+
+def test_an_error_within_a_joint_of_a_closure_can_be_read_with_its_locals():
+    function = made(2, None, 4)
+    joint = CodeJoint(function)
+
+    def around(run, x):
+        return run(x)
+
+    joint.enter(around)
+    try:
+        with pytest.raises(TypeError) as caught:
+            function(10)
+    finally:
+        joint.leave(around)
+    text = traceback.TracebackException.from_exception(caught.value, capture_locals=True).format()
+    assert "b = None" in "".join(text)

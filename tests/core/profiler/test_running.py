@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import threading
 
@@ -99,6 +100,26 @@ def test_ops_are_seen_beside_nan_origin_and_anomaly_mode():
     with weft.autograd.detect_anomaly(), profile() as prof:
         x.exp().sum().backward()
     assert "exp backward" in [e.name for e in prof.events()]
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: x.log(),
+        lambda x: weft.nn.functional.cosine_similarity(x / x, x, dim=0),
+        lambda x: weft.xlogy(x * 0, x),  # NaN inside that does not get out
+        lambda x: x.sqrt().sum().backward(),
+    ],
+)
+def test_nan_origin_says_the_same_under_a_profile(compute):
+    reports = []
+    for looks in (contextlib.nullcontext(), profile(with_modules=True)):
+        x = weft.tensor([0.0, 1.0], requires_grad=True)
+        with looks, weft.debug.nan_origin(raise_error=False) as report:
+            compute(x)
+        events = report.events
+        reports.append([(e.op, e.called, e.kind, e.phase, e.site.line, e.values) for e in events])
+    assert str(reports[0]) == str(reports[1])
 
 
 def test_only_one_profile_runs_at_a_time():
@@ -272,7 +293,7 @@ def test_threads_that_compute_do_not_mind_profiles_that_come_and_go():
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(60):
+    for _ in range(25):
         with profile(record_shapes=True, profile_memory=True) as prof:
             (weft.ones(4).exp() + 1).sum()
         mine = [e.name for e in prof.events() if e.thread == threading.get_native_id()]

@@ -91,12 +91,28 @@ class CodeJoint(Joint):
             self._function.__code__ = self._code
         else:
             super()._put(chosen)
-            self._function.__code__ = _forwarding.__code__.replace(
-                co_names=(self.name,),
-                co_name=self._code.co_name,
-                co_freevars=self._code.co_freevars,  # as many as the function's closure has
+            free = self._code.co_freevars
+            self._function.__code__ = _forwarding(len(free)).replace(
+                co_names=(self.name,), co_name=self._code.co_name, co_freevars=free
             )
 
 
-def _forwarding(*args: Any, **kwargs: Any) -> Any:
-    return _within(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821  # replaced above
+@functools.cache
+def _forwarding(count: int) -> types.CodeType:
+    """Return the code that calls what is around a function whose closure has ``count`` variables.
+
+    It has as many itself, as the interpreter counts on when somebody reads its frame's locals.
+    """
+    variables = "".join(f"v{i}, " for i in range(count))
+    source = (
+        f"def make({variables}):\n"
+        f"    def forward(*args, **kwargs):\n"
+        f"        return within(*args, **kwargs)\n"
+        f"        {variables or None}\n"  # not reached: this makes them its own
+        f"    return forward\n"
+    )
+    scope: dict[str, Any] = {}
+    exec(compile(source, "<weft joint>", "exec"), scope)  # of names that are made here alone
+    code: types.CodeType = scope["make"](*range(count)).__code__
+    assert len(code.co_freevars) == count
+    return code

@@ -19,9 +19,13 @@ _WRAPPERS = (
     "weft.ops.families.",
     "weft.transforms.jvp",
     "weft.transforms.vmap",
+    "weft.profiler.",
 )
 #: Modules whose functions compute their result from other ops, which is what counts.
-_INNER = ("weft._core.", "weft._tensor.", "weft.ops.", "weft.transforms.", "weft.foreach")
+_INNER = (
+    *("weft._core.", "weft._tensor.", "weft.ops.", "weft.transforms.", "weft.foreach"),
+    "weft.profiler.",
+)
 
 
 class Place:
