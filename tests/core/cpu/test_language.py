@@ -30,6 +30,7 @@ from weft._backend.cpu.language import (
     isnan,
     kernel,
     local,
+    memory,
     overload,
     ptr,
     simd,
@@ -256,7 +257,7 @@ def test_truths_lie_in_bytes():
 
 
 @kernel
-def memory(begin, end, x: ptr(f32), out: ptr(f32), optional: ptr(f32), WIDTH: i64):
+def own_memory(begin, end, x: ptr(f32), out: ptr(f32), optional: ptr(f32), WIDTH: i64):
     own = local(f32, 8)
     for i in range(begin, end):
         row = x + i * WIDTH
@@ -268,8 +269,24 @@ def memory(begin, end, x: ptr(f32), out: ptr(f32), optional: ptr(f32), WIDTH: i6
 def test_addresses_and_memory_of_its_own():
     x = np.arange(12, dtype=np.float32)
     out = np.zeros_like(x)
-    memory.at()(3, 10, x, out, None, 4)
+    own_memory.at()(3, 10, x, out, None, 4)
     assert (out.reshape(3, 4) == x.reshape(3, 4)[:, ::-1]).all()
+
+
+@kernel
+def doubled(begin, end, arrays: ptr(i64), n: i64):
+    for i in range(begin, end):
+        x = memory(T, arrays[i]) + 1
+        for j in simd(n):
+            x[j] = x[j] * 2
+
+
+@pytest.mark.parametrize("kind", [f32, f64], ids=str)
+def test_a_kernel_finds_the_memory_of_array_objects(kind):
+    arrays = [np.full(8, i, DTYPES[kind])[: 8 - i % 2] for i in range(5)]
+    doubled.at(T=kind)(5, 10, np.array([id(a) for a in arrays]), 3)
+    for i, x in enumerate(arrays):
+        assert x.tolist() == [i, 2 * i, 2 * i, 2 * i, *[i] * (4 - i % 2)]
 
 
 @kernel

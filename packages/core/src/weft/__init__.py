@@ -105,6 +105,7 @@ if TYPE_CHECKING:
         library,
         linalg,
         nn,
+        optim,
         profiler,
         random,
         signal,
@@ -119,7 +120,7 @@ if TYPE_CHECKING:
 #: Subpackages that load when first used.
 _LAZY = (
     "array_api", "backends", "cpu", "cuda", "debug", "fft", "foreach", "io", "library", "linalg",
-    "nn", "profiler", "random", "signal", "special", "testing", "utils",
+    "nn", "optim", "profiler", "random", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -227,6 +228,7 @@ __all__ = [
     "nn",
     "no_grad",
     "numel",
+    "optim",
     "pi",
     "preserve_format",
     "profiler",

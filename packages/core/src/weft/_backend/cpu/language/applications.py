@@ -140,6 +140,12 @@ class Calls(Expressions):
     def _call_local(self, name: str, kind: Type, count: int) -> Array:
         return self.e.local(kind, count)
 
+    def _call_memory(self, name: str, kind: Type, address: Any) -> Value:
+        place = self.number(address, t.i64)
+        whole = self.e.make(Pointer(t.i64), f"inttoptr i64 {place.text} to ptr")
+        field = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {whole.text}, i64 DATA_OFFSET")
+        return self.e.make(Pointer(kind), f"load ptr, ptr {field.text}")
+
     def _call_thread(self, name: str) -> Value:
         return Value(THREAD, t.i64)
 

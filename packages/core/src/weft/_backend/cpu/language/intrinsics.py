@@ -61,4 +61,9 @@ sgemm = Intrinsic(
     "sgemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc): "
     "c = alpha a b + beta c of row-major float32 matrices, on the thread that calls.",
 )
+memory = Intrinsic(
+    "memory",
+    "memory(f32, x): the memory of the array whose object lies at address x, as id() tells it. "
+    "So one kernel writes to any number of arrays: their addresses come in an array of i64.",
+)
 popcount = Intrinsic("popcount", "The number of bits that are 1.")

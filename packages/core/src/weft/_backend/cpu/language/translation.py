@@ -7,7 +7,8 @@
 - ``for i in range(...)``, ``simd(...)`` (steps that touch no memory of each other), ``static(...)``
   (written out), ``while``, ``if``, ``a if test else b`` (both are computed), ``and``/``or`` (both
   are computed), ``break`` and ``continue``.
-- ``x[i]`` reads and writes, ``x + i`` is an address, ``local(f32, 64)`` is memory of its own.
+- ``x[i]`` reads and writes, ``x + i`` is an address, ``local(f32, 64)`` is memory of its own,
+  ``memory(f32, x)`` that of the array whose object lies at address x.
 - Functions made by ``@function`` are put in place; ``f32(x)`` converts.
 - ``if`` on what is known when a kernel is specialised is decided then.
 """
