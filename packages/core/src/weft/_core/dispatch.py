@@ -146,37 +146,47 @@ def record_two(op: Op, x: Tensor, y: Any, out: Tensor) -> None:
     node.params = _NO_PARAMS
     node.sequence = next_sequence()
     node.hooks = None
-    saves = op.saves
+    first = x._node
+    saves, reads = op.saves, op.reads
+    versions: tuple[Any, ...] = ()
     kept_x: Any = x
     kept_y: Any = y
-    node.versions = ()
-    if 0 in saves:
-        version = x._version
-        node.versions = ((x, 0 if version is None else version.writes.count),)
-    else:
-        data = x._data
-        kept_x = _new_unsaved(Unsaved)
-        kept_x.shape, kept_x.dtype, kept_x._where = data.shape, data.dtype, op.name
-    if not isinstance(y, Tensor):
-        node.parents = (x._node, None)
-    else:
-        node.parents = (x._node, y._node)
+    if isinstance(y, Tensor):
+        second = y._node
+        node.parents = (first, second)
+        if reads is not None:
+            if second is None:
+                saves = reads[0]
+            elif first is None:
+                saves = reads[1]
         if 1 in saves:
             version = y._version
-            node.versions += ((y, 0 if version is None else version.writes.count),)
+            versions = ((y, 0 if version is None else version.writes.count),)
         else:
-            shape = y._data.shape
-            if kept_x is not x and shape == kept_x.shape:
-                kept_y = kept_x  # nothing else of it is there to be read
-            else:
-                kept_y = _new_unsaved(Unsaved)
-                kept_y.shape, kept_y.dtype, kept_y._where = shape, y._data.dtype, op.name
+            data = y._data
+            kept_y = _new_unsaved(Unsaved)
+            kept_y.shape, kept_y.dtype, kept_y._where = data.shape, data.dtype, op.name
+    else:
+        node.parents = (first, None)
+        if reads is not None:
+            saves = reads[0]
+    if 0 in saves:
+        version = x._version
+        versions += ((x, 0 if version is None else version.writes.count),)
+    else:
+        data = x._data
+        if kept_y is not y and kept_y.shape == data.shape:
+            kept_x = kept_y  # nothing else of it is there to be read
+        else:
+            kept_x = _new_unsaved(Unsaved)
+            kept_x.shape, kept_x.dtype, kept_x._where = data.shape, data.dtype, op.name
     node.args = (kept_x, kept_y)
     if -1 in saves:
         node.out = out._data
-        node.versions += ((_first_writes(out), 0),)
+        versions += ((_first_writes(out), 0),)
     else:
         node.out = None
+    node.versions = versions
     out._node = node
 
 
@@ -189,11 +199,22 @@ def finish(
     out = wrap(data)
     if record and of(data.dtype).category >= 2:
         node = make_node(op, args, params)
-        if -1 in op.saves:
+        if -1 in (op.saves if op.reads is None else _read(op, args)):
             node.out = data
             node.versions = (*node.versions, (version_of(out).writes, 0))
         out._node = node
     return out
+
+
+def _read(op: Op, args: tuple[Any, ...]) -> frozenset[int]:
+    """Return what the cotangents read that are wanted: those of arguments with a node."""
+    assert op.reads is not None
+    return frozenset(
+        place
+        for a, places in zip(args, op.reads, strict=True)
+        if isinstance(a, Tensor) and a._node is not None
+        for place in places
+    )
 
 
 def _finish_several(
@@ -225,7 +246,7 @@ def make_node(op: Op, args: tuple[Any, ...], params: dict[str, Any]) -> Node:
     node.sequence = next_sequence()
     node.out = None
     node.hooks = None
-    saves = op.saves
+    saves: Any = op.saves if op.reads is None else _read(op, args)
     parents: list[Any] = []
     kept: list[Any] = []
     versions: tuple[Any, ...] = ()

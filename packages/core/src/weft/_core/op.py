@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -49,6 +49,8 @@ class Op:
         batch: ``batch(size, batched, *args, **params)``, the result with its batch axis first,
             of arguments whose batch axis is first where ``batched`` says so.
         saves: which arguments ``vjp`` reads beyond shape and dtype, by position; -1 is the output.
+        reads: for each argument which of ``saves`` its cotangent reads, so that nothing is kept for
+            a cotangent that nobody wants; None: each reads them all. Of ops with one result.
         outputs: how many results it has; 0 where that depends on the arguments.
         is_view: whether results share memory with the first argument.
         takes_scalars: whether a Python number may stand where a tensor may.
@@ -65,6 +67,7 @@ class Op:
     jvp: Rule | NotDifferentiable
     batch: Rule | NotBatchable
     saves: tuple[int, ...] | range = ()
+    reads: tuple[tuple[int, ...], ...] | None = None
     outputs: int = 1
     is_view: bool = False
     takes_scalars: bool = False
@@ -82,3 +85,8 @@ class Op:
 
     def __repr__(self) -> str:
         return f"<op {self.name} ({self.family})>"
+
+
+def places(names: Iterable[str], arrays: Sequence[str]) -> tuple[int, ...]:
+    """Return the positions of arguments given by name, as ``saves`` has them: -1 is the output."""
+    return tuple(-1 if name == "out" else arrays.index(name) for name in names)

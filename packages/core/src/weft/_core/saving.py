@@ -117,7 +117,7 @@ def _pack_saved(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: A
         return  # a custom function packs what it saves itself
     pack, unpack = here.saving[-1]
     node.args = tuple(Packed(a, pack, unpack) if isinstance(a, Tensor) else a for a in node.args)
-    if -1 in op.saves:
+    if -1 in op.saves and node.out is not None:
         outs = (result,) if isinstance(result, Tensor) else result
         # without its node, which holds what is packed: that would be a cycle
         kept = tuple(Packed(detached(out), pack, unpack) for out in outs)

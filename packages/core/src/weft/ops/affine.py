@@ -202,6 +202,7 @@ def affine_weight_slopes(xp: Any, g: Any, x: Any) -> tuple[Any, Any]:
     jvp=_affine_jvp,
     batch=_affine_batch,
     saves=("x", "y"),
+    reads={"x": ("y",), "y": ("x",), "bias": ()},
     samples=(
         Sample(array(2, 3), array(4, 3), array(4)),
         Sample(array(3), array(4, 3), array(4)),

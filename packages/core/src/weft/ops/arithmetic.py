@@ -71,6 +71,7 @@ def minus(xp: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[lambda out, x, y: y, lambda out, x, y: x],
     saves=("x", "y"),
+    reads={"x": ("y",), "y": ("x",)},
     samples=uniform(-3, 3),
     errors=_MISFIT,
     aliases=("multiply",),

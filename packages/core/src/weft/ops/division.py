@@ -31,6 +31,7 @@ def _by_dividend(out: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[_by_dividend, lambda out, x, y: -out / y],
     saves=("y", "out"),
+    reads={"x": ("y",), "y": ("y", "out")},
     dtype="float",
     samples=uniforms((-3, 3), (0.5, 3)),
     errors=_MISFIT,

@@ -37,6 +37,7 @@ def _by_exponent(out: Any, x: Any, y: Any) -> Any:
 @elementwise(
     partials=[_by_base, _by_exponent],
     saves=("x", "y", "out"),
+    reads={"x": ("x", "y"), "y": ("x", "y", "out")},
     samples=uniforms((0.3, 3), (-2, 2)),
     namespaces=(),
     methods=(),

@@ -94,9 +94,10 @@ def cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Any:
                 if type(node.out) is not ndarray:
                     return None
                 arrays.append(node.out)
+                key.append(True)  # what is saved depends on whose cotangents anybody may want
         for a in args:
             if type(a) is Unsaved:
-                key += (a.shape, a.dtype)
+                key += (None, a.shape, a.dtype)
             elif isinstance(a, Tensor):
                 data = a._data
                 if type(data) is not ndarray:

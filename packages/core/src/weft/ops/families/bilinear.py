@@ -88,6 +88,7 @@ def bilinear(
             jvp=jvp,
             batch=loop(name) if batch is None else batch,
             saves=(0, 1),
+            reads=((1,), (0,)),
             widen=True,
             kernels=bind(kernel, shape, widen=True),
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from weft._core import catalogue
 from weft._core.dispatch import apply
 from weft._core.kernels import bind
-from weft._core.op import NotBatchable, NotDifferentiable, Op
+from weft._core.op import NotBatchable, NotDifferentiable, Op, places
 from weft._core.public import build, kernel_signature
 from weft._core.samples import ErrorSample, Sample
 from weft.ops.families.batching import loop
@@ -25,6 +25,7 @@ def custom(
     samples: Iterable[Sample],
     batch: Rule | NotBatchable | None = None,
     saves: Iterable[str] | range = (),
+    reads: Mapping[str, Iterable[str]] | None = None,
     outputs: int = 1,
     returns: Callable[..., Any] | None = None,
     canonical: Callable[..., dict[str, Any]] | None = None,
@@ -49,6 +50,7 @@ def custom(
         samples: argument lists for the generated tests.
         batch: the batching rule; None runs the op once per entry.
         saves: the names of arguments, and ``"out"``, that ``vjp`` reads; or a range of positions.
+        reads: of these, the names that the cotangent of each argument reads; by default all.
         outputs: how many results the kernel returns.
         returns: makes what users get of the results (a named tuple).
         canonical: makes settings canonical.
@@ -77,9 +79,8 @@ def custom(
             vjp=vjp,
             jvp=jvp,
             batch=loop(name) if batch is None else batch,
-            saves=saves
-            if isinstance(saves, range)
-            else tuple(-1 if s == "out" else arrays.index(s) for s in saves),
+            saves=saves if isinstance(saves, range) else places(saves, arrays),
+            reads=reads and tuple(places(reads[a], arrays) for a in arrays),
             outputs=outputs,
             is_view=is_view,
             widen=widen,

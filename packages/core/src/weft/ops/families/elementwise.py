@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from weft._backend import asarray, ndarray, np
@@ -21,7 +21,7 @@ from weft._core.dispatch import apply, explain, record_one, record_two
 from weft._core.errors import DeviceError, DTypeError
 from weft._core.kernels import as_array, bare, bind
 from weft._core.modes import flags, here
-from weft._core.op import NotDifferentiable, Op
+from weft._core.op import NotDifferentiable, Op, places
 from weft._core.out import into
 from weft._core.public import build, kernel_signature
 from weft._core.rank import guard
@@ -49,6 +49,7 @@ def elementwise(
     partials: Sequence[Partial] | NotDifferentiable,
     samples: Domain | Iterable[Sample],
     saves: Iterable[str] = (),
+    reads: Mapping[str, Iterable[str]] | None = None,
     dtype: str = "same",
     errors: Iterable[ErrorSample] = (),
     namespaces: tuple[str, ...] = catalogue.WEFT,
@@ -73,6 +74,7 @@ def elementwise(
             (where a product would make NaN of 0 times inf).
         samples: where to draw arguments.
         saves: the names of the arguments, and ``"out"``, that the partials read.
+        reads: of these, the names that the partial by each argument reads; by default all.
         dtype: the result's dtype from the promoted one: ``"same"``, ``"float"`` (integers become
             the default float), ``"integer"`` (booleans become int64), ``"bool"``, ``"real"`` (the
             real part's), or ``"number"`` (as ``"same"``, and booleans are refused).
@@ -100,7 +102,7 @@ def elementwise(
         formula.__dict__["called"] = told
         computed = functools.partial(_compute_dtype, told, dtype, real, exempt)
         shape = _shape_rule(told, dtype, computed)
-        kept = tuple(-1 if s == "out" else arrays.index(s) for s in saves)
+        kept = places(saves, arrays)
         rules: dict[str, Any]
         if isinstance(partials, NotDifferentiable):
             rules = {"vjp": partials, "jvp": partials}
@@ -115,6 +117,7 @@ def elementwise(
             shape=shape,
             batch=_batch(name),
             saves=kept,
+            reads=reads and tuple(places(reads[a], arrays) for a in arrays),
             takes_scalars=True,
             widen=widen,
             kernels=bind(formula, shape, widen=widen),
