@@ -21,7 +21,7 @@ from weft._core.watching import short_path
 from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
-from weft.ops.matmul import matmul, rows, rows_product
+from weft.ops.matmul import SMALL, larger, matmul, rows, rows_product
 from weft.ops.reductions import sum
 
 # What the short path takes. Both are None while it is closed.
@@ -82,12 +82,15 @@ _LINEAR_MAP = catalogue.ops["linear_map"]
 _general_map = _LINEAR_MAP.kernels[ndarray]
 
 
-def _map_on_numpy(x: Any, y: Any) -> Any:
-    out = rows_product(x, y.T)
+def _map_on_cpu(x: Any, y: Any) -> Any:
+    turned = y.T
+    out = larger(x, turned)
+    if out is None:
+        out = rows_product(x, turned)
     return _general_map(x, y) if out is None else out
 
 
-_LINEAR_MAP.kernels[ndarray] = _map_on_numpy
+_LINEAR_MAP.kernels[ndarray] = _map_on_cpu
 
 
 def _affine_shape(x: Any, y: Any, bias: Any) -> Aval:
@@ -231,8 +234,6 @@ def affine(xp: Any, x: Any, y: Any, bias: Any) -> Any:
 _AFFINE = catalogue.ops["affine"]
 _general_affine = _AFFINE.kernels[ndarray]
 _small = Launcher("affine")
-#: Multiplications up to which the kernel of one call is quicker than a library's product.
-SMALL = 200_000
 _FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
@@ -250,13 +251,15 @@ def _is_small(x: Any, y: Any) -> bool:
     )
 
 
-def _affine_on_numpy(x: Any, y: Any, bias: Any) -> Any:
+def _affine_on_cpu(x: Any, y: Any, bias: Any) -> Any:
     """The same; the bias is added into the product's own memory."""
     fits = bias.ndim == 1 and y.shape[:1] == bias.shape
     if fits and _is_small(x, y):
         out = _small.forward(x, y, bias)
-        if out is not None:
-            return out
+    else:
+        out = larger(x, y.T, bias) if y.ndim == 2 else None
+    if out is not None:
+        return out
     out = rows_product(x, y.T) if fits else None
     if out is None:
         return _general_affine(x, y, bias)
@@ -265,7 +268,7 @@ def _affine_on_numpy(x: Any, y: Any, bias: Any) -> Any:
 
 
 _KERNELS = _AFFINE.kernels
-_KERNELS[ndarray] = _affine_on_numpy
+_KERNELS[ndarray] = _affine_on_cpu
 
 
 def _shortly(input: Tensor, weight: Tensor, bias: Tensor) -> Tensor | None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.cpu import blas
+from weft._backend.cpu import onednn_matmul as by_onednn
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue
 from weft._core.aval import Aval
@@ -119,6 +121,11 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
     return xp.matmul(x, y)
 
 
+#: Multiplications up to which one generated kernel, or NumPy, is quicker than oneDNN.
+SMALL = 200_000
+#: Multiplications from which one is worth several of OpenBLAS's threads.
+LARGE = 1 << 21
+
 _MATMUL = catalogue.ops["matmul"]
 _general = _MATMUL.kernels[ndarray]
 
@@ -144,19 +151,38 @@ def rows_product(x: Any, y: Any) -> Any:
     return flat.reshape(*x.shape[:-1], y.shape[1])
 
 
-def _on_numpy(x: Any, y: Any) -> Any:
+def larger(x: Any, y: Any, bias: Any = None) -> Any:
+    """Multiply by oneDNN, and add a bias to each row; None where NumPy is to do it.
+
+    Where a large product stays with NumPy, OpenBLAS may use all threads.
+    """
+    if x.ndim < 2 or y.ndim < 2:
+        return None
+    out = by_onednn.product(x, y, bias)
+    if out is None and x.size * y.shape[-1] >= LARGE:
+        blas.spread()
+    return out
+
+
+def _on_cpu(x: Any, y: Any) -> Any:
     """The same; NumPy's ``matmul`` costs twice its ``dot`` to begin, and again for each matrix."""
     if x.ndim == y.ndim == 2 and x.dtype.kind == "f" and x.itemsize > 2:
+        if x.size * y.shape[1] > SMALL:
+            out = larger(x, y)
+            if out is not None:
+                return out
         before = silence()  # small_product, written out
         try:
             return x.dot(y)
         finally:
             restore(before)
-    out = rows_product(x, y)
+    out = larger(x, y)
+    if out is None:
+        out = rows_product(x, y)
     return _general(x, y) if out is None else out
 
 
-_MATMUL.kernels[ndarray] = _on_numpy
+_MATMUL.kernels[ndarray] = _on_cpu
 
 
 def _require_dims(name: str, *tensors: tuple[Tensor, int]) -> None:

@@ -16,7 +16,7 @@ from ctypes import POINTER, byref, c_char, c_float, c_int, c_int64, c_size_t, c_
 from pathlib import Path
 from typing import Any
 
-from weft._backend.cpu import switches
+from weft._backend.cpu import switches, threads
 
 # The numbers of oneDNN's C enumerations, as its headers dnnl_types.h and dnnl_common_types.h have
 # them; these are part of its stable interface.
@@ -24,7 +24,7 @@ F32, BF16 = 3, 2
 FORWARD_TRAINING, FORWARD_INFERENCE = 64, 96
 CONVOLUTION_DIRECT = 1
 ANY = 1  # the format tag by which a primitive chooses
-RELU, GELU_TANH, LOGISTIC, GELU_ERF = 0x20, 0x27, 0x29, 0x2D
+RELU, LOGISTIC, GELU_TANH, GELU_ERF = 0x20, 0x29, 0x2B, 0x31
 SRC, DST, WEIGHTS, BIAS, SCRATCHPAD = 1, 17, 33, 41, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 QUERY_SRC, QUERY_DIFF_SRC, QUERY_WEIGHTS, QUERY_DIFF_WEIGHTS = 129, 130, 131, 132
@@ -167,8 +167,18 @@ def _load() -> tuple[Library | None, str]:
 
 
 def library() -> Library | None:
-    """Return oneDNN, loaded at the first call; None where it cannot be had or is switched off."""
-    return _load()[0] if switches.onednn else None
+    """Return oneDNN, loaded at the first call; None where it cannot be had."""
+    return _load()[0]
+
+
+def why_not() -> str:
+    """Return why :func:`library` is None, in one clause; empty where it is not."""
+    return _load()[1]
+
+
+def usable() -> bool:
+    """Whether oneDNN is here, switched on, and has the pool to run on."""
+    return switches.onednn and _load()[0] is not None and threads.library() is not None
 
 
 def loaded() -> Library:
@@ -176,17 +186,6 @@ def loaded() -> Library:
     found = _load()[0]
     assert found is not None
     return found
-
-
-def why_none() -> str:
-    """Return why :func:`library` is None, in one clause; empty where it is not."""
-    return _load()[1] if switches.onednn else "it is switched off"
-
-
-def version() -> str:
-    """Return oneDNN's version, such as ``"3.2.0"``; empty where it cannot be had."""
-    found = library()
-    return "" if found is None else found.version
 
 
 def address(name: str) -> int:

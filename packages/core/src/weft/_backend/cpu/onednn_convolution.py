@@ -15,7 +15,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend.cpu import onednn, switches, threads
+from weft._backend.cpu import onednn, threads
 from weft._backend.cpu.onednn import (
     BIAS,
     CONVOLUTION_DIRECT,
@@ -310,11 +310,7 @@ def _way(kind: Any, shapes: Any, *arguments: Any) -> Any:
 
 
 def _takes(a: Array, b: Array) -> bool:
-    return switches.onednn and a.dtype is b.dtype and a.dtype in NUMBERS and _usable()
-
-
-def _usable() -> bool:
-    return onednn.library() is not None and threads.library() is not None
+    return a.dtype is b.dtype and a.dtype in NUMBERS and onednn.usable()
 
 
 def _dense(w: Array) -> Array:
