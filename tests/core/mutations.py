@@ -95,7 +95,7 @@ def reversed_cotangent(op: Op) -> dict[str, Any]:
 
 
 def nothing_saved(op: Op) -> dict[str, Any] | None:
-    return {"saves": ()} if op.saves else None
+    return {"saves": (), "reads": None} if op.saves else None
 
 
 def cut_reverse(op: Op) -> dict[str, Any]:

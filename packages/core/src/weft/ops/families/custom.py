@@ -80,7 +80,7 @@ def custom(
             jvp=jvp,
             batch=loop(name) if batch is None else batch,
             saves=saves if isinstance(saves, range) else places(saves, arrays),
-            reads=reads and tuple(places(reads[a], arrays) for a in arrays),
+            reads=None if reads is None else tuple(places(reads[a], arrays) for a in arrays),
             outputs=outputs,
             is_view=is_view,
             widen=widen,

@@ -117,7 +117,7 @@ def elementwise(
             shape=shape,
             batch=_batch(name),
             saves=kept,
-            reads=reads and tuple(places(reads[a], arrays) for a in arrays),
+            reads=None if reads is None else tuple(places(reads[a], arrays) for a in arrays),
             takes_scalars=True,
             widen=widen,
             kernels=bind(formula, shape, widen=widen),
