@@ -229,11 +229,14 @@ def _finish_several(
             out._version = version
     if record:
         node = make_node(op, args, params)
-        node.out = data if -1 in op.saves else tuple(Aval(d.shape, d.dtype) for d in data)
+        kept = [op.keeps(index) for index in range(len(data))]
+        node.out = tuple(
+            d if keep else Aval(d.shape, d.dtype) for d, keep in zip(data, kept, strict=True)
+        )
         for index, out in enumerate(outs):
             if of(out._data.dtype).category >= 2:
                 out._node = Pick(node, index)
-            if -1 in op.saves:
+            if kept[index]:
                 node.versions = (*node.versions, (version_of(out).writes, 0))
     return outs
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
+from weft._backend.cpu import switches
 from weft._backend.libraries import Library
 from weft._backend.numpy_ import FLOAT8, NARROW, restore, silence
 from weft._core.aval import Aval
@@ -169,3 +170,41 @@ def prefer(op: Any, fast: Kernel) -> None:
         return general(*arrays, **params) if out is None else out
 
     op.kernels[ndarray] = run
+
+
+def prefer_compiled(op: Any, module: str, name: str) -> None:
+    """The same with a compiled kernel of the CPU engine, which is loaded when first called.
+
+    Args:
+        op: the op.
+        module: the module of ``weft._backend.cpu.launch`` that has the function.
+        name: the function.
+    """
+    general = op.kernels[ndarray]
+
+    def load(*arrays: Any, **params: Any) -> Any:
+        nonlocal fast
+        from importlib import import_module
+
+        from weft._backend.cpu import language
+
+        if language.why_unusable():
+            fast = _takes_none
+        else:
+            fast = getattr(import_module(f"weft._backend.cpu.launch.{module}"), name)
+        return fast(*arrays, **params)
+
+    fast: Kernel = load
+
+    def run(*arrays: Any, **params: Any) -> Any:
+        if switches.codegen:
+            out = fast(*arrays, **params)
+            if out is not None:
+                return out
+        return general(*arrays, **params)
+
+    op.kernels[ndarray] = run
+
+
+def _takes_none(*arrays: Any, **params: Any) -> None:
+    """The fast kernel of a machine that has none."""

@@ -48,7 +48,8 @@ class Op:
         jvp: ``jvp(tangents, out, *args, **params)``, the result's tangent.
         batch: ``batch(size, batched, *args, **params)``, the result with its batch axis first,
             of arguments whose batch axis is first where ``batched`` says so.
-        saves: which arguments ``vjp`` reads beyond shape and dtype, by position; -1 is the output.
+        saves: which arguments ``vjp`` reads beyond shape and dtype, by position; -1 is the output,
+            or all of several; -2 - i is output i alone.
         reads: for each argument which of ``saves`` its cotangent reads, so that nothing is kept for
             a cotangent that nobody wants; None: each reads them all. Of ops with one result.
         outputs: how many results it has; 0 where that depends on the arguments.
@@ -83,10 +84,24 @@ class Op:
         """The name that users know it by, for messages: an internal op may have another."""
         return str(getattr(self.kernel, "called", self.name))
 
+    def keeps(self, output: int) -> bool:
+        """Whether the tape keeps one of several results, by position."""
+        return -1 in self.saves or -2 - output in self.saves
+
     def __repr__(self) -> str:
         return f"<op {self.name} ({self.family})>"
 
 
 def places(names: Iterable[str], arrays: Sequence[str]) -> tuple[int, ...]:
-    """Return the positions of arguments given by name, as ``saves`` has them: -1 is the output."""
-    return tuple(-1 if name == "out" else arrays.index(name) for name in names)
+    """Return the positions of arguments given by name, as ``saves`` has them.
+
+    ``"out"`` is the output, or all of several, ``"out0"`` the first of several.
+    """
+    return tuple(
+        arrays.index(name)
+        if name in arrays
+        else -1
+        if name == "out"
+        else -2 - int(name.removeprefix("out"))
+        for name in names
+    )

@@ -117,11 +117,14 @@ def _pack_saved(op: Op, args: tuple[Any, ...], params: dict[str, Any], result: A
         return  # a custom function packs what it saves itself
     pack, unpack = here.saving[-1]
     node.args = tuple(Packed(a, pack, unpack) if isinstance(a, Tensor) else a for a in node.args)
-    if -1 in op.saves and node.out is not None:
-        outs = (result,) if isinstance(result, Tensor) else result
-        # without its node, which holds what is packed: that would be a cycle
-        kept = tuple(Packed(detached(out), pack, unpack) for out in outs)
-        node.out = kept[0] if op.outputs == 1 else kept
+    # results without their node, which holds what is packed: that would be a cycle
+    if not isinstance(result, Tensor):
+        node.out = tuple(
+            Packed(detached(out), pack, unpack) if op.keeps(i) else own
+            for i, (out, own) in enumerate(zip(result, node.out, strict=True))
+        )
+    elif -1 in op.saves and node.out is not None:
+        node.out = Packed(detached(result), pack, unpack)
     node.versions = ()  # what the hooks keep is theirs; writes to the tensor itself do not matter
     node.op = _unpacking(op)
 
@@ -132,8 +135,7 @@ def _unpacking(op: Op) -> Op:
 
     def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> Any:
         args = tuple(a.unpack() if type(a) is Packed else a for a in args)
-        if -1 in op.saves:
-            out = _output(out) if op.outputs == 1 else tuple(map(_output, out))
+        out = tuple(map(_output, out)) if op.outputs != 1 else _output(out)
         return op.vjp(needs, g, out, *args, **params)  # type: ignore[operator]  # it was recorded
 
     return dataclasses.replace(op, vjp=vjp)

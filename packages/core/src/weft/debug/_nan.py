@@ -416,7 +416,7 @@ class _Watch:
 
 def _kept_results(node: Node) -> list[Tensor]:
     """Return the results that a node saved, those that are there as arrays."""
-    if -1 not in node.op.saves or node.out is None:
+    if node.out is None:
         return []
     outs = (node.out,) if node.op.outputs == 1 else node.out
     return [wrap(out) for out in outs if is_array(out) or isinstance(out, Boxed)]

@@ -261,8 +261,10 @@ def _saved(node: Any) -> list[Any]:
             one for one in (getattr(slot, "_tensor", None) for slot in slots) if one is not None
         ]
     found = [a for a in node.args if isinstance(a, (Tensor, Packed))]
-    if -1 in node.op.saves and node.out is not None:
-        found += [node.out] if node.op.outputs == 1 else list(node.out)
+    if node.out is not None and node.op.outputs != 1:
+        found += [out for i, out in enumerate(node.out) if node.op.keeps(i)]
+    elif node.out is not None and -1 in node.op.saves:
+        found.append(node.out)
     return found
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
+from weft._backend import ndarray
 from weft._core import catalogue, dtypes
+from weft._core.dispatch import apply
 from weft._core.errors import ShapeError
 from weft._core.modes import no_grad
 from weft._core.samples import ErrorSample, Sample, array
-from weft._core.tensor import Tensor
+from weft._core.tensor import Tensor, version_of
 from weft.ops.arithmetic import square
+from weft.ops.batch_norms import BATCH, FIXED
 from weft.ops.exponential import rsqrt
 from weft.ops.families.composite import composite
+from weft.ops.group_norms import GROUP
 from weft.ops.reductions import mean
+from weft.ops.row_norms import LAYER
 
 _F = catalogue.FUNCTIONAL
 
@@ -98,19 +104,21 @@ def batch_norm(
                 f"batch_norm: training needs more than 1 value per channel, got input.shape == "
                 f"{tuple(input.shape)}"
             )
-        centre = mean(input, dims, True)
-        centred = input - centre
-        variance = mean(square(centred), dims, True)
-        _record(running_mean, centre.reshape(-1), momentum)
-        _record(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
-        out = centred * rsqrt(variance + eps)
-        return _scaled(
-            out,
-            None if weight is None else weight.reshape(across),
-            None if bias is None else bias.reshape(across),
-        )
+        if _alike(input, weight, bias):
+            params: dict[str, Any] = {"eps": eps}
+            out, centre, variance = apply(BATCH, (input, weight, bias), params)
+        else:
+            out, centre, variance = _by_ops(input, dims, eps)
+            out = _scaled(out, *_across(input, weight, bias))
+        if running_mean is not None:
+            _record(running_mean, centre, momentum)
+        if running_var is not None:
+            _record(running_var, variance, momentum, count / (count - 1))
+        return out
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm: running_mean and running_var are needed when not training")
+    if _alike(input, running_mean, running_var, weight, bias):
+        return apply(FIXED, (input, running_mean, running_var, weight, bias), {"eps": eps})
     # With fixed statistics the whole is one scale and one shift per channel.
     scale = rsqrt(running_var + eps)
     scale = scale if weight is None else scale * weight
@@ -119,10 +127,44 @@ def batch_norm(
     return input * scale.reshape(across) + shift.reshape(across)
 
 
-def _record(running: Tensor | None, value: Tensor, momentum: float) -> None:
-    if running is not None:
-        with no_grad():
-            running.copy_(running * (1 - momentum) + value.detach() * momentum)
+def _alike(x: Tensor, *others: Tensor | None) -> bool:
+    """Whether all are of x's dtype, and that is a real float: one op then does it all."""
+    dtype = x._data.dtype
+    return dtype.kind in "fV" and all(one is None or one._data.dtype == dtype for one in others)
+
+
+def _across(x: Tensor, *params: Tensor | None) -> list[Tensor | None]:
+    """Return parameters of a number for each channel in a shape that broadcasts with x."""
+    shape = (1, -1, *(1,) * (x.ndim - 2))
+    return [None if p is None else p.reshape(shape) for p in params]
+
+
+def _by_ops(x: Tensor, dims: tuple[int, ...], eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return x normalised over dims, and its means and variances, without those dims."""
+    centre = mean(x, dims, True)
+    centred = x - centre
+    variance = mean(square(centred), dims, True)
+    kept = tuple(n for d, n in enumerate(x.shape) if d not in dims)
+    out = centred * rsqrt(variance + eps)
+    return out, centre.reshape(kept), variance.reshape(kept)
+
+
+def _record(running: Tensor, value: Tensor, momentum: float, factor: float = 1.0) -> None:
+    """Move a recorded value towards a new one, times a factor."""
+    held, data = running._data, value._data
+    if (
+        type(held) is ndarray
+        and type(data) is ndarray
+        and held.dtype == data.dtype
+        and held.shape == data.shape
+        and held.flags.writeable
+    ):
+        held *= 1 - momentum
+        held += data * (momentum * factor)
+        version_of(running).writes.bump("batch_norm")
+        return
+    with no_grad():
+        running.copy_(running * (1 - momentum) + value.detach() * (momentum * factor))
 
 
 def _last_dims(name: str, input: Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -132,11 +174,6 @@ def _last_dims(name: str, input: Tensor, shape: tuple[int, ...]) -> tuple[int, .
             f"{name}: expected the last dims to be {shape}, got input.shape == {tuple(input.shape)}"
         )
     return tuple(range(input.ndim - len(shape), input.ndim))
-
-
-def _normalised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
-    centred = x - mean(x, dims, True)
-    return centred * rsqrt(mean(square(centred), dims, True) + eps)
 
 
 @composite(
@@ -176,7 +213,13 @@ def layer_norm(
     """
     shape = tuple(normalized_shape)
     dims = _last_dims("layer_norm", input, shape)
-    return _scaled(_normalised(input, dims, eps), weight, bias)
+    if _alike(input, weight, bias) and all(
+        p is None or tuple(p._data.shape) == shape for p in (weight, bias)
+    ):
+        params = {"dims": len(dims), "eps": eps, "centred": True}
+        out: Tensor = apply(LAYER, (input, weight, bias), params)
+        return out
+    return _scaled(_by_ops(input, dims, eps)[0], weight, bias)
 
 
 @composite(
@@ -214,14 +257,14 @@ def group_norm(
     shape = tuple(input.shape)
     if shape[1] % num_groups:
         raise ValueError(f"group_norm: cannot put {shape[1]} channels into {num_groups} groups")
+    if _alike(input, weight, bias):
+        _require_channels("group_norm", input, weight=weight, bias=bias)
+        settings = {"groups": num_groups, "eps": eps}
+        fused: Tensor = apply(GROUP, (input, weight, bias), settings)
+        return fused
     grouped = input.reshape((shape[0], num_groups, -1))
-    out = _normalised(grouped, (2,), eps).reshape(shape)
-    across = (1, -1, *(1,) * (input.ndim - 2))
-    return _scaled(
-        out,
-        None if weight is None else weight.reshape(across),
-        None if bias is None else bias.reshape(across),
-    )
+    out = _by_ops(grouped, (2,), eps)[0].reshape(shape)
+    return _scaled(out, *_across(input, weight, bias))
 
 
 @composite(
@@ -259,12 +302,17 @@ def rms_norm(
 
     Source: Zhang and Sennrich, arXiv:1910.07467.
     """
-    dims = _last_dims("rms_norm", input, tuple(normalized_shape))
+    shape = tuple(normalized_shape)
+    dims = _last_dims("rms_norm", input, shape)
     own = input.dtype
-    if own.itemsize < 4:  # squares of small numbers vanish in half precision
-        input = input.to(dtypes.float32)
     if eps is None:
         eps = 2.0**-52 if own in (dtypes.float64, dtypes.complex128) else 2.0**-23
+    if _alike(input, weight) and (weight is None or tuple(weight._data.shape) == shape):
+        params = {"dims": len(dims), "eps": eps, "centred": False}
+        fused: Tensor = apply(LAYER, (input, weight, None), params)
+        return fused
+    if own.itemsize < 4:  # squares of small numbers vanish in half precision
+        input = input.to(dtypes.float32)
     out = input * rsqrt(mean(square(input), dims, True) + eps)
     return _scaled(out, weight, None).to(own)
 
@@ -332,18 +380,16 @@ def instance_norm(
             f"{name}: needs more than 1 spatial element per channel, got input.shape == "
             f"{tuple(input.shape)}"
         )
-    centre = mean(input, dims, True)
-    centred = input - centre
-    variance = mean(square(centred), dims, True)
-    _record(running_mean, centre.reshape(tuple(input.shape)[:2]).mean(0), momentum)
-    unbiased = variance.reshape(tuple(input.shape)[:2]).mean(0) * (count / (count - 1))
-    _record(running_var, unbiased, momentum)
-    across = (1, -1, *(1,) * (input.ndim - 2))
-    return _scaled(
-        centred * rsqrt(variance + eps),
-        None if weight is None else weight.reshape(across),
-        None if bias is None else bias.reshape(across),
-    )
+    if running_mean is None and running_var is None and _alike(input, weight, bias):
+        settings = {"groups": input.shape[1], "eps": eps}
+        fused: Tensor = apply(GROUP, (input, weight, bias), settings)
+        return fused
+    out, centre, variance = _by_ops(input, dims, eps)
+    if running_mean is not None:
+        _record(running_mean, centre.mean(0), momentum)
+    if running_var is not None:
+        _record(running_var, variance.mean(0), momentum, count / (count - 1))
+    return _scaled(out, *_across(input, weight, bias))
 
 
 @composite(

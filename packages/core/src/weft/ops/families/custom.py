@@ -49,7 +49,8 @@ def custom(
         jvp: ``jvp(tangents, out, *args, **params)``.
         samples: argument lists for the generated tests.
         batch: the batching rule; None runs the op once per entry.
-        saves: the names of arguments, and ``"out"``, that ``vjp`` reads; or a range of positions.
+        saves: the names of arguments, and ``"out"``, that ``vjp`` reads, or of several results
+            ``"out0"``, ``"out1"``, ...; or a range of positions.
         reads: of these, the names that the cotangent of each argument reads; by default all.
         outputs: how many results the kernel returns.
         returns: makes what users get of the results (a named tuple).

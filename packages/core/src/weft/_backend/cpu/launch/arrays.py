@@ -1,0 +1,57 @@
+"""What launching functions ask of arrays: the kernels' types by dtype, memory in one piece."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ml_dtypes
+
+from weft._backend import np
+from weft._backend.cpu.language import bf16, f16, f32, f64
+
+#: The kernels' floats by NumPy's dtypes.
+FLOATS: dict[Any, Any] = {
+    np.dtype(np.float32): f32,
+    np.dtype(np.float64): f64,
+    np.dtype(np.float16): f16,
+    np.dtype(ml_dtypes.bfloat16): bf16,
+}
+#: The NumPy dtype that each is computed in.
+COMPUTED: dict[Any, Any] = {
+    dtype: np.dtype(np.float64 if kind is f64 else np.float32) for dtype, kind in FLOATS.items()
+}
+
+
+def dense(x: Any) -> Any:
+    """Return an array whose elements lie side by side in the order of its indices."""
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def grain(elements: int) -> int:
+    """Return how many steps of so many elements each are worth a thread of their own."""
+    return max(1, 24576 // (elements or 1))
+
+
+def channels_last(x: Any) -> Any:
+    """Return an image (N, C, ...) as rows of channels, (N, ..., C), where they lie so; or None.
+
+    A table (N, C), and an image of single pixels, is taken so too.
+    """
+    if x.ndim == 2:
+        return x if x.flags.c_contiguous else None
+    if x.ndim == 4:  # as most are
+        turned = x.transpose(0, 2, 3, 1)
+    else:
+        turned = x.transpose(0, *range(2, x.ndim), 1)
+    if turned.flags.c_contiguous:
+        return turned
+    if x.size == x.shape[0] * x.shape[1]:
+        return dense(turned)
+    return None
+
+
+def channels_first(turned: Any, ndim: int) -> Any:
+    """Undo :func:`channels_last`: (N, ..., C) as (N, C, ...), in the same memory."""
+    if ndim == 2:
+        return turned
+    return turned.transpose(0, ndim - 1, *range(1, ndim - 1))

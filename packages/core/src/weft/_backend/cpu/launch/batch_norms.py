@@ -1,0 +1,195 @@
+"""Starts the kernels that normalise channels over a batch, however the channels lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu.kernels import batch_norms as kernels
+from weft._backend.cpu.launch.arrays import (
+    COMPUTED,
+    FLOATS,
+    channels_first,
+    channels_last,
+    dense,
+    grain,
+)
+
+_made: dict[Any, Callable[..., Any]] = {}
+#: Elements of a chunk of rows: as many as the first cache holds, twice.
+_CHUNK = 8192
+_F64 = np.dtype(np.float64)
+
+
+def _kernel(kernel: Any, x: Any, **given: Any) -> Callable[..., Any]:
+    key = (kernel, x.dtype, *given.values())
+    run = _made.get(key)
+    if run is None:
+        run = _made[key] = kernel.at(T=FLOATS[x.dtype], **given)
+    return run
+
+
+def _fits(x: Any, *others: Any) -> bool:
+    dtype = x.dtype
+    if dtype not in FLOATS or not x.size or x.ndim < 2:
+        return False
+    return all(one is None or one.dtype == dtype for one in others)
+
+
+def _dense(p: Any) -> Any:
+    return None if p is None else dense(p)
+
+
+def _chunked(rows: int, n: int) -> tuple[int, int]:
+    """Return how many rows a chunk has, and how many chunks there are: by the shape alone."""
+    chunk = max(_CHUNK // n, 8)
+    chunk = max(chunk, -(-rows // 1024))
+    return chunk, -(-rows // chunk)
+
+
+def batch_forward(x: Any, weight: Any = None, bias: Any = None, *, eps: float) -> Any:
+    """Normalise channels by their own moments; see ``batch_normalised``."""
+    if not _fits(x, weight, bias):
+        return None
+    channels = x.shape[1]
+    weight, bias = _dense(weight), _dense(bias)
+    parts = {"WEIGHT": weight is not None, "BIAS": bias is not None}
+    own = COMPUTED[x.dtype]
+    means, spreads = np.empty(channels, own), np.empty(channels, own)
+    turned = channels_last(x)
+    if turned is None:
+        x = dense(x)
+        out = np.empty(x.shape, x.dtype)
+        count = x.size // channels
+        n = count // x.shape[0]
+        run = _kernel(kernels.planes_forward, x, **parts)
+        run(
+            channels, grain(count), x, weight, bias, out, means, spreads, x.shape[0], channels, n,
+            eps,
+        )  # fmt: skip
+        return out, means, spreads
+    rows = x.size // channels
+    chunk, chunks = _chunked(rows, channels)
+    sums = np.empty((chunks, 2, channels), own)
+    steps = grain(chunk * channels)
+    kind = FLOATS[own]
+    _kernel(kernels.columns_sums, x)(chunks, steps, turned, sums, rows, chunk, channels)
+    _kernel(kernels.columns_moments, sums)(
+        -(-channels // 64), grain(64 * chunks), sums, means, spreads, rows, chunk, chunks, channels
+    )
+    out = np.empty(turned.shape, x.dtype)
+    _kernel(kernels.columns_apply, x, U=kind, **parts)(
+        chunks, steps, turned, means, spreads, weight, bias, out, rows, chunk, channels, eps
+    )
+    return channels_first(out, x.ndim), means, spreads
+
+
+def fixed_forward(
+    x: Any, centre: Any, variance: Any, weight: Any = None, bias: Any = None, *, eps: float
+) -> Any:
+    """Normalise channels by given moments; see ``fixed_normalised``."""
+    if not _fits(x, centre, variance, weight, bias):
+        return None
+    channels = x.shape[1]
+    weight, bias = _dense(weight), _dense(bias)
+    centre, variance = dense(centre), dense(variance)
+    parts = {"WEIGHT": weight is not None, "BIAS": bias is not None}
+    turned = channels_last(x)
+    if turned is None:
+        x = dense(x)
+        out = np.empty(x.shape, x.dtype)
+        planes = x.shape[0] * channels
+        n = x.size // planes
+        run = _kernel(kernels.planes_fixed, x, **parts)
+        run(planes, grain(n), x, centre, variance, weight, bias, out, channels, n, eps)
+        return out
+    rows = x.size // channels
+    chunk, chunks = _chunked(rows, channels)
+    out = np.empty(turned.shape, x.dtype)
+    _kernel(kernels.columns_apply, x, U=FLOATS[x.dtype], **parts)(
+        chunks, grain(chunk * channels), turned, centre, variance, weight, bias, out, rows, chunk,
+        channels, eps,
+    )  # fmt: skip
+    return channels_first(out, x.ndim)
+
+
+def _like(g: Any, x: Any) -> Any:
+    """Return a cotangent as rows of channels, as x lies."""
+    turned = channels_last(g)
+    if turned is None:
+        turned = np.ascontiguousarray(g.transpose(0, *range(2, x.ndim), 1))
+    return turned
+
+
+def batch_backward(g: Any, x: Any, weight: Any, centre: Any, variance: Any, *, eps: float) -> Any:
+    """Return the cotangents of x, weight and bias; see ``batch_slopes``."""
+    if not _fits(x, g, weight) or not centre.dtype == variance.dtype == COMPUTED[x.dtype]:
+        return None
+    channels = x.shape[1]
+    weight = _dense(weight)
+    centre, variance = dense(centre), dense(variance)
+    turned = channels_last(x)
+    has = weight is not None
+    if turned is None:
+        g, x = dense(g), dense(x)
+        dx = np.empty(x.shape, x.dtype)
+        dw, db = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        count = x.size // channels
+        run = _kernel(kernels.planes_backward, x, WEIGHT=has)
+        run(
+            channels, grain(count), g, x, weight, centre, variance, dx, dw, db, x.shape[0],
+            channels, count // x.shape[0], eps,
+        )  # fmt: skip
+        return dx, dw, db
+    dx, sums = _columns_backward(_like(g, x), turned, centre, variance, weight, eps, own=True)
+    dw = sums[1] / np.sqrt(variance + eps)
+    return channels_first(dx, x.ndim), dw.astype(x.dtype), sums[0].astype(x.dtype)
+
+
+def fixed_backward(
+    g: Any, x: Any, centre: Any, variance: Any, weight: Any = None, *, eps: float
+) -> Any:
+    """Return the cotangent of x and two sums; see ``fixed_slopes``."""
+    if not _fits(x, g, centre, variance, weight):
+        return None
+    channels = x.shape[1]
+    weight = _dense(weight)
+    centre, variance = dense(centre), dense(variance)
+    turned = channels_last(x)
+    if turned is None:
+        g, x = dense(g), dense(x)
+        dx = np.empty(x.shape, x.dtype)
+        whole, along = np.empty(channels, x.dtype), np.empty(channels, x.dtype)
+        count = x.size // channels
+        run = _kernel(kernels.planes_fixed_backward, x, WEIGHT=weight is not None)
+        run(
+            channels, grain(count), g, x, weight, centre, variance, dx, whole, along, x.shape[0],
+            channels, count // x.shape[0], eps,
+        )  # fmt: skip
+        return dx, whole, along
+    dx, sums = _columns_backward(_like(g, x), turned, centre, variance, weight, eps, own=False)
+    return channels_first(dx, x.ndim), sums[0].astype(x.dtype), sums[1].astype(x.dtype)
+
+
+def _columns_backward(
+    g: Any, x: Any, centre: Any, variance: Any, weight: Any, eps: float, *, own: bool
+) -> tuple[Any, Any]:
+    """Return the cotangent of rows of channels, and the sums of g and of g times x centred."""
+    channels = x.shape[-1]
+    rows = x.size // channels
+    chunk, chunks = _chunked(rows, channels)
+    steps = grain(chunk * channels)
+    parts = np.empty((chunks, 2, channels), COMPUTED[x.dtype])
+    kind = FLOATS[centre.dtype]
+    _kernel(kernels.columns_slopes, x, U=kind)(chunks, steps, g, x, centre, parts, rows, chunk,
+                                               channels)  # fmt: skip
+    sums = np.empty((2, channels), _F64)
+    _kernel(kernels.columns_join, x, C=FLOATS[parts.dtype])(
+        -(-2 * channels // 64), grain(64 * chunks), parts, sums, chunks, 2 * channels
+    )
+    dx = np.empty(x.shape, x.dtype)
+    _kernel(kernels.columns_backward, x, U=kind, WEIGHT=weight is not None, OWN=own)(
+        chunks, steps, g, x, centre, variance, weight, sums, dx, rows, chunk, channels, eps
+    )
+    return dx, sums
