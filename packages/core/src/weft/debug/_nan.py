@@ -230,6 +230,7 @@ class _Watch:
             self._found(event)
         elif not any(p.scope is place.scope for p in self._pending):
             pending = _Pending(event, place.scope)
+            pending.ends_bad = bad[0] is outs[0]  # of several results it may give the first alone
             pending.bad += [weakref.ref(out) for out in bad]
             pending.nodes += [weakref.ref(node)] if node is not None else []
             self._pending.append(pending)
@@ -249,7 +250,7 @@ class _Watch:
         for pending in list(self._pending):
             if pending.scope is not None and place.scope is pending.scope:
                 if any(read.array_in(out) is not None for out in outs):
-                    pending.ends_bad = bool(bad)
+                    pending.ends_bad = bool(bad) and bad[0] is outs[0]
                 pending.bad += [weakref.ref(out) for out in bad]
                 pending.nodes += [weakref.ref(node)] if node is not None else []
                 continue
