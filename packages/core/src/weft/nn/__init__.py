@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weft.nn import functional, init
+from weft.nn import functional, init, utils
 from weft.nn._hooks import RemovableHandle
 from weft.nn._state import consume_prefix_in_state_dict_if_present
 from weft.nn._state_errors import IncompatibleKeys, StateDictError
@@ -205,6 +205,7 @@ __all__ = [
     "init",
     "register_module_forward_hook",
     "register_module_forward_pre_hook",
+    "utils",
 ]
 
 if not TYPE_CHECKING:  # or a checker would take every name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,13 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        recording = sys.modules.get("weft.profiler._recording")
+        if recording is not None and recording.active is not None:
+            with recording.record_function(f"Optimizer.step#{type(self).__name__}.step"):
+                return within(self, *args, **kwargs)
+        return within(self, *args, **kwargs)
+
+    def within(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         hooks = self._hooks
         if hooks.running or not (before_all or after_all or hooks.before_step or hooks.after_step):
             return step(self, *args, **kwargs)
