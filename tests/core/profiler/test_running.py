@@ -21,7 +21,7 @@ from weft.profiler import (
     schedule,
     supported_activities,
 )
-from weft.transforms import lowering, tape, walk
+from weft.transforms import lowering, plans, tape, walk
 
 
 def test_each_thread_has_a_track_of_its_own():
@@ -59,7 +59,8 @@ def test_everything_is_as_it_was_when_a_profile_has_ended():
     def state():
         return (
             [f.__code__ for f in (dispatch.apply, dispatch.apply_one, inplace.write)],
-            (tape.walk, walk._cotangents, walk._add_data, lowering.cotangents, lowering._lowered),
+            (tape.walk, walk._cotangents, walk._add_data, lowering.lowered, lowering._made),
+            plans.started,
             [p.function.__globals__.get("_body") for p in public.values()],
             [p.function.__code__ for p in public.values()],
         )

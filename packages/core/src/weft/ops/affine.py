@@ -9,7 +9,6 @@ from weft._backend import ndarray, np
 from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
-from weft._core.boxed import Boxed
 from weft._core.dispatch import apply, explain, make_node
 from weft._core.errors import ShapeError
 from weft._core.kernels import prefer
@@ -21,6 +20,7 @@ from weft._core.watching import short_path
 from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
+from weft.ops.families.recording import unrecorded
 from weft.ops.matmul import SMALL, larger, matmul, rows, rows_product
 from weft.ops.reductions import sum
 
@@ -99,10 +99,11 @@ def _affine_shape(x: Any, y: Any, bias: Any) -> Aval:
 
 def _affine_vjp(needs: Any, g: Any, out: Any, x: Any, y: Any, bias: Any) -> Any:
     flat = rows(g)
-    if needs[1] and needs[2] and x.ndim == 2 and _stands_for_array(g, x, y):
-        if needs[0]:
+    if needs[1] and needs[2] and x.ndim == 2:
+        if not needs[0] and unrecorded(g, x):
+            return None, *affine_weight_slopes(g, x)
+        if needs[0] and unrecorded(g, x, y):
             return affine_slopes(g, x, y)
-        return None, *affine_weight_slopes(g, x)
     conjugate = g.dtype.is_complex
     return (
         matmul(g, y.conj() if conjugate else y) if needs[0] else None,
@@ -131,13 +132,6 @@ def _affine_batch(size: int, batched: Sequence[bool], x: Any, y: Any, bias: Any)
         between = out.ndim - 1 - (batched[0] or batched[1])
         bias = bias.reshape((size, *(1,) * between, bias.shape[-1]))
     return out + bias
-
-
-def _stands_for_array(*tensors: Any) -> bool:
-    """Whether nothing that is computed of these is recorded, batched or otherwise looked into."""
-    return not here.grad and all(
-        not isinstance(x._data, Boxed) or x._data.stands_for_array for x in tensors
-    )
 
 
 _ALONE = not_differentiable("affine calls it only where nothing is recorded")

@@ -29,7 +29,7 @@ from weft.profiler._recording import (
     Recorder,
     Span,
 )
-from weft.transforms import leaves, lowering, tape, walk
+from weft.transforms import leaves, lowering, plans, tape, walk
 from weft.transforms.rules import RULE
 
 _APPLY = CodeJoint(dispatch.apply)
@@ -40,8 +40,9 @@ _SET = CodeJoint(writing._setitem)
 _CUSTOM = Joint(vars(_applying), "call")
 _ENTER = Joint(vars(catalogue), "enter")
 _PASS = Joint(vars(tape), "walk")
-_LOWERED = Joint(vars(lowering), "cotangents")
-_LOWERING = Joint(vars(lowering), "_lowered")
+_PLAN = Joint(vars(plans), "started")
+_LOWERED = Joint(vars(lowering), "lowered")
+_LOWERING = Joint(vars(lowering), "_made")
 _SUM = Joint(vars(walk), "_add_data")
 _ADDED = Joint(vars(leaves), "added")
 _ACCUMULATE = Joint(vars(leaves), "accumulate")
@@ -73,6 +74,8 @@ class Hooks:
             (_APPLY_ONE, self._applied_to_one),
             (_AFFINE, self._affine),
             (_ENTER, self._new_function),
+            (_PLAN, lambda run, *args: None),  # each rule is to be seen, so none is in a plan
+            (_PLAN, lambda run, *args: None),  # each rule is to be seen, so none is in a plan
             (_LOWERED, self._lowered),
             (RULE, self._rule),
             (_ADDED, self._added),
@@ -228,24 +231,34 @@ class Hooks:
     # --- backward ---------------------------------------------------------------------------
 
     def _lowered(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
+        """Find a rule's program, and run what a span is of when it runs."""
         recorder = self._recorder
-        span = recorder.begin(BACKWARD, f"{node.op.called} backward", node.sequence)
-        args = node.args or ()
-        result = self._tried(None, span, run, node, g, wanted)
-        if result is None:
+        found = run(node, g, wanted)
+        if found is None:
             return None
-        if recorder.shapes or recorder.flops:
-            shape = tuple(g.shape) if hasattr(g, "shape") else ()
-            if recorder.shapes:
-                span.shapes = [shape]
-            if recorder.flops:
-                span.flops = _flops.backward(node.op, _flops.shapes_of(args), shape, wanted)
-        if recorder.memory is not None:
-            given = (*args, *(g.values() if isinstance(g, dict) else (g,)))
-            for ct in result[0]:
-                if ct is not None:
-                    span.allocated += recorder.memory.made(ct, given)
-        return result
+        program, arrays = found
+        args = node.args or ()
+
+        def told(*given: Any) -> Any:
+            span = recorder.begin(BACKWARD, f"{node.op.called} backward", node.sequence)
+            try:
+                result = program(*given)
+            finally:
+                recorder.finish(span)
+            if recorder.shapes or recorder.flops:
+                shape = tuple(g.shape) if hasattr(g, "shape") else ()
+                if recorder.shapes:
+                    span.shapes = [shape]
+                if recorder.flops:
+                    span.flops = _flops.backward(node.op, _flops.shapes_of(args), shape, wanted)
+            if recorder.memory is not None:
+                sources = (*args, *(g.values() if isinstance(g, dict) else (g,)))
+                for ct in result[0]:
+                    if ct is not None:
+                        span.allocated += recorder.memory.made(ct, sources)
+            return result
+
+        return told, arrays
 
     def _rule(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
         recorder = self._recorder

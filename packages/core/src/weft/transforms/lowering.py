@@ -30,6 +30,8 @@ Program = Callable[..., tuple[Sequence[Any], Sequence[bool]]]
 #: For each op of weft's own the programs by what they were made for; False once seen, None for a
 #: rule that cannot be lowered.
 _programs: dict[Op, dict[Any, Program | bool | None]] = {}
+#: Called when all programs are forgotten.
+when_forgotten: list[Callable[[], None]] = []
 _made_under: Any = None  # the default dtype that rules may have made constants of
 #: Programs of one op; more have met shapes that will hardly come again.
 _MOST = 512
@@ -50,12 +52,14 @@ def begin() -> None:
 
 
 def forget() -> None:
-    """Forget all programs, as when a rule or a kernel was exchanged."""
+    """Forget all programs, as when a rule or a kernel was exchanged, and what was made of them."""
     _programs.clear()
+    for listener in when_forgotten:
+        listener()
 
 
-def cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Any:
-    """Return what a node's program computes, or None if it has none.
+def lowered(node: Node, g: Any, wanted: Sequence[bool]) -> tuple[Program, Sequence[Any]] | None:
+    """Return a node's program and the arrays it takes, or None if it has none.
 
     Args:
         node: a node of the tape.
@@ -122,10 +126,10 @@ def cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Any:
     if program is False or program is True:
         if len(known) > _MOST:
             known.clear()
-        program = known[place] = False if program else _lowered(node, g, wanted)
+        program = known[place] = False if program else _made(node, g, wanted)
         if not program:
             return None
-    return program(*arrays)  # type: ignore[operator]  # no longer True or False
+    return program, arrays  # type: ignore[return-value]  # no longer True or False
 
 
 def _is_plain(setting: Any) -> bool:
@@ -248,8 +252,9 @@ class _Trace:
         )
         scope = dict(self.names)
         exec(source, scope)  # of names that are made here alone
-        program: Program = scope["program"]
-        return program
+        program: Any = scope["program"]
+        program.gives_none = tuple(name is None for name in given)
+        return program  # type: ignore[no-any-return]
 
     def _freshness(self, name: str) -> str:
         allocates = self.new.get(name)
@@ -271,7 +276,7 @@ def _kernel(op: Op, avals: list[Any], params: dict[str, Any], arity: int) -> tup
     return kernel, isinstance(kernel, np.ufunc)
 
 
-def _lowered(node: Node, g: Any, wanted: Sequence[bool]) -> Program | None:
+def _made(node: Node, g: Any, wanted: Sequence[bool]) -> Program | None:
     """Run a node's rule on stand-ins; return its program, or None if that is not possible."""
     with new_level("the lowering of a rule") as level:
         try:

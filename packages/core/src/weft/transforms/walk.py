@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from weft._backend import ndarray, np
 from weft._backend.numpy_ import restore, silence
 from weft._core.aval import Aval
 from weft._core.errors import GradError
@@ -14,7 +13,8 @@ from weft._core.hooks import Run
 from weft._core.modes import here, switch
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, wrap
-from weft.transforms import leaves, lowering
+from weft.transforms import leaves, lowering, plans
+from weft.transforms.sums import summed
 
 Cotangents = dict[Any, Any]
 _Heap = list[tuple[int, Any]]
@@ -51,7 +51,13 @@ def walk(
     send = _send_data if lowers else _send_tensor
     switch(create_graph, here.inference)  # the modes' managers would cost as much as a small op
     silenced = silence()
+    steps: Any = None  # notes what is done, for a plan of passes like this
     try:
+        if lowers and accumulate and targets is None and len(roots) == 1:
+            ((node, seed),) = roots
+            steps = plans.started(node, seed._data, keep)
+            if steps is True:
+                return found
         for node, seed in roots:
             send(node, inside(seed), pending, owned, heap)
         while heap:
@@ -62,6 +68,7 @@ def walk(
             kind = type(node)
             if node.hooks:
                 run = run or Run(roots, needed)
+                steps = None
                 tensor = node.hooks.run(outside(g), run)
                 if kind is Leaf and accumulate and (targets is None or node in targets):
                     leaves.accumulate_hooked(node, tensor, create_graph)
@@ -76,12 +83,16 @@ def walk(
                     pass  # nobody can read it, or nobody asked
                 elif not lowers or not leaves.added(tensor, g):
                     leaves.accumulate(tensor, outside(g), create_graph, node in owned)
+                if steps is not None:
+                    steps.add(node, Leaf)
                 continue
             if targets is not None and node in targets:
                 found[node] = outside(g)
                 owned.discard(node)
             if kind is Pick:
                 _send_pick(node, g, pending, heap, outside, inside)
+                if steps is not None:
+                    steps.add(node, Pick)
                 continue
             parents = node.parents
             if needed is not None:
@@ -97,9 +108,12 @@ def walk(
                 if lowers:
                     if node.args is None or node.versions:
                         _check_saved(node)
-                    lowered = lowering.cotangents(node, g, wanted)
+                    lowered = lowering.lowered(node, g, wanted)
                 if lowered is not None:
-                    for parent, ct, new in zip(parents, *lowered):  # noqa: B905  # as long as made
+                    program, arrays = lowered
+                    if steps is not None:
+                        steps.add(node, program, wanted)
+                    for parent, ct, new in zip(parents, *program(*arrays)):  # noqa: B905  # as made
                         if parent is None or ct is None:
                             continue
                         if parent in pending:
@@ -110,6 +124,7 @@ def walk(
                         if new:
                             owned.add(parent)
                 else:
+                    steps = None
                     many = kind is not Leaf and node.op.outputs != 1
                     given = {i: outside(one) for i, one in g.items()} if many else outside(g)
                     for parent, ct in zip(parents, _cotangents(node, given, wanted), strict=True):
@@ -119,6 +134,8 @@ def walk(
                 node.args = None
                 node.out = None
                 node.versions = ()  # it holds the saved tensors too
+        if steps is not None:
+            steps.finish()
     finally:
         restore(silenced)
         switch(before, here.inference)
@@ -153,16 +170,9 @@ def _send_data(node: Any, g: Any, pending: Cotangents, owned: set[Any], heap: _H
 
 
 def _add_data(node: Any, g: Any, pending: Cotangents, owned: set[Any]) -> None:
-    held = pending[node]
-    if type(held) is not ndarray or type(g) is not ndarray or held.dtype is not g.dtype:
-        pending[node] = (wrap(held) + wrap(g))._data
-    elif node in owned:
-        np.add(held, g, held)
-    elif held.itemsize > 2 and held.ndim:
-        pending[node] = held + g
+    pending[node], new = summed(pending[node], g, node in owned)
+    if new:
         owned.add(node)
-    else:
-        pending[node] = (wrap(held) + wrap(g))._data
 
 
 def _send_pick(
