@@ -27,6 +27,8 @@ class Network:
     shapes: tuple[tuple[int, ...], ...]
     #: How many classes it tells apart; 0 where its outputs are no scores.
     classes: int = 0
+    #: By which rule it is trained.
+    rule: str = "SGD"
 
 
 def _images(batch: int) -> tuple[tuple[int, ...], ...]:
@@ -49,12 +51,12 @@ def _tiny_perceptron(lib: Any) -> Any:
 #: What is run forward alone.
 INFERENCE: dict[str, Network] = {
     **{
-        f"{name}, batch {batch}": Network(build, _images(batch), 1000)
-        for name, build in (
-            ("MobileNetV2", convolutional.mobilenet_v2),
-            ("ResNet-18", _resnet18),
-            ("ResNet-50", _resnet50),
-            ("ViT-small", transformers.vit_small),
+        f"{name}, batch {batch}": Network(build, _images(batch), 1000, rule)
+        for name, build, rule in (
+            ("MobileNetV2", convolutional.mobilenet_v2, "SGD"),
+            ("ResNet-18", _resnet18, "SGD"),
+            ("ResNet-50", _resnet50, "SGD"),
+            ("ViT-small", transformers.vit_small, "AdamW"),
         )
         for batch in (1, 8)
     },
@@ -127,7 +129,8 @@ def _gradients(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:
 
 def _training(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:
     model, inputs = _made(lib, wanted, layout)
-    return training(lib, model, functools.partial(_loss, wanted), *inputs)
+    loss = functools.partial(_loss, wanted)
+    return training(lib, model, loss, *inputs, rule=wanted.rule)
 
 
 def _exported(name: str, lib: Any) -> Callable[[], Any]:

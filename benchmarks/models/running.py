@@ -6,7 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 Loss = Callable[[Any, Any], Any]  # from the library and the outputs to one number
-RATE = 1e-3
+#: The optimizers of the steps of training, with their settings.
+RULES: dict[str, dict[str, float]] = {
+    "SGD": {"lr": 1e-3, "momentum": 0.9},
+    "AdamW": {"lr": 1e-4, "weight_decay": 0.01},
+}
 
 
 def inference(lib: Any, model: Any, *inputs: Any) -> Callable[[], Any]:
@@ -38,20 +42,20 @@ def gradients(lib: Any, model: Any, loss: Loss, *inputs: Any) -> Callable[[], An
     return call
 
 
-def training(lib: Any, model: Any, loss: Loss, *inputs: Any) -> Callable[[], Any]:
-    """Return a call that makes one step of gradient descent and gives the loss."""
+def training(
+    lib: Any, model: Any, loss: Loss, *inputs: Any, rule: str = "SGD"
+) -> Callable[[], Any]:
+    """Return a call that makes one step of training by a rule of :data:`RULES`, giving the loss."""
     model.train()
     if hasattr(lib, "compiled_calls"):
-        return lib.compiled_calls.training(model, loss, RATE, *inputs)
-    parameters = list(model.parameters())
+        return lib.compiled_calls.training(model, loss, rule, RULES[rule], *inputs)
+    optimizer = getattr(lib.optim, rule)(model.parameters(), **RULES[rule])
 
     def call() -> Any:
+        optimizer.zero_grad()
         value = loss(lib, model(*inputs))
         value.backward()
-        with lib.no_grad():
-            for parameter in parameters:
-                parameter.sub_(parameter.grad, alpha=RATE)
-                parameter.grad = None
+        optimizer.step()
         return value
 
     return call

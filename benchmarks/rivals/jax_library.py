@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.rivals import jax_layers as nn
 from benchmarks.rivals.jax_module import Module
+from benchmarks.rivals.jax_rules import RULES, start
 
 __all__ = ["broadcast_to", "cat", "compiled_calls", "from_numpy", "nn", "permute", "zeros"]
 
@@ -73,20 +74,25 @@ class _Compiled:
         gradients_order = list(trained)
         return lambda: jax.block_until_ready(run(trained, kept, *inputs))
 
-    def training(self, model: Module, loss: Any, rate: float, *inputs: Any) -> Any:
-        """Return a call of a compiled step of gradient descent: the loss."""
+    def training(
+        self, model: Module, loss: Any, rule: str, settings: dict[str, float], *inputs: Any
+    ) -> Any:
+        """Return a call of a compiled step of training: the loss."""
+        update = RULES[rule][0]
 
-        def step(trained: Any, kept: Any, *inputs: Any) -> Any:
+        def step(trained: Any, kept: Any, slots: Any, *inputs: Any) -> Any:
             def value(trained: Any) -> Any:
                 with model.holding({**trained, **kept}):
                     total = loss(_library(), model(*inputs))
                     return total, model.parts()[1]
 
             (total, now), gradients = jax.value_and_grad(value, has_aux=True)(trained)
-            return total, {n: w - rate * gradients[n] for n, w in trained.items()}, now
+            moved, slots = update(trained, gradients, slots, **settings)
+            return total, moved, now, slots
 
-        run = jax.jit(step, donate_argnums=(0, 1))
-        state = list(model.parts())
+        run = jax.jit(step, donate_argnums=(0, 1, 2))
+        trained, kept = model.parts()
+        state = [trained, kept, start(rule, trained)]
 
         def call() -> Any:
             total, *state[:] = run(*state, *inputs)
