@@ -77,7 +77,7 @@ def rows() -> Iterator[Row]:
                 )
                 for library in ("weft", "torch")
             }
-            yield compare_processes(what, baseline="torch", rounds=5, unit="B", **programs)
+            yield compare_processes(what, baseline="torch", rounds=3, unit="B", **programs)
 
 
 if __name__ == "__main__":

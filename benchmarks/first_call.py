@@ -125,13 +125,13 @@ def rows() -> Iterator[Row]:
             if warm and rival.rounds == 1:
                 continue  # its processes take very long, and what they load is a small part of it
             for _ in range(1 if quick else rival.rounds):
-                for part, seconds in zip(samples, _first_calls(rival, warm=warm), strict=True):
+                for part, seconds in zip(samples, first_calls(rival, warm=warm), strict=True):
                     part.setdefault(name, []).append(seconds)
         for name, part in zip(names, samples, strict=True):
             yield row_of(name, part, baseline="torch.compile")
 
 
-def _first_calls(rival: Rival, *, warm: bool) -> tuple[float, float]:
+def first_calls(rival: Rival, *, warm: bool) -> tuple[float, float]:
     """Return the seconds of two processes, the second of which finds what the first kept."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, rival.folder: str(Path(folder) / "compiled")}

@@ -29,8 +29,8 @@ from benchmarks.tables import seconds_text
 SHIPPED = "As shipped"
 BASELINE = "torch"
 #: How long all turns of one rival in one row last, about; a single call may take longer.
-ROW_S = 0.33
-FEWEST, MOST = 5, 11
+ROW_S = 0.22
+FEWEST, MOST = 5, 9
 #: How long a process may take to answer: the first call of a compiled network takes some seconds.
 PATIENCE_S = 180.0
 
@@ -99,7 +99,7 @@ def measured(
     Args:
         module: its import name; its ``cases()`` lists them.
         shipped: measure weft and PyTorch a second time in processes without any settings.
-        rounds: how many turns each rival gets; by default as many as fit into half a second.
+        rounds: how many turns each rival gets; by default as many as fit into :data:`ROW_S`.
         containing: only the cases whose names contain this.
     """
     with Rivals(module) as rivals:

@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.rivals.case import cases_of, load
 from benchmarks.rivals.results import store
 
@@ -25,8 +26,13 @@ class Worker:
     """The calls that are ready, by rival, each with how often a turn repeats it."""
 
     def __init__(self, library: str, module: str) -> None:
+        if library == "jax.jit":
+            _keep_to_threads()
         self._library = load(library)
         self._cases = cases_of(module)
+        others = {"weft", "torch", "jax", "onnxruntime"} - {library.partition(".")[0]}
+        if others & set(sys.modules):
+            raise RuntimeError(f"{library}'s process has loaded {others & set(sys.modules)} too")
         self._ready: dict[str, tuple[Callable[[], Any], int]] = {}
 
     def prepare(self, what: str, rival: str, round_s: float, results: str) -> dict[str, Any]:
@@ -53,6 +59,13 @@ class Worker:
         self._ready.clear()
         gc.collect()
         return {}
+
+
+def _keep_to_threads() -> None:
+    """Keep this process to as many processors as there are to be threads; JAX has no setting."""
+    threads = int(os.environ.get("OMP_NUM_THREADS") or machine.default_threads())
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def repeats_for(call: Callable[[], Any], round_s: float) -> tuple[int, float]:

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import chart, machine, page, profiles, tables
+from benchmarks import chart, first_call, machine, page, profiles, tables
 from benchmarks.__main__ import benchmark_names, modules_with_cases
 from benchmarks.measure import compare, compare_processes, row_of
 from benchmarks.rivals import turns
@@ -200,6 +200,7 @@ def cases():
     yield Case("sum", {"weft": small, "weft broken": broken})
     yield Case("end", {"weft": ending})
     yield Case("after", {"weft": small})
+    yield Case("large", {"weft": lambda lib: lambda: lib.ones(2**24) + 1.0})
 """
 
 
@@ -221,13 +222,42 @@ def test_rivals_of_one_library_share_a_process_that_is_not_this_one(some_cases) 
 
 
 def test_a_failing_rival_is_told_and_the_others_are_measured(some_cases) -> None:
-    who, total, end, after = turns.measured(some_cases, shipped=False, rounds=2)
+    who, total, end, after, _ = turns.measured(some_cases, shipped=False, rounds=2)
     assert who.samples == total.samples == 2
     assert set(who.seconds) == {"weft", "weft again"}
     assert set(total.seconds) == {"weft"}
     assert total.failed == {"weft broken": "ValueError: out of order"}
     assert end.failed == {"weft": "the process ended with status 3"}
     assert set(after.seconds) == {"weft"}
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the peak is read from Linux's /proc"
+)
+def test_the_peak_of_a_process_covers_what_a_call_adds(some_cases) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.rivals.peak", "weft", some_cases, "large"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = json.loads(done.stdout)
+    assert 64 * 2**20 <= said["run"] < said["process"]
+
+
+def test_a_first_call_is_measured_in_two_processes_with_one_folder() -> None:
+    program = (
+        "import os\n"
+        "folder = os.environ['SOME_FOLDER']\n"
+        "print(float(os.path.exists(folder)))\n"
+        "os.makedirs(folder, exist_ok=True)\n"
+        "{{'warm': {warm}}}\n"
+    )
+    rival = first_call.Rival(program, "SOME_FOLDER")
+    assert first_call.first_calls(rival, warm=True) == (0.0, 1.0)
+
+
+def test_the_programs_of_first_calls_run_with_weft() -> None:
+    first, second = first_call.first_calls(first_call.rivals()["weft"], warm=True)
+    assert np.isfinite([first, second]).all()
 
 
 def test_results_come_back_from_a_file_as_they_were(tmp_path) -> None:
