@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from weft._core import dtypes
+from weft._backend import np
+from weft._backend.cpu.launching import Launcher
+from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, ShapeError
+from weft._core.kernels import prefer
 from weft._core.modes import here
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
@@ -370,3 +373,40 @@ def lstm_slopes(
     if not time:
         d_h, d_c = xp.array(d_h), xp.array(d_c)
     return slopes.reshape(time, batch, 4 * hidden), d_h, d_c, xp.matmul(rows.T, found)
+
+
+_kernels = Launcher("recurrent")
+
+
+def _fast_steps(gates: Any, h: Any, c: Any, weight: Any, *, reverse: bool) -> Any:
+    return _kernels.forward(gates, h, c, weight, reverse) if _kernels else None
+
+
+def _fast_slopes(
+    g_states: Any,
+    g_h: Any,
+    g_c: Any,
+    states: Any,
+    active: Any,
+    cells: Any,
+    h: Any,
+    c: Any,
+    weight: Any,
+    *,
+    reverse: bool,
+) -> Any:
+    if not _kernels:
+        return None
+    found = _kernels.backward(g_states, g_h, g_c, states, active, cells, h, c, weight, reverse)
+    if found is None:
+        return None
+    slopes, d_h, d_c = found
+    time, batch, hidden = states.shape
+    before = _before(h, states, reverse, np.concatenate) if time > 1 else h
+    rows = slopes.reshape(time * batch, 4 * hidden)
+    product = catalogue.ops["matmul"].kernels[np.ndarray]
+    return slopes, d_h, d_c, product(rows.T, before.reshape(time * batch, hidden))
+
+
+prefer(catalogue.ops["lstm_steps"], _fast_steps)
+prefer(catalogue.ops["lstm_slopes"], _fast_slopes)

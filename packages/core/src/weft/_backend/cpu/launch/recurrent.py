@@ -1,0 +1,96 @@
+"""Runs the kernels of a long short-term memory on arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu import onednn_matmul
+from weft._backend.cpu.kernels.recurrent import lstm_backward, lstm_forward
+from weft._backend.cpu.language import type_of
+
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+#: Above this hidden size a library's product is quicker than the one inside the kernel.
+WIDEST = 256
+#: Multiplications, and states whose gates are to be found, that are worth a thread.
+_GRAIN, _ELEMENTS = 1_000_000, 2048
+
+
+def _grain(time: int, hidden: int) -> int:
+    """Return how many sequences are worth a thread: some fours, which the product takes at once."""
+    rows = _GRAIN // (4 * time * hidden * hidden) + 1
+    return (rows + 3) // 4 * 4
+
+
+def _product(x: Any, y: Any) -> Any:
+    """Return a product of two matrices, by the library that is quicker for its size."""
+    out = onednn_matmul.product(x, y)
+    return x.dot(y) if out is None else out
+
+
+def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
+    """Return what the op ``lstm_steps`` does; None for what the kernels do not take."""
+    hidden = weight.shape[1]
+    if gates.ndim != 3 or not gates.size or gates.dtype not in _FLOATS:
+        return None
+    time, batch, width = gates.shape
+    if not h.shape == c.shape == (batch, hidden) or not weight.shape[0] == width == 4 * hidden:
+        return None
+    gates, h, c = map(np.ascontiguousarray, (gates, h, c))
+    active = np.empty((time, batch, 4, hidden), gates.dtype)
+    states = np.empty((time, batch, hidden), gates.dtype)
+    cells = np.empty_like(states)
+    apart = time == 1 or hidden > WIDEST  # a product by itself is then quicker
+    run = lstm_forward.at(T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=not apart)
+    if not apart:
+        turned = np.ascontiguousarray(weight.T)
+        grain = _grain(time, hidden)
+        run(batch, grain, gates, h, c, turned, states, active, cells, time, batch, hidden)
+    else:
+        grain = _ELEMENTS // hidden + 1
+        for t in range(time - 1, -1, -1) if reverse else range(time):
+            whole = gates[t] + _product(h, weight.T)
+            new = states[t], active[t], cells[t]
+            run(batch, grain, whole, h, c, None, *new, 1, batch, hidden)
+            h, c = states[t], cells[t]
+    last = 0 if reverse else time - 1
+    return states, states[last].copy(), cells[last].copy(), active, cells
+
+
+def backward(
+    g_states: Any,
+    g_h: Any,
+    g_c: Any,
+    states: Any,
+    active: Any,
+    cells: Any,
+    h: Any,
+    c: Any,
+    weight: Any,
+    reverse: bool,
+) -> Any:
+    """Return what the op ``lstm_slopes`` does, but for the weight's cotangent; None as before."""
+    time, batch, hidden = states.shape
+    if not states.size or states.dtype not in _FLOATS:
+        return None
+    g_states, active, cells, c, weight = map(
+        np.ascontiguousarray, (g_states, active, cells, c, weight)
+    )
+    d_h, d_c = (np.array(g, order="C") for g in (g_h, g_c))
+    slopes = np.empty((time, batch, 4 * hidden), states.dtype)
+    apart = hidden > WIDEST
+    run = lstm_backward.at(T=type_of(states.dtype), REVERSE=reverse, PRODUCT=not apart)
+    if not apart:
+        run(
+            batch, _grain(time, hidden), g_states, active, cells, c, weight, slopes, d_h, d_c,
+            time, batch, hidden,
+        )  # fmt: skip
+        return slopes, d_h, d_c
+    order = range(time) if reverse else range(time - 1, -1, -1)
+    for t in order:
+        before = t + 1 if reverse else t - 1
+        old = cells[before] if 0 <= before < time else c
+        given = g_states[t], active[t], cells[t], old, None, slopes[t]
+        run(batch, _ELEMENTS // hidden + 1, *given, d_h, d_c, 1, batch, hidden)
+        d_h = _product(slopes[t], weight)
+    return slopes, d_h, d_c

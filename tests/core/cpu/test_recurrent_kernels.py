@@ -1,0 +1,99 @@
+"""The kernels of recurrent networks against the reference that runs on NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import weft
+import weft.ops.lstm_steps
+from weft import nn
+from weft._backend.cpu import switches
+from weft._core import catalogue
+
+SIZES = [(1, 1, 1), (1, 8, 64), (3, 2, 5), (7, 5, 16), (20, 9, 33), (4, 3, 260), (2, 70, 8)]
+
+
+def both(monkeypatch, run):
+    """Return what a function gives with generated code and without."""
+    generated = run()
+    with monkeypatch.context() as patch:
+        patch.setattr(switches, "codegen", False)
+        plain = run()
+    return generated, plain
+
+
+def agree(found, wanted, dtype):
+    allowed = 5e-5 if dtype == "float32" else 1e-12
+    for a, b in zip(found, wanted, strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        assert np.abs(a - b).max(initial=0) <= allowed * max(1.0, np.abs(b).max(initial=0))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES)
+def test_steps_and_slopes(monkeypatch, size, dtype, reverse):
+    time, batch, hidden = size
+    random = np.random.default_rng(0)
+
+    def drawn(*shape):
+        return random.standard_normal(shape).astype(dtype)
+
+    steps, slopes = (
+        catalogue.ops[name].kernels[np.ndarray] for name in ("lstm_steps", "lstm_slopes")
+    )
+    given = (
+        drawn(time, batch, 4 * hidden), drawn(batch, hidden), drawn(batch, hidden),
+        drawn(4 * hidden, hidden),
+    )  # fmt: skip
+    found, wanted = both(monkeypatch, lambda: steps(*given, reverse=reverse))
+    agree(found, wanted, dtype)
+    states, _, _, active, cells = wanted
+    gs = drawn(time, batch, hidden), drawn(batch, hidden), drawn(batch, hidden)
+    kept = [g.copy() for g in gs]
+    found, wanted = both(
+        monkeypatch,
+        lambda: slopes(*gs, states, active, cells, *given[1:], reverse=reverse),
+    )
+    agree(found, wanted, dtype)
+    assert all(map(np.array_equal, gs, kept))  # what came in is as it was
+
+
+def test_arguments_with_gaps_and_in_other_orders(monkeypatch):
+    random = np.random.default_rng(0)
+    steps = catalogue.ops["lstm_steps"].kernels[np.ndarray]
+    gates = random.standard_normal((8, 3, 6)).T.astype("f4")[:, :, :]  # (6, 3, 8), columns first
+    h, c = (random.standard_normal((3, 4)).astype("f4")[:, ::2] for _ in "hc")
+    weight = random.standard_normal((2, 8)).astype("f4").T
+    found, wanted = both(monkeypatch, lambda: steps(gates, h, c, weight, reverse=False))
+    agree(found, wanted, "float32")
+
+
+def test_nan_stays_in_its_sequence():
+    steps = catalogue.ops["lstm_steps"].kernels[np.ndarray]
+    gates = np.zeros((3, 2, 8), np.float32)
+    gates[1, 0, 0] = np.nan
+    gates[0, 1, 4:] = [np.inf, -np.inf, 1e30, -1e30]
+    states, *_ = steps(gates, *np.zeros((2, 2, 2), "f4"), np.ones((8, 2), "f4"), reverse=False)
+    assert np.isnan(states[1, 0]).any()
+    assert np.isnan(states[2, 0]).all()
+    assert not np.isnan(states[:, 1]).any()
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU, nn.RNN])
+def test_a_layer_learns_the_same_either_way(monkeypatch, layer):
+    weft.manual_seed(0)
+    net = layer(5, 7, 2, bidirectional=True)
+    x = weft.randn(6, 3, 5)
+
+    def run():
+        net.zero_grad()
+        out = net(x)[0]
+        out.square().sum().backward()
+        return [out.detach().numpy(), *(p.grad.numpy().copy() for p in net.parameters())]
+
+    for _ in range(4):
+        found, wanted = both(monkeypatch, run)
+        agree(found, wanted, "float32")
