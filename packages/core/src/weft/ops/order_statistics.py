@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from weft._core import catalogue, dtypes
+from weft._core.kernels import prefer
+from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
@@ -14,12 +17,13 @@ from weft.ops.comparison import eq, ne, where
 from weft.ops.creation import arange
 from weft.ops.cumulative import cummax
 from weft.ops.extremes import amax, argmax
+from weft.ops.families.batching import along_dim
 from weft.ops.families.composite import composite
+from weft.ops.families.custom import custom
 from weft.ops.families.promotion import real_only
 from weft.ops.gathering import picked
 from weft.ops.joining import cat
 from weft.ops.logic import logical_not
-from weft.ops.memory import copied
 from weft.ops.reductions import sum
 from weft.ops.sorting import argsort
 from weft.ops.truths import any
@@ -57,6 +61,46 @@ def _checked(name: str, input: Tensor, dim: Any) -> int:
 
 
 # --- the k-th, the middle ----------------------------------------------------------------------
+
+
+@custom(
+    shape=lambda x, *, dim, k: x.like(
+        shape=(*x.shape[:dim], 1, *x.shape[dim + 1 :]), dtype=dtypes.int64.numpy
+    ),
+    vjp=not_differentiable("it finds places, which are whole numbers"),
+    jvp=not_differentiable("it finds places, which are whole numbers"),
+    batch=along_dim("kth_place"),
+    namespaces=(),
+    methods=(),
+    samples=(
+        Sample(array(2, 5, distinct=True), dim=1, k=1),
+        Sample(integers(9, 2, high=3), dim=0, k=4),
+    ),
+)
+def kth_place(xp: Any, x: Any, *, dim: int, k: int) -> Any:
+    """Place of the k-th smallest element, counted from 0, along a dim.
+
+    Args:
+        input: (...), real, of at least one dim.
+        dim: the dim.
+        k: which one.
+
+    Returns:
+        Tensor: int64, with length 1 in that dim; of equal elements, in the order of their places.
+    """
+    order = xp.argsort(x, axis=dim, kind="stable")
+    return xp.ascontiguousarray(order[(slice(None),) * dim + (slice(k, k + 1),)])
+
+
+def _kth_fast(x: Any, **params: Any) -> Any:
+    if x.size < 256:
+        return None
+    from weft._backend.cpu.launch import sorting
+
+    return sorting.kth_place(x, **params)
+
+
+prefer(catalogue.ops["kth_place"], _kth_fast)
 
 _ALONG = (
     Sample(array(2, 5, distinct=True), dim=1),
@@ -107,22 +151,22 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Cho
     length = input.shape[at] if input.ndim else 1
     if not 1 <= k <= length:
         raise ValueError(f"kthvalue: k must be from 1 to {length}, the length of dim {at}; got {k}")
-    order = argsort(input, at)
-    place = copied(order.narrow(at, k - 1, 1)) if input.ndim else order
+    place = kth_place(input, dim=at, k=k - 1) if input.ndim else argsort(input, at)
     return _chosen(input, place, at, keepdim)
 
 
 def _middle_places(input: Tensor, dim: int, skip_nan: bool) -> Any:
     """Return the place of the lower of the two middle elements, with length 1 in the dim."""
-    order = argsort(input, dim)
     if not input.ndim:
-        return order
-    middle = copied(order.narrow(dim, (input.shape[dim] - 1) // 2, 1))
-    if input.dtype.category < 2:
-        return middle
-    nan = _is_nan(input)
-    if not skip_nan:
+        return argsort(input, dim)
+    whole = input.dtype.category < 2
+    nan = None if whole else _is_nan(input)
+    if not skip_nan or whole:
+        middle = kth_place(input, dim=dim, k=(input.shape[dim] - 1) // 2)
+        if nan is None:
+            return middle
         return where(any(nan, dim, True), argmax(nan, dim, True), middle)
+    order = argsort(input, dim)
     count = sum(logical_not(nan), dim, True)
     return picked(order, clamp(count - 1, min=0) // 2, dim=dim)
 

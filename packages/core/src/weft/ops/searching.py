@@ -9,6 +9,7 @@ from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.dispatch import apply
 from weft._core.errors import DTypeError, ShapeError
+from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
@@ -78,6 +79,17 @@ def found(xp: Any, x: Any, y: Any, sorter: Any = None, *, right: bool = False) -
             xp.where(going & ~beyond, middle, high),
         )
     return low
+
+
+def _found_fast(x: Any, y: Any, sorter: Any = None, *, right: bool) -> Any:
+    if y.size < 128:
+        return None
+    from weft._backend.cpu.launch import sorting
+
+    return sorting.found(x, y, sorter, right=right)
+
+
+prefer(catalogue.ops["found"], _found_fast)
 
 
 def _search(name: str, sequence: Tensor, values: Any, sorter: Any, right: bool, out32: bool) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from weft._core import dtypes
+from weft._core import catalogue, dtypes
+from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, booleans, integers
 from weft._core.shapes import canonical_dim
@@ -14,7 +15,6 @@ from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.promotion import real_only
 from weft.ops.gathering import picked
-from weft.ops.memory import copied
 
 _PLACES = not_differentiable("it finds places, which are whole numbers")
 _DIM = (ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),)
@@ -75,6 +75,57 @@ def argsort(
     # reversing twice keeps equal elements in their order
     places = xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim)
     return x.shape[dim] - 1 - places
+
+
+@custom(
+    shape=lambda x, *, dim, k, largest: x.like(
+        shape=(*x.shape[:dim], k, *x.shape[dim + 1 :]), dtype=dtypes.int64.numpy
+    ),
+    vjp=_PLACES,
+    jvp=_PLACES,
+    batch=along_dim("top_places"),
+    namespaces=(),
+    methods=(),
+    samples=(
+        Sample(array(2, 5, distinct=True), dim=1, k=2, largest=True),
+        Sample(array(4, 2, distinct=True), dim=0, k=3, largest=False),
+        Sample(integers(9, high=3), dim=0, k=4, largest=True),
+    ),
+)
+def top_places(xp: Any, x: Any, *, dim: int, k: int, largest: bool) -> Any:
+    """Places of the k largest or smallest elements along a dim, best first.
+
+    Args:
+        input: (...), real, of at least one dim.
+        dim: the dim.
+        k: how many.
+        largest: whether the largest are wanted.
+
+    Returns:
+        Tensor: int64, with length k in that dim.
+    """
+    order = catalogue.ops["argsort"].kernel(xp, x, dim=dim, descending=largest, stable=True)
+    return xp.ascontiguousarray(order[(slice(None),) * dim + (slice(0, k),)])
+
+
+def _argsort_fast(x: Any, **params: Any) -> Any:
+    if x.size < 256:
+        return None
+    from weft._backend.cpu.launch import sorting
+
+    return sorting.argsort(x, **params)
+
+
+def _top_fast(x: Any, **params: Any) -> Any:
+    if x.size < 256:
+        return None
+    from weft._backend.cpu.launch import sorting
+
+    return sorting.top_places(x, **params)
+
+
+prefer(catalogue.ops["argsort"], _argsort_fast)
+prefer(catalogue.ops["top_places"], _top_fast)
 
 
 @composite(
@@ -173,8 +224,8 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     length = input.shape[at] if input.ndim else 1
     if not 0 <= k <= length:
         raise IndexError(f"topk: k must be from 0 to {length}, the length of dim {at}; got {k}")
-    values, places = sort(input, at, largest)
     if not input.ndim:
+        values, places = sort(input, at, largest)
         return Sorted(values, places)
-    # copies: the k best would keep the memory of all
-    return Sorted(copied(values.narrow(at, 0, k)), copied(places.narrow(at, 0, k)))
+    places = top_places(input, dim=at, k=k, largest=bool(largest))
+    return Sorted(picked(input, places, dim=at), places)
