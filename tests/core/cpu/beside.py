@@ -13,6 +13,7 @@ from weft._backend.numpy_ import NARROW
 from weft._core import catalogue
 from weft._core.kernels import widened
 from weft.ops import load_all
+from weft.transforms import lowering
 
 load_all()
 
@@ -32,6 +33,7 @@ def calls_of(names: tuple[str, ...]) -> dict[str, list[tuple[Any, Any]]]:
 
     for name in names:
         catalogue.ops[name].kernels[ndarray] = watched(name)
+    lowering.forget()  # programs hold the kernels that there were
     try:
         for entry in catalogue.public.values():
             if entry.random or not entry.samples:
@@ -45,6 +47,7 @@ def calls_of(names: tuple[str, ...]) -> dict[str, list[tuple[Any, Any]]]:
     finally:
         for name in names:
             catalogue.ops[name].kernels[ndarray] = before[name]
+        lowering.forget()
     return found
 
 

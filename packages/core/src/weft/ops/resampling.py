@@ -12,6 +12,7 @@ from weft._core.tensor import Tensor, wrap
 from weft.ops import resampling_weights as weights_of
 from weft.ops.families.composite import composite
 from weft.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from weft.ops.resampling_taps import resampled
 
 _F = catalogue.FUNCTIONAL
 #: How many spatial dims a mode takes, and what it does along each.
@@ -63,17 +64,6 @@ def _sizes(
             f"{tuple(input.shape)}"
         )
     return lengths, [None] * count if recompute else list(factors)
-
-
-def _resampled(x: Tensor, dim: int, places: Any, shares: Any) -> Tensor:
-    """Add the elements at ``places``, (taps, parts), times their shares, along a dim."""
-    across = (-1, *(1,) * (x.ndim - dim - 1))
-    total: Any = None
-    for at, share in zip(places, shares, strict=True):
-        factor = wrap(share).reshape(across).to(device=x.device)
-        term = x.index_select(dim, wrap(at).to(device=x.device)) * factor
-        total = term if total is None else total + term
-    return total  # type: ignore[no-any-return]  # there is at least one tap
 
 
 @composite(
@@ -168,27 +158,24 @@ def interpolate(
     if kind == "area":
         out: Tensor = _AREA[count](input, tuple(lengths))
         return out
+    settings = {"lengths": tuple(lengths), "factors": tuple(factors)}
     if kind == "nearest":
-        for dim, (parts, factor) in enumerate(zip(lengths, factors, strict=True), start=2):
-            places = weights_of.nearest(input.shape[dim], parts, factor, mode == "nearest-exact")
-            input = input.index_select(dim, wrap(places).to(device=input.device))
-        return input.contiguous()
+        return resampled(input, kind=mode, corners=False, **settings)
     own = input.dtype
     if own.category < 2 and own is not dtypes.uint8:
         raise TypeError(f"interpolate: mode {mode!r} needs a floating or uint8 tensor, got {own}")
-    x = input if own.itemsize > 2 else input.to(dtypes.float32)
-    precision = np.float64 if own.itemsize == 8 else np.float32
     corners = bool(align_corners)
-    for dim in range(input.ndim - 1, 1, -1):
-        length, parts, factor = x.shape[dim], lengths[dim - 2], factors[dim - 2]
-        if antialias:
+    x = input.to(dtypes.float32) if own.itemsize < 2 or (antialias and own.itemsize == 2) else input
+    if antialias:
+        precision = np.float64 if own.itemsize == 8 else np.float32
+        for dim in range(input.ndim - 1, 1, -1):
+            length, parts, factor = x.shape[dim], lengths[dim - 2], factors[dim - 2]
             matrix = wrap(weights_of.smoothed(kind, length, parts, corners, factor, precision))
             matrix = matrix.to(device=x.device)
             x = (x.transpose(dim, -1) @ matrix).transpose(dim, -1)
-        else:
-            rule = weights_of.linear if kind == "linear" else weights_of.cubic
-            x = _resampled(x, dim, *rule(length, parts, corners, factor, precision))
-    x = x.contiguous()
+        x = x.contiguous()
+    else:
+        x = resampled(x, kind=kind, corners=corners, **settings)
     if own is dtypes.uint8:
         return x.round().clamp(0, 255).to(own)
     return x.to(own)
