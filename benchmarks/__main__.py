@@ -2,8 +2,8 @@
 
     python -m benchmarks [NAME ...] [--threads N] [--output FOLDER] [--list] [--quick] [--rows TEXT]
 
-With --quick or --rows the table is printed and no result written. Otherwise the guide's page of the
-results is made anew.
+With --quick, --rows or --processor-time the table is printed and no result written. Otherwise the
+guide's page of the results is made anew.
 
 Every module runs in a process of its own, with the same number of threads and the same settings of
 the allocator for all libraries, because either alone can change a ratio by a factor.
@@ -60,7 +60,7 @@ def main() -> int:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
     options.output.mkdir(parents=True, exist_ok=True)
     failed = [name for name in options.names or names if not run_one(name, options)]
-    if options.output == RESULTS and not options.quick and not options.rows:
+    if options.output == RESULTS and not (options.quick or options.rows or options.processor_time):
         for path, text in page.written(page.load()).items():
             path.write_text(text, encoding="utf-8")
     if failed:
@@ -71,7 +71,8 @@ def main() -> int:
 def run_one(name: str, options: argparse.Namespace) -> bool:
     """Run one module in its own process, print its table and write its results."""
     settings = machine.settings(options.threads)
-    part = ["--quick"] * options.quick + ["--rows", options.rows] * bool(options.rows)
+    part = ["--quick"] * options.quick + ["--processor-time"] * options.processor_time
+    part += ["--rows", options.rows] * bool(options.rows)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "rows.json"
         done = subprocess.run(

@@ -147,6 +147,11 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="a few turns, and none as shipped: to look, not to say"
     )
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="processor time of all threads, not the clock's: with --threads 1 on a busy machine",
+    )
 
 
 def _repeats_for(call: Callable[[], object], round_s: float) -> int:

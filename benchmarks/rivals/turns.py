@@ -92,7 +92,12 @@ class Process:
 
 
 def measured(
-    module: str, *, shipped: bool = True, rounds: int | None = None, containing: str = ""
+    module: str,
+    *,
+    shipped: bool = True,
+    rounds: int | None = None,
+    containing: str = "",
+    clock: str = "seconds",
 ) -> Iterator[Row]:
     """Yield the rows of a module's cases.
 
@@ -101,8 +106,9 @@ def measured(
         shipped: measure weft and PyTorch a second time in processes without any settings.
         rounds: how many turns each rival gets; by default as many as fit into :data:`ROW_S`.
         containing: only the cases whose names contain this.
+        clock: which of the times of a turn is taken, ``"seconds"`` or ``"processor_s"``.
     """
-    with Rivals(module) as rivals:
+    with Rivals(module, clock) as rivals:
         for case in cases_of(module).values():
             if containing in case.what:
                 yield from rivals.rows(case, shipped=shipped, rounds=rounds)
@@ -111,8 +117,8 @@ def measured(
 class Rivals:
     """The processes of a module's rivals, started when a case first needs them."""
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __init__(self, module: str, clock: str = "seconds") -> None:
+        self._module, self.clock = module, clock
         self._processes: dict[tuple[str, bool], Process] = {}
 
     def __enter__(self) -> Rivals:
@@ -142,7 +148,7 @@ class Rivals:
             for side in running:
                 if side not in failed:
                     try:
-                        samples[side].append(self._ask(side, "turn", rival=side[0])["seconds"])
+                        samples[side].append(self._ask(side, "turn", rival=side[0])[self.clock])
                     except Stopped as reason:
                         failed[side] = str(reason)
         for process in self._processes.values():
@@ -223,6 +229,7 @@ def measured_as_asked(module: str, *, shipped: bool = True) -> Iterator[Row]:
         shipped=shipped and not options.quick,
         rounds=FEWEST if options.quick else None,
         containing=options.rows,
+        clock="processor_s" if options.processor_time else "seconds",
     )
     for row in rows:
         base = row.baseline
