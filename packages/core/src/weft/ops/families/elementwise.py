@@ -19,7 +19,7 @@ from weft._core.aval import Aval
 from weft._core.device import device_of, placed
 from weft._core.dispatch import apply, explain, record_one, record_two
 from weft._core.errors import DeviceError, DTypeError
-from weft._core.kernels import as_array, bare, bind
+from weft._core.kernels import as_array, bare, bind, prefer
 from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op, places
 from weft._core.out import into
@@ -30,6 +30,7 @@ from weft._core.shapes import broadcast_shapes
 from weft._core.tensor import Tensor, wrap
 from weft._core.watching import short_path
 from weft.ops.broadcasting import expand_to, shape_of, sum_to
+from weft.ops.families.compiled import Compiled
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -123,15 +124,17 @@ def elementwise(
             kernels=bind(formula, shape, widen=widen),
             **rules,
         )
+        compiled = Compiled(name, formula, shape)
+        prefer(op, compiled)
         run = _promoting(op, told, computed, exempt, numbers)
         if settings or not numbers or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:
-            function = _unary(op, formula, run)
+            function = _unary(op, formula, compiled, run)
         else:
-            function = _binary(op, formula, run)
+            function = _binary(op, formula, compiled, run)
             # the same, for the operator: a function of its own, so that no call is added
-            function.__dict__["operator"] = _binary(op, formula, _or_decline(run))
+            function.__dict__["operator"] = _binary(op, formula, compiled, _or_decline(run))
         drawn = samples.samples(len(arrays)) if isinstance(samples, Domain) else samples
         return catalogue.enter(
             function,
@@ -354,11 +357,12 @@ def _refuse(name: str, args: tuple[Any, ...], position: int) -> Any:
     )
 
 
-def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
+def _unary(op: Op, formula: Any, compiled: Compiled, run: Any) -> Callable[..., Any]:
     """Return the function of one array, with a short path for plain float32 and float64."""
     on_32: Any = None
     on_64: Any = None
     records = op.records
+    least = compiled.least
 
     def call(input: Any, *, out: Any = None) -> Any:
         nonlocal on_32, on_64
@@ -373,11 +377,13 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             return run((input,), _NONE)
         if on_32 is None:
             on_32, on_64 = (bare(formula, 1, d) for d in (_F32, _F64))
-        before = silence()
-        try:
-            data = on_32(x) if dtype is _F32 else on_64(x)
-        finally:
-            restore(before)
+        data = compiled.one(x) if x.size >= least else None
+        if data is None:
+            before = silence()
+            try:
+                data = on_32(x) if dtype is _F32 else on_64(x)
+            finally:
+                restore(before)
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else as_array(data)
         result._node = result._version = result._extra = None
@@ -388,13 +394,14 @@ def _unary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
     return call
 
 
-def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
+def _binary(op: Op, formula: Any, compiled: Compiled, run: Any) -> Callable[..., Any]:
     """Return the function of two arrays, with a short path for plain float32 and float64.
 
     A Python float or int beside such an array takes it too: it changes no floating dtype.
     """
     kernel: Any = None
     records = op.records
+    least = compiled.least
 
     def call(input: Any, other: Any, *, out: Any = None) -> Any:
         nonlocal kernel
@@ -421,15 +428,22 @@ def _binary(op: Op, formula: Any, run: Any) -> Callable[..., Any]:
             record = input._node is not None or other._node is not None
         if kernel is None:
             kernel = bare(formula, 2, None)
-        before = silence()
-        try:
-            data = kernel(x, y)
-        except ValueError as error:
-            raise explain(op, [x, y], _NONE, error) from None
-        except OverflowError:  # an int beyond what the dtype holds
-            return run((input, float(other)), _NONE)
-        finally:
-            restore(before)
+        data = None
+        if x.size >= least or (kind is not float and kind is not int and y.size >= least):
+            try:
+                data = compiled(x, y)
+            except ValueError as error:
+                raise explain(op, [x, y], _NONE, error) from None
+        if data is None:
+            before = silence()
+            try:
+                data = kernel(x, y)
+            except ValueError as error:
+                raise explain(op, [x, y], _NONE, error) from None
+            except OverflowError:  # an int beyond what the dtype holds
+                return run((input, float(other)), _NONE)
+            finally:
+                restore(before)
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else as_array(data)
         result._node = result._version = result._extra = None

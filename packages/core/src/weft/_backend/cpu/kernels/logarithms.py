@@ -181,12 +181,19 @@ def _log10_32(x):
 
 @function
 def _log1p32(x):
-    w = f64(x)
-    n, g = short_split(1.0 + w)
-    f = w if n == 0.0 else g
-    y = f32(fma(n, LN2, short(f)))
+    u = 1.0 + x
+    i = bits(i32, u)
+    e = (i - 0x3F3504F3) >> 23
+    f = x if e == 0 else bits(f32, i - (e << 23)) - 1.0
+    n = f32(e)
+    lost = (x - (u - 1.0)) if x < 1.0 else (1.0 - (u - x))  # what rounding 1 + x lost
+    c = 0.0 * f if e == 0 else lost / u
+    z = f * f
+    y = fma(n, _LN2_32[1], fma(f * z, horner(f, _LOG32), c))
+    y = f + fma(-0.5, z, y)
+    y = fma(n, _LN2_32[0], y)
     y = x if x == 0.0 or x != x else y
-    return special(1.0 + x, y) if x <= -1.0 or x == INF else y
+    return special(u, y)
 
 
 log = overload(f32=_log32, f64=_log64)

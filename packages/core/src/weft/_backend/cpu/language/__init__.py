@@ -41,8 +41,14 @@ from weft._backend.cpu.language.intrinsics import (
     thread,
     trunc,
 )
-from weft._backend.cpu.language.kernel import Kernel, kernel, usable, why_unusable
+from weft._backend.cpu.language.kernel import (
+    Kernel,
+    kernel,
+    usable,
+    why_unusable,
+)
 from weft._backend.cpu.language.source import function, overload
+from weft._backend.cpu.language.texts import TextKernel
 from weft._backend.cpu.language.types import (
     Type,
     bf16,
@@ -68,6 +74,7 @@ __all__ = [
     "Kernel",
     "Placeholder",
     "T",
+    "TextKernel",
     "Type",
     "U",
     "V",

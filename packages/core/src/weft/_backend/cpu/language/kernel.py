@@ -82,7 +82,8 @@ class Kernel:
 
         parts = (
             self.fingerprint(),
-            repr((self.name, self.loose, self.overlap, sorted(given.items(), key=repr))).encode(),
+            repr((self.name, self.loose, self.overlap)).encode(),
+            *(f"{name}=".encode() + source.told(value) for name, value in sorted(given.items())),
             processor.identity().encode(),
             str(calls.data_offset()).encode(),
             _of_the_language(),

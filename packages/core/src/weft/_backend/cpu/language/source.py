@@ -111,5 +111,12 @@ def fingerprint(python: Any) -> bytes:
     return b"\0".join(parts)
 
 
+def told(value: Any) -> bytes:
+    """Return bytes that differ when a thing that a kernel is given does."""
+    if isinstance(value, (Function, Overload)):
+        return fingerprint(value)
+    return repr(value).encode()
+
+
 def _plain(constants: tuple[Any, ...]) -> bool:
     return not any(isinstance(c, types.CodeType) for c in constants)

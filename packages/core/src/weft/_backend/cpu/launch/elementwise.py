@@ -1,0 +1,220 @@
+"""Runs elementwise formulas as machine code: memory's layouts, results, threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from weft._backend import np, symbolic
+from weft._backend.cpu.language import usable
+from weft._backend.cpu.language.types import type_of
+from weft._backend.cpu.launch import formulas
+
+#: After neighbours that lie so are joined; what has more is left to NumPy.
+_MOST_DIMS = 4
+_HEAVY = frozenset(
+    {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh"}
+    | {"tanh", "erf", "erfc", "power", "arcsin", "arccos", "arctan", "arcsinh", "arccosh"}
+    | {"arctanh", "arctan2", "logaddexp"}
+)
+#: What NumPy does as fast on one thread.
+_LIGHT = frozenset(
+    {"add", "subtract", "multiply", "true_divide", "less", "less_equal", "greater"}
+    | {"greater_equal", "equal", "not_equal", "bitwise_and", "bitwise_or", "bitwise_xor"}
+    | {"negative", "abs", "invert"}
+)
+#: What NumPy and SciPy do one element at a time.
+_SLOW = frozenset({"erf", "erfc", "power", "logaddexp", "arctan2", "expm1", "log1p"})
+
+
+class Formula:
+    """One formula for one choice of dtypes and settings.
+
+    Attributes:
+        least: from how many elements on it is quicker than NumPy.
+        root: its expression.
+        opened: the settings that each call gives.
+        dtype: the result's.
+    """
+
+    def __init__(
+        self, name: str, root: symbolic.Node, opened: list[str], kinds: tuple[Any, ...], dtype: Any
+    ) -> None:
+        nodes = symbolic.ordered(root)
+        ops = [n.op for n in nodes if n.op not in ("array", "number", "constant", "cast")]
+        heavy = sum(op in _HEAVY for op in ops)
+        self.grain = max(2048, 65536 // (len(ops) + 8 * heavy + 1))
+        light = len(ops) <= 1 and all(op in _LIGHT for op in ops)
+        slow = len(ops) > 2 or any(op in _SLOW for op in ops)
+        self.least = 24576 if light else 1024 if slow else 2048
+        self.name, self.root, self.opened, self.dtype = name, root, opened, dtype
+        self.arrays = [i for i, k in enumerate(kinds) if isinstance(k, np.dtype)]
+        used = {n.args[0]: "f64" for n in nodes if n.op == "number"}
+        self.numbers = sorted(used.items())
+        self.given = {f"A{i}": type_of(kinds[i]) for i in self.arrays} | {"R": type_of(dtype)}
+        # what settings are open stands behind the arguments
+        self.from_settings = [opened[i - len(kinds)] for i in used if i >= len(kinds)]
+        self.from_args = [i for i, _ in self.numbers if i < len(kinds)]
+        self._flat: Callable[..., Any] | None = None
+        self._strided: dict[tuple[str, int], Callable[..., Any]] = {}
+
+    @property
+    def flat(self) -> Callable[..., Any]:
+        """The function over arrays that lie alike in memory."""
+        if self._flat is None:
+            kernel = formulas.flat(self.name, self.root, self.arrays, self.numbers)
+            self._flat = kernel.at(**self.given)
+        return self._flat
+
+    def strided(self, inner: str, dims: int) -> Callable[..., Any]:
+        """Return the function over rows; see :func:`formulas.strided`."""
+        made = self._strided.get((inner, dims))
+        if made is None:
+            kernel = formulas.strided(self.name, self.root, self.arrays, self.numbers, inner, dims)
+            made = self._strided[inner, dims] = kernel.at(**self.given)
+        return made
+
+    def run(self, args: tuple[Any, ...], settings: Mapping[str, Any], out: Any = None) -> Any:
+        """Return the result; None where memory lies as no kernel takes it.
+
+        Args:
+            args: the arguments.
+            settings: the settings, among which the open ones are read.
+            out: the array to write to, of the result's shape and dtype; a new one if None.
+        """
+        arrays = args if len(args) == len(self.arrays) else [args[i] for i in self.arrays]
+        if self.numbers:
+            numbers = [float(args[i]) for i in self.from_args]
+            numbers += [settings[name] for name in self.from_settings]
+        else:
+            numbers = []
+        first = arrays[0]
+        shape, strides = first.shape, first.strides
+        if first.flags.c_contiguous:
+            for a in arrays:
+                if a.shape != shape or not a.flags.c_contiguous:
+                    break
+            else:
+                if out is None:
+                    out = np.empty(shape, self.dtype)
+                elif not out.flags.c_contiguous:
+                    return self._general(arrays, numbers, out)
+                self.flat(first.size, self.grain, *arrays, out, *numbers)
+                return out
+        elif out is None:
+            for a in arrays:
+                if a.shape != shape or a.strides != strides:
+                    break
+            else:
+                out = np.empty_like(first, self.dtype)
+                by, of = out.itemsize, first.itemsize
+                if out.strides == tuple(s // of * by for s in strides):  # it is dense
+                    self.flat(first.size, self.grain, *arrays, out, *numbers)
+                    return out
+                out = None
+        return self._general(arrays, numbers, out)
+
+    def _general(self, arrays: Any, numbers: list[float], out: Any) -> Any:
+        if out is None:
+            out = _allocated(arrays, self.dtype)
+        shape = out.shape
+        operands = [*(_strides(a, shape) for a in arrays), _strides(out, shape)]
+        if None in operands:
+            return None
+        sizes, steps = _joined(shape, operands)
+        if not sizes or len(sizes) > _MOST_DIMS:
+            return None if sizes else self._one(arrays, numbers, out)
+        inner = "".join("0" if s == 0 else "1" if s == 1 else "n" for s in steps[-1])
+        if inner[-1] == "0":
+            return None  # a result whose elements share memory
+        if len(sizes) == 1:
+            if set(inner) == {"1"}:
+                self.flat(sizes[0], self.grain, *arrays, out, *numbers)
+                return out
+            sizes, steps = [1, *sizes], [[0] * len(operands), *steps]
+        rows = math.prod(sizes[:-1])
+        told: list[int] = list(sizes[1:])
+        for k, letter in enumerate(inner):
+            told += [dim[k] for dim in steps[:-1]]
+            if letter == "n":
+                told.append(steps[-1][k])
+        function = self.strided(inner, len(sizes))
+        function(rows, max(1, self.grain // sizes[-1]), *arrays, out, *told, *numbers)
+        return out
+
+    def _one(self, arrays: Any, numbers: list[float], out: Any) -> Any:
+        self.flat(out.size, self.grain, *arrays, out, *numbers)
+        return out
+
+
+def _allocated(arrays: Any, dtype: Any) -> Any:
+    """Return memory for a result, in the order that NumPy would give it."""
+    iterator = np.nditer(
+        [*arrays, None],
+        flags=["zerosize_ok"],
+        op_flags=[["readonly"]] * len(arrays) + [["writeonly", "allocate"]],
+        op_dtypes=[None] * len(arrays) + [dtype],
+        order="K",
+    )
+    return iterator.operands[-1]
+
+
+def _strides(a: Any, shape: tuple[int, ...]) -> list[int] | None:
+    """Return steps in elements over a shape to which an array broadcasts."""
+    size = a.itemsize
+    steps = [0] * (len(shape) - a.ndim)
+    for length, stride in zip(a.shape, a.strides, strict=True):
+        if stride % size:
+            return None
+        steps.append(0 if length == 1 else stride // size)
+    return steps
+
+
+def _joined(shape: tuple[int, ...], operands: list[Any]) -> tuple[list[int], list[list[int]]]:
+    """Return sizes and steps of the dims, in the result's order, neighbours joined where they can.
+
+    The steps are by dim, then by operand; the result is the last operand.
+    """
+    result = operands[-1]
+    order = sorted((d for d in range(len(shape)) if shape[d] != 1), key=lambda d: -abs(result[d]))
+    sizes: list[int] = []
+    steps: list[list[int]] = []
+    for d in order:
+        step = [operand[d] for operand in operands]
+        if sizes and all(
+            before == now * shape[d] for before, now in zip(steps[-1], step, strict=True)
+        ):
+            sizes[-1] *= shape[d]
+            steps[-1] = step
+        else:
+            sizes.append(shape[d])
+            steps.append(step)
+    return sizes, steps
+
+
+def prepared(
+    name: str,
+    formula: Callable[..., Any],
+    kinds: tuple[Any, ...],
+    settings: Mapping[str, Any],
+    dtype: Any,
+) -> Formula | None:
+    """Return a formula made ready for some dtypes and settings; None if NumPy is to run it.
+
+    Args:
+        name: the op's, which its kernels have too.
+        formula: ``formula(xp, *arrays, **settings)``.
+        kinds: for each argument an array's dtype, ``float`` for a Python number, or a number.
+        settings: the settings.
+        dtype: the result's dtype, to which it is rounded.
+    """
+    if not usable() or type_of(dtype) is None:
+        return None
+    if any(isinstance(k, np.dtype) and type_of(k) is None for k in kinds):
+        return None
+    try:
+        root, opened = symbolic.run(formula, kinds, settings)
+    except symbolic.Unknown:
+        return None
+    return Formula(name, root, opened, kinds, dtype)

@@ -1,0 +1,165 @@
+"""An expression written as a kernel's text: over flat memory, or over rows with strides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft._backend import symbolic
+from weft._backend.cpu.kernels import mathematics
+from weft._backend.cpu.language import TextKernel
+from weft._backend.cpu.language.types import type_of
+from weft._backend.symbolic import BOOL, F32, Node
+
+_NAMES: dict[str, Any] = {
+    **{name: getattr(mathematics, name) for name in mathematics.__all__},
+    "INF": float("inf"),
+    "NAN": float("nan"),
+}
+_OPERATORS = {
+    "add": "+", "subtract": "-", "multiply": "*", "true_divide": "/", "less": "<",
+    "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
+    "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
+}  # fmt: skip
+_OF_TRUTHS = {
+    "add": "or", "multiply": "and", "maximum": "or", "minimum": "and", "fmax": "or",
+    "fmin": "and", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "!=",
+}  # fmt: skip
+_CALLS = {
+    "power": "pow", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
+    "arccosh": "acosh", "arctanh": "atanh", "arctan2": "atan2", "maximum": "max",
+    "minimum": "min", "where": "select",
+}  # fmt: skip
+
+
+def kind(dtype: Any) -> str:
+    """Return the language's name of a dtype."""
+    found = type_of(dtype)
+    assert found is not None
+    return found.name
+
+
+def lines(root: Node, loads: dict[int, str]) -> tuple[list[str], str]:
+    """Return the statements of an expression, and the name of its result.
+
+    Args:
+        root: the result's node.
+        loads: what reads the argument at each position.
+    """
+    names: dict[int, str] = {}
+    said: list[str] = []
+    for node in symbolic.ordered(root):
+        names[id(node)] = name = f"v{len(names)}"
+        said.append(f"{name} = {_said(node, names, loads)}")
+    return said, names[id(root)]
+
+
+def _said(node: Node, names: dict[int, str], loads: dict[int, str]) -> str:
+    op, to = node.op, kind(node.type)
+    if op in ("array", "number"):
+        return loads[node.args[0]]
+    if op == "constant":
+        return f"{to}({_number(node.args[0])})"
+    args = [names[id(a)] for a in node.args]
+    of = node.args[0].type
+    if op == "cast":
+        return f"{to}({args[0]})"
+    if len(args) == 2 and of is BOOL and op in _OF_TRUTHS:
+        return f"{args[0]} {_OF_TRUTHS[op]} {args[1]}"
+    if op in _OPERATORS:
+        return f"{args[0]} {_OPERATORS[op]} {args[1]}"
+    (x, *_) = args
+    if op == "negative":
+        return f"-{x}"
+    if op == "invert":
+        return f"not {x}" if of is BOOL else f"~{x}"
+    if op == "sign":
+        test = f"{to}({x} > {to}(0)) - {to}({x} < {to}(0))"
+        return f"select(isnan({x}), {x}, {test})" if of.kind == "f" else test
+    if op == "isinf":
+        return f"abs({x}) == INF"
+    if op == "isfinite":
+        return f"abs({x}) < INF"
+    if op == "signbit":
+        return f"bits({'i32' if of is F32 else 'i64'}, {x}) < 0"
+    if op in ("fmax", "fmin") and of.kind != "f":
+        op = {"fmax": "maximum", "fmin": "minimum"}[op]
+    return f"{_CALLS.get(op, op)}({', '.join(args)})"
+
+
+def _number(value: Any) -> str:
+    if value != value:
+        return "NAN"
+    if value in (float("inf"), float("-inf")):
+        return "INF" if value > 0 else "-INF"
+    return repr(value)
+
+
+def signature(name: str, arrays: list[int], numbers: list[tuple[int, str]], more: str) -> str:
+    """Return the first line of a kernel."""
+    pointers = "".join(f", x{i}: ptr(A{i})" for i in arrays)
+    given = "".join(f", s{i}: {kind}" for i, kind in numbers)
+    return f"def {name}(begin, end{pointers}, out: ptr(R){more}{given}):"
+
+
+def flat(name: str, root: Node, arrays: list[int], numbers: list[tuple[int, str]]) -> TextKernel:
+    """Return the kernel over arrays that lie alike in memory."""
+    loads = {i: f"x{i}[i]" for i in arrays} | {i: f"s{i}" for i, _ in numbers}
+    body, result = lines(root, loads)
+    text = "\n".join(
+        [
+            signature(name, arrays, numbers, ""),
+            "    for i in simd(begin, end):",
+            *(f"        {line}" for line in body),
+            f"        out[i] = {result}",
+        ]
+    )
+    return TextKernel(text, _NAMES, loose=False, overlap=True)
+
+
+def strided(
+    name: str, root: Node, arrays: list[int], numbers: list[tuple[int, str]], inner: str, dims: int
+) -> TextKernel:
+    """Return the kernel over rows: outer dims with any strides, and an inner loop.
+
+    Args:
+        name: its name.
+        root: the expression.
+        arrays: the positions of the arguments that are arrays.
+        numbers: the positions and types of those that are numbers.
+        inner: a letter for each array and for the result: its step in the inner loop, 0, 1, or n
+            for a number that is given.
+        dims: how many dims there are, the inner one among them.
+    """
+    more = "".join(f", d{k}" for k in range(1, dims))
+    operands = [*(f"x{i}" for i in arrays), "out"]
+    for operand, step in zip(operands, inner, strict=True):
+        more += "".join(f", {operand}_{k}" for k in range(dims - 1))
+        more += f", {operand}_n" if step == "n" else ""
+    head, loads = [], {i: f"s{i}" for i, _ in numbers}
+    for k in range(dims - 2, 0, -1):
+        head += [f"q{k} = r % d{k}", f"r = r // d{k}"]
+    head.append("q0 = r")
+    for i, (operand, step) in enumerate(zip(operands, inner, strict=True)):
+        offset = " + ".join(f"q{k} * {operand}_{k}" for k in range(dims - 1))
+        head.append(f"{operand}_row = {operand} + ({offset})")
+        place = f"{operand}_row[{'i' if step == '1' else f'i * {operand}_n'}]"
+        if i == len(arrays):
+            store = place
+        elif step == "0":
+            head.append(f"u{arrays[i]} = {operand}_row[0]")
+            loads[arrays[i]] = f"u{arrays[i]}"
+        else:
+            loads[arrays[i]] = place
+    body, result = lines(root, loads)
+    text = "\n".join(
+        [
+            signature(name, arrays, numbers, more),
+            "    for row in range(begin, end):",
+            "        r = row + 0",
+            *(f"        {line}" for line in head),
+            f"        for i in simd(d{dims - 1}):",
+            *(f"            {line}" for line in body),
+            f"            {store} = {result}",
+        ]
+    )
+    return TextKernel(text, _NAMES, loose=False, overlap=True)

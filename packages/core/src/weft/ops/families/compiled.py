@@ -1,0 +1,93 @@
+"""An elementwise op's formula as machine code: which calls take it, and what is kept for each kind.
+
+Which calls take it depends on dtypes, settings and sizes alone, so that the same program gives the
+same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend import ndarray
+from weft._backend.cpu import switches
+from weft._core.aval import Aval
+
+#: Ops of one cheap operation, which NumPy does as fast on arrays that are small.
+_LIGHT = frozenset(
+    {"plus", "minus", "mul", "true_divide", "neg", "abs", "eq", "ne", "lt", "le", "gt", "ge"}
+    | {"bits_and", "bits_or", "bits_xor", "bits_not", "square", "reciprocal"}
+)
+#: Exponents that are part of the expression: products are quicker than powers, and exact.
+_EXPONENTS = frozenset({2, 3, -1, 0.5})
+_FLOATS = "f"
+_NONE: dict[str, Any] = {}
+
+
+class Compiled:
+    """An op's formula as machine code.
+
+    Attributes:
+        least: from how many elements on it is worth a look.
+    """
+
+    __slots__ = ("_kept", "_varied", "formula", "least", "name", "shape")
+
+    def __init__(self, name: str, formula: Callable[..., Any], shape: Callable[..., Aval]) -> None:
+        self.name, self.formula, self.shape = name, formula, shape
+        self.least = 24576 if name in _LIGHT else 1024
+        self._kept: dict[Any, Any] = {}
+        self._varied: set[Any] = set()
+
+    def one(self, x: Any) -> Any:
+        """Return the result of one plain array; None if NumPy is to compute it."""
+        found = self._kept.get(x.dtype, _NONE)
+        if found is _NONE:
+            found = self._kept[x.dtype] = self._prepared((x,), (x.dtype,), _NONE)
+        if found is None or x.size < found.least or not switches.codegen:
+            return None
+        return found.run((x,), _NONE)
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        """Return the result of canonical arguments; None if NumPy is to compute it."""
+        size = 0
+        kinds: list[Any] = []
+        for a in args:
+            if type(a) is ndarray:
+                kinds.append(a.dtype)
+                size = max(size, a.size)
+            elif type(a) is float or type(a) is int:
+                power = self.name == "power" and a in _EXPONENTS
+                kinds.append(a if power else float)
+            else:
+                return None
+        if size < self.least or not switches.codegen:
+            return None
+        # settings that are floats stay open in most formulas; where one does not, its value counts
+        told = tuple(float if type(v) is float else v for v in settings.values())
+        key: Any = (*kinds, *told)
+        if key in self._varied:
+            key = (*kinds, *settings.values())
+        found = self._kept.get(key, _NONE)
+        if found is _NONE:
+            found = self._prepared(args, tuple(kinds), settings)
+            if found is not None and float in told and not found.opened:
+                self._varied.add(key)
+                key = (*kinds, *settings.values())
+            self._kept[key] = found
+        if found is None or size < found.least:
+            return None
+        try:
+            return found.run(args, settings)
+        except OverflowError:  # an int beyond what floats hold
+            return None
+
+    def _prepared(self, args: Any, kinds: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        numbers = any(not hasattr(k, "kind") for k in kinds)
+        if numbers and not all(k.kind in "fV" for k in kinds if hasattr(k, "kind")):
+            return None  # a whole number beside whole numbers: those come as arrays
+        from weft._backend.cpu.launch.elementwise import prepared
+
+        avals = [Aval(a.shape, a.dtype) if type(a) is ndarray else a for a in args]
+        dtype = self.shape(*avals, **settings).dtype
+        return prepared(self.name, self.formula, kinds, settings, dtype)
