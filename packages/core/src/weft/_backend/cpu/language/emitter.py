@@ -133,6 +133,8 @@ class Emitter:
             return self._to_bf16(self.convert(value, t.f32))
         if {have, to} == {t.f16, t.f64}:
             return self.convert(self.convert(value, t.f32), to)
+        if to is t.f16:  # else LLVM joins the rounding with one from f64, by a slow library call
+            value = self.intrinsic("canonicalize", have, value)
         how = "fpext" if to.bits > have.bits else "fptrunc"
         return self.make(to, f"{how} {have.llvm} {value.text} to {to.llvm}")
 

@@ -104,12 +104,12 @@ class Formula:
                 return out
         elif out is None:
             for a in arrays:
-                if a.shape != shape or a.strides != strides:
+                if a.shape != shape or a.strides != strides or a.itemsize != first.itemsize:
                     break
             else:
                 out = np.empty_like(first, self.dtype)
-                by, of = out.itemsize, first.itemsize
-                if out.strides == tuple(s // of * by for s in strides):  # it is dense
+                by, of = out.itemsize, first.itemsize  # if it is dense, the result lies alike
+                if all(s * of == t * by for s, t in zip(out.strides, strides, strict=True)):
                     self.flat(first.size, self.grain, *arrays, out, *numbers)
                     return out
                 out = None
@@ -150,12 +150,10 @@ class Formula:
 
 def _allocated(arrays: Any, dtype: Any) -> Any:
     """Return memory for a result, in the order that NumPy would give it."""
+    flags: Any = [["readonly"]] * len(arrays) + [["writeonly", "allocate"]]
+    kinds: Any = [None] * len(arrays) + [dtype]
     iterator = np.nditer(
-        [*arrays, None],
-        flags=["zerosize_ok"],
-        op_flags=[["readonly"]] * len(arrays) + [["writeonly", "allocate"]],
-        op_dtypes=[None] * len(arrays) + [dtype],
-        order="K",
+        [*arrays, None], flags=["zerosize_ok"], op_flags=flags, op_dtypes=kinds, order="K"
     )
     return iterator.operands[-1]
 

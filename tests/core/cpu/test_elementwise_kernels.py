@@ -1,0 +1,258 @@
+"""Elementwise formulas as machine code: every op against its formula over NumPy."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import weft
+from weft._backend import symbolic, xp
+from weft._backend.cpu import compiler, switches
+from weft._backend.cpu.language import f32
+from weft._backend.cpu.launch import elementwise, formulas
+from weft._backend.numpy_ import BFLOAT16
+from weft._core import catalogue
+from weft._core.aval import Aval
+from weft._core.errors import DTypeError
+from weft._core.kernels import widened
+from weft._core.samples import Draw
+from weft.ops import load_all
+
+load_all()
+SCIPYS = "a function of SciPy's that kernels do not have"
+QUOTIENTS = "whole quotients, which NumPy alone gives and refuses as documented"
+BITS = "steps between bits and neighbours, of which kernels have no words"
+#: The ops that stay on NumPy in every dtype, each with the reason.
+ON_NUMPY = {
+    **dict.fromkeys(
+        [
+            "airy_ai_slope", "digamma", "erfinv", "i0", "igamma", "igammac", "lgamma",
+            "logaddexp2", "polygamma_of", "special.airy_ai", "special.bessel_j0",
+            "special.bessel_j1", "special.bessel_y0", "special.bessel_y1", "special.entr",
+            "special.erfcx", "special.i0e", "special.i1", "special.i1e", "special.log_ndtr",
+            "special.modified_bessel_k0", "special.modified_bessel_k1", "special.ndtr",
+            "special.ndtri", "special.scaled_modified_bessel_k0",
+            "special.scaled_modified_bessel_k1", "special.xlog1py", "special.zeta",
+        ],
+        SCIPYS,
+    ),
+    **dict.fromkeys(["floor_divide", "fmod", "remainder"], QUOTIENTS),
+    **dict.fromkeys(["common_divisor", "common_multiple"], QUOTIENTS),
+    **dict.fromkeys(["bits_left", "bits_right", "nextafter"], BITS),
+    "hypot": "its squares overflow where the result does not",
+    "orthogonal_polynomial": "asks how many elements its array has",
+}  # fmt: skip
+OPS = {name: op for name, op in catalogue.ops.items() if op.family == "elementwise"}
+ENTRIES = {e.op.name: e for e in catalogue.public.values() if e.op and e.op.name in OPS}
+GENERATED = sorted(OPS.keys() - ON_NUMPY.keys())
+WHOLE = ["bits_and", "bits_not", "bits_or", "bits_xor"]
+DTYPES = {
+    "float32": np.dtype(np.float32),
+    "float64": np.dtype(np.float64),
+    "float16": np.dtype(np.float16),
+    "bfloat16": BFLOAT16,
+    "int64": np.dtype(np.int64),
+    "uint8": np.dtype(np.uint8),
+    "bool": np.dtype(np.bool_),
+}
+TOLERANCE = {"float32": 2e-6, "float64": 1e-14, "float16": 2e-3, "bfloat16": 1e-2}
+#: Formulas whose value is a small difference of large ones: so much of the large one.
+CANCELLING = {"sine_quotient": 1e-4}
+
+
+def drawn(op, dtype, *shapes):
+    """Return arguments of the shapes given, in turn, and settings: as an op's first sample has."""
+    entry = ENTRIES[op.name]
+    rng = np.random.default_rng(0)
+    sample = entry.samples[0]
+    parameters = list(inspect.signature(op.kernel).parameters.values())[1:]
+    names = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+    given = dict(zip(inspect.signature(entry.function).parameters, sample.args, strict=False))
+    given |= sample.kwargs
+    specs = [a for a in given.values() if isinstance(a, Draw)]
+    out = []
+    for i, _ in enumerate(names):
+        spec, shape = specs[min(i, len(specs) - 1)], shapes[i % len(shapes)]
+        if spec.kind == "bool" or dtype.kind == "b":
+            out.append(rng.integers(0, 2, shape).astype(bool))
+        elif dtype.kind in "iu":
+            out.append(rng.integers(0, 50, shape).astype(dtype))
+        else:
+            out.append(np.asarray(rng.uniform(spec.low, spec.high, shape)).astype(dtype))
+    settings = {
+        p.name: given.get(p.name, p.default) for p in parameters if p.kind is p.KEYWORD_ONLY
+    }
+    return out, settings
+
+
+def generated(op, args, settings):
+    """Return the result of the op's machine code, whatever the size; None if it has none."""
+    dtype = op.shape(*(Aval(a.shape, a.dtype) for a in args), **settings).dtype
+    kinds = tuple(a.dtype for a in args)
+    made = elementwise.prepared(op.name, op.kernel, kinds, settings, dtype)
+    return None if made is None else made.run(tuple(args), settings)
+
+
+def reference(op, args, settings):
+    with np.errstate(all="ignore"):
+        return np.asarray(widened(xp, np.ndarray, op.kernel, op.shape, tuple(args), settings))
+
+
+def check(op, args, settings):
+    out, wanted = generated(op, args, settings), reference(op, args, settings)
+    assert out is not None
+    assert out.dtype == wanted.dtype
+    assert out.strides == wanted.strides
+    if wanted.dtype.name not in TOLERANCE:
+        np.testing.assert_array_equal(out, wanted)
+        return
+    near = CANCELLING.get(op.name, TOLERANCE[wanted.dtype.name])
+    np.testing.assert_allclose(
+        out.astype(np.float64), wanted.astype(np.float64), rtol=near, atol=near
+    )
+
+
+def with_edges(args):
+    """Put NaN, inf, zeros and extremes among floats."""
+    edges = np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.0, -1.0, 1e-40, 3e38, -3e38])
+    for i, a in enumerate(args):
+        if a.dtype.kind not in "biu":
+            with np.errstate(over="ignore"):
+                a[: edges.size] = np.roll(edges, 3 * i).astype(a.dtype)
+    return args
+
+
+def test_what_has_no_machine_code_is_listed():
+    found = set()
+    for name, op in OPS.items():
+        dtype = DTYPES["int64" if name in WHOLE else "float32"]
+        args, settings = drawn(op, dtype, (4,))
+        try:
+            symbolic.run(op.kernel, tuple(a.dtype for a in args), settings)
+        except symbolic.Unknown:
+            found.add(name)
+    assert found == ON_NUMPY.keys()
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_flat_memory(name):
+    op = OPS[name]
+    args, settings = drawn(op, DTYPES["int64" if name in WHOLE else "float32"], (1003,))
+    check(op, with_edges(args) if name != "sine_quotient" else args, settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", GENERATED)
+def test_dtypes(name, dtype):
+    op = OPS[name]
+    args, settings = drawn(op, DTYPES[dtype], (1003,))
+    try:
+        out = generated(op, args, settings)
+    except (DTypeError, TypeError):
+        return  # the op refuses this dtype before any kernel
+    if out is not None:
+        check(op, args, settings)
+    else:
+        assert (
+            DTYPES[dtype].kind in "biu"
+            or name in ("sin", "cos", "tan", "sinc", *WHOLE)
+            or (name == "sine_quotient")
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["plus", "maximum", "gt", "chosen", "relu", "square"])
+def test_dtypes_of_plain_ops(name, dtype):
+    check(OPS[name], *drawn(OPS[name], DTYPES[dtype], (501,)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("name", ["exp", "gelu", "true_divide", "power"])
+def test_dtypes_of_floats(name, dtype):
+    check(OPS[name], *drawn(OPS[name], DTYPES[dtype], (501,)))
+
+
+def layouts():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(12, 10, 14)).astype(np.float32)
+    y = rng.normal(size=(12, 10, 14)).astype(np.float32)
+    return {
+        "alike": (x, y),
+        "permuted alike": (x.transpose(2, 0, 1), y.transpose(2, 0, 1)),
+        "channels last": (x.transpose(0, 2, 1), y.transpose(0, 2, 1)),
+        "permuted apart": (x.transpose(1, 0, 2), np.ascontiguousarray(y.transpose(1, 0, 2))),
+        "every other": (x[:, :, ::2], y[:, :, 1::2]),
+        "reversed": (x[::-1], y[:, ::-1, ::-1]),
+        "a row": (x, y[0, 0]),
+        "a column": (x, y[:, :1, :1]),
+        "a plane": (x, y[:, :1]),
+        "both broadcast": (x[:, :1], y[:1, :, :1]),
+        "a number's array": (x, y[0, 0, 0]),
+        "0-d": (x[0, 0, 0], y[0, 0, 1]),
+        "sliced": (x[2:5, 1:7, 3:9], y[1:4, 2:8, 2:8]),
+        "empty": (x[:0], y[:0]),
+        "length 1": (x[:1, :, :1], y[:1, :, :1]),
+    }
+
+
+@pytest.mark.parametrize("layout", layouts())
+def test_layouts(layout):
+    args = [np.asarray(a) for a in layouts()[layout]]
+    check(OPS["minus"], args, {})
+    mixed = [np.asarray(args[0] > 0), *args]
+    check(OPS["chosen"], mixed, {})
+    check(OPS["exp"], args[:1], {})
+
+
+def test_more_dims_than_kernels_take_are_numpys():
+    x = np.zeros((5, 5, 5, 5, 5), np.float32)[:3, :3, :3, :3, :3]
+    assert generated(OPS["exp"], [x], {}) is None
+
+
+def test_memory_at_odd_places_is_numpys():
+    packed = np.zeros(50, np.dtype([("a", np.int8), ("b", np.float32)]))
+    assert generated(OPS["exp"], [packed["b"]], {}) is None
+
+
+@pytest.mark.parametrize("other", [2, 3, -1, 0.5, 1.7, 0])
+def test_numbers_beside_arrays(other):
+    x = weft.tensor(np.linspace(-3, 3, 40_000, dtype=np.float32))
+    for function in (weft.add, weft.pow, weft.sub):
+        fast = function(x, other)
+        switches.codegen = False
+        try:
+            slow = function(x, other)
+        finally:
+            switches.codegen = True
+        np.testing.assert_allclose(fast.numpy(), slow.numpy(), rtol=1e-6, atol=1e-6)
+        assert fast.dtype is slow.dtype
+
+
+def test_settings_that_stay_open_share_one_kernel():
+    x = weft.tensor(np.linspace(-3, 3, 40_000, dtype=np.float32))
+    for slope in (0.1, 0.2, 0.3):
+        out = weft.nn.functional.leaky_relu(x, slope).numpy()
+        np.testing.assert_allclose(
+            out, np.where(x.numpy() > 0, x.numpy(), x.numpy() * np.float32(slope)), rtol=1e-6
+        )
+
+
+def test_the_call_and_the_short_path_give_the_same_bits():
+    x = weft.tensor(np.linspace(-3, 3, 5000, dtype=np.float32))
+    apart = weft.func.vmap(weft.tanh)(x.reshape((1, 5000)))
+    assert (weft.tanh(x).numpy() == apart.numpy().ravel()).all()
+
+
+def test_equal_parts_are_computed_once():
+    root, _ = symbolic.run(lambda xp, x: xp.exp(x) / (1 + xp.exp(x)), (np.dtype(np.float32),), {})
+    assert [n.op for n in symbolic.ordered(root)].count("exp") == 1
+
+
+def test_a_kernels_text_and_assembly_can_be_read():
+    root, _ = symbolic.run(OPS["sigmoid"].kernel, (np.dtype(np.float32),), {})
+    kernel = formulas.flat("sigmoid", root, [0], [])
+    assert "exp(" in kernel.source
+    assert "ret" in compiler.assembly(kernel.text(A0=f32, R=f32))
