@@ -110,7 +110,9 @@ def profiled(name: str, pictures: Path | None = None, seconds: float = _SECONDS)
     calls = sum(event.cpu_time_total for event in events if event.name == "call")
     groups: Counter[str] = Counter()
     for event in events:
-        groups[GROUPS.get(event.kind, "between")] += event.self_cpu_time_total
+        is_step = event.name.startswith("Optimizer.step")
+        group = "ops" if is_step else GROUPS.get(event.kind, "between")
+        groups[group] += event.self_cpu_time_total
     rows = sorted(
         (row for row in prof.key_averages() if row.kind in GROUPS),
         key=lambda row: -row.self_cpu_time_total,

@@ -7,10 +7,13 @@ import gc
 import threading
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 import weft
 from weft import nn
+from weft._backend.cpu import language
+from weft._backend.cpu.language import T, f32, kernel, ptr
 from weft.profiler import profile, record_function
 
 
@@ -61,13 +64,13 @@ def test_ops_are_seen_whichever_path_their_dtype_takes(dtype):
 def test_functions_hold_the_ops_that_they_are_made_of():
     x = weft.ones(3, 4)
     with profile() as prof:
-        nn.functional.layer_norm(x, (4,))
-    norm = only(prof.events(), "layer_norm")
-    assert norm.kind == "function"
-    assert norm.cpu_parent is None
+        nn.functional.cosine_similarity(x, x)
+    whole = only(prof.events(), "cosine_similarity")
+    assert whole.kind == "function"
+    assert whole.cpu_parent is None
     ops = [e for e in prof.events() if e.kind == "op"]
     assert len(ops) > 1
-    assert all(path(e)[0] == "layer_norm" for e in ops)
+    assert all(path(e)[0] == "cosine_similarity" for e in ops)
 
 
 def test_a_function_that_is_nothing_but_an_op_of_its_name_is_one_event():
@@ -400,3 +403,41 @@ def test_a_linear_layer_holds_its_op_on_its_short_path_and_off_it():
         op = only(prof.events(), "affine")
         assert path(op) == ["linear", "affine"]
         assert op.flops == 2 * 2 * 3 * 4
+
+
+def test_tensors_made_of_other_things_are_events():
+    with profile(profile_memory=True) as prof:
+        x = weft.tensor([1.0, 2.0])
+        shared = weft.from_numpy(np.ones(3))
+        weft.as_tensor(x)
+    assert [e.name for e in prof.events() if e.cpu_parent is None] == [
+        "tensor",
+        "from_numpy",
+        "as_tensor",
+    ]
+    assert only(prof.events(), "tensor").cpu_memory_usage == 8
+    assert only(prof.events(), "from_numpy").cpu_memory_usage == 0
+    assert shared.shape == (3,)
+
+
+def test_the_step_of_an_optimizer_is_an_event_of_its_class():
+    p = leaf(3)
+    optimizer = weft.optim.SGD([p], lr=0.1)
+    p.sum().backward()
+    with profile() as prof:
+        optimizer.step()
+    assert only(prof.events(), "Optimizer.step#SGD.step").cpu_parent is None
+
+
+@kernel
+def thrice(begin, end, x: ptr(T)):
+    for i in range(begin, end):
+        x[i] = x[i] * 3
+
+
+@pytest.mark.skipif(not language.usable(), reason=language.why_unusable() or "switched off")
+def test_a_kernel_that_is_made_is_an_event():
+    for names in (["kernel thrice"], []):
+        with profile() as prof:
+            thrice.at(T=f32)
+        assert [e.name for e in prof.events() if e.kind == "compile"] == names

@@ -294,12 +294,14 @@ def test_threads_that_compute_do_not_mind_profiles_that_come_and_go():
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(25):
-        with profile(record_shapes=True, profile_memory=True) as prof:
-            (weft.ones(4).exp() + 1).sum()
-        mine = [e.name for e in prof.events() if e.thread == threading.get_native_id()]
-        assert mine == ["ones", "exp", "add", "sum"]
-    done.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(25):
+            with profile(record_shapes=True, profile_memory=True) as prof:
+                (weft.ones(4).exp() + 1).sum()
+            mine = [e.name for e in prof.events() if e.thread == threading.get_native_id()]
+            assert mine == ["ones", "exp", "add", "sum"]
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
     assert failed == []

@@ -36,7 +36,8 @@ class FunctionEvent:
         trace_name: likewise, with the number of the step.
         kind: ``"op"``, ``"function"`` (made of ops, or making a tensor), ``"write"`` (an in-place
             op's copy into its tensor), ``"backward"`` (an op's rule), ``"tape"`` (the rest of a
-            backward pass), ``"user"`` (a ``record_function``), ``"step"``, ``"module"``, ``"gc"``.
+            backward pass), ``"user"`` (a ``record_function``), ``"step"``, ``"module"``,
+            ``"compile"`` (a kernel that is made for new types), ``"gc"``.
         scope: PyTorch's number: 1 for a backward rule, 7 for the user's, otherwise 0.
         time_range: when.
         thread: the system's number of the thread.

@@ -21,6 +21,7 @@ _FILLS = {
     kinds.USER: "#a84e12",
     kinds.STEP: "#a84e12",
     kinds.MODULE: "#5b6470",
+    kinds.COMPILE: "#7a4b6e",
     kinds.GARBAGE: "#a33b4a",
     "thread": "#4a4f57",
 }
@@ -32,6 +33,7 @@ _MEANINGS = {
     kinds.BACKWARD: "backward rules",
     kinds.TAPE: "the tape",
     kinds.USER: "yours",
+    kinds.COMPILE: "compilation",
     kinds.GARBAGE: "garbage",
 }
 _LINE = "#808890"  # seen on white and on black

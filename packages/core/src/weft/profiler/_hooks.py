@@ -1,4 +1,4 @@
-"""Where in weft a profile listens: around ops, functions, in-place writes, rules and modules."""
+"""What a profile does where it listens: begin and end spans, note what came in and out."""
 
 from __future__ import annotations
 
@@ -7,47 +7,27 @@ import gc
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from weft._core import catalogue, dispatch, inplace
+from weft._core import catalogue
 from weft._core.boxed import Boxed
-from weft._core.joints import CodeJoint, Joint
+from weft._core.joints import Joint
 from weft._core.node import Node
 from weft._core.op import Op
 from weft._core.tensor import Tensor
 from weft._core.watching import node_of
-from weft._tensor import writing
-from weft.autograd import _applying
-from weft.ops import affine
 from weft.profiler import _flops
+from weft.profiler import _places as places
+from weft.profiler._modules import Modules
 from weft.profiler._recording import (
     BACKWARD,
+    COMPILE,
     FUNCTION,
     GARBAGE,
-    MODULE,
     OP,
     TAPE,
     WRITE,
     Recorder,
     Span,
 )
-from weft.transforms import leaves, lowering, plans, tape, walk
-from weft.transforms.rules import RULE
-
-_APPLY = CodeJoint(dispatch.apply)
-_APPLY_ONE = CodeJoint(dispatch.apply_one)
-_AFFINE = CodeJoint(affine._shortly)
-_WRITE = CodeJoint(inplace.write)
-_SET = CodeJoint(writing._setitem)
-_CUSTOM = Joint(vars(_applying), "call")
-_ENTER = Joint(vars(catalogue), "enter")
-_PASS = Joint(vars(tape), "walk")
-_PLAN = Joint(vars(plans), "started")
-_LOWERED = Joint(vars(lowering), "lowered")
-_LOWERING = Joint(vars(lowering), "_made")
-_SUM = Joint(vars(walk), "_add_data")
-_ADDED = Joint(vars(leaves), "added")
-_ACCUMULATE = Joint(vars(leaves), "accumulate")
-#: The joints of public functions; made when first needed.
-_functions: dict[Callable[..., Any], Sequence[Joint]] = {}
 
 
 class Hooks:
@@ -61,32 +41,52 @@ class Hooks:
     def __init__(self, recorder: Recorder, *, modules: bool) -> None:
         self._recorder = recorder
         self._entered: list[tuple[Joint, Callable[..., Any]]] = []
-        self._modules = _Modules(recorder) if modules else None
+        self._modules = Modules(recorder) if modules else None
         self._collection: Span | None = None
 
     def enter(self) -> None:
         """Listen in all threads, until :meth:`leave`."""
+        try:
+            self._enter_all()
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Listen no more."""
+        if self._garbage in gc.callbacks:
+            gc.callbacks.remove(self._garbage)
+        if self._modules is not None:
+            self._modules.leave()
+        while self._entered:
+            joint, around = self._entered.pop()
+            joint.leave(around)
+
+    def _enter_all(self) -> None:
         for key in list(catalogue.public):
             self._enter_function(key)
+        for name, maker in places.MAKERS.items():
+            self._enter(maker, self._function(name.rstrip("_")))
         within = self._within
         for joint, around in (
-            (_APPLY, self._applied),
-            (_APPLY_ONE, self._applied_to_one),
-            (_AFFINE, self._affine),
-            (_ENTER, self._new_function),
-            (_PLAN, lambda run, *args: None),  # each rule is to be seen, so none is in a plan
-            (_PLAN, lambda run, *args: None),  # each rule is to be seen, so none is in a plan
-            (_LOWERED, self._lowered),
-            (RULE, self._rule),
-            (_ADDED, self._added),
-            (_ACCUMULATE, self._accumulate),
-            (_WRITE, lambda run, *args: within(WRITE, args[2], run, *args)),
-            (_SET, lambda run, *args: within(WRITE, "__setitem__", run, *args)),
-            (_CUSTOM, lambda run, *args: within(FUNCTION, args[0].__name__, run, *args)),
-            (_PASS, functools.partial(within, TAPE, "backward pass")),
-            (_SUM, functools.partial(within, TAPE, "sum of gradients")),
+            (places.APPLY, self._applied),
+            (places.APPLY_ONE, self._applied_to_one),
+            (places.AFFINE, self._affine),
+            (places.ENTER, self._new_function),
+            (places.PLAN, lambda run, *args: None),  # each rule is to be seen, so none is in a plan
+            (places.LOWERED, self._lowered),
+            (places.RULE, self._rule),
+            (places.ADDED, self._added),
+            (places.ACCUMULATE, self._accumulate),
+            (places.WRITE, lambda run, *args: within(WRITE, args[2], run, *args)),
+            (places.SET, lambda run, *args: within(WRITE, "__setitem__", run, *args)),
+            (places.COMPILE, self._compile),
+            (places.PRIMITIVE, lambda run, *args: within(COMPILE, "oneDNN primitive", run, *args)),
+            (places.CUSTOM, lambda run, *args: within(FUNCTION, args[0].__name__, run, *args)),
+            (places.PASS, functools.partial(within, TAPE, "backward pass")),
+            (places.SUM, functools.partial(within, TAPE, "sum of gradients")),
             (
-                _LOWERING,
+                places.LOWERING,
                 lambda run, *args: within(
                     TAPE, f"lowering of {args[0].op.called} backward", run, *args
                 ),
@@ -96,15 +96,6 @@ class Hooks:
         if self._modules is not None:
             self._modules.enter()
         gc.callbacks.append(self._garbage)
-
-    def leave(self) -> None:
-        """Listen no more."""
-        gc.callbacks.remove(self._garbage)
-        if self._modules is not None:
-            self._modules.leave()
-        while self._entered:
-            joint, around = self._entered.pop()
-            joint.leave(around)
 
     def _within(self, kind: str, name: str, run: Any, *args: Any, **kwargs: Any) -> Any:
         recorder = self._recorder
@@ -137,7 +128,7 @@ class Hooks:
         entry = catalogue.public[key]
         op = entry.op
         around = self._function(key) if op is None else functools.partial(self._called, op)
-        for joint in _joints_of(entry.function):
+        for joint in places.joints_of(entry.function):
             self._enter(joint, around)
 
     def _function(self, key: str) -> Callable[..., Any]:
@@ -228,10 +219,13 @@ class Hooks:
             self._enter_function(key)
         return function
 
+    def _compile(self, run: Any, kernel: Any, *args: Any) -> Any:
+        return self._within(COMPILE, f"kernel {kernel.name}", run, kernel, *args)
+
     # --- backward ---------------------------------------------------------------------------
 
     def _lowered(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
-        """Find a rule's program, and run what a span is of when it runs."""
+        """Find a rule's program, and return what makes a span of its run."""
         recorder = self._recorder
         found = run(node, g, wanted)
         if found is None:
@@ -307,60 +301,3 @@ def _name_of(op: Op, args: Sequence[Any]) -> str | None:
         if isinstance(a, Tensor) and isinstance(a._data, Boxed):
             return None if a._data.stands_for_array else f"{op.called} ({a._data.transform})"
     return op.called
-
-
-def _joints_of(function: Any) -> Sequence[Joint]:
-    """Return the joints of a public function, and of the operator that is its like."""
-    known = _functions.get(function)
-    if known is None:
-        scope = function.__globals__
-        body = getattr(function, "__wrapped__", None)
-        if body is not None and scope.get("_body") is body:
-            known = [Joint(scope, "_body")]
-        else:
-            operator = getattr(function, "operator", None)
-            known = [CodeJoint(one) for one in (function, operator) if one is not None]
-        _functions[function] = known
-    return known
-
-
-class _Modules:
-    """Makes spans of the calls of modules, called by their path in the outermost one."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._plain: Any = None
-        self._paths: dict[int, tuple[Any, str]] = {}  # with the module, so that no id is reused
-
-    def enter(self) -> None:
-        from weft.nn.module import Module
-
-        plain = self._plain = Module.__call__
-        recorder = self._recorder
-
-        # called self, as nan_origin finds the modules on the stack by that name
-        def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:
-            span = recorder.begin(MODULE, name_of(self))
-            try:
-                return plain(self, *args, **kwargs)
-            finally:
-                recorder.finish(span)
-
-        name_of = self._name
-        Module.__call__ = __call__  # type: ignore[method-assign]  # put back below
-
-    def leave(self) -> None:
-        from weft.nn.module import Module
-
-        Module.__call__ = self._plain  # type: ignore[method-assign]  # what it was
-
-    def _name(self, module: Any) -> str:
-        known = self._paths.get(id(module))
-        if known is None:
-            self._learn(module, type(module).__name__)
-            known = self._paths[id(module)]
-        return f"{known[1]} ({type(module).__name__})" if "." in known[1] else known[1]
-
-    def _learn(self, root: Any, name: str) -> None:
-        for path, module in root.named_modules():
-            self._paths.setdefault(id(module), (module, f"{name}.{path}" if path else name))

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from weft.profiler import _recording
-from weft.profiler._events import EventList, events_of
+from weft.profiler._events import EventList, FunctionEventAvg, events_of
 from weft.profiler._flame import write_flame
 from weft.profiler._hooks import Hooks
 from weft.profiler._recording import STEP, Recorder, Span
@@ -285,6 +285,19 @@ class profile:
             RuntimeError: nothing is recorded yet.
         """
         write_flame(path, self._complete("export_flame_graph"), title)
+
+    def table(self, **options: Any) -> str:
+        """Return the events as a table; see :meth:`EventList.table`."""
+        return self._complete("table").table(**options)
+
+    def total_average(self) -> FunctionEventAvg:
+        """Return the sum of all events; see :meth:`EventList.total_average`."""
+        return self._complete("total_average").total_average()
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """How long all events took, in microseconds, each moment of a thread counted once."""
+        return self._complete("self_cpu_time_total").self_cpu_time_total
 
     @property
     def peak_memory(self) -> int:

@@ -26,6 +26,7 @@ TAPE = "tape"  # what the backward pass does besides
 USER = "user"  # a record_function
 STEP = "step"  # from one step() of the profile to the next
 MODULE = "module"  # a call of an nn.Module
+COMPILE = "compile"  # a kernel that is made, or fetched from the disk, for new types
 GARBAGE = "gc"  # Python's search for cycles
 
 
