@@ -16,6 +16,44 @@ CASES: dict[str, list[dict[str, Any]]] = {
         {"lr": 0.1, "amsgrad": True, "maximize": True},
         {"lr": 0.1, "betas": (0.5, 0.7), "weight_decay": 0},
     ],
+    "Adadelta": [
+        {"lr": 0.1},
+        {"lr": 0.5, "rho": 0.7, "eps": 1e-3, "weight_decay": 0.1, "maximize": True},
+    ],
+    "Adagrad": [
+        {"lr": 0.1},
+        {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5},
+        {"lr": 0.1, "eps": 1e-3, "maximize": True},
+    ],
+    "Adamax": [
+        {"lr": 0.1},
+        {"lr": 0.1, "betas": (0.8, 0.9), "eps": 1e-3, "weight_decay": 0.1, "maximize": True},
+    ],
+    "ASGD": [
+        {"lr": 0.1},
+        {"lr": 0.1, "t0": 3, "lambd": 0.1, "alpha": 0.5, "weight_decay": 0.1, "maximize": True},
+    ],
+    "NAdam": [
+        {"lr": 0.1},
+        {"lr": 0.1, "weight_decay": 0.1, "momentum_decay": 0.1, "maximize": True},
+        {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True, "betas": (0.7, 0.8)},
+    ],
+    "RAdam": [
+        {"lr": 0.1},
+        {"lr": 0.1, "weight_decay": 0.1, "maximize": True, "eps": 1e-3},
+        {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True, "betas": (0.7, 0.8)},
+    ],
+    "RMSprop": [
+        {"lr": 0.1},
+        {"lr": 0.1, "alpha": 0.8, "weight_decay": 0.1, "maximize": True},
+        {"lr": 0.1, "momentum": 0.9},
+        {"lr": 0.1, "centered": True, "eps": 1e-3},
+        {"lr": 0.1, "momentum": 0.9, "centered": True, "eps": 1e-3},
+    ],
+    "Rprop": [
+        {"lr": 0.1},
+        {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (1e-3, 0.2), "maximize": True},
+    ],
     "SGD": [
         {"lr": 0.1},
         {"lr": 0.1, "weight_decay": 0.1, "maximize": True},

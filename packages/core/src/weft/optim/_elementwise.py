@@ -19,16 +19,14 @@ class Elementwise(Optimizer):
 
     A subclass gives its rule twice: ``_formula`` in tensor ops, which runs on every device and can
     be differentiated, and as the kernel named ``_kernel``, which updates many parameters in one
-    pass over their memory. Both are given the coefficients that ``_coefficients`` computes.
+    pass over their memory. Both are given the coefficients that ``_coefficients`` computes from the
+    settings and from the state's ``_counters``.
     """
 
     #: The kernel's name in weft/_backend/cpu/kernels/optimizers.py.
     _kernel: ClassVar[str]
     #: How many numbers ``_coefficients`` returns.
     _width: ClassVar[int]
-    #: The 0-d tensors of a parameter's state that ``_coefficients`` reads and moves on.
-    _counters: ClassVar[tuple[str, ...]] = ("step",)
-
     _plans: dict[int, Plan]
 
     def __init__(self, params: Any, defaults: Group) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import weft
@@ -101,19 +102,20 @@ def packed(groups: list[dict[str, Any]], state: Any) -> dict[str, Any]:
     return {"state": kept, "param_groups": made}
 
 
-def unpacked(who: str, given: dict[str, Any], groups: list[dict[str, Any]]) -> tuple[Any, Any]:
+def unpacked(optimizer: Optimizer, given: dict[str, Any]) -> tuple[Any, Any]:
     """Return a checkpoint's groups and state, with an optimizer's own parameters in them.
 
     Raises:
         ValueError: its groups do not fit the optimizer's.
     """
+    groups = optimizer.param_groups
     saved = copy.deepcopy(given["param_groups"])
     lengths = [len(g["params"]) for g in saved]
     wanted = [len(g["params"]) for g in groups]
     if lengths != wanted:
         raise ValueError(
-            f"{who}.load_state_dict: this optimizer has groups of {wanted} parameters, the state "
-            f"to load has groups of {lengths}"
+            f"{type(optimizer).__name__}.load_state_dict: this optimizer has groups of {wanted} "
+            f"parameters, the state to load has groups of {lengths}"
         )
     params: dict[Any, tuple[Any, dict[str, Any]]] = {}
     for group, loaded in zip(groups, saved, strict=True):
@@ -126,16 +128,18 @@ def unpacked(who: str, given: dict[str, Any], groups: list[dict[str, Any]]) -> t
     for place, value in given["state"].items():
         if place in params:
             p, loaded = params[place]
-            state[p] = _fitted(value, p, loaded, None)
+            state[p] = _fitted(value, p, loaded, optimizer._counters)
         else:
             state[place] = value
     return saved, state
 
 
-def _fitted(value: Any, param: Any, group: dict[str, Any], name: Any) -> Any:
+def _fitted(
+    value: Any, param: Any, group: dict[str, Any], counters: Sequence[str], name: Any = None
+) -> Any:
     """Return a parameter's state with its tensors where and as the parameter is."""
     if isinstance(value, Tensor):
-        if name == "step":
+        if name in counters:
             if group.get("capturable") or group.get("fused"):
                 return value.to(dtype=weft.float32, device=param.device)
             return value
@@ -143,7 +147,7 @@ def _fitted(value: Any, param: Any, group: dict[str, Any], name: Any) -> Any:
             return value.to(dtype=param.dtype, device=param.device)
         return value.to(device=param.device)
     if isinstance(value, dict):
-        return {k: _fitted(v, param, group, k) for k, v in value.items()}
+        return {k: _fitted(v, param, group, counters, k) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return type(value)(_fitted(v, param, group, None) for v in value)
+        return type(value)(_fitted(v, param, group, counters) for v in value)
     return value

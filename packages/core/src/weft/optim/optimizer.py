@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import weft
 from weft import Tensor
@@ -68,6 +68,8 @@ class Optimizer:
     param_groups: list[dict[str, Any]]
     state: defaultdict[Any, Any]
     _hooks: Hooks
+    #: The 0-d tensors of a parameter's state that count: they keep their dtype when loaded.
+    _counters: ClassVar[tuple[str, ...]] = ("step",)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -205,7 +207,7 @@ class Optimizer:
                     f"{type(self).__name__}.load_state_dict: the state has no {key!r}"
                     f"{did_you_mean(key, list(map(str, given)))}"
                 )
-        groups, state = unpacked(type(self).__name__, given, self.param_groups)
+        groups, state = unpacked(self, given)
         self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._hooks.after_load.values():
             hook(self)

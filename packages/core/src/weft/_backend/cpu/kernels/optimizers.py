@@ -18,6 +18,7 @@ from weft._backend.cpu.language import (
     kernel,
     memory,
     ptr,
+    select,
     simd,
     sqrt,
 )
@@ -147,5 +148,217 @@ def adam(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64
                 m[i] = mean
                 v[i] = square
                 p[i] = shrunk(p[i], decay) - scale * mean / (sqrt(square) + floor_)
+        at += n
+        row += 1
+
+
+@kernel
+def adagrad(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """s sums the squares of g; p -= lr g / (sqrt(s) + eps)."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        s = memory(T, arrays[2 * count + row]) + skip
+        x = numbers + 3 * row
+        decay, lr, eps = C(x[0]), C(x[1]), C(x[2])
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            total = s[i] + d * d
+            s[i] = total
+            p[i] = p[i] - lr * d / (sqrt(total) + eps)
+        at += n
+        row += 1
+
+
+@kernel
+def adadelta(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """Steps have the size of those before: u = g sqrt(a + eps) / sqrt(v + eps)."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        v = memory(T, arrays[2 * count + row]) + skip
+        a = memory(T, arrays[3 * count + row]) + skip
+        x = numbers + 5 * row
+        decay, rho, share, eps, lr = C(x[0]), C(x[1]), C(x[2]), C(x[3]), C(x[4])
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            square = v[i] * rho + d * d * share
+            u = sqrt(a[i] + eps) / sqrt(square + eps) * d
+            v[i] = square
+            a[i] = a[i] * rho + u * u * share
+            p[i] = p[i] - lr * u
+        at += n
+        row += 1
+
+
+@kernel
+def adamax(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """u is the largest magnitude of late; p -= lr m / u."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        m = memory(T, arrays[2 * count + row]) + skip
+        u = memory(T, arrays[3 * count + row]) + skip
+        x = numbers + 5 * row
+        decay, share, beta2, eps, lr = C(x[0]), C(x[1]), C(x[2]), C(x[3]), C(x[4])
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            mean = m[i] + (d - m[i]) * share
+            largest = max(u[i] * beta2, abs(d) + eps)
+            m[i] = mean
+            u[i] = largest
+            p[i] = p[i] - lr * mean / largest
+        at += n
+        row += 1
+
+
+@kernel
+def asgd(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """p is shrunk and steps along g; a is its mean of late."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        a = memory(T, arrays[2 * count + row]) + skip
+        x = numbers + 4 * row
+        decay, keep, eta, mu = C(x[0]), C(x[1]), C(x[2]), C(x[3])
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            new = p[i] * keep - eta * d
+            p[i] = new
+            a[i] = select(mu == 1, new, a[i] + (new - a[i]) * mu)
+        at += n
+        row += 1
+
+
+@kernel
+def nadam(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """Adam that looks ahead: p -= (along g + ahead m) / (sqrt(v) / root + eps)."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        m = memory(T, arrays[2 * count + row]) + skip
+        v = memory(T, arrays[3 * count + row]) + skip
+        x = numbers + 7 * row
+        decay, share1, beta2, share2 = C(x[0]), C(x[1]), C(x[2]), C(x[3])
+        along, ahead, floor_ = C(x[4]), C(x[5]), C(x[6])
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            mean = m[i] + (d - m[i]) * share1
+            square = v[i] * beta2 + d * d * share2
+            m[i] = mean
+            v[i] = square
+            p[i] = shrunk(p[i], decay) - (along * d + ahead * mean) / (sqrt(square) + floor_)
+        at += n
+        row += 1
+
+
+@kernel
+def radam(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """Adam that divides by the root only where that is known well enough."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        m = memory(T, arrays[2 * count + row]) + skip
+        v = memory(T, arrays[3 * count + row]) + skip
+        x = numbers + 7 * row
+        decay, share1, beta2, share2 = C(x[0]), C(x[1]), C(x[2]), C(x[3])
+        scale, eps, known = C(x[4]), C(x[5]), x[6] > 0
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            mean = m[i] + (d - m[i]) * share1
+            square = v[i] * beta2 + d * d * share2
+            m[i] = mean
+            v[i] = square
+            p[i] = shrunk(p[i], decay) - scale * mean / select(known, sqrt(square) + eps, 1.0)
+        at += n
+        row += 1
+
+
+@kernel
+def rmsprop(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """v is a running mean of squares; p -= lr g / (sqrt(v) + eps), with momentum if wanted."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        v = memory(T, arrays[2 * count + row]) + skip
+        b = v
+        a = v
+        if MOMENTUM:
+            b = memory(T, arrays[3 * count + row]) + skip
+            if CENTERED:
+                a = memory(T, arrays[4 * count + row]) + skip
+        elif CENTERED:
+            a = memory(T, arrays[3 * count + row]) + skip
+        x = numbers + 6 * row
+        decay, alpha, share, eps = C(x[0]), C(x[1]), C(x[2]), C(x[3])
+        lr, momentum = C(x[4]), C(x[5])
+        for i in simd(n):
+            d = decayed(signed(g[i]), p[i], decay)
+            square = v[i] * alpha + d * d * share
+            v[i] = square
+            if CENTERED:
+                mean = a[i] + (d - a[i]) * share
+                a[i] = mean
+                square = square - mean * mean
+            u = d / (sqrt(square) + eps)
+            if MOMENTUM:
+                u = b[i] * momentum + u
+                b[i] = u
+            p[i] = p[i] - lr * u
+        at += n
+        row += 1
+
+
+@kernel
+def rprop(begin, end, count, arrays: ptr(i64), starts: ptr(i64), numbers: ptr(f64)):
+    """Each element has a size of step, which grows while the gradient keeps its sign."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        p = memory(T, arrays[row]) + skip
+        g = memory(T, arrays[count + row]) + skip
+        before = memory(T, arrays[2 * count + row]) + skip
+        size = memory(T, arrays[3 * count + row]) + skip
+        x = numbers + 4 * row
+        fall, rise, least, most = C(x[0]), C(x[1]), C(x[2]), C(x[3])
+        for i in simd(n):
+            d = signed(g[i])
+            turned = d * before[i]
+            by = select(turned > 0, rise, select(turned < 0, fall, 1.0))
+            step = min(max(size[i] * by, least), most)
+            d = select(turned < 0, 0.0, d)
+            size[i] = step
+            before[i] = d
+            p[i] = p[i] - select(d > 0, step, select(d < 0, -step, 0.0))
         at += n
         row += 1
