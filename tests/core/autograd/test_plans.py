@@ -230,3 +230,16 @@ def test_a_long_graph_gets_its_plan_later_and_one_too_long_none():
     assert until_planned(lambda: run(200), most=30)
     lowering.forget()
     assert not until_planned(lambda: run(plans.LONGEST), most=80)
+
+
+def test_a_graph_that_saved_less_is_not_taken_for_the_one_of_a_plan():
+    p = weft.ones(3, requires_grad=True)
+    for _ in range(6):
+        (p * p).sum().backward()
+    x, m = weft.ones(3, requires_grad=True), weft.ones(3)
+    (x * m).sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]
+    y = (x * m).sum()
+    m.add_(1.0)
+    with pytest.raises(RuntimeError, match="overwritten in place by add_"):
+        y.backward()

@@ -15,6 +15,7 @@ from typing import Any
 
 from weft._backend import ndarray
 from weft._core.aval import Aval, Unsaved
+from weft._core.errors import GradError
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, wrap
 from weft.transforms import leaves, lowering
@@ -126,6 +127,7 @@ class _Writer:
         self.work: list[str] = []
         self.scope: dict[str, Any] = {
             "Aval": Aval,
+            "GradError": GradError,
             "Leaf": Leaf,
             "Node": Node,
             "Pick": Pick,
@@ -156,7 +158,8 @@ class _Writer:
             "def plan(n0, g0, keep):",
             " try:",
             *("  " + line for line in self.checks),
-            " except (AttributeError, IndexError, TypeError):",
+            # GradError: an argument is read that this graph did not save
+            " except (AttributeError, IndexError, TypeError, GradError):",
             "  return False",
             " o0 = False",
             *(" " + line for line in self.work),
