@@ -7,7 +7,9 @@ import numpy as np
 
 from weft._backend import ndarray
 from weft._core import catalogue
+from weft.ops import load_all
 
+load_all()
 BF16 = np.dtype(ml_dtypes.bfloat16)
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16), BF16]
 #: (relative, absolute): of what is computed in float32 from sums of up to some ten thousand.

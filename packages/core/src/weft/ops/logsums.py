@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from weft._core import catalogue
 from weft._core.aval import Aval
+from weft._core.kernels import prefer_compiled
+from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim, canonical_dims, without
 from weft.ops.comparison import eq, where
@@ -14,6 +18,7 @@ from weft.ops.exponential import exp
 from weft.ops.families.batching import along_dim, shift_dims, with_params
 from weft.ops.families.custom import custom
 from weft.ops.families.peaks import highest
+from weft.ops.families.recording import require_real, unrecorded
 from weft.ops.joining import piece, spaced
 from weft.ops.recurrence import recurrence
 from weft.ops.reductions import sum
@@ -34,6 +39,8 @@ def _weights(out: Any, x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
 
 
 def _vjp(needs: Any, g: Any, out: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    if dim and not x.dtype.is_complex and unrecorded(g, out, x):
+        return (logsum_slopes(g, out, x, dim=dim, keepdim=keepdim),)
     kept = g if keepdim else g.reshape(without(tuple(x.shape), dim, True))
     weights = _weights(out, x, dim, keepdim)
     return (kept * (conj(weights) if x.dtype.is_complex else weights),)
@@ -90,6 +97,53 @@ def logsumexp(xp: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool = False) -
     peak = xp.where(xp.isfinite(peak), peak, 0).astype(x.real.dtype)
     total = xp.log(xp.sum(xp.exp(x - peak), axis=dim, keepdims=keepdim))
     return total + (peak if keepdim else peak.reshape(total.shape))
+
+
+def _slopes_batch(
+    size: int, batched: Sequence[bool], g: Any, out: Any, x: Any, *, dim: Any, keepdim: bool
+) -> Any:
+    g, out, x = (
+        one if has else one.expand((size, *tuple(one.shape)))
+        for one, has in zip((g, out, x), batched, strict=True)
+    )
+    return logsum_slopes(g, out, x, dim=tuple(d + 1 for d in dim), keepdim=keepdim)
+
+
+@custom(
+    shape=lambda g, out, x, *, dim, keepdim: x,
+    vjp=not_differentiable("logsumexp calls it only where nothing is recorded"),
+    jvp=not_differentiable("logsumexp calls it only where nothing is recorded"),
+    batch=_slopes_batch,
+    promote=False,
+    samples=(
+        Sample(array(2), array(2, low=1.0), array(2, 3), dim=(1,), keepdim=False),
+        Sample(array(1, 3), array(1, 3, low=1.0), array(2, 3), dim=(0,), keepdim=True),
+    ),
+    namespaces=(),
+    methods=(),
+    out=False,
+)
+def logsum_slopes(xp: Any, g: Any, out: Any, x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
+    """The derivative of :func:`logsumexp`.
+
+    Args:
+        g: the cotangent.
+        out: what logsumexp gave.
+        input: its argument.
+        dim: along which dims.
+        keepdim: whether they stayed.
+
+    Returns:
+        Tensor: the cotangent of its argument.
+    """
+    require_real("logsum_slopes", x)
+    shape = without(x.shape, dim, True)
+    out = xp.where(out == -math.inf, 0, out).astype(x.dtype)
+    return g.reshape(shape) * xp.exp(x - out.reshape(shape))
+
+
+prefer_compiled(catalogue.ops["logsumexp"], "softmax", "logsumexp")
+prefer_compiled(catalogue.ops["logsum_slopes"], "softmax", "logsumexp_backward")
 
 
 def _ratios(out: Any, dim: int, start: int) -> Any:

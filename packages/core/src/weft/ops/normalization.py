@@ -32,6 +32,12 @@ def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
 
 def _require_channels(name: str, input: Tensor, **named: Tensor | None) -> None:
     """Raise a ShapeError if a parameter of a channel each has another length."""
+    own = input._data.shape[1:2]
+    for value in named.values():
+        if value is not None and value._data.shape != own:
+            break
+    else:
+        return
     channels = input.shape[1] if input.ndim > 1 else 0
     for parameter, value in named.items():
         if value is not None and tuple(value.shape) != (channels,):
@@ -95,10 +101,9 @@ def batch_norm(
         weight=weight,
         bias=bias,
     )
-    across = (1, -1, *(1,) * (input.ndim - 2))
     if training:
-        dims = (0, *range(2, input.ndim))
-        count = math.prod(input.shape[d] for d in dims)
+        shape = input._data.shape
+        count = math.prod(shape) // (shape[1] or 1)
         if count < 2:
             raise ValueError(
                 f"batch_norm: training needs more than 1 value per channel, got input.shape == "
@@ -108,7 +113,7 @@ def batch_norm(
             params: dict[str, Any] = {"eps": eps}
             out, centre, variance = apply(BATCH, (input, weight, bias), params)
         else:
-            out, centre, variance = _by_ops(input, dims, eps)
+            out, centre, variance = _by_ops(input, (0, *range(2, input.ndim)), eps)
             out = _scaled(out, *_across(input, weight, bias))
         if running_mean is not None:
             _record(running_mean, centre, momentum)
@@ -124,13 +129,17 @@ def batch_norm(
     scale = scale if weight is None else scale * weight
     shift = -running_mean * scale
     shift = shift if bias is None else shift + bias
+    across = (1, -1, *(1,) * (input.ndim - 2))
     return input * scale.reshape(across) + shift.reshape(across)
 
 
 def _alike(x: Tensor, *others: Tensor | None) -> bool:
     """Whether all are of x's dtype, and that is a real float: one op then does it all."""
     dtype = x._data.dtype
-    return dtype.kind in "fV" and all(one is None or one._data.dtype == dtype for one in others)
+    for one in others:
+        if one is not None and one._data.dtype is not dtype and one._data.dtype != dtype:
+            return False
+    return dtype.kind in "fV"
 
 
 def _across(x: Tensor, *params: Tensor | None) -> list[Tensor | None]:
@@ -212,13 +221,18 @@ def layer_norm(
     Source: Ba et al., arXiv:1607.06450.
     """
     shape = tuple(normalized_shape)
-    dims = _last_dims("layer_norm", input, shape)
-    if _alike(input, weight, bias) and all(
-        p is None or tuple(p._data.shape) == shape for p in (weight, bias)
+    count = len(shape)
+    if (
+        count
+        and input._data.shape[-count:] == shape
+        and (weight is None or weight._data.shape == shape)
+        and (bias is None or bias._data.shape == shape)
+        and _alike(input, weight, bias)
     ):
-        params = {"dims": len(dims), "eps": eps, "centred": True}
+        params = {"dims": count, "eps": eps, "centred": True}
         out: Tensor = apply(LAYER, (input, weight, bias), params)
         return out
+    dims = _last_dims("layer_norm", input, shape)
     return _scaled(_by_ops(input, dims, eps)[0], weight, bias)
 
 

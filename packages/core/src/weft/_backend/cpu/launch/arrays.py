@@ -55,3 +55,28 @@ def channels_first(turned: Any, ndim: int) -> Any:
     if ndim == 2:
         return turned
     return turned.transpose(0, ndim - 1, *range(1, ndim - 1))
+
+
+def ordered(x: Any) -> tuple[Any, tuple[int, ...] | None]:
+    """Return an array with its dims in the order of its memory, and that order; or a dense copy.
+
+    The order is None where it is that of the dims. ``unordered`` undoes it.
+    """
+    if x.flags.c_contiguous:
+        return x, None
+    strides = x.strides
+    order = tuple(sorted(range(x.ndim), key=lambda d: -strides[d]))
+    turned = x.transpose(order)
+    if turned.flags.c_contiguous:
+        return turned, order
+    return np.ascontiguousarray(x), None
+
+
+def unordered(x: Any, order: tuple[int, ...] | None) -> Any:
+    """Return an array that lies in an order as one of dims in theirs."""
+    return x if order is None else x.transpose(tuple(map(order.index, range(x.ndim))))
+
+
+def like(g: Any, order: tuple[int, ...] | None) -> Any:
+    """Return an array in one piece with its dims in a given order."""
+    return dense(g if order is None else g.transpose(order))
