@@ -285,9 +285,9 @@ def cross_entropy(
     """
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}")
-    at = 1 if input.ndim > 1 else 0
-    if label_smoothing == 0 and weight is None and target.dtype.category == 1:
-        return _of_classes(input, target, ignore_index, reduction)
+    at = 1 if input._data.ndim > 1 else 0
+    if target.dtype.category == 1 and (weight is None or weight._data.dtype == input._data.dtype):
+        return _of_classes(input, target, weight, ignore_index, reduction, label_smoothing)
     logs = log_softmax(input, at)
     across = tuple(-1 if d == at else 1 for d in range(input.ndim))
     if target.dtype.category > 1:
@@ -308,15 +308,33 @@ def cross_entropy(
     return hard * (1 - label_smoothing) + every * label_smoothing
 
 
-def _of_classes(input: Tensor, target: Tensor, ignore_index: int, reduction: str) -> Tensor:
+def _of_classes(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+    smoothing: float,
+) -> Tensor:
     if reduction not in REDUCTIONS:
         raise ValueError(
             f"cross_entropy: reduction must be 'none', 'mean' or 'sum', got {reduction!r}"
         )
     at = _class_dim("cross_entropy", input, target)
+    classes = input._data.shape[at : at + 1]
+    if weight is not None and tuple(weight._data.shape) != tuple(classes):
+        raise ShapeError(
+            f"cross_entropy: weight must have shape {tuple(classes)}, one factor for each class, "
+            f"got {tuple(weight.shape)}"
+        )
     x = input if input.dtype.category > 1 else input.to(dtypes.get_default_dtype())
-    settings = {"dim": at, "ignored": ignore_index, "reduction": reduction}
-    loss: Tensor = apply(CLASS_LOSSES, (x, target), settings)[0]
+    settings = {
+        "dim": at,
+        "ignored": ignore_index,
+        "reduction": reduction,
+        "smoothing": float(smoothing),
+    }
+    loss: Tensor = apply(CLASS_LOSSES, (x, target, weight), settings)[0]
     return loss
 
 

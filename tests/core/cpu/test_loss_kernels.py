@@ -1,0 +1,112 @@
+"""Compiled losses against their ops' own formulas: classes in any dim, weights, what is ignored."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import weft
+import weft.nn.functional as F
+from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn, hold
+from weft._backend.cpu import switches
+from weft._backend.cpu.launch import class_losses
+from weft.transforms import lowering
+
+dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+SHAPES = [(5,), (1, 1), (6, 70), (3, 5, 7), (2, 4, 3, 67), (2, 9000)]
+
+
+def target_of(shape, dim, ignored, seed=0):
+    lead = shape[:dim] + shape[dim + 1 :]
+    y = np.random.default_rng(seed).integers(0, shape[dim], lead)
+    if y.size > 1:
+        y.flat[1] = ignored
+    return y
+
+
+@dtypes
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_cross_entropy_of_class_numbers(shape, dtype):
+    x = (3 * drawn(shape, dtype)).astype(dtype)
+    dim = 1 if x.ndim > 1 else 0
+    w = abs(drawn((shape[dim],), dtype, seed=3))
+    y = target_of(shape, dim, -100)
+    for weight, smoothing in itertools.product((None, w), (0.0, 0.3)):
+        for reduction in ("mean", "sum", "none"):
+            own = {"dim": dim, "ignored": -100, "smoothing": smoothing}
+            assert class_losses.losses(x, y, weight, reduction=reduction, **own) is not None
+            loss, sums, divisor = hold("class_losses", x, y, weight, reduction=reduction, **own)
+            assert loss.dtype == dtype
+            g = drawn(loss.shape, dtype, seed=4)
+            assert class_losses.slopes(g, x, y, weight, sums, divisor, **own) is not None
+            hold("class_slopes", g, x, y, weight, sums, divisor, **own)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_logits_and_cotangents_in_any_layout(layout):
+    x = drawn((4, 5, 3, 6), np.dtype(np.float32), layout)
+    for dim in range(4):
+        y = target_of(x.shape, dim, 2)
+        for target in (y, np.asfortranarray(y), y.astype(np.int32)):
+            own = {"dim": dim, "ignored": 2, "smoothing": 0.0}
+            loss, sums, divisor = hold("class_losses", x, target, None, reduction="none", **own)
+            g = drawn(loss.shape, loss.dtype, "reversed")
+            (dx,) = hold("class_slopes", g, x, target, None, sums, divisor, **own)
+            if layout == "turned" and dim == 1:
+                assert dx.strides == x.strides
+
+
+def test_masked_logits_cost_nothing_unless_they_are_the_target():
+    x = np.array([[0.0, -np.inf, 1.0], [0.0, -np.inf, 1.0], [np.nan, 0.0, 0.0]], np.float32)
+    y = np.array([0, 1, 2])
+    own = {"dim": 1, "ignored": -100, "smoothing": 0.0}
+    loss, sums, divisor = hold("class_losses", x, y, None, reduction="none", **own)
+    assert np.isfinite(loss[0])
+    assert loss[1] == np.inf
+    assert np.isnan(loss[2])
+    hold("class_slopes", np.ones(3, np.float32), x, y, None, sums, divisor, **own)
+
+
+def test_a_wrong_class_is_told_by_its_place():
+    x = weft.randn(3, 4)
+    for wrong in (4, -1, 1 << 40):
+        with pytest.raises(IndexError, match=f"element 1 is {wrong}"):
+            F.cross_entropy(x, weft.tensor([0, wrong, 9]))
+
+
+def test_a_mean_of_nothing_is_nan_and_has_no_slope():
+    x = weft.randn(2, 3, requires_grad=True)
+    loss = F.cross_entropy(x, weft.tensor([-100, -100]))
+    loss.backward()
+    assert np.isnan(loss.item())
+    assert x.grad.tolist() == [[0.0] * 3] * 2
+    assert np.isnan(F.cross_entropy(weft.zeros(0, 3), weft.zeros(0, dtype=weft.int64)).item())
+
+
+def test_the_tape_keeps_no_array_of_the_logits_size_but_the_logits():
+    x = weft.randn(7, 11, requires_grad=True)
+    loss = F.cross_entropy(x, weft.zeros(7, dtype=weft.int64))
+    node = loss._node.node
+    assert sum(a.size for a in node.out if isinstance(a, np.ndarray)) <= 9
+    assert node.args[0] is x
+
+
+def test_without_the_code_generator_the_same_calls_give_the_same(monkeypatch):
+    def run():
+        found = []
+        for x in ((4, 5), (2, 5, 3)):
+            logits = weft.from_numpy(drawn(x, np.dtype(np.float64))).requires_grad_()
+            w = weft.from_numpy(abs(drawn((5,), np.dtype(np.float64), seed=1))).requires_grad_()
+            y = weft.from_numpy(target_of(x, 1, 3))
+            loss = F.cross_entropy(logits, y, w, 3, label_smoothing=0.1)
+            plain = F.cross_entropy(logits, y, ignore_index=3)
+            found += [loss, plain, *weft.autograd.grad(loss + plain, [logits, w])]
+        return [t.detach().numpy() for t in found]
+
+    fast = run()
+    monkeypatch.setattr(switches, "codegen", False)
+    lowering.forget()
+    for one, other in zip(fast, run(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
