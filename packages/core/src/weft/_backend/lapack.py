@@ -8,6 +8,7 @@ who knows its name. A backend for another array library offers the same function
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -34,17 +35,17 @@ def each_matrix(
     outs = tuple(np.zeros(lead + shape, dtype) for shape, dtype in results)
     if any(not a.size for a in whole):
         return outs  # LAPACK takes no matrix of length 0; all its results are empty or zero
-    for place in np.ndindex(lead):
-        for out, one in zip(outs, function(*(a[place] for a in whole)), strict=True):
-            out[place] = one
+    large = max(whole[0].shape[len(lead) :], default=0) >= blas.LARGE
+    with blas.Raised() if large else nullcontext():
+        for place in np.ndindex(lead):
+            for out, one in zip(outs, function(*(a[place] for a in whole)), strict=True):
+                out[place] = one
     return outs
 
 
 def _routines(a: Any, *names: str) -> Any:
     from scipy.linalg import get_lapack_funcs
 
-    if a.shape[-1] >= blas.LARGE:
-        blas.spread()
     found = get_lapack_funcs(names, dtype=a.dtype)
     return found[0] if len(names) == 1 else found
 
@@ -154,8 +155,6 @@ def solve_triangular(a: Any, b: Any, *, upper: bool, unit: bool) -> Any:
     if a.ndim == 2 < b.ndim and b.size:
         flat, back = _side_by_side(b)
         return back(solve_triangular(a, flat, upper=upper, unit=unit))
-    if a.shape[-1] >= blas.LARGE:
-        blas.spread()
     trsm = get_blas_funcs("trsm", dtype=a.dtype)
 
     def one(m: Any, right: Any) -> Any:

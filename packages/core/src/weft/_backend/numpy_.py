@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from weft._backend.cpu.blas import LARGE, spread
+from weft._backend.cpu.blas import LARGE, Raised
 
 ndarray = np.ndarray
 asarray = np.asarray
@@ -32,17 +32,18 @@ class Linalg:
     def __getattr__(self, attribute: str) -> Any:
         value = getattr(np.linalg, attribute)
         if not isinstance(value, type):
-            value = _on_the_pool(value)
+            value = _in_several_threads(value)
         setattr(self, attribute, value)
         return value
 
 
-def _on_the_pool(function: Callable[..., Any]) -> Callable[..., Any]:
+def _in_several_threads(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(a: Any, *args: Any, **kwargs: Any) -> Any:
-        if a.shape[-1] >= LARGE:
-            spread()
-        return function(a, *args, **kwargs)
+        if a.shape[-1] < LARGE:
+            return function(a, *args, **kwargs)
+        with Raised():
+            return function(a, *args, **kwargs)
 
     return call
 

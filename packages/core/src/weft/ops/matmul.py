@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray
-from weft._backend.cpu import blas
+from weft._backend.cpu import blas_products
 from weft._backend.cpu import onednn_matmul as by_onednn
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue
@@ -123,7 +123,7 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
 
 #: Multiplications up to which one generated kernel, or NumPy, is quicker than oneDNN.
 SMALL = 200_000
-#: Multiplications from which one is worth several of OpenBLAS's threads.
+#: Multiplications from which one is worth splitting over the pool.
 LARGE = 1 << 21
 
 _MATMUL = catalogue.ops["matmul"]
@@ -152,15 +152,14 @@ def rows_product(x: Any, y: Any) -> Any:
 
 
 def larger(x: Any, y: Any, bias: Any = None) -> Any:
-    """Multiply by oneDNN, and add a bias to each row; None where NumPy is to do it.
-
-    Where a large product stays with NumPy, OpenBLAS may use all threads.
-    """
+    """Multiply in several threads, and add a bias to each row; None where NumPy is to do it."""
     if x.ndim < 2 or y.ndim < 2:
         return None
     out = by_onednn.product(x, y, bias)
     if out is None and x.size * y.shape[-1] >= LARGE:
-        blas.spread()
+        out = blas_products.product(x, y)
+        if out is not None and bias is not None:
+            out += bias
     return out
 
 

@@ -1,9 +1,12 @@
-"""OpenBLAS, which NumPy and SciPy bring, kept off its own threads and put on the pool's.
+"""OpenBLAS, which NumPy and SciPy bring, kept off its own threads beside the pool.
 
-OpenBLAS's threads spin for a tenth of a second after each call and take the processor from the
-pool meanwhile. So from the first use of the pool on it has one thread (:func:`settle`); and when
-weft has a product or factorisation large enough for more (:func:`spread`), OpenBLAS is given a
-function of machine code that runs its jobs on the pool, and as many threads as that has.
+OpenBLAS's threads spin for a tenth of a second after each call and take the processor from the pool
+meanwhile. So from the first use of the pool on it has one thread (:func:`settle`); large products
+are split over the pool (``blas_products.py``), and only a large factorisation, which takes longer
+than that, is given threads while it runs (:class:`Raised`).
+
+OpenBLAS can be told to run its jobs on another pool, by a callback. It is not: in that mode nothing
+guards its buffers, and factorisations in several Python threads at once gave wrong numbers.
 
 What the user set, by ``OPENBLAS_NUM_THREADS`` or while the program ran, is left as it is.
 """
@@ -11,19 +14,18 @@ What the user set, by ``OPENBLAS_NUM_THREADS`` or while the program ran, is left
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import sys
+import threading
 from typing import Any
 
-from weft._backend.cpu import switches, threads
+from weft._backend.cpu import threads
 
-#: The order from which on a matrix is worth several threads.
-LARGE = 256
+#: The order from which on factorising a matrix is worth OpenBLAS's own threads.
+LARGE = 1024
 _PTHREADS = 1  # of openblas_get_parallel; 2 is OpenMP, whose threads are the pool's already
 #: A module of each library that is linked with its OpenBLAS: NumPy's, SciPy's.
 _LINKED = ("numpy._core._multiarray_umath", "scipy.linalg._fblas")
-_UNLIMITED = 2**31 - 1
 
 
 class OpenBlas:
@@ -39,9 +41,8 @@ class OpenBlas:
             return getattr(linked, f"{prefix}openblas_{name}{suffix}", None)
 
         self.owner, self.ours = owner, 0
+        self._linked, self._prefix, self._suffix = linked, prefix, suffix
         self._get, self._put = function("get_num_threads"), function("set_num_threads")
-        called = "set_threads_callback_function"
-        self._call_back = function(called) or getattr(linked, f"openblas_{called}", None)
         self._first = self.count()
         kind, cores, config = map(function, ("get_parallel", "get_num_procs", "get_config"))
         #: Whether its threads are its own, and the user did not say how many.
@@ -60,21 +61,19 @@ class OpenBlas:
             self._put(n)
             self.ours = self.count()  # it has a limit of its own
 
-    def spread(self, address: int) -> bool:
-        """Have its jobs run by the function at an address; whether that can be done."""
-        if not self.free or self._call_back is None:
-            return False
-        self._call_back(ctypes.c_void_p(address))
-        return True
+    def gemm(self, letter: str) -> int:
+        """Return the address of its product of matrices for a dtype of LAPACK's letter, or 0."""
+        name = f"{self._prefix}cblas_{letter}gemm{self._suffix}"
+        found = getattr(self._linked, name, None)
+        return 0 if found is None else ctypes.cast(found, ctypes.c_void_p).value or 0
 
 
 class _State:
-    """What was found, and how far it was set."""
+    """What was found, and how many large factorisations run."""
 
     def __init__(self) -> None:
         self.found: dict[str, OpenBlas | None] = {}
-        #: Whether OpenBLAS was given the pool, for each module of ``_LINKED``.
-        self.spread: dict[str, bool] = {}
+        self.running = 0
 
 
 _state = _State()
@@ -117,122 +116,33 @@ def settle() -> None:
             one.set(1)
 
 
-def spread() -> None:
-    """Have OpenBLAS use the pool for what comes next; cheap after the first time.
+class Raised:
+    """Within the block OpenBLAS has as many threads as the pool, if it was kept to one."""
 
-    To be called before large products that oneDNN does not take, and before factorisations.
-    """
-    for name in _LINKED:
-        if name not in _state.spread and name in sys.modules:
-            _state.spread[name] = False
-            _spread(name)
+    def __enter__(self) -> None:
+        with _lock:
+            _state.running += 1
+            if threads.in_use() and _state.running == 1:
+                settle()
+                for one in copies():
+                    one.set(threads.count())
 
-
-def _spread(name: str) -> None:
-    if threads.library() is None or not switches.codegen or not _whole_teams():
-        return
-    settle()
-    one = _state.found.get(name)
-    if one is None:
-        return
-    address = _runner()
-    if address and one.spread(address):
-        _state.spread[name] = True
-        threads.on_change(one.set)
+    def __exit__(self, *error: object) -> None:
+        with _lock:
+            _state.running -= 1
+            if threads.in_use() and not _state.running:
+                for one in copies():
+                    one.set(1)
 
 
-def _whole_teams() -> bool:
-    """Whether OpenMP gives all threads that are asked for: OpenBLAS's jobs wait for each other."""
-    library = threads.library()
-    return not library.omp_get_dynamic() and library.omp_get_thread_limit() >= _UNLIMITED
-
-
-# Called by OpenBLAS with the function to run, how many times, and where the data of each time lies.
-# Inside another parallel region OpenMP would give one thread, and the jobs wait for each other
-# forever; so a level more is allowed there.
-_TEXT = """
-%work = type { ptr, ptr, i64, i32, i32 }
-declare void @GOMP_parallel(ptr, ptr, i32, i32)
-declare i32 @omp_get_thread_num()
-declare i32 @omp_get_active_level()
-declare void @omp_set_max_active_levels(i32)
-
-define internal void @share(ptr %work) {
-  %job = load ptr, ptr %work
-  %data.at = getelementptr %work, ptr %work, i32 0, i32 1
-  %data = load ptr, ptr %data.at
-  %size.at = getelementptr %work, ptr %work, i32 0, i32 2
-  %size = load i64, ptr %size.at
-  %buffer.at = getelementptr %work, ptr %work, i32 0, i32 3
-  %buffer = load i32, ptr %buffer.at
-  %me = call i32 @omp_get_thread_num()
-  %place = sext i32 %me to i64
-  %offset = mul i64 %place, %size
-  %own = getelementptr i8, ptr %data, i64 %offset
-  call void %job(i32 %me, ptr %own, i32 %buffer)
-  ret void
-}
-
-define void @entry(i32 %wait, ptr %job, i32 %count, i64 %size, ptr %data, i32 %buffer) {
-  %work = alloca %work
-  store ptr %job, ptr %work
-  %data.at = getelementptr %work, ptr %work, i32 0, i32 1
-  store ptr %data, ptr %data.at
-  %size.at = getelementptr %work, ptr %work, i32 0, i32 2
-  store i64 %size, ptr %size.at
-  %buffer.at = getelementptr %work, ptr %work, i32 0, i32 3
-  store i32 %buffer, ptr %buffer.at
-  %level = call i32 @omp_get_active_level()
-  %inside = icmp sgt i32 %level, 0
-  br i1 %inside, label %deeper, label %run
-deeper:
-  %levels = add i32 %level, 1
-  call void @omp_set_max_active_levels(i32 %levels)
-  br label %run
-run:
-  call void @GOMP_parallel(ptr @share, ptr %work, i32 %count, i32 0)
-  ret void
-}
-"""
-_CALLS = (
-    "GOMP_parallel",
-    "omp_get_thread_num",
-    "omp_get_active_level",
-    "omp_set_max_active_levels",
-)
-
-
-@functools.cache
-def _runner() -> int:
-    """Return the address of the function that runs OpenBLAS's jobs on the pool; 0 if none is."""
-    import hashlib  # here, since `import weft` reads this file
-
-    from weft._backend.cpu import code_cache, language, loader, processor
-
-    if not language.usable():
-        return 0
-    library = threads.library()
-    functions = {
-        name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0 for name in _CALLS
-    }
-    digest = hashlib.sha256("\n".join((_TEXT, processor.identity())).encode()).hexdigest()
-    key = f"openblas-{digest[:40]}"
-    image = code_cache.get(key)
-    if image is None:
-        from weft._backend.cpu import compiler
-
-        image = compiler.compile(_TEXT)
-        code_cache.put(key, image)
-    return loader.place(image, "entry", functions)
+_lock = threading.Lock()
 
 
 def told() -> str:
     """Return what OpenBLAS does now, for people."""
     parts = []
-    for name, one in zip(_LINKED, map(_state.found.get, _LINKED), strict=True):
-        if one is None:
-            continue
-        where = "on the pool" if _state.spread.get(name) else "of its own"
-        said = "" if one.free else ", left as they were"
-        parts.append(f"{one.owner}'s OpenBLAS: {one.count()} {where}{said}")
+    for one in _state.found.values():
+        if one is not None:
+            said = "" if one.free else ", left as they were"
+            parts.append(f"{one.owner}'s OpenBLAS: {one.count()} of its own{said}")
     return "; ".join(parts)

@@ -5,18 +5,16 @@ A reason that comes from a switch is not one here: a part that is switched off i
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import metadata
 
 from weft._backend.cpu import allocator, blas, features, switches, threads
 
 
 def why_no_onednn() -> str:
     """Return why there is no oneDNN, in one clause; empty if there is."""
-    try:
-        onednn = import_module("weft._backend.cpu.onednn")
-    except ModuleNotFoundError:
-        return "this version of weft has no kernels that use it"
-    return str(onednn.why_not())
+    from weft._backend.cpu import onednn
+
+    return onednn.why_not()
 
 
 def why_no_codegen() -> str:
@@ -47,8 +45,9 @@ def _onednn() -> str:
     why = why_no_onednn()
     if why:
         return f"none: {why}"
-    onednn = import_module("weft._backend.cpu.onednn")
-    return str(onednn.library().version) + ("" if switches.onednn else ", switched off")
+    from weft._backend.cpu import onednn
+
+    return onednn.loaded().version + ("" if switches.onednn else ", switched off")
 
 
 def _kernels() -> str:

@@ -63,6 +63,11 @@ def library() -> Any:
     return _state.library
 
 
+def in_use() -> bool:
+    """Whether libgomp was loaded: something ran on the pool, or was about to."""
+    return _state.library is not None
+
+
 def why_none() -> str:
     """Return why there is no pool, in one clause; empty if there is one."""
     if library() is not None:
