@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
+from weft._backend.cpu import switches
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
@@ -41,6 +42,8 @@ _UFUNCS: dict[str, Any] = {
     "any": np.logical_or,
 }
 
+#: From how many elements on a reduction may be machine code.
+_LARGE = 8192
 #: Up to how many elements a sum is a product with ones, and those.
 _FEW = 128
 #: The settings of calls by the argument's dims and the one reduced; never written to.
@@ -127,6 +130,12 @@ def reduction(
 
         def on_numpy(x: Any, *, dim: tuple[int, ...], keepdim: bool) -> Any:
             """The same without the Python layer of NumPy's functions, for plain floats."""
+            if x.size >= _LARGE and finalise is None and dim:
+                out = _compiled(
+                    combine, formula, x, dim, keepdim, _result_dtype(name, dtype, x.dtype)
+                )
+                if out is not None:
+                    return out
             if x.dtype is not _F32 and x.dtype is not _F64:
                 return general(x, dim=dim, keepdim=keepdim)
             before = silence()
@@ -215,7 +224,7 @@ def reduction(
 
         function = build(name, _with_dtype if takes_dtype else _without_dtype, run, out=has_out)
         if takes_dtype and finalise is None:
-            function = _short(op, ufunc, formula, function)
+            function = _short(op, combine, ufunc, formula, function)
         return catalogue.enter(
             function,
             op,
@@ -230,6 +239,17 @@ def reduction(
         )
 
     return decorate
+
+
+def _compiled(
+    combine: str, formula: Rule, x: Any, dims: tuple[int, ...], keepdim: bool, dtype: Any
+) -> Any:
+    """Return the result of machine code; None where NumPy is to compute it."""
+    if not switches.codegen:
+        return None
+    from weft._backend.cpu.launch.reductions import reduced
+
+    return reduced(combine, formula, x, dims, keepdim, dtype)
 
 
 def _is_small_table(x: Any) -> bool:
@@ -250,11 +270,14 @@ def _is_identity(formula: Rule) -> bool:
         return False
 
 
-def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Callable[..., Any]:
+def _short(
+    op: Op, combine: str, ufunc: Any, formula: Rule, settled: Callable[..., Any]
+) -> Callable[..., Any]:
     """Return the function users call: a short path for plain floats, then all else.
 
     Args:
         op: the record.
+        combine: what joins two elements.
         ufunc: what reduces.
         formula: what is applied to each element first.
         settled: the built function, which makes settings canonical.
@@ -299,11 +322,18 @@ def _short(op: Op, ufunc: Any, formula: Rule, settled: Callable[..., Any]) -> Ca
             finally:
                 restore(before)
         else:
-            before = silence()
-            try:
-                data = reduce(x if applied is None else applied(xp, x), dim, None, None, keepdim)
-            finally:
-                restore(before)
+            data = None
+            if x.size >= _LARGE and x.ndim:
+                dims = tuple(range(x.ndim)) if dim is None else (dim % x.ndim,)
+                data = _compiled(combine, formula, x, dims, bool(keepdim), x.dtype)
+            if data is None:
+                before = silence()
+                try:
+                    data = reduce(
+                        x if applied is None else applied(xp, x), dim, None, None, keepdim
+                    )
+                finally:
+                    restore(before)
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else asarray(data)
         result._node = result._version = result._extra = None

@@ -10,7 +10,8 @@ from weft._backend.cpu.language import TextKernel
 from weft._backend.cpu.language.types import type_of
 from weft._backend.symbolic import BOOL, F32, Node
 
-_NAMES: dict[str, Any] = {
+#: What generated kernels may name.
+NAMES: dict[str, Any] = {
     **{name: getattr(mathematics, name) for name in mathematics.__all__},
     "INF": float("inf"),
     "NAN": float("nan"),
@@ -113,7 +114,7 @@ def flat(name: str, root: Node, arrays: list[int], numbers: list[tuple[int, str]
             f"        out[i] = {result}",
         ]
     )
-    return TextKernel(text, _NAMES, loose=False, overlap=True)
+    return TextKernel(text, NAMES, loose=False, overlap=True)
 
 
 def strided(
@@ -162,4 +163,4 @@ def strided(
             f"            {store} = {result}",
         ]
     )
-    return TextKernel(text, _NAMES, loose=False, overlap=True)
+    return TextKernel(text, NAMES, loose=False, overlap=True)
