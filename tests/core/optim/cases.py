@@ -66,3 +66,25 @@ EACH = [(name, settings) for name, several in CASES.items() for settings in seve
 IDS = [f"{name}-{i}" for name, several in CASES.items() for i in range(len(several))]
 #: How each is told to update by formula, one parameter after the other.
 BY_FORMULA = {"foreach": False}
+
+#: Those that do not update each element by itself.
+OTHERS: dict[str, list[dict[str, Any]]] = {
+    "Adafactor": [
+        {"lr": 0.1},
+        {"lr": 0.02, "eps": (1e-4, 0.1), "d": 1.5, "weight_decay": 0.1, "maximize": True},
+        {"lr": 0.1, "beta2_decay": -0.5, "d": 1.2},
+    ],
+    "Muon": [
+        {"lr": 0.1},
+        {"lr": 0.02, "momentum": 0.8, "nesterov": False, "adjust_lr_fn": "match_rms_adamw"},
+        {"lr": 0.1, "weight_decay": 0, "ns_steps": 3, "adjust_lr_fn": "original"},
+    ],
+    "LBFGS": [
+        {"lr": 0.1, "max_iter": 5},
+        {"lr": 0.5, "history_size": 3, "max_iter": 6},
+        {"line_search_fn": "strong_wolfe", "max_iter": 8},
+        {"line_search_fn": "strong_wolfe", "max_iter": 8, "max_eval": 5, "history_size": 2},
+    ],
+}
+EACH_OTHER = [(name, settings) for name, several in OTHERS.items() for settings in several]
+OTHER_IDS = [f"{name}-{i}" for name, several in OTHERS.items() for i in range(len(several))]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import weft
-from tests.core.optim.cases import BY_FORMULA, EACH, IDS
+from tests.core.optim.cases import BY_FORMULA, EACH, IDS, OTHERS
 from weft._backend.cpu import switches
 from weft._backend.cpu.language import usable
 from weft.optim import _fused
@@ -263,3 +263,20 @@ def test_learning_rates_may_be_tensors_and_have_gradients(name):
     assert loss(lr, {}).item() == pytest.approx(loss(0.1, {}).item())
     lr.requires_grad_()
     assert weft.autograd.gradcheck(lambda lr: loss(lr, {"differentiable": True}), [lr])
+
+
+@pytest.mark.parametrize("dtype", TOLERANCES)
+@pytest.mark.parametrize("settings", OTHERS["Adafactor"])
+def test_a_factored_step_is_the_formula(settings, dtype, monkeypatch):
+    from weft._backend.cpu.launch import factored
+
+    calls = []
+    step = factored.step
+    monkeypatch.setattr(factored, "step", lambda *a: calls.append(step(*a)))
+    shapes = [(50, 70), (3, 40, 65), (5,), (2, 3), (1, 3000), (3000, 1)]
+    if dtype == "float16":
+        settings = {**settings, "eps": (1e-2, 1e-3)}  # squares vanish in float16
+    fused = trained("Adafactor", settings, made(shapes, dtype))
+    assert len(calls) == (4 * 5 if usable() else 0)
+    plain = trained("Adafactor", {**settings, **BY_FORMULA}, made(shapes, dtype))
+    agree(fused, plain, TOLERANCES[dtype])

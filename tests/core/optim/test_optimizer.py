@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import weft
-from tests.core.optim.cases import EACH, IDS
+from tests.core.optim.cases import EACH, EACH_OTHER, IDS, OTHER_IDS
 from weft.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
@@ -78,6 +78,18 @@ def test_names_come_with_all_parameters_or_with_none():
         ("Adam", {"eps": -1}, "eps must be at least 0"),
         ("Adam", {"lr": weft.tensor(0.1), "foreach": True}, "cannot be a tensor where foreach"),
         ("AdamW", {"weight_decay": -1}, "AdamW: weight_decay must be at least 0"),
+        ("Adadelta", {"rho": 1.5}, "rho must be in"),
+        ("Adagrad", {"lr_decay": -1}, "lr_decay must be at least 0"),
+        ("Adamax", {"betas": (0.9, 1.0)}, "got 1.0"),
+        ("NAdam", {"momentum_decay": -1}, "momentum_decay must be at least 0"),
+        ("RMSprop", {"alpha": -1}, "alpha must be at least 0"),
+        ("Rprop", {"etas": (1.2, 0.5)}, "etas must be"),
+        ("Adafactor", {"d": 0.5}, "d must be at least 1"),
+        ("Adafactor", {"beta2_decay": 0.5}, "beta2_decay must be at most 0"),
+        ("Adafactor", {"eps": (-1, 1)}, "must be at least 0"),
+        ("Muon", {}, "must be matrices, got one of shape .1,.; give it"),
+        ("Muon", {"adjust_lr_fn": "other"}, "adjust_lr_fn must be .* got 'other'"),
+        ("LBFGS", {"line_search_fn": "other"}, "line_search_fn must be"),
     ],
 )
 def test_settings_out_of_range_are_refused(name, settings, match):
@@ -208,15 +220,23 @@ def test_a_state_that_does_not_fit_is_refused():
 
 
 @pytest.mark.parametrize("way", ["state_dict", "pickle", "deepcopy"])
-@pytest.mark.parametrize(("name", "settings"), EACH, ids=IDS)
+@pytest.mark.parametrize(("name", "settings"), EACH + EACH_OTHER, ids=IDS + OTHER_IDS)
 def test_training_goes_on_as_if_never_stopped(name, settings, way):
     rng = np.random.default_rng(0)
     grads = [weft.tensor(rng.standard_normal((2, 3))) for _ in range(6)]
     p = weft.tensor(rng.standard_normal((2, 3))).requires_grad_()
     optimizer = getattr(weft.optim, name)([p], **settings)
+
+    def stepped(one, x, g):
+        def closure():
+            x.grad = (g + x).detach()
+            return (g * x + x * x / 2).sum()
+
+        closure()
+        one.step(closure if name == "LBFGS" else None)
+
     for g in grads[:3]:
-        p.grad = g
-        optimizer.step()
+        stepped(optimizer, p, g)
     if way == "state_dict":
         q = p.detach().clone().requires_grad_()
         other = getattr(weft.optim, name)([q], lr=123.0)
@@ -228,9 +248,8 @@ def test_training_goes_on_as_if_never_stopped(name, settings, way):
         other = copy.deepcopy(optimizer)
         q = other.param_groups[0]["params"][0]
     for g in grads[3:]:
-        p.grad, q.grad = g, g
-        optimizer.step()
-        other.step()
+        stepped(optimizer, p, g)
+        stepped(other, q, g)
     assert q is not p
     assert (p == q).all()
 
@@ -245,3 +264,46 @@ def test_state_takes_on_the_parameters_dtype_but_counts_stay():
     other.load_state_dict(optimizer.state_dict())
     assert other.state[half]["exp_avg"].dtype is weft.bfloat16
     assert other.state[half]["step"].dtype is weft.float32
+
+
+def test_names_that_are_not_there_say_what_is():
+    with pytest.raises(AttributeError, match=r"none here is sparse: use weft\.optim\.Adam"):
+        _ = weft.optim.SparseAdam
+    with pytest.raises(AttributeError, match="Adam"):
+        _ = weft.optim.Adan
+
+
+def test_lbfgs_has_one_group_and_needs_a_closure():
+    with pytest.raises(ValueError, match="one group only, got 2"):
+        weft.optim.LBFGS([{"params": [leaf(1.0)]}, {"params": [leaf(2.0)]}])
+    with pytest.raises(TypeError, match="needs a closure"):
+        weft.optim.LBFGS([leaf(1.0)]).step()
+
+
+def test_muon_refuses_what_its_iteration_cannot_take():
+    for settings, match in [
+        ({"ns_steps": 100}, "below 100"),
+        ({"ns_coefficients": (1, 2)}, "three"),
+    ]:
+        p = weft.ones(2, 2, requires_grad=True)
+        optimizer = weft.optim.Muon([p], **settings)
+        p.grad = weft.ones(2, 2)
+        with pytest.raises(ValueError, match=match):
+            optimizer.step()
+
+
+@pytest.mark.parametrize("line_search", [None, "strong_wolfe"])
+def test_lbfgs_finds_the_bottom_of_a_narrow_valley(line_search):
+    p = weft.tensor([-1.5, 2.0], dtype=weft.float64, requires_grad=True)
+    lr = 0.3 if line_search is None else 1
+    optimizer = weft.optim.LBFGS([p], lr=lr, max_iter=200, line_search_fn=line_search)
+
+    def closure():
+        optimizer.zero_grad()
+        x, y = p
+        loss = (1 - x) ** 2 + 10 * (y - x * x) ** 2
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    np.testing.assert_allclose(p.detach().numpy(), [1.0, 1.0], atol=1e-4)

@@ -1,11 +1,16 @@
 """Optimizers: rules that update parameters by their gradients."""
 
+from typing import Any
+
 from weft.optim.adadelta import Adadelta
+from weft.optim.adafactor import Adafactor
 from weft.optim.adagrad import Adagrad
 from weft.optim.adam import Adam
 from weft.optim.adamax import Adamax
 from weft.optim.adamw import AdamW
 from weft.optim.asgd import ASGD
+from weft.optim.lbfgs import LBFGS
+from weft.optim.muon import Muon
 from weft.optim.nadam import NAdam
 from weft.optim.optimizer import Optimizer
 from weft.optim.radam import RAdam
@@ -15,15 +20,28 @@ from weft.optim.sgd import SGD
 
 __all__ = [
     "ASGD",
+    "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Muon",
     "NAdam",
     "Optimizer",
     "RAdam",
     "RMSprop",
     "Rprop",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Say of an optimizer that is absent why, and of any other name which one is near."""
+    from weft._core.errors import did_you_mean
+
+    hint = did_you_mean(name, __all__)
+    if name == "SparseAdam":
+        hint = "; it takes sparse gradients alone, and none here is sparse: use weft.optim.Adam"
+    raise AttributeError(f"module 'weft.optim' has no attribute {name!r}{hint}")
