@@ -2,14 +2,27 @@
 
 Images whose channels lie apart, (N, C, ...), are planes: a step is a channel. Images whose channels
 lie side by side, and (N, C) tables, are rows of columns: a step is a chunk of rows, whose own means
-and squares are joined by Chan's formula in the chunks' order.
+and squares are joined by Chan's formula in the chunks' order. ``several`` rows make a tile.
 """
 
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.norms import BIAS, BLOCK, WEIGHT, squares, total
-from weft._backend.cpu.language import C, Placeholder, T, U, f64, kernel, local, ptr, simd, sqrt
+from weft._backend.cpu.language import (
+    C,
+    Placeholder,
+    T,
+    U,
+    f64,
+    kernel,
+    local,
+    ptr,
+    simd,
+    sqrt,
+)
 
+#: Columns worked on at once; of narrow rows several make a tile, so that loops are long.
+TILE = 512
 OWN = Placeholder("OWN")  # whether mean and variance depend on x
 
 
@@ -133,27 +146,52 @@ def planes_fixed_backward(
 
 
 @kernel
-def columns_sums(begin, end, x: ptr(T), parts: ptr(C), rows, chunk, n):
+def columns_sums(begin, end, x: ptr(T), parts: ptr(C), rows, chunk, n, several):
     """The means of chunks of rows and their squares from them: parts are (chunks, 2, n)."""
+    mean = local(C, TILE)
+    sums = local(C, TILE)
     for i in range(begin, end):
         first = i * chunk
         last = min(first + chunk, rows)
-        means = parts + 2 * i * n
-        apart = means + n
-        for j in simd(n):
-            means[j] = 0.0
-            apart[j] = 0.0
-        for r in range(first, last):
-            row = x + r * n
-            for j in simd(n):
-                means[j] += row[j]
         share: C = 1.0 / (last - first)
-        for j in simd(n):
-            means[j] = means[j] * share
-        for r in range(first, last):
-            row = x + r * n
-            for j in simd(n):
-                apart[j] += (row[j] - means[j]) * (row[j] - means[j])
+        even = first + (last - first) // several * several
+        for start in range(0, n, TILE):
+            width = min(TILE, n - start)
+            means = parts + 2 * i * n + start
+            apart = means + n
+            for j in simd(width * several):
+                sums[j] = 0.0
+            for r in range(first, even, several):
+                row = x + r * n + start
+                for j in simd(width * several):
+                    sums[j] += row[j]
+            for r in range(even, last):
+                row = x + r * n + start
+                for j in simd(width):
+                    sums[j] += row[j]
+            for q in range(1, several):
+                for j in simd(width):
+                    sums[j] += sums[q * width + j]
+            for j in simd(width):
+                means[j] = sums[j] * share
+            for q in range(several):
+                for j in simd(width):
+                    mean[q * width + j] = means[j]
+            for j in simd(width * several):
+                sums[j] = 0.0
+            for r in range(first, even, several):
+                row = x + r * n + start
+                for j in simd(width * several):
+                    sums[j] += (row[j] - mean[j]) * (row[j] - mean[j])
+            for r in range(even, last):
+                row = x + r * n + start
+                for j in simd(width):
+                    sums[j] += (row[j] - mean[j]) * (row[j] - mean[j])
+            for q in range(1, several):
+                for j in simd(width):
+                    sums[j] += sums[q * width + j]
+            for j in simd(width):
+                apart[j] = sums[j]
 
 
 @kernel
@@ -187,48 +225,80 @@ def columns_moments(
 @kernel
 def columns_apply(
     begin, end, x: ptr(T), means: ptr(U), spreads: ptr(U), weight: ptr(T), bias: ptr(T),
-    out: ptr(T), rows, chunk, n, eps: f64,
+    out: ptr(T), rows, chunk, n, several, eps: f64,
 ):  # fmt: skip
     """Normalise by given means and variances; a step is a chunk of rows."""
-    for i in range(begin, end):
-        first = i * chunk
-        last = min(first + chunk, rows)
-        for start in range(0, n, 256):
-            width = min(256, n - start)
-            mean = local(C, 256)
-            scale = local(C, 256)
-            shift = local(C, 256)
+    mean = local(C, TILE)
+    scale = local(C, TILE)
+    shift = local(C, TILE)
+    for start in range(0, n, TILE):
+        width = min(TILE, n - start)
+        for q in range(several):
             for j in simd(width):
-                mean[j] = means[start + j]
+                mean[q * width + j] = means[start + j]
                 factor: C = 1.0 / sqrt(f64(spreads[start + j]) + eps)
                 if WEIGHT:
                     factor = factor * weight[start + j]
-                scale[j] = factor
-                shift[j] = 0.0
+                scale[q * width + j] = factor
+                shift[q * width + j] = 0.0
                 if BIAS:
-                    shift[j] = bias[start + j]
-            for r in range(first, last):
-                row = x + r * n + start
-                to = out + r * n + start
-                for j in simd(width):
-                    to[j] = (row[j] - mean[j]) * scale[j] + shift[j]
+                    shift[q * width + j] = bias[start + j]
+        first = begin * chunk
+        last = min(end * chunk, rows)
+        even = first + (last - first) // several * several
+        for r in range(first, even, several):
+            row = x + r * n + start
+            to = out + r * n + start
+            for j in simd(width * several):
+                to[j] = (row[j] - mean[j]) * scale[j] + shift[j]
+        for r in range(even, last):
+            row = x + r * n + start
+            to = out + r * n + start
+            for j in simd(width):
+                to[j] = (row[j] - mean[j]) * scale[j] + shift[j]
 
 
 @kernel
-def columns_slopes(begin, end, g: ptr(T), x: ptr(T), means: ptr(U), parts: ptr(C), rows, chunk, n):
+def columns_slopes(
+    begin, end, g: ptr(T), x: ptr(T), means: ptr(U), parts: ptr(C), rows, chunk, n, several
+):
     """The sums of g and of g (x - mean) over chunks of rows: parts are (chunks, 2, n)."""
+    mean = local(C, TILE)
+    sums = local(C, TILE)
+    alongs = local(C, TILE)
     for i in range(begin, end):
-        whole = parts + 2 * i * n
-        along = whole + n
-        for j in simd(n):
-            whole[j] = 0.0
-            along[j] = 0.0
-        for r in range(i * chunk, min(i * chunk + chunk, rows)):
-            row = x + r * n
-            of = g + r * n
-            for j in simd(n):
-                whole[j] += of[j]
-                along[j] += of[j] * (row[j] - means[j])
+        first = i * chunk
+        last = min(first + chunk, rows)
+        even = first + (last - first) // several * several
+        for start in range(0, n, TILE):
+            width = min(TILE, n - start)
+            whole = parts + 2 * i * n + start
+            along = whole + n
+            for q in range(several):
+                for j in simd(width):
+                    mean[q * width + j] = means[start + j]
+            for j in simd(width * several):
+                sums[j] = 0.0
+                alongs[j] = 0.0
+            for r in range(first, even, several):
+                row = x + r * n + start
+                of = g + r * n + start
+                for j in simd(width * several):
+                    sums[j] += of[j]
+                    alongs[j] += of[j] * (row[j] - mean[j])
+            for r in range(even, last):
+                row = x + r * n + start
+                of = g + r * n + start
+                for j in simd(width):
+                    sums[j] += of[j]
+                    alongs[j] += of[j] * (row[j] - mean[j])
+            for q in range(1, several):
+                for j in simd(width):
+                    sums[j] += sums[q * width + j]
+                    alongs[j] += alongs[q * width + j]
+            for j in simd(width):
+                whole[j] = sums[j]
+                along[j] = alongs[j]
 
 
 @kernel
@@ -249,33 +319,43 @@ def columns_join(begin, end, parts: ptr(C), out: ptr(f64), chunks, n):
 @kernel
 def columns_backward(
     begin, end, g: ptr(T), x: ptr(T), means: ptr(U), spreads: ptr(U), weight: ptr(T),
-    sums: ptr(f64), dx: ptr(T), rows, chunk, n, eps: f64,
+    sums: ptr(f64), dx: ptr(T), rows, chunk, n, several, eps: f64,
 ):  # fmt: skip
     """A step is a chunk of rows; sums are (2, n), of g and of g (x - mean)."""
-    for i in range(begin, end):
-        first = i * chunk
-        last = min(first + chunk, rows)
-        for start in range(0, n, 256):
-            width = min(256, n - start)
-            mean = local(C, 256)
-            scale = local(C, 256)
-            shift = local(C, 256)
-            pull = local(C, 256)
+    mean = local(C, TILE)
+    scale = local(C, TILE)
+    shift = local(C, TILE)
+    pull = local(C, TILE)
+    for start in range(0, n, TILE):
+        width = min(TILE, n - start)
+        for q in range(several):
             for j in simd(width):
-                mean[j] = means[start + j]
+                mean[q * width + j] = means[start + j]
                 inner: f64 = 1.0 / sqrt(f64(spreads[start + j]) + eps)
-                shift[j] = sums[start + j] / rows
-                pull[j] = sums[n + start + j] / rows * inner * inner
+                shift[q * width + j] = sums[start + j] / rows
+                pull[q * width + j] = sums[n + start + j] / rows * inner * inner
                 factor: C = inner
                 if WEIGHT:
                     factor = factor * weight[start + j]
-                scale[j] = factor
-            for r in range(first, last):
-                row = x + r * n + start
-                of = g + r * n + start
-                to = dx + r * n + start
-                for j in simd(width):
-                    if OWN:
-                        to[j] = (of[j] - shift[j] - (row[j] - mean[j]) * pull[j]) * scale[j]
-                    else:
-                        to[j] = of[j] * scale[j]
+                scale[q * width + j] = factor
+        first = begin * chunk
+        last = min(end * chunk, rows)
+        even = first + (last - first) // several * several
+        for r in range(first, even, several):
+            row = x + r * n + start
+            of = g + r * n + start
+            to = dx + r * n + start
+            for j in simd(width * several):
+                if OWN:
+                    to[j] = (of[j] - shift[j] - (row[j] - mean[j]) * pull[j]) * scale[j]
+                else:
+                    to[j] = of[j] * scale[j]
+        for r in range(even, last):
+            row = x + r * n + start
+            of = g + r * n + start
+            to = dx + r * n + start
+            for j in simd(width):
+                if OWN:
+                    to[j] = (of[j] - shift[j] - (row[j] - mean[j]) * pull[j]) * scale[j]
+                else:
+                    to[j] = of[j] * scale[j]

@@ -41,11 +41,12 @@ def _dense(p: Any) -> Any:
     return None if p is None else dense(p)
 
 
-def _chunked(rows: int, n: int) -> tuple[int, int]:
-    """Return how many rows a chunk has, and how many chunks there are: by the shape alone."""
-    chunk = max(_CHUNK // n, 8)
-    chunk = max(chunk, -(-rows // 1024))
-    return chunk, -(-rows // chunk)
+def _chunked(rows: int, n: int) -> tuple[int, int, int]:
+    """Return the rows of a chunk, the chunks and the rows of a tile: by the shape alone."""
+    several = kernels.TILE // n or 1
+    chunk = max(_CHUNK // n, 8, -(-rows // 1024))
+    chunk = -(-chunk // several) * several
+    return chunk, -(-rows // chunk), several
 
 
 def batch_forward(x: Any, weight: Any = None, bias: Any = None, *, eps: float) -> Any:
@@ -70,17 +71,29 @@ def batch_forward(x: Any, weight: Any = None, bias: Any = None, *, eps: float) -
         )  # fmt: skip
         return out, means, spreads
     rows = x.size // channels
-    chunk, chunks = _chunked(rows, channels)
+    chunk, chunks, several = _chunked(rows, channels)
     sums = np.empty((chunks, 2, channels), own)
     steps = grain(chunk * channels)
     kind = FLOATS[own]
-    _kernel(kernels.columns_sums, x)(chunks, steps, turned, sums, rows, chunk, channels)
+    _kernel(kernels.columns_sums, x)(chunks, steps, turned, sums, rows, chunk, channels, several)
     _kernel(kernels.columns_moments, sums)(
         -(-channels // 64), grain(64 * chunks), sums, means, spreads, rows, chunk, chunks, channels
     )
     out = np.empty(turned.shape, x.dtype)
     _kernel(kernels.columns_apply, x, U=kind, **parts)(
-        chunks, steps, turned, means, spreads, weight, bias, out, rows, chunk, channels, eps
+        chunks,
+        steps,
+        turned,
+        means,
+        spreads,
+        weight,
+        bias,
+        out,
+        rows,
+        chunk,
+        channels,
+        several,
+        eps,
     )
     return channels_first(out, x.ndim), means, spreads
 
@@ -105,11 +118,11 @@ def fixed_forward(
         run(planes, grain(n), x, centre, variance, weight, bias, out, channels, n, eps)
         return out
     rows = x.size // channels
-    chunk, chunks = _chunked(rows, channels)
+    chunk, chunks, several = _chunked(rows, channels)
     out = np.empty(turned.shape, x.dtype)
     _kernel(kernels.columns_apply, x, U=FLOATS[x.dtype], **parts)(
         chunks, grain(chunk * channels), turned, centre, variance, weight, bias, out, rows, chunk,
-        channels, eps,
+        channels, several, eps,
     )  # fmt: skip
     return channels_first(out, x.ndim)
 
@@ -178,18 +191,19 @@ def _columns_backward(
     """Return the cotangent of rows of channels, and the sums of g and of g times x centred."""
     channels = x.shape[-1]
     rows = x.size // channels
-    chunk, chunks = _chunked(rows, channels)
+    chunk, chunks, several = _chunked(rows, channels)
     steps = grain(chunk * channels)
     parts = np.empty((chunks, 2, channels), COMPUTED[x.dtype])
     kind = FLOATS[centre.dtype]
-    _kernel(kernels.columns_slopes, x, U=kind)(chunks, steps, g, x, centre, parts, rows, chunk,
-                                               channels)  # fmt: skip
+    _kernel(kernels.columns_slopes, x, U=kind)(
+        chunks, steps, g, x, centre, parts, rows, chunk, channels, several
+    )
     sums = np.empty((2, channels), _F64)
     _kernel(kernels.columns_join, x, C=FLOATS[parts.dtype])(
         -(-2 * channels // 64), grain(64 * chunks), parts, sums, chunks, 2 * channels
     )
     dx = np.empty(x.shape, x.dtype)
     _kernel(kernels.columns_backward, x, U=kind, WEIGHT=weight is not None, OWN=own)(
-        chunks, steps, g, x, centre, variance, weight, sums, dx, rows, chunk, channels, eps
+        chunks, steps, g, x, centre, variance, weight, sums, dx, rows, chunk, channels, several, eps
     )
     return dx, sums

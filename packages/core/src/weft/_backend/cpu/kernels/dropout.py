@@ -1,0 +1,54 @@
+"""Dropout: Philox's words drawn, compared and applied without being written down.
+
+The words are those of ``weft._core.philox``: element 4 i + q gets word q of counter offset + i.
+"""
+
+from __future__ import annotations
+
+from weft._backend.cpu.language import C, T, f64, function, kernel, local, ptr, simd, static, u32, u64
+
+_M0, _M1 = 0xD2511F53, 0xCD9E8D57
+_W0, _W1 = 0x9E3779B9, 0xBB67AE85
+_MASK = 0xFFFFFFFF
+
+
+@function
+def philox(c0, c1, c2, c3, k0, k1):
+    """The ten rounds on 32-bit words held in u64."""
+    for i in static(10):
+        p0 = c0 * u64(_M0)
+        p1 = c2 * u64(_M1)
+        a = k0 + u64(i * _W0)
+        b = k1 + u64(i * _W1)
+        c0 = (p1 >> 32) ^ c1 ^ (a & _MASK)
+        c1 = p1 & _MASK
+        c2 = (p0 >> 32) ^ c3 ^ (b & _MASK)
+        c3 = p0 & _MASK
+    return c0, c1, c2, c3
+
+
+@kernel
+def drop(begin, end, x: ptr(T), key: ptr(u64), out: ptr(T), count, limit, scale: f64):
+    """A step is 1024 elements; one is kept where its word is not below the limit."""
+    words = local(u32, 1024)
+    factor: C = scale
+    least = u32(limit)
+    seed = key[0]
+    stream = key[1]
+    k0 = seed & _MASK
+    k1 = seed >> 32
+    s0 = stream & _MASK
+    s1 = stream >> 32
+    for i in range(begin, end):
+        first = key[2] + u64(i) * 256
+        for j in simd(256):
+            at = first + u64(j)
+            w0, w1, w2, w3 = philox(at & _MASK, at >> 32, s0, s1, k0, k1)
+            words[4 * j] = u32(w0)
+            words[4 * j + 1] = u32(w1)
+            words[4 * j + 2] = u32(w2)
+            words[4 * j + 3] = u32(w3)
+        row = x + i * 1024
+        to = out + i * 1024
+        for j in simd(min(1024, count - i * 1024)):
+            to[j] = row[j] * (factor if (words[j] >> 8) >= least else 0.0)
