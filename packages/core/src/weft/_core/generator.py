@@ -118,12 +118,17 @@ class Generator:
     def __repr__(self) -> str:
         return f"<weft.Generator seed={self._seed} stream={self._stream} offset={self._offset}>"
 
-    def words(self, count: int) -> Any:
-        """Return the next random 32-bit words, a uint32 array (count,)."""
+    def key(self, count: int) -> tuple[int, int, int]:
+        """Take the next random 32-bit words; return seed, stream and offset, which tell them."""
         with self._lock:
             offset = self._offset
             self._offset = (offset + -(-count // 4)) & _MASK
-        return philox.words(xp, self._seed, offset, count, self._stream)
+        return self._seed, self._stream, offset
+
+    def words(self, count: int) -> Any:
+        """Return the next random 32-bit words, a uint32 array (count,)."""
+        seed, stream, offset = self.key(count)
+        return philox.words(xp, seed, offset, count, stream)
 
 
 def _restored(device: str, seed: int, stream: int, offset: int) -> Generator:

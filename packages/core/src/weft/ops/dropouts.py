@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 
+from weft._backend import ndarray, np
 from weft._core import catalogue, dtypes
+from weft._core.dispatch import apply
 from weft._core.errors import ShapeError
 from weft._core.generator import Generator
+from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
-from weft._core.tensor import Tensor
+from weft._core.tensor import Tensor, wrap
 from weft.ops.creation import ones
+from weft.ops.draws import source_of
+from weft.ops.dropped import DROPPED
 from weft.ops.families.composite import composite
 from weft.ops.random import rand
 
@@ -47,6 +52,19 @@ def _channels(name: str, input: Tensor) -> tuple[int, ...]:
 def _zeroed(input: Tensor, p: float, shape: tuple[int, ...], generator: Generator | None) -> Tensor:
     if p == 1:
         return input * 0
+    data = input._data
+    dtype = data.dtype
+    if (
+        type(data) is ndarray
+        and shape == data.shape
+        and not here.batches  # inside vmap whoever draws has to ask how
+        and dtype.kind in "fV"
+        and dtype.itemsize > 1
+        and dtypes.get_default_dtype() is dtypes.float32  # what `rand` draws, and so what is drawn
+    ):
+        key = np.array(source_of(generator).key(data.size), np.uint64)
+        fused: Tensor = apply(DROPPED, (input, wrap(key)), {"p": float(p)})
+        return fused
     kept = rand(shape, generator=generator, device=input.device) >= p
     return input * (kept.to(input.dtype) / (1 - p))
 

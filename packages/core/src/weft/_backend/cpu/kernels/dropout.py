@@ -5,7 +5,19 @@ The words are those of ``weft._core.philox``: element 4 i + q gets word q of cou
 
 from __future__ import annotations
 
-from weft._backend.cpu.language import C, T, f64, function, kernel, local, ptr, simd, static, u32, u64
+from weft._backend.cpu.language import (
+    C,
+    T,
+    f64,
+    function,
+    kernel,
+    local,
+    ptr,
+    simd,
+    static,
+    u32,
+    u64,
+)
 
 _M0, _M1 = 0xD2511F53, 0xCD9E8D57
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
@@ -16,14 +28,14 @@ _MASK = 0xFFFFFFFF
 def philox(c0, c1, c2, c3, k0, k1):
     """The ten rounds on 32-bit words held in u64."""
     for i in static(10):
-        p0 = c0 * u64(_M0)
-        p1 = c2 * u64(_M1)
-        a = k0 + u64(i * _W0)
-        b = k1 + u64(i * _W1)
-        c0 = (p1 >> 32) ^ c1 ^ (a & _MASK)
-        c1 = p1 & _MASK
-        c2 = (p0 >> 32) ^ c3 ^ (b & _MASK)
-        c3 = p0 & _MASK
+        p0 = (c0 & _MASK) * u64(_M0)  # what lies above 32 bits is never read
+        p1 = (c2 & _MASK) * u64(_M1)
+        a = (k0 + u64(i * _W0)) & _MASK
+        b = (k1 + u64(i * _W1)) & _MASK
+        c0 = (p1 >> 32) ^ c1 ^ a
+        c1 = p1
+        c2 = (p0 >> 32) ^ c3 ^ b
+        c3 = p0
     return c0, c1, c2, c3
 
 
@@ -43,7 +55,7 @@ def drop(begin, end, x: ptr(T), key: ptr(u64), out: ptr(T), count, limit, scale:
         first = key[2] + u64(i) * 256
         for j in simd(256):
             at = first + u64(j)
-            w0, w1, w2, w3 = philox(at & _MASK, at >> 32, s0, s1, k0, k1)
+            w0, w1, w2, w3 = philox(at, at >> 32, s0, s1, k0, k1)
             words[4 * j] = u32(w0)
             words[4 * j + 1] = u32(w1)
             words[4 * j + 2] = u32(w2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,11 +14,17 @@ from weft._backend.cpu.launch.arrays import FLOATS, dense
 _made: dict[Any, Callable[..., Any]] = {}
 
 
-def scale_of(p: float, dtype: Any) -> float:
-    """Return what an element that is kept is multiplied by, rounded as arrays of its dtype are."""
+@functools.lru_cache(maxsize=256)
+def settings(p: float, dtype: Any) -> tuple[int, float]:
+    """Return from which word on an element is kept, and what it is then multiplied by.
+
+    A word's upper 24 bits are the float's. The factor is rounded as arrays of the dtype are.
+    """
+    limit = math.ceil(float(np.float32(p)) * 2.0**24)
     if dtype.itemsize == 8:
-        return 1.0 / (1.0 - p)
-    return float((np.float32(1) / np.float32(1.0 - p)).astype(dtype))
+        return limit, 1.0 / (1.0 - p)
+    with np.errstate(over="ignore"):
+        return limit, float((np.float32(1) / np.float32(1.0 - p)).astype(dtype))
 
 
 def dropped(x: Any, key: Any, *, p: float) -> Any:
@@ -28,12 +35,11 @@ def dropped(x: Any, key: Any, *, p: float) -> Any:
     run = _made.get(dtype)
     if run is None:
         run = _made[dtype] = kernels.drop.at(T=FLOATS[dtype])
-    # a word's upper 24 bits are the float's: it is below p where they are below this
-    limit = math.ceil(float(np.float32(p)) * 2.0**24)
+    limit, scale = settings(p, dtype)
     if not x.flags.c_contiguous:  # words belong to indices, not to places in memory
         factors = np.ones(x.shape, dtype)
-        run(-(-x.size // 1024), 16, factors, dense(key), factors, x.size, limit, scale_of(p, dtype))
+        run(-(-x.size // 1024), 16, factors, dense(key), factors, x.size, limit, scale)
         return np.multiply(x, factors)
     out = np.empty(x.shape, dtype)
-    run(-(-x.size // 1024), 16, x, dense(key), out, x.size, limit, scale_of(p, dtype))
+    run(-(-x.size // 1024), 16, x, dense(key), out, x.size, limit, scale)
     return out
