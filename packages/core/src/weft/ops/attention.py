@@ -10,6 +10,7 @@ from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, booleans
 from weft._core.tensor import Tensor
 from weft.ops.affine import linear
+from weft.ops.attended import attended
 from weft.ops.comparison import where
 from weft.ops.creation import arange, zeros
 from weft.ops.dropouts import dropout
@@ -36,6 +37,13 @@ def _repeated(name: str, x: Tensor, heads: int) -> Tensor:
     lead, rest = tuple(x.shape)[:-3], tuple(x.shape)[-2:]
     times = heads // own
     return x.unsqueeze(-3).expand((*lead, own, times, *rest)).reshape((*lead, heads, *rest))
+
+
+def _added(mask: Tensor, query: Tensor) -> Tensor | None:
+    """Return a mask as numbers that are added; None if it is neither bool nor floating."""
+    if mask.dtype is dtypes.bool_:
+        return where(mask, zeros((), dtype=query.dtype, device=mask.device), _NEVER)
+    return mask.to(query.dtype) if mask.dtype.is_floating_point else None
 
 
 _Q, _K, _V = array(2, 2, 3, 4), array(2, 2, 5, 4), array(2, 2, 5, 3)
@@ -111,9 +119,15 @@ def scaled_dot_product_attention(
             f"{name}: there must be as many keys as values, got {tuple(key.shape)} and "
             f"{tuple(value.shape)}"
         )
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if not dropout_p and (enable_gqa or tuple(query.shape)[:-2] == tuple(key.shape)[:-2]):
+        mask = None if attn_mask is None else _added(attn_mask, query)
+        if (mask is None) == (attn_mask is None):
+            out = attended(query, key, value, mask, factor, is_causal)
+            if out is not None:
+                return out
     if enable_gqa and min(query.ndim, key.ndim, value.ndim) > 2:
         key, value = (_repeated(name, x, query.shape[-3]) for x in (key, value))
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = matmul(query * factor, key.transpose(-2, -1))
     allowed: Tensor | None = None
     if attn_mask is not None:

@@ -39,6 +39,15 @@ def _lstm_slopes(shapes: Sequence[Shape], out: Shape) -> int:
     return 2 * 2 * math.prod(states) * 4 * states[-1]
 
 
+def _attend(shapes: Sequence[Shape], out: Shape) -> int:
+    q, v = shapes[0], shapes[2]  # scores of all queries with all keys, and sums of the values
+    return 2 * math.prod(q[:3]) * v[2] * (q[3] + v[3])
+
+
+def _affine_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * 2 * math.prod(shapes[0]) * shapes[1][-1]
+
+
 #: By op. A table of its own: no rule of an op asks for it, and most ops are no products.
 FORMULAS: dict[str, Formula] = {
     "matmul": _contracted,
@@ -48,6 +57,8 @@ FORMULAS: dict[str, Formula] = {
     "convolve_bias": _convolved,
     "convolution_input": _convolution_input,
     "convolution_weight": _convolution_weight,
+    "affine_slopes": _affine_slopes,
+    "attend": _attend,
     "lstm_steps": _lstm_steps,
     "lstm_slopes": _lstm_slopes,
 }
@@ -60,6 +71,7 @@ _FACTORS = {
     "convolve_bias": (0, 1),
     "convolution_input": (0, 1),
     "convolution_weight": (0, 1),
+    "attend": (0, 1),
     "lstm_steps": (0, 3),
 }
 

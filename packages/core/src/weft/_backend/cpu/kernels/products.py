@@ -7,7 +7,19 @@ from weft._backend.cpu.language import function, simd
 
 @function
 def add_product(out, a, b, m, k, n):
-    """Add a b to out: (m, n), (m, k) and (k, n), each row-major without gaps.
+    """Add a b to out: (m, n), (m, k) and (k, n), each row-major without gaps."""
+    add_block(out, n, a, k, b, n, m, k, n)
+
+
+@function
+def add_turned_product(out, a, b, m, k, n):
+    """Add aᵀ b to out: (m, n), of a (k, m) and b (k, n), each row-major without gaps."""
+    add_turned_block(out, n, a, m, b, n, m, k, n)
+
+
+@function
+def add_block(out, out_step, a, a_step, b, b_step, m, k, n):
+    """Add a b to out: (m, n), (m, k) and (k, n), rows so many elements apart.
 
     Four rows of a meet four of b at once: what is read of b serves four rows, and what is read of
     out serves four products.
@@ -15,19 +27,19 @@ def add_product(out, a, b, m, k, n):
     rows = m // 4 * 4
     depth = k // 4 * 4
     for i in range(0, rows, 4):
-        o0 = out + i * n
-        o1 = o0 + n
-        o2 = o1 + n
-        o3 = o2 + n
-        r0 = a + i * k
-        r1 = r0 + k
-        r2 = r1 + k
-        r3 = r2 + k
+        o0 = out + i * out_step
+        o1 = o0 + out_step
+        o2 = o1 + out_step
+        o3 = o2 + out_step
+        r0 = a + i * a_step
+        r1 = r0 + a_step
+        r2 = r1 + a_step
+        r3 = r2 + a_step
         for p in range(0, depth, 4):
-            b0 = b + p * n
-            b1 = b0 + n
-            b2 = b1 + n
-            b3 = b2 + n
+            b0 = b + p * b_step
+            b1 = b0 + b_step
+            b2 = b1 + b_step
+            b3 = b2 + b_step
             a00, a01, a02, a03 = r0[p], r0[p + 1], r0[p + 2], r0[p + 3]
             a10, a11, a12, a13 = r1[p], r1[p + 1], r1[p + 2], r1[p + 3]
             a20, a21, a22, a23 = r2[p], r2[p + 1], r2[p + 2], r2[p + 3]
@@ -39,49 +51,51 @@ def add_product(out, a, b, m, k, n):
                 o2[j] = o2[j] + a20 * x0 + a21 * x1 + a22 * x2 + a23 * x3
                 o3[j] = o3[j] + a30 * x0 + a31 * x1 + a32 * x2 + a33 * x3
         for p in range(depth, k):
-            row = b + p * n
+            row = b + p * b_step
+            y0, y1, y2, y3 = r0[p], r1[p], r2[p], r3[p]
             for j in simd(n):
                 x0 = row[j]
-                o0[j] += r0[p] * x0
-                o1[j] += r1[p] * x0
-                o2[j] += r2[p] * x0
-                o3[j] += r3[p] * x0
+                o0[j] += y0 * x0
+                o1[j] += y1 * x0
+                o2[j] += y2 * x0
+                o3[j] += y3 * x0
     for i in range(rows, m):
-        o0 = out + i * n
-        r0 = a + i * k
+        o0 = out + i * out_step
+        r0 = a + i * a_step
         for p in range(0, depth, 4):
-            b0 = b + p * n
-            b1 = b0 + n
-            b2 = b1 + n
-            b3 = b2 + n
+            b0 = b + p * b_step
+            b1 = b0 + b_step
+            b2 = b1 + b_step
+            b3 = b2 + b_step
             a00, a01, a02, a03 = r0[p], r0[p + 1], r0[p + 2], r0[p + 3]
             for j in simd(n):
                 o0[j] = o0[j] + a00 * b0[j] + a01 * b1[j] + a02 * b2[j] + a03 * b3[j]
         for p in range(depth, k):
-            row = b + p * n
+            row = b + p * b_step
+            y0 = r0[p]
             for j in simd(n):
-                o0[j] += r0[p] * row[j]
+                o0[j] += y0 * row[j]
 
 
 @function
-def add_turned_product(out, a, b, m, k, n):
-    """Add aᵀ b to out: (m, n), of a (k, m) and b (k, n), each row-major without gaps."""
+def add_turned_block(out, out_step, a, a_step, b, b_step, m, k, n):
+    """Add aᵀ b to out: (m, n), of a (k, m) and b (k, n), rows so many elements apart."""
     rows = m // 4 * 4
     depth = k // 4 * 4
     for i in range(0, rows, 4):
-        o0 = out + i * n
-        o1 = o0 + n
-        o2 = o1 + n
-        o3 = o2 + n
+        o0 = out + i * out_step
+        o1 = o0 + out_step
+        o2 = o1 + out_step
+        o3 = o2 + out_step
         for p in range(0, depth, 4):
-            b0 = b + p * n
-            b1 = b0 + n
-            b2 = b1 + n
-            b3 = b2 + n
-            c0 = a + p * m + i
-            c1 = c0 + m
-            c2 = c1 + m
-            c3 = c2 + m
+            b0 = b + p * b_step
+            b1 = b0 + b_step
+            b2 = b1 + b_step
+            b3 = b2 + b_step
+            c0 = a + p * a_step + i
+            c1 = c0 + a_step
+            c2 = c1 + a_step
+            c3 = c2 + a_step
             a00, a10, a20, a30 = c0[0], c0[1], c0[2], c0[3]
             a01, a11, a21, a31 = c1[0], c1[1], c1[2], c1[3]
             a02, a12, a22, a32 = c2[0], c2[1], c2[2], c2[3]
@@ -93,21 +107,22 @@ def add_turned_product(out, a, b, m, k, n):
                 o2[j] = o2[j] + a20 * x0 + a21 * x1 + a22 * x2 + a23 * x3
                 o3[j] = o3[j] + a30 * x0 + a31 * x1 + a32 * x2 + a33 * x3
         for p in range(depth, k):
-            row = b + p * n
-            c0 = a + p * m + i
+            row = b + p * b_step
+            c0 = a + p * a_step + i
+            y0, y1, y2, y3 = c0[0], c0[1], c0[2], c0[3]
             for j in simd(n):
                 x0 = row[j]
-                o0[j] += c0[0] * x0
-                o1[j] += c0[1] * x0
-                o2[j] += c0[2] * x0
-                o3[j] += c0[3] * x0
+                o0[j] += y0 * x0
+                o1[j] += y1 * x0
+                o2[j] += y2 * x0
+                o3[j] += y3 * x0
     for i in range(rows, m):
-        o0 = out + i * n
+        o0 = out + i * out_step
         for p in range(k):
-            row = b + p * n
-            x = a[p * m + i]
+            row = b + p * b_step
+            y0 = a[p * a_step + i]
             for j in simd(n):
-                o0[j] += x * row[j]
+                o0[j] += y0 * row[j]
 
 
 @function(loose=True)
