@@ -12,6 +12,7 @@ from typing import Any
 from weakref import ref
 
 from weft._backend import ndarray
+from weft._core.made import count_holder
 from weft._core.node import Leaf
 from weft._core.relatives import is_alone
 from weft._core.tensor import Tensor, version_of
@@ -20,6 +21,7 @@ from weft._core.tensor import Tensor, version_of
 def share(tensor: Tensor) -> Any:
     """Say that others may know a tensor's memory from now on; return what it holds."""
     data = tensor._data
+    count_holder(tensor)
     if type(data) is ndarray and not data.flags.c_contiguous:  # other memory is never moved
         version_of(tensor).known = True
     return data

@@ -16,7 +16,9 @@ next_sequence = itertools.count().__next__
 class Writes:
     """Counts the in-place writes to one memory, and names the last writer."""
 
-    __slots__ = ("count", "writer")
+    __slots__ = ("count", "seen", "writer")
+
+    seen: int  # unset until the memory is first handed out; see weft._core.made
 
     def __init__(self) -> None:
         self.count = 0

@@ -22,12 +22,13 @@ class Size(tuple[int, ...]):
 
 
 class Extra:
-    """What few tensors have: a gradient, and who wants to hear of it. Made when first needed."""
+    """What few tensors have: a gradient, who wants to hear of it, what was made of the values."""
 
-    __slots__ = ("grad", "post_accumulate", "retains_grad")
+    __slots__ = ("grad", "made", "post_accumulate", "retains_grad")
 
     def __init__(self) -> None:
         self.grad: Any = None
+        self.made: Any = None  # see weft._core.made
         self.post_accumulate: dict[int, Any] | None = None
         self.retains_grad = False
 

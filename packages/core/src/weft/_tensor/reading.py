@@ -12,6 +12,7 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import did_you_mean
+from weft._core.made import distrust
 from weft._core.storage import address_of
 from weft._core.tensor import Tensor
 from weft._tensor import conversion, counting, dlpack, numpy_protocols
@@ -161,7 +162,9 @@ def _getattr(self: Tensor, name: str) -> Any:
 
 def data_ptr(self: Tensor) -> int:
     """Return the address of the first element."""
-    return address_of(array_of(self, "data_ptr"))
+    data = array_of(self, "data_ptr")
+    distrust(self)
+    return address_of(data)
 
 
 METHODS: dict[str, Any] = {

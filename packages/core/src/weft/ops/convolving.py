@@ -9,6 +9,7 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
+from weft.ops.constant_weights import with_weight
 from weft.ops.convolution import Geometry, Pair, convolve
 from weft.ops.convolution_bias import convolve_bias
 from weft.ops.families.composite import composite
@@ -66,9 +67,9 @@ def _convolve(
     x, single = _checked(name, input, weight, count)
     settings = _geometry(name, weight, stride, padding, dilation, groups, count)
     if bias is None:
-        out = convolve(x, weight, **settings)
+        out = with_weight(convolve, weight, x, weight, **settings)
     else:
-        out = convolve_bias(x, weight, bias, **settings)
+        out = with_weight(convolve_bias, weight, x, weight, bias, **settings)
     return out.squeeze(0) if single else out
 
 

@@ -9,6 +9,7 @@ from weft._core.errors import ShapeError
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
+from weft.ops.constant_weights import with_weight
 from weft.ops.convolution import convolution_input
 from weft.ops.convolving import conv1d, conv2d, conv3d
 from weft.ops.families.composite import composite
@@ -70,7 +71,9 @@ def transposed_convolution(
             f"{name}: the result would have the spatial lengths {tuple(lengths)} (input.shape == "
             f"{tuple(input.shape)}, padding {cut}); pad less"
         )
-    out: Tensor = convolution_input(
+    out = with_weight(
+        convolution_input,
+        weight,
         x,
         weight,
         shape=(batch, weight.shape[1] * groups, *lengths),

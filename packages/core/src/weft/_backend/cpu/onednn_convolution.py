@@ -3,7 +3,8 @@
 oneDNN's quick convolutions want the channels innermost in memory, and weights in an order of their
 own. So an input that lies otherwise is copied into that order, the result is left in it (its
 strides say so; its shape is as ever), and each later layer of a network finds its input ready.
-Weights are brought into oneDNN's order at each call.
+Weights are brought into oneDNN's order at each call, or once where the caller says what is kept of
+them (:func:`constant`).
 
 All that a call needs to know depends on its shapes, strides, dtype and settings. It is found out
 once, and kept under these; None is kept where oneDNN does not take the call.
@@ -48,6 +49,9 @@ from weft._backend.numpy_ import ndarray, np
 #: Products in a convolution below which NumPy is used: making a primitive for a shape takes a
 #: millisecond, which so little work would have to be repeated often to be worth.
 LEAST_PRODUCTS = 1 << 13
+
+#: Layouts that are kept of one weight: other sizes of the input may want another.
+MOST_LAYOUTS = 3
 
 Pairs = tuple[tuple[int, int], ...]
 Array = Any
@@ -109,10 +113,9 @@ class _Input:
 class _Weights:
     """A weight's plain layout, and the copy between it and the one that a primitive chose."""
 
-    __slots__ = ("_dtype", "_reorder", "_size", "plain", "shape")
+    __slots__ = ("_reorder", "_size", "_wanted", "plain", "shape")
 
     def __init__(self, lib: Any, shape: Sequence[int], dtype: Any, groups: int) -> None:
-        self._dtype = dtype
         self.shape = tuple(shape)
         if groups > 1:
             self.shape = (groups, shape[0] // groups, *shape[1:])
@@ -120,12 +123,14 @@ class _Weights:
         self.plain = strided(lib, self.shape, NUMBERS[dtype], steps)
         self._reorder: Any = None
         self._size = 0
+        self._wanted: Any = None
 
     def to(self, wanted: Descriptor) -> None:
         """Prepare :meth:`ready`."""
         if wanted != self.plain:
             self._reorder = reorder(self.plain, wanted)
             self._size = wanted.nbytes
+            self._wanted = wanted
 
     def back(self, found: Descriptor) -> None:
         """Prepare :meth:`room` and :meth:`plainly`."""
@@ -137,8 +142,16 @@ class _Weights:
         """Return memory that holds a contiguous weight in the primitive's layout."""
         if self._reorder is None:
             return w
+        own = here()
+        made = own.made if own.made_of == id(w) else None
+        if made is not None:
+            for layout, memory in made:
+                if layout is self._wanted or layout == self._wanted:
+                    return memory
         out = np.empty(self._size, np.uint8)
         self._reorder(address_of(w), address_of(out))
+        if made is not None and len(made) < MOST_LAYOUTS:
+            made.append((self._wanted, out))
         return out
 
     def room(self, out: Array) -> Array:
@@ -315,6 +328,18 @@ def _takes(a: Array, b: Array) -> bool:
 
 def _dense(w: Array) -> Array:
     return w if w.flags.c_contiguous else np.ascontiguousarray(w)
+
+
+def constant(w: Array, made: list[Any] | None) -> None:
+    """Say what is kept of a weight that calls of this thread are about to read; None: nothing.
+
+    Args:
+        w: the weight. The caller holds it until it has said that nothing is kept.
+        made: a list that belongs to it and to its values as they are.
+    """
+    if onednn.usable():
+        own = here()
+        own.made, own.made_of = made, 0 if made is None else id(w)
 
 
 def forward(

@@ -161,6 +161,8 @@ class _Thread(threading.local):
         check(lib.stream_create(byref(stream), lib.engine, IN_ORDER), "dnnl_stream_create")
         self.stream = stream.value
         self.kept: dict[Hashable, Any] = {}
+        self.made: Any = None  # what is kept of a weight, and of which: see onednn_convolution
+        self.made_of = 0
         self.scratch: Any = None
         self.scratch_bytes = 0
         self.scratch_address = 0
