@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from weft._core import dtypes
+from weft._core import catalogue, dtypes
+from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim
@@ -284,3 +285,35 @@ def cummin(input: Tensor, dim: int) -> Running:
         DTypeError: input is complex.
     """
     return _running("cummin", input, dim, False)
+
+
+# --- fast kernels ------------------------------------------------------------------------------
+
+
+def _sum_fast(x: Any, *, dim: int) -> Any:
+    if x.size < 4096:
+        return None
+    from weft._backend.cpu.launch import cumulative
+
+    return cumulative.running_sum(x, dim=dim)
+
+
+def _product_fast(x: Any, *, dim: int) -> Any:
+    if x.size < 4096:
+        return None
+    from weft._backend.cpu.launch import cumulative
+
+    return cumulative.running_product(x, dim=dim)
+
+
+def _places_fast(x: Any, *, dim: int, largest: bool) -> Any:
+    if x.size < 128:
+        return None
+    from weft._backend.cpu.launch import cumulative
+
+    return cumulative.running_places(x, dim=dim, largest=largest)
+
+
+prefer(catalogue.ops["running_sum"], _sum_fast)
+prefer(catalogue.ops["running_product"], _product_fast)
+prefer(catalogue.ops["running_places"], _places_fast)

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.aval import Aval
-from weft._core.kernels import prefer_compiled
+from weft._core.kernels import prefer, prefer_compiled
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim, canonical_dims, without
@@ -221,3 +221,14 @@ def _added_logs(xp: Any, a: Any, b: Any) -> Any:
     big, small = xp.where(above, a, b), xp.where(above, b, a)
     peak = xp.where(xp.isfinite(big.real), big.real, 0)
     return peak + xp.log(xp.exp(big - peak) + xp.exp(small - peak))
+
+
+def _running_fast(x: Any, *, dim: int) -> Any:
+    if x.size < 128:
+        return None
+    from weft._backend.cpu.launch import cumulative
+
+    return cumulative.logcumsumexp(x, dim=dim)
+
+
+prefer(catalogue.ops["logcumsumexp"], _running_fast)

@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.dispatch import apply
+from weft._core.kernels import prefer
 from weft._core.samples import Sample, array
 from weft.ops.complex import conj
 from weft.ops.creation import zeros_like
@@ -90,3 +91,14 @@ def recurrence(xp: Any, x: Any, y: Any, *, dim: int, reverse: bool = False) -> A
         factors[step:] = factors[step:] * factors[:-step]
         step *= 2
     return xp.ascontiguousarray(xp.moveaxis(out[::-1] if reverse else out, 0, dim))
+
+
+def _fast(x: Any, y: Any, **params: Any) -> Any:
+    if y.size < 128:
+        return None
+    from weft._backend.cpu.launch import cumulative
+
+    return cumulative.recurrence(x, y, **params)
+
+
+prefer(catalogue.ops["recurrence"], _fast)
