@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
+from weft._core.kernels import prefer
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
@@ -61,6 +63,17 @@ def joined(xp: Any, *xs: Any, dim: int) -> Any:
         Tensor: with the lengths of that dim added up.
     """
     return xp.concatenate(xs, axis=dim)
+
+
+def _joined_fast(*xs: Any, dim: int) -> Any:
+    if xs[0].size < 32768 or sum(x.size for x in xs) < 262144:
+        return None
+    from weft._backend.cpu.launch import copying
+
+    return copying.joined(*xs, dim=dim)
+
+
+prefer(catalogue.ops["joined"], _joined_fast)
 
 
 def _tensors(name: str, tensors: Any) -> tuple[Tensor, ...]:

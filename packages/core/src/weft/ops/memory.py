@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import ndarray
-from weft._core import layouts
+from weft._core import catalogue, layouts
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
+from weft._core.kernels import prefer
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.families.batching import with_params
@@ -33,6 +34,18 @@ def copied(xp: Any, x: Any) -> Any:
         Tensor: (...).
     """
     return xp.array(x, order="C", copy=True)
+
+
+def _copied_fast(x: Any) -> Any:
+    size = x.size
+    if size < 16384 or (size < 262144 and x.flags.c_contiguous):
+        return None
+    from weft._backend.cpu.launch import copying
+
+    return copying.copied(x)
+
+
+prefer(catalogue.ops["copied"], _copied_fast)
 
 
 def in_order(data: Any) -> bool:

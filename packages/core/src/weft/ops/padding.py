@@ -6,6 +6,7 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.errors import ShapeError, did_you_mean
+from weft._core.kernels import prefer
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.creation import arange
@@ -53,6 +54,17 @@ def constant_pad(xp: Any, x: Any, *, widths: Widths, value: float) -> Any:
         Tensor: each dim longer by its widths.
     """
     return xp.pad(x, widths, constant_values=xp.asarray(value).astype(x.dtype))
+
+
+def _padded_fast(x: Any, *, widths: Widths, value: float) -> Any:
+    if x.size < 65536:
+        return None
+    from weft._backend.cpu.launch import copying
+
+    return copying.constant_pad(x, widths=widths, value=value)
+
+
+prefer(catalogue.ops["constant_pad"], _padded_fast)
 
 
 def _places(mode: str, length: int, low: int, high: int, dim: int, device: Any) -> Tensor:

@@ -1,0 +1,110 @@
+"""Kernels that copy between layouts, about as fast as memory gives.
+
+An array is a shape and the steps from element to element along each dim, the dims in the order in
+which the result lies in memory. ``outer`` says how many dims come before the ones that loops inside
+a step go over.
+"""
+
+# what the language reads: mypy has no words for it
+from __future__ import annotations
+
+from weft._backend.cpu.language import (
+    Placeholder,
+    T,
+    copy,
+    function,
+    i64,
+    kernel,
+    local,
+    ptr,
+    simd,
+    static,
+)
+
+#: The source's step along rows if it is 1 or -1, else 0.
+ALONG = Placeholder("ALONG")
+#: The side of the squares that are turned at once.
+TILE = 16
+
+
+@kernel
+def copy_flat(begin, end, x: ptr(T), out: ptr(T)):
+    """Copy what has no gaps; a step is an element."""
+    copy(out + begin, x + begin, end - begin)
+
+
+@function
+def place(number, shape, steps, outer):
+    """Where the block with a number begins."""
+    at = 0
+    rest = number
+    for d in range(outer - 1, -1, -1):
+        further = rest // shape[d]
+        at += (rest - further * shape[d]) * steps[d]
+        rest = further
+    return at
+
+
+@kernel
+def copy_rows(
+    begin, end, x: ptr(T), out: ptr(T), shape: ptr(i64), x_steps: ptr(i64), out_steps: ptr(i64),
+    outer, rows, x_row, out_row, width, step,
+):  # fmt: skip
+    """Copy matrices row by row; a step is a row. ``step`` is the source's along it."""
+    s = begin
+    while s < end:
+        matrix = s // rows
+        first = s - matrix * rows
+        many = min(end - s, rows - first)
+        source = x + (place(matrix, shape, x_steps, outer) + first * x_row)
+        to = out + (place(matrix, shape, out_steps, outer) + first * out_row)
+        for i in range(many):
+            row = source + i * x_row
+            there = to + i * out_row
+            if ALONG == 1:
+                if width < 256:
+                    for j in simd(0, width):
+                        there[j] = row[j]
+                else:
+                    copy(there, row, width)
+            elif ALONG == -1:
+                for j in simd(0, width):
+                    there[j] = row[-j]
+            else:
+                for j in simd(0, width):
+                    there[j] = row[j * step]
+        s += many
+
+
+@kernel
+def copy_turned(
+    begin, end, x: ptr(T), out: ptr(T), shape: ptr(i64), x_steps: ptr(i64), out_steps: ptr(i64),
+    outer, rows, width, row_step, step, strips,
+):  # fmt: skip
+    """Copy matrices whose rows lie in the source as columns; a step is TILE rows of one.
+
+    In the source rows are one apart and columns ``step``, in the result columns are one apart and
+    rows ``row_step``. A square is read by its columns and written by its rows, each once.
+    """
+    tile = local(T, TILE * TILE)
+    for s in range(begin, end):
+        matrix = s // strips
+        first = (s - matrix * strips) * TILE
+        many = min(rows - first, TILE)
+        source = x + (place(matrix, shape, x_steps, outer) + first)
+        to = out + (place(matrix, shape, out_steps, outer) + first * row_step)
+        for j in range(0, width, TILE):
+            stop = min(width - j, TILE)
+            if many == TILE and stop == TILE:
+                for k in static(TILE):
+                    column = source + (j + k) * step
+                    for i in simd(0, TILE):
+                        tile[k * TILE + i] = column[i]
+                for i in range(TILE):
+                    row = to + (i * row_step + j)
+                    for k in simd(0, TILE):
+                        row[k] = tile[k * TILE + i]
+            else:
+                for i in range(many):
+                    for k in range(stop):
+                        to[i * row_step + j + k] = source[(j + k) * step + i]

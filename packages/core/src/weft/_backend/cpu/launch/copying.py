@@ -1,0 +1,123 @@
+"""Copies between layouts, in threads: copying, joining and padding of large arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu.kernels import copying as kernels
+from weft._backend.cpu.language import u8, u16, u32, u64, usable
+
+#: Elements that a thread copies at least.
+GRAIN = 65536
+_BY_SIZE = {1: u8, 2: u16, 4: u32, 8: u64}
+
+
+def _merged(shape: Any, steps: Any, other: Any) -> tuple[list[int], list[int], list[int]]:
+    """Return dims in the order of the second array's steps, joined where they lie on end."""
+    order = sorted(range(len(shape)), key=lambda d: -abs(other[d]))
+    dims: list[list[int]] = []
+    for d in order:
+        n, a, b = shape[d], steps[d], other[d]
+        if n == 1:
+            continue
+        if dims and dims[-1][1] == a * n and dims[-1][2] == b * n:
+            dims[-1] = [dims[-1][0] * n, a, b]
+        else:
+            dims.append([n, a, b])
+    if not dims:
+        dims = [[1, 1, 1]]
+    sizes, first, second = zip(*dims, strict=True)
+    return list(sizes), list(first), list(second)
+
+
+def into(out: Any, x: Any) -> bool:
+    """Copy an array into another of its shape and dtype; whether it was done."""
+    kind = _BY_SIZE.get(x.dtype.itemsize)
+    if kind is None or x.dtype.hasobject or x.dtype != out.dtype or not usable():
+        return False
+    if not x.size:
+        return True
+    size = x.dtype.itemsize
+    steps = [s // size for s in x.strides]
+    if any(s % size for s in x.strides) or not x.flags.aligned:
+        return False
+    shape, x_steps, out_steps = _merged(x.shape, steps, [s // size for s in out.strides])
+    if out_steps[-1] != 1 and shape[-1] != 1:
+        return False
+    if len(shape) == 1 and x_steps[0] == 1:
+        kernels.copy_flat.at(T=kind)(shape[0], GRAIN, x, out)
+        return True
+    turned = next((d for d in range(len(shape) - 1) if x_steps[d] == 1 and shape[d] >= 8), None)
+    width, step = shape.pop(), x_steps.pop()
+    out_steps.pop()
+    if step != 1 and step >= 8 and turned is not None:
+        rows, row_step = shape.pop(turned), out_steps.pop(turned)
+        x_steps.pop(turned)
+        strips = -(-rows // kernels.TILE)
+        kernels.copy_turned.at(T=kind)(
+            math.prod(shape) * strips, max(1, GRAIN // (kernels.TILE * width)), x, out,
+            *_arrays(shape, x_steps, out_steps), len(shape), rows, width, row_step, step, strips,
+        )  # fmt: skip
+        return True
+    rows, x_row, out_row = 1, 0, 0
+    if shape:
+        rows, x_row, out_row = shape.pop(), x_steps.pop(), out_steps.pop()
+    kernels.copy_rows.at(T=kind, ALONG=step if step in (1, -1) else 0)(
+        math.prod(shape) * rows, max(1, GRAIN // width), x, out,
+        *_arrays(shape, x_steps, out_steps), len(shape), rows, x_row, out_row, width, step,
+    )  # fmt: skip
+    return True
+
+
+def _arrays(*numbers: Sequence[int]) -> tuple[Any, ...]:
+    return tuple(np.array(one or [1], np.int64) for one in numbers)
+
+
+def copied(x: Any) -> Any:
+    """Return a copy in the order of indices, or None."""
+    out = np.empty(x.shape, x.dtype)
+    return out if into(out, x) else None
+
+
+def _like(shape: tuple[int, ...], x: Any) -> Any:
+    """Return memory of a shape whose dims lie in the order of another array's."""
+    if x.flags.c_contiguous:
+        return np.empty(shape, x.dtype)
+    order = sorted(range(x.ndim), key=lambda d: -abs(x.strides[d]))
+    out = np.empty([shape[d] for d in order], x.dtype)
+    return out.transpose(sorted(range(x.ndim), key=order.__getitem__))
+
+
+def joined(*xs: Any, dim: int) -> Any:
+    """Return arrays joined along a dim, in the order of the first one's memory, or None."""
+    first = xs[0]
+    lengths = [x.shape[dim] for x in xs]
+    shape = (*first.shape[:dim], sum(lengths), *first.shape[dim + 1 :])
+    out = _like(shape, first)
+    start = 0
+    lead = (slice(None),) * dim
+    for x, length in zip(xs, lengths, strict=True):
+        if not into(out[(*lead, slice(start, start + length))], x):
+            return None
+        start += length
+    return out
+
+
+def constant_pad(x: Any, *, widths: Any, value: Any) -> Any:
+    """Return an array surrounded with a value, or None."""
+    if not usable():
+        return None
+    shape = tuple(n + low + high for n, (low, high) in zip(x.shape, widths, strict=True))
+    out = _like(shape, x)
+    filler = np.asarray(value).astype(x.dtype)
+    inside: tuple[slice, ...] = ()
+    for n, (low, high) in zip(x.shape, widths, strict=True):
+        if low:
+            out[(*inside, slice(0, low))] = filler
+        if high:
+            out[(*inside, slice(low + n, None))] = filler
+        inside = (*inside, slice(low, low + n))
+    return out if into(out[inside], x) else None
