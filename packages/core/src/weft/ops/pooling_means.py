@@ -19,7 +19,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 def _shape(x: Any, *, kernel: Ints, stride: Ints, padding: Pairs, **rest: Any) -> Aval:
-    geometry = {"kernel": kernel, "stride": stride, "padding": padding}
+    geometry: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": padding}
     return Aval(pooled_shape(x, **geometry, dilation=(1,) * len(kernel)), x.dtype)
 
 
@@ -96,7 +96,7 @@ def window_mean(
     """
     count = len(kernel)
     lead, spatial = x.shape[: x.ndim - count], x.shape[x.ndim - count :]
-    geometry = {"kernel": kernel, "stride": stride, "padding": padding}
+    geometry: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": padding}
     out = pooled_shape(x, **geometry, dilation=(1,) * count)
     wide = xp.pad(x, [(0, 0)] * len(lead) + list(padding))
     total = xp.zeros(out, x.dtype)
