@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._core import dtypes
+from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.errors import ShapeError
 from weft._core.float8 import cast
+from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor, wrap
@@ -51,6 +52,18 @@ def convert(xp: Any, x: Any, *, dtype: Any) -> Any:
         Tensor: (...), of that dtype.
     """
     return cast(xp, x, dtype)
+
+
+def _converted_fast(x: Any, *, dtype: Any) -> Any:
+    """Convert larger arrays by machine code; None for what that does not take."""
+    if x.size < 1024:
+        return None
+    from weft._backend.cpu.launch.copies import converted
+
+    return converted(x, dtype)
+
+
+prefer(catalogue.ops["convert"], _converted_fast)
 
 
 def _reinterpreted_shape(x: Any, *, dtype: Any) -> Aval:

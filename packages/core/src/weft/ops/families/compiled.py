@@ -20,7 +20,11 @@ _LIGHT = frozenset(
 )
 #: Exponents that are part of the expression: products are quicker than powers, and exact.
 _EXPONENTS = frozenset({2, 3, -1, 0.5})
-_FLOATS = "f"
+#: Ops that NumPy computes in several passes, or SciPy one element at a time.
+_SLOW = frozenset(
+    {"sigmoid", "gelu", "softplus", "logsigmoid", "elu", "leaky_relu", "hardtanh", "lerp", "erf"}
+    | {"erfc", "sinc", "logit", "xlogy", "logaddexp"}
+)
 _NONE: dict[str, Any] = {}
 
 
@@ -35,7 +39,7 @@ class Compiled:
 
     def __init__(self, name: str, formula: Callable[..., Any], shape: Callable[..., Aval]) -> None:
         self.name, self.formula, self.shape = name, formula, shape
-        self.least = 24576 if name in _LIGHT else 1024
+        self.least = 24576 if name in _LIGHT else 128 if name in _SLOW else 1024
         self._kept: dict[Any, Any] = {}
         self._varied: set[Any] = set()
 

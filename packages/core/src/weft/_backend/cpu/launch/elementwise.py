@@ -47,7 +47,7 @@ class Formula:
         self.grain = max(2048, 65536 // (len(ops) + 8 * heavy + 1))
         light = len(ops) <= 1 and all(op in _LIGHT for op in ops)
         slow = len(ops) > 2 or any(op in _SLOW for op in ops)
-        self.least = 24576 if light else 1024 if slow else 2048
+        self.least = 24576 if light else 128 if slow else 2048
         self.name, self.root, self.opened, self.dtype = name, root, opened, dtype
         self.arrays = [i for i, k in enumerate(kinds) if isinstance(k, np.dtype)]
         used = {n.args[0]: "f64" for n in nodes if n.op == "number"}
@@ -119,10 +119,10 @@ class Formula:
         if out is None:
             out = _allocated(arrays, self.dtype)
         shape = out.shape
-        operands = [*(_strides(a, shape) for a in arrays), _strides(out, shape)]
+        operands = [*(steps_of(a, shape) for a in arrays), steps_of(out, shape)]
         if None in operands:
             return None
-        sizes, steps = _joined(shape, operands)
+        sizes, steps = joined(shape, operands)
         if not sizes or len(sizes) > _MOST_DIMS:
             return None if sizes else self._one(arrays, numbers, out)
         inner = "".join("0" if s == 0 else "1" if s == 1 else "n" for s in steps[-1])
@@ -158,7 +158,7 @@ def _allocated(arrays: Any, dtype: Any) -> Any:
     return iterator.operands[-1]
 
 
-def _strides(a: Any, shape: tuple[int, ...]) -> list[int] | None:
+def steps_of(a: Any, shape: tuple[int, ...]) -> list[int] | None:
     """Return steps in elements over a shape to which an array broadcasts."""
     size = a.itemsize
     steps = [0] * (len(shape) - a.ndim)
@@ -169,7 +169,7 @@ def _strides(a: Any, shape: tuple[int, ...]) -> list[int] | None:
     return steps
 
 
-def _joined(shape: tuple[int, ...], operands: list[Any]) -> tuple[list[int], list[list[int]]]:
+def joined(shape: tuple[int, ...], operands: list[Any]) -> tuple[list[int], list[list[int]]]:
     """Return sizes and steps of the dims, in the result's order, neighbours joined where they can.
 
     The steps are by dim, then by operand; the result is the last operand.

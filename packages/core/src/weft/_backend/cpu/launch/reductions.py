@@ -46,7 +46,7 @@ _NUMPYS = {
 
 
 @function
-def two_sum(x, y):  # type: ignore  # noqa: PGH003  # of the language
+def two_sum(x, y):
     """x + y as what it rounds to and the rest."""
     total = x + y
     part = total - x
