@@ -58,7 +58,7 @@ def _converted_fast(x: Any, *, dtype: Any) -> Any:
     """Convert larger arrays by machine code; None for what that does not take."""
     if x.size < 1024:
         return None
-    from weft._backend.cpu.launch.copies import converted
+    from weft._backend.cpu.launch.conversions import converted
 
     return converted(x, dtype)
 
