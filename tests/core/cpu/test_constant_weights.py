@@ -16,7 +16,7 @@ from weft._core.made import made_of
 from weft.nn import functional as F
 
 pytestmark = pytest.mark.skipif(
-    onednn.library() is None, reason=f"oneDNN is not here: {onednn.why_not()}"
+    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
 )
 
 

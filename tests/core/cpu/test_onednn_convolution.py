@@ -18,7 +18,7 @@ from weft.ops import load_all
 
 load_all()
 pytestmark = pytest.mark.skipif(
-    onednn.library() is None, reason=f"oneDNN is not here: {onednn.why_not()}"
+    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
 )
 F32 = np.dtype(np.float32)
 TOLERANCE = {F32: 2e-6, BFLOAT16: 1e-2}

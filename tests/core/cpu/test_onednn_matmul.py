@@ -15,7 +15,7 @@ from weft._backend.numpy_ import BFLOAT16
 from weft.nn import functional as F
 
 pytestmark = pytest.mark.skipif(
-    onednn.library() is None, reason=f"oneDNN is not here: {onednn.why_not()}"
+    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
 )
 F32, F16 = np.dtype(np.float32), np.dtype(np.float16)
 TOLERANCE = {F32: 2e-6, BFLOAT16: 1e-2, F16: 2e-3}
@@ -97,13 +97,16 @@ def test_products_agree_with_numpys_however_the_operands_lie(everything, batches
         wanted = x.astype(np.float64) @ y.astype(np.float64)
         for added in (None, bias):
             got = onednn_matmul.product(x, y, added)
+            if dtype is not BFLOAT16 and batches == ((), ()) and 1 in (m, n):
+                assert got is None  # a vector's product is OpenBLAS's
+                continue
             if got is None:  # memory that overlaps, or a batch that repeats on both sides
                 assert {left, right} & {"sliding", "one row", "one matrix"}
                 continue
             taken += 1
             more = 0 if added is None else added.astype(np.float64)
             assert_near(got, wanted + more, dtype)
-    assert taken > 600
+    assert taken > 300
 
 
 @pytest.mark.parametrize("function", [RELU, GELU_ERF])
@@ -117,7 +120,18 @@ def test_a_function_of_the_result_runs_in_the_same_pass(everything, function):
 
 
 @pytest.mark.parametrize(
-    "case", ["float64", "int64", "small", "empty", "inner", "vector", "two dtypes", "switched off"]
+    "case",
+    [
+        "float64",
+        "int64",
+        "small",
+        "empty",
+        "inner",
+        "vector",
+        "one row",
+        "two dtypes",
+        "switched off",
+    ],
 )
 def test_what_onednn_does_not_take_gives_none(case, monkeypatch):
     x, y = np.ones((128, 128), np.float32), np.ones((128, 128), np.float32)
@@ -129,6 +143,8 @@ def test_what_onednn_does_not_take_gives_none(case, monkeypatch):
         x, y = x[:, :0], y[:0]
     elif case == "inner":
         y = y[:100]
+    elif case == "one row":
+        x, y = np.ones((1, 800), np.float32), np.ones((800, 800), np.float32)
     elif case == "vector":
         x = x[0]
     elif case == "two dtypes":

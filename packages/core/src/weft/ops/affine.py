@@ -325,18 +325,26 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return promoted
 
 
-def _slopes_on_numpy(g: Any, x: Any, y: Any) -> Any:
-    """The same for small layers in one kernel; the sum over rows otherwise as a product."""
+_product = catalogue.ops["matmul"].kernels[ndarray]
+_total = catalogue.ops["sum"].kernels[ndarray]
+
+
+def _slopes_on_cpu(g: Any, x: Any, y: Any) -> Any:
+    """The same for small layers in one kernel, and otherwise by the products of large ones."""
     if _is_small(x, y) and g.flags.c_contiguous and g.dtype is x.dtype:
         return _small.slopes(g, x, y)
-    return None
+    if not g.dtype is x.dtype is y.dtype or g.dtype.kind == "c":
+        return None
+    return _product(g, y), _product(g.T, x), _total(g, dim=(0,), keepdim=False)
 
 
-def _weight_slopes_on_numpy(g: Any, x: Any) -> Any:
+def _weight_slopes_on_cpu(g: Any, x: Any) -> Any:
     if x.size * g.shape[1] <= SMALL and _is_small(x, x) and g.flags.c_contiguous:
         return _small.weight_slopes(g, x)
-    return None
+    if g.dtype is not x.dtype or g.dtype.kind == "c":
+        return None
+    return _product(g.T, x), _total(g, dim=(0,), keepdim=False)
 
 
-prefer(catalogue.ops["affine_slopes"], _slopes_on_numpy)
-prefer(catalogue.ops["affine_weight_slopes"], _weight_slopes_on_numpy)
+prefer(catalogue.ops["affine_slopes"], _slopes_on_cpu)
+prefer(catalogue.ops["affine_weight_slopes"], _weight_slopes_on_cpu)

@@ -84,6 +84,7 @@ _RICH = {"stride": (2, 1), "padding": ((1, 0), (1, 2)), "dilation": (1, 2), "gro
     jvp=_jvp,
     batch=_batch,
     saves=("x", "y"),
+    reads={"x": ("y",), "y": ("x",), "bias": ()},
     samples=(
         Sample(array(2, 3, 5), array(4, 3, 3), array(4), **_PLAIN),
         Sample(array(2, 4, 5, 6), array(4, 2, 3, 2), array(4), **_RICH),

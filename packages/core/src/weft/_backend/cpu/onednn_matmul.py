@@ -168,6 +168,8 @@ def product(
 
 
 def _is_large(x: Array, y: Array) -> bool:
+    if x.dtype is F32 and x.ndim == y.ndim == 2 and (x.shape[0] == 1 or y.shape[1] == 1):
+        return False  # a matrix read once: OpenBLAS's way for vectors is the quicker one
     count: int = x.size * y.shape[-1]
     if y.ndim > 2 and y.size > 0:  # leading dims of y that x has not, or has as 1
         count = max(count, y.size * x.shape[-2])
