@@ -229,8 +229,8 @@ def test_steps_of_whole_tensors_are_torchs(name, settings, dtype):
     steps = 8 if name == "LBFGS" else 30
     tolerance = {"float64": 1e-8, "float32": 2e-2}[dtype]
     if name == "LBFGS" and dtype == "float32":
-        # torch interpolates in float32 here, by differences of losses near 5000: other lengths
-        steps, settings = 1, {**settings, "max_iter": 1, "max_eval": 3}
+        # torch's line search interpolates in float32, by differences of losses near 5000
+        steps, settings = 1, {**settings, "max_iter": 2, "line_search_fn": None}
     if name == "Muon":  # products in bfloat16, rounded in another order
         tolerance = 2e-2
     if name == "Adafactor":

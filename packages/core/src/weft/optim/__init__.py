@@ -1,7 +1,8 @@
 """Optimizers: rules that update parameters by their gradients."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from weft.optim import lr_scheduler
 from weft.optim.adadelta import Adadelta
 from weft.optim.adafactor import Adafactor
 from weft.optim.adagrad import Adagrad
@@ -17,6 +18,9 @@ from weft.optim.radam import RAdam
 from weft.optim.rmsprop import RMSprop
 from weft.optim.rprop import Rprop
 from weft.optim.sgd import SGD
+
+if TYPE_CHECKING:
+    from weft.optim import swa_utils
 
 __all__ = [
     "ASGD",
@@ -34,13 +38,19 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "lr_scheduler",
+    "swa_utils",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Say of an optimizer that is absent why, and of any other name which one is near."""
+    """Load what needs modules on first use; say of an absent name why, or which one is near."""
     from weft._core.errors import did_you_mean
 
+    if name == "swa_utils":  # needs weft.nn
+        import importlib
+
+        return importlib.import_module("weft.optim.swa_utils")
     hint = did_you_mean(name, __all__)
     if name == "SparseAdam":
         hint = "; it takes sparse gradients alone, and none here is sparse: use weft.optim.Adam"

@@ -81,6 +81,7 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         return within(self, *args, **kwargs)
 
     def within(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._opt_called = True  # of which schedulers ask
         hooks = self._hooks
         if hooks.running or not (before_all or after_all or hooks.before_step or hooks.after_step):
             return step(self, *args, **kwargs)

@@ -68,6 +68,7 @@ class Optimizer:
     param_groups: list[dict[str, Any]]
     state: defaultdict[Any, Any]
     _hooks: Hooks
+    _opt_called = False  # whether a step was done
     #: The 0-d tensors of a parameter's state that count: they keep their dtype when loaded.
     _counters: ClassVar[tuple[str, ...]] = ("step",)
 

@@ -73,3 +73,20 @@ def bound(begin, end, arrays: ptr(i64), starts: ptr(i64), low: f64, high: f64):
             x[i] = min(max(x[i], least), most)
         at += n
         row += 1
+
+
+@kernel
+def lerp(begin, end, arrays: ptr(i64), others: ptr(i64), starts: ptr(i64), share: f64):
+    """Move all elements by a share of the way to those of other tensors."""
+    row = first_row(begin, starts)
+    at = begin
+    while at < end:
+        skip = at - starts[row]
+        n = min(end, starts[row + 1]) - at
+        x = memory(T, arrays[row]) + skip
+        y = memory(T, others[row]) + skip
+        by = C(share)
+        for i in simd(n):
+            x[i] = x[i] + (y[i] - x[i]) * by
+        at += n
+        row += 1

@@ -56,12 +56,35 @@ def bound(arrays: Sequence[Any], low: float, high: float) -> bool:
     return _in_place(kernels.bound, arrays, low, high)
 
 
-def _in_place(kernel: Any, arrays: Sequence[Any], *numbers: float) -> bool:
+def lerp(arrays: Sequence[Any], others: Sequence[Any], share: float) -> bool:
+    """Move arrays by a share of the way to others, in place; False if no kernel takes them."""
+    if share >= 0.5:  # there it is computed from the other end, so that 1 gives the end itself
+        return False
     groups = _by_type(arrays)
-    if groups is None or not all(a.flags.writeable for a in arrays):
+    alike = all(
+        type(b) is ndarray and a.dtype == b.dtype and a.shape == b.shape and a.strides == b.strides
+        for a, b in zip(arrays, others, strict=True)
+    )
+    if groups is None or len(groups) != 1 or not alike or not _may_write([*arrays, *others]):
+        return False
+    ((kind, _),) = groups.items()
+    starts = _starts(_sizes(list(arrays)))
+    addresses = _addresses(list(arrays)), _addresses(list(others))
+    kernels.lerp.at(T=kind)(int(starts[-1]), GRAIN, *addresses, starts, share)
+    return True
+
+
+def _may_write(arrays: Sequence[Any]) -> bool:
+    """Whether arrays can be written to and none lies on another."""
+    if not all(a.flags.writeable for a in arrays):
         return False
     owners = {id(a if a.base is None else a.base) for a in arrays}
-    if len(owners) < len(arrays) and share_memory(arrays):
+    return len(owners) == len(arrays) or not share_memory(arrays)
+
+
+def _in_place(kernel: Any, arrays: Sequence[Any], *numbers: float) -> bool:
+    groups = _by_type(arrays)
+    if groups is None or not _may_write(arrays):
         return False
     for type, members in groups.items():
         starts = _starts(_sizes(members))
