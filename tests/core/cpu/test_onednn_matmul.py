@@ -97,9 +97,9 @@ def test_products_agree_with_numpys_however_the_operands_lie(everything, batches
         wanted = x.astype(np.float64) @ y.astype(np.float64)
         for added in (None, bias):
             got = onednn_matmul.product(x, y, added)
-            if dtype is not BFLOAT16 and batches == ((), ()) and 1 in (m, n):
-                assert got is None  # a vector's product is OpenBLAS's
-                continue
+            vector = not batches[1] and (n == 1 or (m == 1 and not batches[0]))
+            if got is None and vector and dtype is not BFLOAT16:
+                continue  # a vector's product is OpenBLAS's
             if got is None:  # memory that overlaps, or a batch that repeats on both sides
                 assert {left, right} & {"sliding", "one row", "one matrix"}
                 continue
