@@ -47,7 +47,9 @@ def test_sums_products_and_extremes(dtype, shape, dim):
         if not x.size:
             assert cumulative.running_sum(own, dim=dim) is None
             continue
-        assert compare("running_sum", cumulative.running_sum, (own,), {"dim": dim}, tolerance)
+        for reverse in (False, True):
+            params = {"dim": dim, "reverse": reverse}
+            assert compare("running_sum", cumulative.running_sum, (own,), params, tolerance)
         few = own[(slice(None),) * dim + (slice(0, 20),)]
         fast = cumulative.running_product
         assert compare("running_product", fast, (few,), {"dim": dim}, tolerance)
@@ -69,6 +71,8 @@ def test_a_long_row_is_parted(length):
         x = random.standard_normal(shape)
         params = {"dim": len(shape) - 1}
         assert compare("running_sum", cumulative.running_sum, (x,), params, 1e-10)
+        back = {**params, "reverse": True}
+        assert compare("running_sum", cumulative.running_sum, (x,), back, 1e-10)
         close = 1 + x / 1e4
         assert compare("running_product", cumulative.running_product, (close,), params, 1e-10)
         whole = random.integers(-9, 9, shape)

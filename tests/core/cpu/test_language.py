@@ -32,6 +32,7 @@ from weft._backend.cpu.language import (
     local,
     memory,
     overload,
+    prefetch,
     ptr,
     simd,
     sqrt,
@@ -287,6 +288,21 @@ def test_a_kernel_finds_the_memory_of_array_objects(kind):
     doubled.at(T=kind)(5, 10, np.array([id(a) for a in arrays]), 3)
     for i, x in enumerate(arrays):
         assert x.tolist() == [i, 2 * i, 2 * i, 2 * i, *[i] * (4 - i % 2)]
+
+
+@kernel
+def ahead(begin, end, x: ptr(f32), out: ptr(f32)):
+    for i in range(begin, end):
+        prefetch(x + (i + 100_000_000))  # nothing is read there
+        out[i] = x[i]
+
+
+def test_asking_for_memory_ahead_reads_none():
+    x = np.arange(12, dtype=np.float32)
+    out = np.zeros_like(x)
+    ahead.at()(12, 100, x, out)
+    assert (out == x).all()
+    assert "prefetch" in compiler.assembly(ahead.text())
 
 
 @kernel

@@ -90,6 +90,10 @@ def test_the_mean_and_its_transpose(dtype, window, include, divisor):
         np.testing.assert_allclose(got.astype(float), wide, rtol=tolerance, atol=tolerance * 10)
         if x.dtype.itemsize != 2:
             assert compare("window_spread", pooling.window_spread, (g,), spatial, tolerance)
+            if g.ndim == 4:
+                assert compare(
+                    "window_spread", pooling.window_spread, (last(g),), spatial, tolerance
+                )
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -151,7 +155,7 @@ def test_gradients_are_those_of_the_reference(pool, channels_last):
     _, moved = weft.func.jvp(lambda t: getattr(F, pool)(t, 3, 2, 1), (x.detach(),), (tangent,))
     assert weft.allclose((moved * g).sum(), (x.grad * tangent).sum(), rtol=1e-4)
     if channels_last:
-        assert np.moveaxis(out.detach().numpy(), 1, -1).flags.c_contiguous or pool == "avg_pool2d"
+        assert np.moveaxis(out.detach().numpy(), 1, -1).flags.c_contiguous
 
 
 def test_the_pooled_may_be_overwritten_before_the_gradient():

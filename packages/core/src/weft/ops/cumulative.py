@@ -24,8 +24,8 @@ from weft.ops.recurrence import delayed, recurrence
 _DIM = (ErrorSample(array(2), 1, error=IndexError, match="dim 1 is out of range"),)
 
 
-def _canonical(input: Any, dim: Any) -> dict[str, Any]:
-    return {"dim": canonical_dim("cumsum", dim, input.ndim)}
+def _canonical(input: Any, dim: Any, **rest: Any) -> dict[str, Any]:
+    return {"dim": canonical_dim("cumsum", dim, input.ndim), **rest}
 
 
 def _summed(own: Any) -> Any:
@@ -36,27 +36,37 @@ def _summed(own: Any) -> Any:
 
 
 @linear(
-    shape=lambda x, *, dim: x.like(dtype=_summed(x.dtype)),
-    transpose=lambda g, x, *, dim: running_sum(g.flip((dim,)), dim).flip((dim,)) if g.ndim else g,
+    shape=lambda x, *, dim, reverse: x.like(dtype=_summed(x.dtype)),
+    transpose=lambda g, x, *, dim, reverse: running_sum(g, dim, not reverse) if g.ndim else g,
     batch=along_dim("running_sum"),
     canonical=_canonical,
     widen=True,
     namespaces=(),
     methods=(),
-    samples=(Sample(array(2, 3), 1), Sample(array(3), 0), Sample(array(), 0)),
+    samples=(
+        Sample(array(2, 3), 1),
+        Sample(array(3), 0),
+        Sample(array(), 0),
+        Sample(array(4, 2), 0, True),
+    ),
 )
-def running_sum(xp: Any, x: Any, *, dim: int) -> Any:
+def running_sum(xp: Any, x: Any, *, dim: int, reverse: bool = False) -> Any:
     """Sum of the elements up to each, along a dim.
 
     Args:
         input: (...).
         dim: the dim.
+        reverse: whether it runs from the last to the first.
 
     Returns:
         Tensor: (...).
     """
     dtype = _summed(x.dtype)
-    return xp.cumsum(x, axis=dim, dtype=dtype) if x.ndim else x.astype(dtype)
+    if not x.ndim:
+        return x.astype(dtype)
+    if reverse:
+        return xp.flip(xp.cumsum(xp.flip(x, dim), axis=dim, dtype=dtype), dim).copy()
+    return xp.cumsum(x, axis=dim, dtype=dtype)
 
 
 def _converted(out: Tensor, dtype: Any) -> Tensor:
@@ -290,12 +300,12 @@ def cummin(input: Tensor, dim: int) -> Running:
 # --- fast kernels ------------------------------------------------------------------------------
 
 
-def _sum_fast(x: Any, *, dim: int) -> Any:
+def _sum_fast(x: Any, *, dim: int, reverse: bool = False) -> Any:
     if x.size < 4096:
         return None
     from weft._backend.cpu.launch import cumulative
 
-    return cumulative.running_sum(x, dim=dim)
+    return cumulative.running_sum(x, dim=dim, reverse=reverse)
 
 
 def _product_fast(x: Any, *, dim: int) -> Any:

@@ -23,8 +23,11 @@ from weft._backend.cpu.language import (
 
 #: The source's step along rows if it is 1 or -1, else 0.
 ALONG = Placeholder("ALONG")
-#: The side of the squares that are turned at once.
+#: How long rows are if they are so short that they are written out; else 0.
+WIDTH = Placeholder("WIDTH")
+#: The side of the squares that are turned at once, and the rows of a step, two squares.
 TILE = 16
+STRIP = 32
 
 
 @kernel
@@ -61,7 +64,10 @@ def copy_rows(
         for i in range(many):
             row = source + i * x_row
             there = to + i * out_row
-            if ALONG == 1:
+            if WIDTH > 0:
+                for j in static(WIDTH):
+                    there[j] = row[j]
+            elif ALONG == 1:
                 if width < 256:
                     for j in simd(0, width):
                         there[j] = row[j]
@@ -81,7 +87,7 @@ def copy_turned(
     begin, end, x: ptr(T), out: ptr(T), shape: ptr(i64), x_steps: ptr(i64), out_steps: ptr(i64),
     outer, rows, width, row_step, step, strips,
 ):  # fmt: skip
-    """Copy matrices whose rows lie in the source as columns; a step is TILE rows of one.
+    """Copy matrices whose rows lie in the source as columns; a step is STRIP rows of one.
 
     In the source rows are one apart and columns ``step``, in the result columns are one apart and
     rows ``row_step``. A square is read by its columns and written by its rows, each once.
@@ -89,21 +95,26 @@ def copy_turned(
     tile = local(T, TILE * TILE)
     for s in range(begin, end):
         matrix = s // strips
-        first = (s - matrix * strips) * TILE
-        many = min(rows - first, TILE)
+        first = (s - matrix * strips) * STRIP
+        many = min(rows - first, STRIP)
         source = x + (place(matrix, shape, x_steps, outer) + first)
         to = out + (place(matrix, shape, out_steps, outer) + first * row_step)
         for j in range(0, width, TILE):
             stop = min(width - j, TILE)
-            if many == TILE and stop == TILE:
-                for k in static(TILE):
-                    column = source + (j + k) * step
-                    for i in simd(0, TILE):
-                        tile[k * TILE + i] = column[i]
-                for i in range(TILE):
-                    row = to + (i * row_step + j)
-                    for k in simd(0, TILE):
-                        row[k] = tile[k * TILE + i]
+            if many == STRIP and stop == TILE:
+                for part in static(STRIP // TILE):
+                    for half in static(2):  # eight columns become one run by shuffling registers
+                        eight = tile + half * 8 * TILE
+                        column = source + ((j + half * 8) * step + part * TILE)
+                        for i in simd(0, TILE):
+                            for k in static(8):
+                                eight[i * 8 + k] = column[k * step + i]
+                    for i in static(TILE):
+                        row = to + ((part * TILE + i) * row_step + j)
+                        for k in static(8):
+                            row[k] = tile[i * 8 + k]
+                        for k in static(8):
+                            row[8 + k] = tile[8 * TILE + i * 8 + k]
             else:
                 for i in range(many):
                     for k in range(stop):

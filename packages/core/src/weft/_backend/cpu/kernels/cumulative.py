@@ -52,21 +52,19 @@ def scan_rows(begin, end, x: ptr(T), out: ptr(U), start: ptr(U), n):
     while r + MANY <= end:
         for q in static(MANY):
             held[q] = start[r + q]
-        own = x + r * n
-        to = out + r * n
         for i in range(n):
+            at = r * n + (n - 1 - i if BACKWARD else i)
             for q in static(MANY):
-                now = joined(held[q], U(own[q * n + i]))
+                now = joined(held[q], U(x[at + q * n]))
                 held[q] = now
-                to[q * n + i] = now
+                out[at + q * n] = now
         r += MANY
     while r < end:
         now = start[r]
-        own = x + r * n
-        to = out + r * n
         for i in range(n):
-            now = joined(now, U(own[i]))
-            to[i] = now
+            at = r * n + (n - 1 - i if BACKWARD else i)
+            now = joined(now, U(x[at]))
+            out[at] = now
         r += 1
 
 
@@ -94,14 +92,15 @@ def scan_lanes(begin, end, x: ptr(T), out: ptr(U), length, width):
         o = lane // width
         first = lane - o * width
         beyond = min(end - o * width, width)
-        own = x + o * length * width
-        to = out + o * length * width
+        base = o * length * width
+        at = base + ((length - 1) * width if BACKWARD else 0)
         for j in simd(first, beyond):
-            to[j] = U(own[j])
+            out[at + j] = U(x[at + j])
         for i in range(1, length):
-            row = own + i * width
-            now = to + i * width
-            before = to + (i - 1) * width
+            at = base + (length - 1 - i if BACKWARD else i) * width
+            row = x + at
+            now = out + at
+            before = out + (at + (width if BACKWARD else -width))
             for j in simd(first, beyond):
                 now[j] = joined(before[j], U(row[j]))
         lane = o * width + beyond

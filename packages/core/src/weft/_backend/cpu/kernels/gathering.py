@@ -20,9 +20,11 @@ from weft._backend.cpu.language import (
     function,
     i64,
     kernel,
+    prefetch,
     ptr,
     select,
     simd,
+    static,
     u64,
 )
 
@@ -30,6 +32,9 @@ from weft._backend.cpu.language import (
 WRAP = Placeholder("WRAP")
 #: Whether rows are so short that a loop beats a call that copies.
 SHORT = Placeholder("SHORT")
+#: The bytes of an element, and how many lines of memory of a row are asked for before its turn.
+SIZE = Placeholder("SIZE")
+AHEAD = Placeholder("AHEAD")
 
 #: How elements that meet are joined: "set", "max", "min" or "mul".
 HOW = Placeholder("HOW")
@@ -53,6 +58,10 @@ def take_rows(
         at = i64(index[s - o * count])
         if WRAP:
             at = wrapped(at, length)
+        # the row after the next, wherever it is: nothing is read of it yet
+        later = x + (o * length + i64(index[min(s - o * count + 2, count - 1)])) * width
+        for k in static(AHEAD):
+            prefetch(later + k * (64 // SIZE))
         if u64(at) < u64(length):
             to = out + s * width
             source = x + (o * length + at) * width

@@ -281,3 +281,69 @@ def window_spread(
                         row = to + (dz * height + dy) * width
                         for j in simd(0, width):
                             row[j] = row[j] + middle[j]
+
+
+@kernel
+def window_mean_last(
+    begin, end, x: ptr(T), out: ptr(T), channels, depth, height, width, out_depth, out_height,
+    out_width, kd, kh, kw, sd, sh, sw, pd, ph, pw, include, divisor: C,
+):  # fmt: skip
+    """The mean of each window where channels lie last; a step is a row of the result."""
+    sums = local(C, BLOCK)
+    for s in range(begin, end):
+        n = s // (out_depth * out_height)
+        z = s // out_height - n * out_depth
+        y = s - s // out_height * out_height
+        rows = counted(z, sd, pd, kd, depth, include) * counted(y, sh, ph, kh, height, include)
+        for i in range(out_width):
+            many = rows * counted(i, sw, pw, kw, width, include)
+            by = select(divisor != 0.0, divisor, C(i32(many)))
+            for block in range(0, channels, BLOCK):
+                wide = min(channels - block, BLOCK)
+                own = x + (n * depth * height * width * channels + block)
+                for c in simd(0, wide):
+                    sums[c] = 0
+                for dz in range(max(z * sd - pd, 0), min(z * sd - pd + kd, depth)):
+                    for dy in range(max(y * sh - ph, 0), min(y * sh - ph + kh, height)):
+                        for dx in range(max(i * sw - pw, 0), min(i * sw - pw + kw, width)):
+                            seen = own + ((dz * height + dy) * width + dx) * channels
+                            for c in simd(0, wide):
+                                sums[c] = sums[c] + seen[c]
+                to = out + ((s * out_width + i) * channels + block)
+                for c in simd(0, wide):
+                    to[c] = sums[c] / by
+
+
+@kernel
+def window_spread_last(
+    begin, end, g: ptr(T), out: ptr(U), channels, blocks, depth, height, width, out_depth,
+    out_height, out_width, kd, kh, kw, sd, sh, sw, pd, ph, pw, include, divisor: C,
+):  # fmt: skip
+    """Each mean's cotangent spread, channels last; a step is BLOCK channels of one n."""
+    share = local(C, BLOCK)
+    for s in range(begin, end):
+        n = s // blocks
+        block = (s - n * blocks) * BLOCK
+        wide = min(channels - block, BLOCK)
+        to = out + (n * depth * height * width * channels + block)
+        for at in range(depth * height * width):
+            for c in simd(0, wide):
+                to[at * channels + c] = 0
+        for z in range(out_depth):
+            for y in range(out_height):
+                rows = counted(z, sd, pd, kd, depth, include) * counted(
+                    y, sh, ph, kh, height, include
+                )
+                for i in range(out_width):
+                    many = rows * counted(i, sw, pw, kw, width, include)
+                    by = select(divisor != 0.0, divisor, C(i32(many)))
+                    at_g = ((n * out_depth + z) * out_height + y) * out_width + i
+                    from_g = g + (at_g * channels + block)
+                    for c in simd(0, wide):
+                        share[c] = from_g[c] / by
+                    for dz in range(max(z * sd - pd, 0), min(z * sd - pd + kd, depth)):
+                        for dy in range(max(y * sh - ph, 0), min(y * sh - ph + kh, height)):
+                            for dx in range(max(i * sw - pw, 0), min(i * sw - pw + kw, width)):
+                                there = to + ((dz * height + dy) * width + dx) * channels
+                                for c in simd(0, wide):
+                                    there[c] = there[c] + share[c]

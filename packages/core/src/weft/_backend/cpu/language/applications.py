@@ -159,6 +159,11 @@ class Calls(Expressions):
             f"i64 {size.text}, i1 false)"
         )
 
+    def _call_prefetch(self, name: str, at: Any) -> None:
+        self.e.externals["llvm.prefetch"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
+        address = self.register(at).text
+        self.e.say(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
+
     def _call_sgemm(self, name: str, *args: Any) -> None:
         """Call oneDNN's product of matrices through the table of addresses."""
         (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) = args

@@ -56,6 +56,7 @@ static = Intrinsic("static", "A range written out: its bounds are known and it i
 local = Intrinsic("local", "local(f32, 64): so many numbers that the kernel keeps for itself.")
 thread = Intrinsic("thread", "thread(): the number of the thread that runs.")
 copy = Intrinsic("copy", "copy(to, from, count): move elements of one type that do not overlap.")
+prefetch = Intrinsic("prefetch", "prefetch(address): have it near soon; any address is fine.")
 sgemm = Intrinsic(
     "sgemm",
     "sgemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc): "

@@ -12,6 +12,8 @@ from weft._backend.cpu.language import u8, u16, u32, u64, usable
 
 #: Elements that a thread copies at least.
 GRAIN = 65536
+#: Rows that are written out.
+_SHORT = (1, 2, 3, 4, 8, 16, 32)
 _BY_SIZE = {1: u8, 2: u16, 4: u32, 8: u64}
 
 
@@ -56,16 +58,18 @@ def into(out: Any, x: Any) -> bool:
     if step != 1 and step >= 8 and turned is not None:
         rows, row_step = shape.pop(turned), out_steps.pop(turned)
         x_steps.pop(turned)
-        strips = -(-rows // kernels.TILE)
+        strips = -(-rows // kernels.STRIP)
         kernels.copy_turned.at(T=kind)(
-            math.prod(shape) * strips, max(1, GRAIN // (kernels.TILE * width)), x, out,
+            math.prod(shape) * strips, max(1, GRAIN // (kernels.STRIP * width)), x, out,
             *_arrays(shape, x_steps, out_steps), len(shape), rows, width, row_step, step, strips,
         )  # fmt: skip
         return True
     rows, x_row, out_row = 1, 0, 0
     if shape:
         rows, x_row, out_row = shape.pop(), x_steps.pop(), out_steps.pop()
-    kernels.copy_rows.at(T=kind, ALONG=step if step in (1, -1) else 0)(
+    along = step if step in (1, -1) else 0
+    short = width if along == 1 and width in _SHORT else 0
+    kernels.copy_rows.at(T=kind, ALONG=along, WIDTH=short)(
         math.prod(shape) * rows, max(1, GRAIN // width), x, out,
         *_arrays(shape, x_steps, out_steps), len(shape), rows, x_row, out_row, width, step,
     )  # fmt: skip

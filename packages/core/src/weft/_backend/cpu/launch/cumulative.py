@@ -26,11 +26,11 @@ def _parted(x: Any, dim: int) -> tuple[int, int, int]:
     )
 
 
-def _scan(x: Any, dim: int, how: str) -> Any:
+def _scan(x: Any, dim: int, how: str, reverse: bool = False) -> Any:
     if not x.ndim or not x.size or not usable():
         return None
     if x.dtype in HALF:
-        out = _scan(x.astype(np.float32), dim, how)
+        out = _scan(x.astype(np.float32), dim, how, reverse)
         return None if out is None else out.astype(x.dtype)
     kind = type_of(x.dtype)
     if kind is None:
@@ -39,7 +39,7 @@ def _scan(x: Any, dim: int, how: str) -> Any:
     outer, length, width = _parted(x, dim)
     whole = kind.kind != "f"
     out = np.empty(x.shape, np.int64 if whole else x.dtype)
-    settings = {"T": kind, "U": i64 if whole else kind, "HOW": how}
+    settings = {"T": kind, "U": i64 if whole else kind, "HOW": how, "BACKWARD": reverse}
     if width > 1:
         grain = max(16, GRAIN // length)
         kernels.scan_lanes.at(**settings)(outer * width, grain, x, out, length, width)
@@ -50,24 +50,39 @@ def _scan(x: Any, dim: int, how: str) -> Any:
         kernels.scan_rows.at(**settings)(outer, max(1, GRAIN // length), x, out, start, length)
         return out
     part = length // _PARTS
-    for row, to in zip(x.reshape(outer, length), out.reshape(outer, length), strict=True):
+    rows, outs = x.reshape(outer, length), out.reshape(outer, length)
+    for line, (row, to) in enumerate(zip(rows, outs, strict=True)):
+        rest = length - part * _PARTS
+        if reverse:  # what is left over comes first
+            if rest:
+                start = np.full(1, first, out.dtype)
+                kernels.scan_rows.at(**settings)(1, 1, row[-rest:], to[-rest:], start, rest)
+            row, to = row[: length - rest], to[: length - rest]  # the parts of them
         totals = np.empty(_PARTS, out.dtype)
-        kernels.total_rows.at(**settings)(_PARTS, max(1, GRAIN // part), row, totals, part)
+        kernels.total_rows.at(T=kind, U=settings["U"], HOW=how)(
+            _PARTS, max(1, GRAIN // part), row, totals, part
+        )
         start = np.full(_PARTS, first, out.dtype)
+        combine = np.cumsum if how == "sum" else np.cumprod
         with np.errstate(all="ignore"):
-            (np.cumsum if how == "sum" else np.cumprod)(totals[:-1], out=start[1:])
+            if reverse:
+                before = outs[line, length - rest] if rest else first
+                totals[-1:] = np.add(totals[-1], before)
+                combine(totals[:0:-1], out=start[-2::-1])
+                start[-1] = before
+            else:
+                combine(totals[:-1], out=start[1:])
         grain = max(kernels.MANY, GRAIN // part)
         kernels.scan_rows.at(**settings)(_PARTS, grain, row, to, start, part)
-        rest = length - part * _PARTS
-        if rest:
+        if rest and not reverse:
             start = to[length - rest - 1 : length - rest].copy()
             kernels.scan_rows.at(**settings)(1, 1, row[length - rest :], to[-rest:], start, rest)
     return out
 
 
-def running_sum(x: Any, *, dim: int) -> Any:
-    """Return the sums so far along a dim, or None."""
-    return _scan(x, dim, "sum")
+def running_sum(x: Any, *, dim: int, reverse: bool = False) -> Any:
+    """Return the sums so far along a dim, from its end if reverse, or None."""
+    return _scan(x, dim, "sum", reverse)
 
 
 def running_product(x: Any, *, dim: int) -> Any:

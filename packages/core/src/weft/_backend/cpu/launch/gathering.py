@@ -124,7 +124,8 @@ def _take(
         )
     else:
         short = width * kind.size < _SHORT
-        kernels.take_rows.at(T=kind, I=own, WRAP=wrap, SHORT=short)(
+        ahead = min(4, width * kind.size // 64)
+        kernels.take_rows.at(T=kind, I=own, WRAP=wrap, SHORT=short, SIZE=kind.size, AHEAD=ahead)(
             outer * count, max(1, GRAIN // width), x, numbers, out, count, length, width, bad
         )
     return not bad[0]

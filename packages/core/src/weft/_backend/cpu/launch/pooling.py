@@ -180,6 +180,15 @@ def window_mean(
     windows = _windows(x, kernel, stride, padding, ())
     if x.dtype.kind not in "fV" or type_of(x.dtype) is None or windows is None:
         return None
+    if _channels_last(x, len(kernel)):
+        n, channels = windows.lead
+        out = np.empty((n, *windows.out, channels), x.dtype)
+        steps = n * windows.rows
+        kernels.window_mean_last.at(T=type_of(x.dtype))(
+            steps, windows.grain(steps), np.moveaxis(x, 1, -1), out, channels, *windows.numbers,
+            int(include), float(divisor),
+        )  # fmt: skip
+        return np.moveaxis(out, -1, 1)
     out = np.empty((*windows.lead, *windows.out), x.dtype)
     steps = windows.planes * windows.rows
     kernels.window_mean.at(T=type_of(x.dtype), **windows.known)(
@@ -200,6 +209,16 @@ def window_spread(
     windows = _windows(like, kernel, stride, padding, ())
     if windows is None:
         return None
+    if _channels_last(g, len(kernel)):
+        n, channels = windows.lead
+        blocks = -(-channels // kernels.BLOCK)
+        out, kind = _sums(g, (n, *spatial, channels))
+        kernels.window_spread_last.at(T=type_of(g.dtype), U=kind)(
+            n * blocks, windows.grain(n * blocks), np.moveaxis(g, 1, -1), out, channels, blocks,
+            *windows.numbers, int(include), float(divisor),
+        )  # fmt: skip
+        out = np.moveaxis(out, -1, 1)
+        return out if out.dtype == g.dtype else out.astype(g.dtype)
     out, kind = _sums(g, like.shape)
     kernels.window_spread.at(T=type_of(g.dtype), U=kind, STEP=windows.known["STEP"])(
         windows.planes, windows.grain(windows.planes), np.ascontiguousarray(g), out,
