@@ -187,6 +187,19 @@ def test_memory_used_again_for_another_weight_is_not_mistaken():
         gc.collect()
 
 
+def test_a_weight_that_lies_channels_last_is_kept_too(layer):
+    with weft.no_grad():
+        layer.weight.data = layer.weight.data.contiguous(memory_format=weft.channels_last)
+        layer(layer.x)
+    assert kept(layer.weight) == 1
+    with weft.no_grad():
+        layer.weight.numpy()[5, 7, 1, 1] = 4.0
+    assert_fresh(layer)
+    with weft.no_grad():
+        layer.weight[5, 7].mul_(2)
+    assert_fresh(layer)
+
+
 def test_transposed_convolutions_keep_theirs_too():
     x, weight = weft.randn(1, 32, 9, 9), weft.randn(32, 16, 3, 3)
     first = F.conv_transpose2d(x, weight)

@@ -85,7 +85,7 @@ def test_all_three_agree_with_the_reference(everything, count, groups, layout, d
         }
         x = laid(rng.standard_normal((2, 4, 7, 6, 5)[: count + 2]).astype(dtype), layout)
         w = rng.standard_normal((out_channels, 4 // groups, *(k,) * count)).astype(dtype)
-        w = laid(w, layout) if layout != "channels last" else w
+        w = laid(w, layout)
         bias = rng.standard_normal(out_channels).astype(dtype)
         wanted = reference("convolve", x, w, **settings)
         assert_near(onednn_convolution.forward(x, w, None, **settings), wanted)

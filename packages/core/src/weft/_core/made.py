@@ -70,9 +70,14 @@ def made_of(tensor: Tensor) -> list[Any] | None:
         return None
     array = tensor._data
     owner = array if array.base is None else array.base
-    if type(owner) is not ndarray or not owner.flags.owndata or not array.flags.c_contiguous:
+    if type(owner) is not ndarray or not owner.flags.owndata:
         return None
-    sample = array.reshape(-1)[:: array.size // _SAMPLED + 1].tobytes()
+    flat = array
+    if not array.flags.c_contiguous:
+        flat = array.transpose(sorted(range(array.ndim), key=lambda d: -array.strides[d]))
+        if not flat.flags.c_contiguous:
+            return None
+    sample = flat.reshape(-1)[:: array.size // _SAMPLED + 1].tobytes()
     extra = extra_of(tensor)
     made = extra.made
     if (

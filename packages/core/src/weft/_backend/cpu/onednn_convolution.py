@@ -80,6 +80,15 @@ def _lies(a: Array, strides: Sequence[int]) -> bool:
     )
 
 
+def _plain_steps(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the strides, in elements, of an array in the order of its indices."""
+    return tuple(math.prod(shape[d + 1 :]) for d in range(len(shape)))
+
+
+def _weight_steps(w: Array) -> tuple[int, ...]:
+    return _plain_steps(w.shape) if w.flags.c_contiguous else last_strides(w.shape)
+
+
 class _Input:
     """How an array comes to lie channels last: as it is, by a reorder, or by NumPy's copy."""
 
@@ -94,8 +103,8 @@ class _Input:
             return
         self._copy = np.copyto
         if a.flags.c_contiguous:
-            steps = [math.prod(a.shape[d + 1 :]) for d in range(a.ndim)]
-            self._copy = reorder(strided(lib, a.shape, number, steps), self.descriptor)
+            plain = strided(lib, a.shape, number, _plain_steps(a.shape))
+            self._copy = reorder(plain, self.descriptor)
 
     def ready(self, a: Array) -> Array:
         """Return the array, or a copy of it, with its channels innermost."""
@@ -115,11 +124,13 @@ class _Weights:
 
     __slots__ = ("_reorder", "_size", "_wanted", "plain", "shape")
 
-    def __init__(self, lib: Any, shape: Sequence[int], dtype: Any, groups: int) -> None:
+    def __init__(
+        self, lib: Any, shape: Sequence[int], steps: Sequence[int], dtype: Any, groups: int
+    ) -> None:
         self.shape = tuple(shape)
         if groups > 1:
             self.shape = (groups, shape[0] // groups, *shape[1:])
-        steps = [math.prod(self.shape[d + 1 :]) for d in range(len(self.shape))]
+            steps = (shape[0] // groups * steps[0], *steps)
         self.plain = strided(lib, self.shape, NUMBERS[dtype], steps)
         self._reorder: Any = None
         self._size = 0
@@ -215,7 +226,7 @@ class _Forward:
         number = NUMBERS[x.dtype]
         self._shape, self._dtype = out, x.dtype
         self._input = _Input(lib, x)
-        self._weights = _Weights(lib, w.shape, w.dtype, groups)
+        self._weights = _Weights(lib, w.shape, _weight_steps(w), w.dtype, groups)
         shape = self._weights.shape
         result = strided(lib, out, number, last_strides(out))
         added = strided(lib, out[1:2], number, (1,)) if bias else None
@@ -251,7 +262,7 @@ class _ToInput:
         number = NUMBERS[g.dtype]
         self._shape, self._dtype = shape, g.dtype
         self._input = _Input(lib, g)
-        self._weights = _Weights(lib, w.shape, w.dtype, groups)
+        self._weights = _Weights(lib, w.shape, _weight_steps(w), w.dtype, groups)
         result = strided(lib, shape, number, last_strides(shape))
         any_weights = chosen(lib, self._weights.shape, number)
         geometry = _geometry(stride, padding, dilation)
@@ -288,7 +299,7 @@ class _ToWeight:
         number = NUMBERS[x.dtype]
         self._shape, self._dtype = shape, x.dtype
         self._input, self._cotangent = _Input(lib, x), _Input(lib, g)
-        self._weights = _Weights(lib, shape, x.dtype, groups)
+        self._weights = _Weights(lib, shape, _plain_steps(shape), x.dtype, groups)
         any_weights = chosen(lib, self._weights.shape, number)
         geometry = _geometry(stride, padding, dilation)
         attributes = Attributes(lib)
@@ -327,7 +338,10 @@ def _takes(a: Array, b: Array) -> bool:
 
 
 def _dense(w: Array) -> Array:
-    return w if w.flags.c_contiguous else np.ascontiguousarray(w)
+    """Return an array that lies in the order of its indices or channels last: this, or a copy."""
+    if w.flags.c_contiguous or (w.ndim > 2 and _lies(w, last_strides(w.shape, w.itemsize))):
+        return w
+    return np.ascontiguousarray(w)
 
 
 def constant(w: Array, made: list[Any] | None) -> None:
@@ -365,8 +379,9 @@ def forward(
         if bias.dtype is not x.dtype or bias.shape != w.shape[:1]:
             return None
         bias = _dense(bias)
+    w = _dense(w)
     settings = (stride, padding, dilation, groups)
-    key = (_Forward, x.dtype, x.shape, x.strides, w.shape, bias is None, settings, after)
+    key = (_Forward, x.dtype, x.shape, x.strides, w.shape, w.strides, bias is None, settings, after)
     try:
         run = here().kept[key]
     except KeyError:
@@ -378,7 +393,7 @@ def forward(
     if run is None:
         return None
     threads.align()
-    return run(x, _dense(w), bias)
+    return run(x, w, bias)
 
 
 def _out_shape(x: Sequence[int], w: Sequence[int], settings: Any) -> tuple[int, ...]:
@@ -412,13 +427,14 @@ def to_input(
     """
     if not _takes(g, w):
         return None
+    w = _dense(w)
     settings = (stride, padding, dilation, groups)
-    key = (_ToInput, g.dtype, g.shape, g.strides, w.shape, shape, settings)
+    key = (_ToInput, g.dtype, g.shape, g.strides, w.shape, w.strides, shape, settings)
     run = kept(key, _way, _ToInput, (shape, w.shape, g.shape, *settings), g, w, shape, settings)
     if run is None:
         return None
     threads.align()
-    return run(g, _dense(w))
+    return run(g, w)
 
 
 def to_weight(
