@@ -29,15 +29,18 @@ from weft._backend.cpu.language import (
     i64,
     isnan,
     kernel,
+    lanes,
     local,
     memory,
     overload,
     prefetch,
     ptr,
     simd,
+    spread,
     sqrt,
     static,
     thread,
+    total,
     type_of,
     u8,
     u16,
@@ -45,8 +48,10 @@ from weft._backend.cpu.language import (
     u64,
     usable,
     why_unusable,
+    wide,
 )
 from weft._backend.cpu.language.expressions import Misread
+from weft._backend.cpu.language.module import TABLE_ENTRIES
 
 DTYPES = {
     f32: "float32",
@@ -306,6 +311,58 @@ def test_asking_for_memory_ahead_reads_none():
 
 
 @kernel
+def several(begin, end, x: ptr(T), y: ptr(T), out: ptr(T), sums: ptr(T), n):
+    w = lanes(x)
+    for i in range(0, n, w):
+        part = min(w, n - i)
+        a = wide(x + i, part)
+        spread(out + i, fma(a, wide(y + i, part), 2.0) - a / 3.0, part)
+        sums[0] += total(a)
+    if n >= w:
+        whole = wide(x)
+        whole += 1.0
+        spread(out, whole)
+
+
+@pytest.mark.parametrize("kind", [f32, f64], ids=str)
+@pytest.mark.parametrize("n", [1, 7, 8, 15, 16, 17, 40])
+def test_several_numbers_at_once(kind, n):
+    random = np.random.default_rng(0)
+    x, y = (random.standard_normal(n + 20).astype(DTYPES[kind]) for _ in "xy")
+    out, sums = np.zeros_like(x), np.zeros(1, x.dtype)
+    several.at(T=kind)(1, 9, x, y, out, sums, n)
+    wanted = x * y + 2 - x / 3
+    w = 64 // x.itemsize
+    if n >= w:
+        wanted[:w] = x[:w] + 1
+    assert np.allclose(out[:n], wanted[:n], rtol=1e-5)
+    assert (out[n:] == 0).all()  # nothing beyond was written to
+    assert np.allclose(sums, x[:n].sum(), rtol=1e-4)
+
+
+def two_kinds(begin, end, x: ptr(f32), y: ptr(f64)):
+    spread(x, wide(y))
+
+
+def no_several(begin, end, x: ptr(f16)):
+    spread(x, wide(x))
+
+
+def one_of_several(begin, end, x: ptr(f32)):
+    x[0] = wide(x)
+
+
+@pytest.mark.parametrize(
+    ("python", "match"),
+    [(two_kinds, "f64x8 is no f32x16"), (no_several, "computed as they lie"),
+     (one_of_several, "f32x16 is no f32")],
+)  # fmt: skip
+def test_several_numbers_are_not_mixed_up(python, match):
+    with pytest.raises(Misread, match=match):
+        kernel(python).at()
+
+
+@kernel
 def shares(begin, end, out: ptr(i64), who: ptr(i64)):
     for i in range(begin, end):
         out[i] += i
@@ -316,7 +373,7 @@ def test_threads_share_the_range_between_them():
     out, who = np.zeros(1000, np.int64), np.full(1000, -1)
     shares.at()(1000, 10, out, who)
     assert (out == np.arange(1000)).all()
-    limit = int(calls.table()[11])
+    limit = int(calls.table()[TABLE_ENTRIES.index("threads")])
     assert who.max() == min(limit, 100) - 1
     assert (np.diff(who) >= 0).all()
     shares.at()(5, 10, out, who)  # too little to share

@@ -53,11 +53,6 @@ def table() -> Any:
     return entries
 
 
-def set_address(name: str, address: int) -> None:
-    """Enter the address of a library's function in the table."""
-    table()[TABLE_ENTRIES.index(name)] = address
-
-
 def function(name: str, address: int) -> Any:
     """Return the function of Python that runs the code at an address."""
     label = name.encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import exp, log
-from weft._backend.cpu.kernels.products import add_block, add_turned_block
+from weft._backend.cpu.kernels.products import add_block, add_turned_block, turned
 from weft._backend.cpu.language import C, Placeholder, T, function, i64, kernel, ptr, simd, thread
 
 INFINITY = float("inf")
@@ -13,15 +13,6 @@ BLOCK, KEYS = 32, 256
 CAUSAL = Placeholder("CAUSAL")
 #: Whether a mask is added to the scores.
 MASKED = Placeholder("MASKED")
-
-
-@function
-def turned(out, x, step, rows, width):
-    """Put xᵀ into out, without gaps: x (rows, width), rows so many elements apart."""
-    for d in range(width):
-        to = out + d * rows
-        for j in simd(rows):
-            to[j] = x[j * step + d]
 
 
 @function

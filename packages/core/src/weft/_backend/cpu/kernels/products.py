@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from weft._backend.cpu.language import function, simd
+from weft._backend.cpu.language import function, lanes, simd, spread, wide
+
+
+@function
+def turned(out, x, step, rows, width):
+    """Put xᵀ into out, (width, rows) without gaps: x (rows, width), rows so many elements apart."""
+    for first in range(0, rows, 16):  # as many as their lines stay at hand
+        last = min(first + 16, rows)
+        for d in range(width):
+            to = out + d * rows
+            for j in simd(first, last):
+                to[j] = x[j * step + d]
 
 
 @function
@@ -19,110 +30,118 @@ def add_turned_product(out, a, b, m, k, n):
 
 @function
 def add_block(out, out_step, a, a_step, b, b_step, m, k, n):
-    """Add a b to out: (m, n), (m, k) and (k, n), rows so many elements apart.
-
-    Four rows of a meet four of b at once: what is read of b serves four rows, and what is read of
-    out serves four products.
-    """
-    rows = m // 4 * 4
-    depth = k // 4 * 4
-    for i in range(0, rows, 4):
-        o0 = out + i * out_step
-        o1 = o0 + out_step
-        o2 = o1 + out_step
-        o3 = o2 + out_step
-        r0 = a + i * a_step
-        r1 = r0 + a_step
-        r2 = r1 + a_step
-        r3 = r2 + a_step
-        for p in range(0, depth, 4):
-            b0 = b + p * b_step
-            b1 = b0 + b_step
-            b2 = b1 + b_step
-            b3 = b2 + b_step
-            a00, a01, a02, a03 = r0[p], r0[p + 1], r0[p + 2], r0[p + 3]
-            a10, a11, a12, a13 = r1[p], r1[p + 1], r1[p + 2], r1[p + 3]
-            a20, a21, a22, a23 = r2[p], r2[p + 1], r2[p + 2], r2[p + 3]
-            a30, a31, a32, a33 = r3[p], r3[p + 1], r3[p + 2], r3[p + 3]
-            for j in simd(n):
-                x0, x1, x2, x3 = b0[j], b1[j], b2[j], b3[j]
-                o0[j] = o0[j] + a00 * x0 + a01 * x1 + a02 * x2 + a03 * x3
-                o1[j] = o1[j] + a10 * x0 + a11 * x1 + a12 * x2 + a13 * x3
-                o2[j] = o2[j] + a20 * x0 + a21 * x1 + a22 * x2 + a23 * x3
-                o3[j] = o3[j] + a30 * x0 + a31 * x1 + a32 * x2 + a33 * x3
-        for p in range(depth, k):
-            row = b + p * b_step
-            y0, y1, y2, y3 = r0[p], r1[p], r2[p], r3[p]
-            for j in simd(n):
-                x0 = row[j]
-                o0[j] += y0 * x0
-                o1[j] += y1 * x0
-                o2[j] += y2 * x0
-                o3[j] += y3 * x0
-    for i in range(rows, m):
-        o0 = out + i * out_step
-        r0 = a + i * a_step
-        for p in range(0, depth, 4):
-            b0 = b + p * b_step
-            b1 = b0 + b_step
-            b2 = b1 + b_step
-            b3 = b2 + b_step
-            a00, a01, a02, a03 = r0[p], r0[p + 1], r0[p + 2], r0[p + 3]
-            for j in simd(n):
-                o0[j] = o0[j] + a00 * b0[j] + a01 * b1[j] + a02 * b2[j] + a03 * b3[j]
-        for p in range(depth, k):
-            row = b + p * b_step
-            y0 = r0[p]
-            for j in simd(n):
-                o0[j] += y0 * row[j]
+    """Add a b to out: (m, n), (m, k) and (k, n), rows so many elements apart."""
+    add_tiles(out, out_step, a, a_step, 1, b, b_step, m, k, n)
 
 
 @function
 def add_turned_block(out, out_step, a, a_step, b, b_step, m, k, n):
     """Add aᵀ b to out: (m, n), of a (k, m) and b (k, n), rows so many elements apart."""
-    rows = m // 4 * 4
-    depth = k // 4 * 4
-    for i in range(0, rows, 4):
-        o0 = out + i * out_step
-        o1 = o0 + out_step
-        o2 = o1 + out_step
-        o3 = o2 + out_step
-        for p in range(0, depth, 4):
-            b0 = b + p * b_step
-            b1 = b0 + b_step
-            b2 = b1 + b_step
-            b3 = b2 + b_step
-            c0 = a + p * a_step + i
-            c1 = c0 + a_step
-            c2 = c1 + a_step
-            c3 = c2 + a_step
-            a00, a10, a20, a30 = c0[0], c0[1], c0[2], c0[3]
-            a01, a11, a21, a31 = c1[0], c1[1], c1[2], c1[3]
-            a02, a12, a22, a32 = c2[0], c2[1], c2[2], c2[3]
-            a03, a13, a23, a33 = c3[0], c3[1], c3[2], c3[3]
-            for j in simd(n):
-                x0, x1, x2, x3 = b0[j], b1[j], b2[j], b3[j]
-                o0[j] = o0[j] + a00 * x0 + a01 * x1 + a02 * x2 + a03 * x3
-                o1[j] = o1[j] + a10 * x0 + a11 * x1 + a12 * x2 + a13 * x3
-                o2[j] = o2[j] + a20 * x0 + a21 * x1 + a22 * x2 + a23 * x3
-                o3[j] = o3[j] + a30 * x0 + a31 * x1 + a32 * x2 + a33 * x3
-        for p in range(depth, k):
-            row = b + p * b_step
-            c0 = a + p * a_step + i
-            y0, y1, y2, y3 = c0[0], c0[1], c0[2], c0[3]
-            for j in simd(n):
-                x0 = row[j]
-                o0[j] += y0 * x0
-                o1[j] += y1 * x0
-                o2[j] += y2 * x0
-                o3[j] += y3 * x0
-    for i in range(rows, m):
-        o0 = out + i * out_step
-        for p in range(k):
-            row = b + p * b_step
-            y0 = a[p * a_step + i]
-            for j in simd(n):
-                o0[j] += y0 * row[j]
+    add_tiles(out, out_step, a, 1, a_step, b, b_step, m, k, n)
+
+
+@function
+def add_tiles(out, out_step, a, a_row, a_column, b, b_step, m, k, n):
+    """Add a b to out by tiles that stay in registers: element (i, p) of a at i a_row + p a_column.
+
+    A tile is four rows of four times 64 bytes. The columns of b under it are read by all rows
+    before the next ones are.
+    """
+    w = lanes(out)
+    tiles = n // (4 * w) * (4 * w)
+    for j in range(0, tiles, 4 * w):
+        for i in range(0, m // 4 * 4, 4):
+            o0 = out + i * out_step + j
+            o1 = o0 + out_step
+            o2 = o1 + out_step
+            o3 = o2 + out_step
+            c00, c01, c02, c03 = wide(o0), wide(o0 + w), wide(o0 + 2 * w), wide(o0 + 3 * w)
+            c10, c11, c12, c13 = wide(o1), wide(o1 + w), wide(o1 + 2 * w), wide(o1 + 3 * w)
+            c20, c21, c22, c23 = wide(o2), wide(o2 + w), wide(o2 + 2 * w), wide(o2 + 3 * w)
+            c30, c31, c32, c33 = wide(o3), wide(o3 + w), wide(o3 + 2 * w), wide(o3 + 3 * w)
+            for p in range(k):
+                row = b + p * b_step + j
+                x0, x1, x2, x3 = wide(row), wide(row + w), wide(row + 2 * w), wide(row + 3 * w)
+                y = a + i * a_row + p * a_column
+                y0, y1, y2, y3 = y[0], y[a_row], y[2 * a_row], y[3 * a_row]
+                c00 += y0 * x0
+                c01 += y0 * x1
+                c02 += y0 * x2
+                c03 += y0 * x3
+                c10 += y1 * x0
+                c11 += y1 * x1
+                c12 += y1 * x2
+                c13 += y1 * x3
+                c20 += y2 * x0
+                c21 += y2 * x1
+                c22 += y2 * x2
+                c23 += y2 * x3
+                c30 += y3 * x0
+                c31 += y3 * x1
+                c32 += y3 * x2
+                c33 += y3 * x3
+            spread(o0, c00)
+            spread(o0 + w, c01)
+            spread(o0 + 2 * w, c02)
+            spread(o0 + 3 * w, c03)
+            spread(o1, c10)
+            spread(o1 + w, c11)
+            spread(o1 + 2 * w, c12)
+            spread(o1 + 3 * w, c13)
+            spread(o2, c20)
+            spread(o2 + w, c21)
+            spread(o2 + 2 * w, c22)
+            spread(o2 + 3 * w, c23)
+            spread(o3, c30)
+            spread(o3 + w, c31)
+            spread(o3 + 2 * w, c32)
+            spread(o3 + 3 * w, c33)
+        for i in range(m // 4 * 4, m):
+            o0 = out + i * out_step + j
+            c00, c01, c02, c03 = wide(o0), wide(o0 + w), wide(o0 + 2 * w), wide(o0 + 3 * w)
+            for p in range(k):
+                row = b + p * b_step + j
+                y0 = a[i * a_row + p * a_column]
+                c00 += y0 * wide(row)
+                c01 += y0 * wide(row + w)
+                c02 += y0 * wide(row + 2 * w)
+                c03 += y0 * wide(row + 3 * w)
+            spread(o0, c00)
+            spread(o0 + w, c01)
+            spread(o0 + 2 * w, c02)
+            spread(o0 + 3 * w, c03)
+    add_strips(out, out_step, a, a_row, a_column, b, b_step, m, k, tiles, n)
+
+
+@function
+def add_strips(out, out_step, a, a_row, a_column, b, b_step, m, k, first, n):
+    """Add a b to out in the columns from ``first`` on, too few for a tile."""
+    w = lanes(out)
+    for j in range(first, n, w):
+        part = min(w, n - j)
+        for i in range(0, m // 4 * 4, 4):
+            o0 = out + i * out_step + j
+            o1 = o0 + out_step
+            o2 = o1 + out_step
+            o3 = o2 + out_step
+            c0, c1, c2, c3 = wide(o0, part), wide(o1, part), wide(o2, part), wide(o3, part)
+            for p in range(k):
+                x = wide(b + p * b_step + j, part)
+                y = a + i * a_row + p * a_column
+                c0 += y[0] * x
+                c1 += y[a_row] * x
+                c2 += y[2 * a_row] * x
+                c3 += y[3 * a_row] * x
+            spread(o0, c0, part)
+            spread(o1, c1, part)
+            spread(o2, c2, part)
+            spread(o3, c3, part)
+        for i in range(m // 4 * 4, m):
+            o0 = out + i * out_step + j
+            c0 = wide(o0, part)
+            for p in range(k):
+                c0 += a[i * a_row + p * a_column] * wide(b + p * b_step + j, part)
+            spread(o0, c0, part)
 
 
 @function(loose=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
 from weft._backend.cpu.kernels.products import add_product
+from weft._backend.cpu.kernels.products import turned as put_turned
 from weft._backend.cpu.language import Placeholder, T, kernel, ptr, simd
 
 #: Whether the last step in time comes first.
@@ -123,3 +124,9 @@ def lstm_backward(
                 width,
                 hidden,
             )
+
+
+@kernel
+def turned(begin, end, out: ptr(T), x: ptr(T), rows, width):
+    """Put xᵀ, of x (rows, width), into out. One step does it."""
+    put_turned(out, x, width, rows, width)

@@ -14,8 +14,6 @@ from weft._backend.cpu.language.types import Pointer, Type
 
 #: What a body finds beside its own parameters: its thread's number and the table of addresses.
 THREAD, TABLE = "%thread", "%table"
-#: The place of oneDNN's product of matrices in the table.
-TABLE_SGEMM = 8
 _UNARY_INTRINSICS = {
     "sqrt": "sqrt",
     "floor": "floor",
@@ -146,6 +144,21 @@ class Calls(Expressions):
         field = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {whole.text}, i64 DATA_OFFSET")
         return self.e.make(Pointer(kind), f"load ptr, ptr {field.text}")
 
+    def _call_wide(self, name: str, pointer: Any, count: Any = None) -> Value:
+        return self.e.load_several(self.register(pointer), self._maybe(count))
+
+    def _call_spread(self, name: str, pointer: Any, value: Any, count: Any = None) -> None:
+        self.e.store_several(self.register(pointer), self.register(value), self._maybe(count))
+
+    def _maybe(self, count: Any) -> Value | None:
+        return None if count is None else self.number(count, t.i64)
+
+    def _call_lanes(self, name: str, pointer: Any) -> int:
+        return 64 // int(self.register(pointer).type.to.size)
+
+    def _call_total(self, name: str, value: Any) -> Value:
+        return self.e.total(self.register(value))
+
     def _call_thread(self, name: str) -> Value:
         return Value(THREAD, t.i64)
 
@@ -163,24 +176,3 @@ class Calls(Expressions):
         self.e.externals["llvm.prefetch"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"
         address = self.register(at).text
         self.e.say(f"call void @llvm.prefetch.p0(ptr {address}, i32 0, i32 3, i32 1)")
-
-    def _call_sgemm(self, name: str, *args: Any) -> None:
-        """Call oneDNN's product of matrices through the table of addresses."""
-        (ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) = args
-        e = self.e
-        place = e.make(t.i64, f"getelementptr ptr, ptr {TABLE}, i64 {TABLE_SGEMM}")
-        address = e.make(t.i64, f"load ptr, ptr {place.text}")
-        letters = []
-        for transposed in (ta, tb):
-            known = not isinstance(transposed, Value)
-            code = ord("T" if transposed else "N") if known else self.choose(transposed, *b"TN")
-            letters.append(f"i8 {self.number(code, t.i8).text}")
-        sizes = [f"i64 {self.number(x, t.i64).text}" for x in (m, n, k)]
-        scale = [f"float {self.number(x, t.f32).text}" for x in (alpha, beta)]
-        places = [f"ptr {self.register(x).text}" for x in (a, b, c)]
-        leads = [f"i64 {self.number(x, t.i64).text}" for x in (lda, ldb, ldc)]
-        e.make(
-            t.i32,
-            f"call i32 {address.text}({', '.join([*letters, *sizes, scale[0]])}, {places[0]}, "
-            f"{leads[0]}, {places[1]}, {leads[1]}, {scale[1]}, {places[2]}, {leads[2]})",
-        )

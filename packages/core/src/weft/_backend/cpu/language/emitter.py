@@ -86,6 +86,9 @@ class Emitter:
 
     def number(self, value: bool | int | float, type: Type) -> Value:
         """Return a literal of a type."""
+        if type.lanes > 1:
+            one = self.number(value, type.element)
+            return Value(f"splat ({one.type.llvm} {one.text})", type)
         if type.kind == "f":
             if type is t.f32:
                 value = struct.unpack("f", struct.pack("f", _in_range(float(value))))[0]
@@ -104,6 +107,10 @@ class Emitter:
             raise TypeMisfit(f"an address is no {to}")
         if have is to:
             return value
+        if have.lanes > 1 or to.lanes > 1:
+            if have.lanes > 1:
+                raise TypeMisfit(f"{have} is no {to}")
+            return self._spread(self.convert(value, to.element), to)
         if have.kind == "f" and to.kind == "f":
             return self._between_floats(value, have, to)
         if to.kind == "b":
@@ -122,6 +129,13 @@ class Emitter:
             return Value(value.text, to)
         how = "trunc" if to.bits < have.bits else "sext" if have.kind == "i" else "zext"
         return self.make(to, f"{how} {have.llvm} {value.text} to {to.llvm}")
+
+    def _spread(self, value: Value, to: Type) -> Value:
+        """Return one number many times."""
+        first = f"insertelement {to.llvm} poison, {value.type.llvm} {value.text}, i64 0"
+        one = self.make(to, first)
+        mask = f"<{to.lanes} x i32> zeroinitializer"
+        return self.make(to, f"shufflevector {to.llvm} {one.text}, {to.llvm} poison, {mask}")
 
     def _between_floats(self, value: Value, have: Type, to: Type) -> Value:
         if have is t.bf16:
@@ -205,11 +219,72 @@ class Emitter:
             cast = self.make(t.u8, f"zext i1 {cast.text} to i8")
         self.say(f"store {to.memory} {cast.text}, ptr {place.text}, align {to.size}{self.group}")
 
+    def load_several(self, pointer: Value, count: Value | None = None) -> Value:
+        """Read as many elements as make up 64 bytes; of fewer, 0 for the rest."""
+        to = self._lanes_of(pointer)
+        one = to.element.size
+        if count is None:
+            return self.make(to, f"load {to.llvm}, ptr {pointer.text}, align {one}{self.group}")
+        full = f"llvm.masked.load.{self._suffix(to)}.p0"
+        mask = f"<{to.lanes} x i1>"
+        self.externals[full] = f"declare {to.llvm} @{full}(ptr, i32, {mask}, {to.llvm})"
+        return self.make(
+            to,
+            f"call {to.llvm} @{full}(ptr {pointer.text}, i32 {one}, {mask} "
+            f"{self._first(to, count).text}, {to.llvm} zeroinitializer)",
+        )
+
+    def store_several(self, pointer: Value, value: Value, count: Value | None = None) -> None:
+        """Write as many elements, or the first ones of them."""
+        to = self._lanes_of(pointer)
+        cast = self.convert(value, to)
+        one = to.element.size
+        if count is None:
+            self.say(f"store {to.llvm} {cast.text}, ptr {pointer.text}, align {one}{self.group}")
+            return
+        full = f"llvm.masked.store.{self._suffix(to)}.p0"
+        mask = f"<{to.lanes} x i1>"
+        self.externals[full] = f"declare void @{full}({to.llvm}, ptr, i32, {mask})"
+        self.say(
+            f"call void @{full}({to.llvm} {cast.text}, ptr {pointer.text}, i32 {one}, {mask} "
+            f"{self._first(to, count).text})"
+        )
+
+    def _suffix(self, kind: Type) -> str:
+        return f"v{kind.lanes}{'f' if kind.kind == 'f' else 'i'}{kind.bits}"
+
+    def _first(self, to: Type, count: Value) -> Value:
+        """Return which of several numbers are the first ``count``."""
+        kind = t.several(t.i32) if to.lanes == 16 else t.several(t.i64)
+        if kind.lanes != to.lanes:
+            raise TypeMisfit(f"a count of {to}: for numbers of 4 and 8 bytes alone")
+        given = self.convert(self.convert(count, kind.element), kind)
+        numbers = ", ".join(f"{kind.element.llvm} {i}" for i in range(to.lanes))
+        return self.make(t.boolean, f"icmp slt {kind.llvm} <{numbers}>, {given.text}")
+
+    def _lanes_of(self, pointer: Value) -> Type:
+        if not isinstance(pointer.type, Pointer) or pointer.type.to.compute is not pointer.type.to:
+            raise TypeMisfit(f"no address of numbers that are computed as they lie: {pointer.type}")
+        return t.several(pointer.type.to)
+
+    def total(self, value: Value) -> Value:
+        """Add up the numbers of a value that is several."""
+        kind = value.type
+        if kind.lanes == 1 or kind.kind != "f":
+            raise TypeMisfit(f"{kind} is not several floats")
+        one = kind.element
+        full = f"llvm.vector.reduce.fadd.v{kind.lanes}f{kind.bits}"
+        self.externals[full] = f"declare {one.llvm} @{full}({one.llvm}, {kind.llvm})"
+        return self.make(
+            one, f"call reassoc {one.llvm} @{full}({one.llvm} -0.0, {kind.llvm} {value.text})"
+        )
+
     # --- calls of LLVM's own functions
 
     def intrinsic(self, name: str, type: Type, *values: Value) -> Value:
         """Call one of LLVM's functions, all of whose arguments are of one type."""
-        full = f"llvm.{name}.{'f' if type.kind == 'f' else 'i'}{type.bits}"
+        many = f"v{type.lanes}" if type.lanes > 1 else ""
+        full = f"llvm.{name}.{many}{'f' if type.kind == 'f' else 'i'}{type.bits}"
         args = ", ".join(f"{type.llvm} {v.text}" for v in values)
         kinds = ", ".join(type.llvm for _ in values)
         self.externals[full] = f"declare {type.llvm} @{full}({kinds})"

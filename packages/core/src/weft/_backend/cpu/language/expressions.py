@@ -292,6 +292,8 @@ def wider(x: Any, y: Any) -> Type:
         return x
     if isinstance(x, Pointer) or isinstance(y, Pointer):
         raise TypeMisfit("an address among numbers")
+    if x.lanes > 1 or y.lanes > 1:
+        return x if x.lanes > 1 else y
     if x.kind == "f" or y.kind == "f":
         if x.kind == y.kind:
             return x if x.bits >= y.bits else y

@@ -54,14 +54,21 @@ simd = Intrinsic(
 )
 static = Intrinsic("static", "A range written out: its bounds are known and it is short.")
 local = Intrinsic("local", "local(f32, 64): so many numbers that the kernel keeps for itself.")
+wide = Intrinsic(
+    "wide",
+    "wide(p): the 64 bytes of numbers from an address on, as one value; arithmetic with it is done "
+    "on each, and a single number counts for all. wide(p, n): the first n of them, 0 for the rest.",
+)
+spread = Intrinsic(
+    "spread",
+    "spread(p, value): write such a value from an address on; with a third argument as "
+    "many of its first numbers.",
+)
+lanes = Intrinsic("lanes", "lanes(p): how many numbers 64 bytes are, known beforehand.")
+total = Intrinsic("total", "total(value): the sum of such a value's numbers.")
 thread = Intrinsic("thread", "thread(): the number of the thread that runs.")
 copy = Intrinsic("copy", "copy(to, from, count): move elements of one type that do not overlap.")
 prefetch = Intrinsic("prefetch", "prefetch(address): have it near soon; any address is fine.")
-sgemm = Intrinsic(
-    "sgemm",
-    "sgemm(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc): "
-    "c = alpha a b + beta c of row-major float32 matrices, on the thread that calls.",
-)
 memory = Intrinsic(
     "memory",
     "memory(f32, x): the memory of the array whose object lies at address x, as id() tells it. "

@@ -20,7 +20,7 @@ from weft._backend.cpu.language.expressions import Misread
 from weft._backend.cpu.language.translation import Translator
 from weft._backend.cpu.language.types import Pointer, Type
 
-#: What stands where in the table of addresses. The translator knows TABLE_SGEMM too.
+#: What stands where in the table of addresses.
 TABLE_ENTRIES = (
     "data_offset",  # of an array's address of memory in its Python object
     "none",  # the address of None
@@ -30,7 +30,6 @@ TABLE_ENTRIES = (
     "PyEval_SaveThread",
     "PyEval_RestoreThread",
     "GOMP_parallel",
-    "dnnl_sgemm",
     "omp_get_thread_num",
     "omp_get_num_threads",
     "threads",  # how many to use at most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ class Type:
         bits: its size; of a truth in registers 1, in memory 8.
         llvm: as LLVM calls it in registers.
         memory: as LLVM calls it in memory.
+        lanes: how many numbers it is, if it is several side by side.
+        element: the type of each of them.
     """
 
     name: str
@@ -25,6 +28,8 @@ class Type:
     bits: int
     llvm: str
     memory: str
+    lanes: int = 1
+    element: Any = None
 
     @property
     def compute(self) -> Type:
@@ -49,6 +54,14 @@ class Pointer:
 
     def __repr__(self) -> str:
         return f"ptr({self.to})"
+
+
+@functools.cache
+def several(kind: Type) -> Type:
+    """Return the type of as many numbers side by side as make up 64 bytes."""
+    count = 64 // kind.size
+    llvm = f"<{count} x {kind.llvm}>"
+    return Type(f"{kind.name}x{count}", kind.kind, kind.bits, llvm, llvm, count, kind)
 
 
 def _integer(name: str, kind: str, bits: int) -> Type:

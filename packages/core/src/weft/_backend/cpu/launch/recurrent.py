@@ -7,6 +7,7 @@ from typing import Any
 from weft._backend import np
 from weft._backend.cpu import onednn_matmul
 from weft._backend.cpu.kernels.recurrent import lstm_backward, lstm_forward
+from weft._backend.cpu.kernels.recurrent import turned as turn
 from weft._backend.cpu.language import type_of
 
 _FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
@@ -43,7 +44,9 @@ def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     apart = time == 1 or hidden > WIDEST  # a product by itself is then quicker
     run = lstm_forward.at(T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=not apart)
     if not apart:
-        turned = np.ascontiguousarray(weight.T)
+        weight = np.ascontiguousarray(weight)
+        turned = np.empty((hidden, width), weight.dtype)
+        turn.at(T=type_of(weight.dtype))(1, 2, turned, weight, width, hidden)
         grain = _grain(time, hidden)
         run(batch, grain, gates, h, c, turned, states, active, cells, time, batch, hidden)
     else:
