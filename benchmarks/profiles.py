@@ -1,10 +1,12 @@
 """Profile the networks: which ops take weft's time, and how much is Python.
 
-    python -m benchmarks.profiles [WORD ...] [--threads N] [--output FOLDER] [--pictures FOLDER]
+    python -m benchmarks.profiles [WORD ...] [--threads N] [--processor-time] [--output FOLDER]
+        [--pictures FOLDER]
 
 Each network whose name has one of the words runs in a process of its own, with the settings that
-the benchmarks use. The tables go to benchmarks/results/profiles.md, and with --pictures a flame
-graph and a Chrome trace of each network to that folder.
+the benchmarks use. A run of all of them writes benchmarks/results/profiles/networks.json and .md,
+and the table and the picture of the guide's page on profiling. With --pictures a flame graph and a
+Chrome trace of each network go to that folder.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import datetime
 import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,6 +30,11 @@ from benchmarks import machine
 from benchmarks.rivals.case import cases_of, load
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results" / "profiles"
+PAGE = FOLDER.parent / "docs" / "guide" / "profiling.md"
+#: Of which network the guide shows a flame graph.
+SHOWN = "GPT-2-small block, 256 tokens, forward and backward"
+_BEGIN, _END = "<!-- written by benchmarks.profiles -->", "<!-- end -->"
 MODULE = "benchmarks.networks"
 #: What becomes of the kinds of events in the tables.
 GROUPS = {
@@ -48,12 +56,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.profiles", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="WORD", help="parts of the networks' names")
     parser.add_argument("--threads", type=int, default=machine.default_threads())
-    parser.add_argument("--output", type=Path, default=FOLDER / "results")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="the time of one thread on its processor: where others use the machine too",
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--one", help=argparse.SUPPRESS)  # in the process of one network
     parser.add_argument("--raw", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
+        if options.processor_time:
+            _take_processor_time()
         options.raw.write_text(json.dumps(profiled(options.one, options.pictures)))
         return 0
     names = [
@@ -63,31 +78,59 @@ def main() -> int:
     ]
     if not names:
         parser.error(f"no network's name has {' or '.join(options.words)}")
-    settings = machine.settings(options.threads)
-    found = [one for name in names if (one := _in_a_process(name, options, settings)) is not None]
-    text = markdown(found, settings)
-    print(text)
-    if not options.words:  # a part of them would take the others' place
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "profiles.md").write_text(text, encoding="utf-8")
-    return 0 if len(found) == len(names) else 1
+    threads = 1 if options.processor_time else options.threads
+    settings = machine.settings(threads)
+    more = ["--processor-time"] if options.processor_time else []
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = options.pictures or Path(scratch)
+        pictures.mkdir(parents=True, exist_ok=True)
+        made = [_in_a_process(name, pictures.resolve(), settings, more) for name in names]
+        found = [one for one in made if one is not None]
+        result = {
+            "measured": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "machine": machine.describe(),
+            "settings": settings,
+            "clock": "processor time" if options.processor_time else "clock time",
+            "networks": found,
+        }
+        print(markdown(result))
+        if len(found) < len(names):
+            return 1
+        if not options.words:  # a part of them would take the others' place
+            _write(result, options.output, pictures / f"{_stem(SHOWN)}.svg")
+    return 0
+
+
+def _write(result: dict[str, Any], output: Path, picture: Path) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "networks.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (output / "networks.md").write_text(markdown(result), encoding="utf-8")
+    if output == RESULTS:
+        PAGE.write_text(on_page(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
+        shutil.copyfile(picture, PAGE.parent / "assets" / "profile.svg")
 
 
 def _in_a_process(
-    name: str, options: argparse.Namespace, settings: dict[str, str]
+    name: str, pictures: Path, settings: dict[str, str], more: list[str]
 ) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "profile.json"
         command = [sys.executable, "-m", "benchmarks.profiles", "--one", name, "--raw", str(raw)]
-        if options.pictures is not None:
-            options.pictures.mkdir(parents=True, exist_ok=True)
-            command += ["--pictures", str(options.pictures.resolve())]
+        command += ["--pictures", str(pictures), *more]
         done = subprocess.run(command, env=machine.environment(settings), check=False)
         if done.returncode:
             print(f"profiles: {name} failed", file=sys.stderr)
             return None
         found: dict[str, Any] = json.loads(raw.read_text())
         return found
+
+
+def _take_processor_time() -> None:
+    """Have profiles read the thread's own clock, which stands still while others have its turn."""
+    from weft.profiler import _recording
+
+    vars(_recording)["clock"] = time.thread_time_ns
+    vars(time)["perf_counter"] = time.thread_time
 
 
 def profiled(name: str, pictures: Path | None = None, seconds: float = _SECONDS) -> dict[str, Any]:
@@ -151,13 +194,37 @@ def _seconds(call: Callable[[], Any], count: int) -> float:
 def _draw(weft: Any, name: str, call: Callable[[], Any], folder: Path) -> None:
     with weft.profiler.profile(record_shapes=True, profile_memory=True, with_modules=True) as prof:
         call()
-    stem = re.sub(r"\W+", "-", name.lower()).strip("-")
-    prof.export_flame_graph(folder / f"{stem}.svg", title=name)
-    prof.export_chrome_trace(folder / f"{stem}.json.gz")
+    prof.export_flame_graph(folder / f"{_stem(name)}.svg", title=name)
+    prof.export_chrome_trace(folder / f"{_stem(name)}.json.gz")
 
 
-def markdown(found: list[dict[str, Any]], settings: dict[str, str]) -> str:
+def _stem(name: str) -> str:
+    return re.sub(r"\W+", "-", name.lower()).strip("-")
+
+
+def on_page(page: str, result: dict[str, Any]) -> str:
+    """Return the guide's page with the table of a result in its place."""
+    lines = [
+        "| network | a call | ops | rules | Python | the most of it |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for one in result["networks"]:
+        ops, rules = one["shares"]["ops"], one["shares"]["rules"]
+        first = ", ".join(f"`{row['name']}` {row['share']:.0%}" for row in one["rows"][:3])
+        lines.append(
+            f"| {one['what']} | {_time(one['plain_s'])} | {ops:.0%} | {rules:.0%} | "
+            f"{1 - ops - rules:.0%} | {first} |"
+        )
+    lines += ["", f"Measured {result['measured'][:10]} on {result['machine']['processor']}, "]
+    lines[-1] += f"threads: {result['settings']['OMP_NUM_THREADS']}, {result['clock']}."
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return "\n".join([f"{before}{_BEGIN}", *lines, f"{_END}{after}"])
+
+
+def markdown(result: dict[str, Any]) -> str:
     """Return the profiles as tables: all networks, then the largest rows of each."""
+    found = result["networks"]
     lines = [
         "# profiles",
         "",
@@ -191,10 +258,10 @@ def markdown(found: list[dict[str, Any]], settings: dict[str, str]) -> str:
                 f"| `{row['name']}` | {row['kind']} | {_percent(row['share'])} | "
                 f"{_time(row['self_s'])} | {row['count']:g} | {rate} |"
             )
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    lines += ["", f"Measured {now} by `python -m benchmarks.profiles`.", ""]
-    lines += [f"- {key}: {value}" for key, value in machine.describe().items()]
-    lines += ["", *(f"- `{key}={value}`" for key, value in settings.items())]
+    lines += ["", f"Measured {result['measured']} by `python -m benchmarks.profiles`,"]
+    lines += [f"{result['clock']}.", ""]
+    lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
+    lines += ["", *(f"- `{key}={value}`" for key, value in result["settings"].items())]
     return "\n".join(lines) + "\n"
 
 

@@ -90,9 +90,26 @@ def test_a_networks_profile_shows_where_its_time_goes(tmp_path: Path) -> None:
     assert sum(found["shares"].values()) == pytest.approx(1)
     assert {"affine", "affine backward"} <= {row["name"] for row in found["rows"]}
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".gz", ".svg"]
-    text = profiles.markdown([found], machine.settings(2))
+    result = {"measured": "2020-02-02T02:02", "clock": "clock time", "networks": [found]}
+    result |= {"machine": machine.describe(), "settings": machine.settings(2)}
+    text = profiles.markdown(result)
     assert f"| {name} |" in text
     assert "| `affine` | op |" in text
+    page = f"before\n{profiles._BEGIN}\nold\n{profiles._END}\nafter\n"
+    shown = profiles.on_page(page, result)
+    assert shown.startswith("before\n")
+    assert shown.endswith("\nafter\n")
+    assert f"| {name} |" in shown
+    assert "old" not in shown
+
+
+def test_the_page_on_profiling_shows_the_committed_profiles() -> None:
+    path = profiles.RESULTS / "networks.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    assert {one["what"] for one in result["networks"]} == set(cases_of("benchmarks.networks"))
+    assert profiles.markdown(result) == path.with_suffix(".md").read_text(encoding="utf-8")
+    page = profiles.PAGE.read_text(encoding="utf-8")
+    assert profiles.on_page(page, result) == page
 
 
 def test_every_benchmark_module_is_listed_and_measures_something() -> None:
