@@ -441,3 +441,22 @@ def test_a_kernel_that_is_made_is_an_event():
         with profile() as prof:
             thrice.at(T=f32)
         assert [e.name for e in prof.events() if e.kind == "compile"] == names
+
+
+def test_flops_of_fused_slopes_are_those_of_their_products():
+    def counted(*tensors, wanted):
+        tensors = [weft.ones(*t, requires_grad=w) for t, w in zip(tensors, wanted, strict=True)]
+        with profile(with_flops=True) as prof:
+            nn.functional.linear(*tensors).sum().backward()
+        return sum(e.flops for e in prof.events())
+
+    one = 2 * 4 * 6 * 5  # (4, 6) by (6, 5)
+    assert counted((4, 6), (5, 6), (5,), wanted=(True, True, True)) == 3 * one
+    assert counted((4, 6), (5, 6), (5,), wanted=(False, True, True)) == 2 * one
+
+
+def test_flops_of_attention_are_those_of_its_two_products():
+    q, k, v = (weft.ones(2, 3, 40, 8), weft.ones(2, 3, 50, 8), weft.ones(2, 3, 50, 16))
+    with profile(with_flops=True) as prof:
+        nn.functional.scaled_dot_product_attention(q, k, v)
+    assert sum(e.flops for e in prof.events()) == 2 * 2 * 3 * 40 * 50 * (8 + 16)

@@ -44,8 +44,17 @@ def _attend(shapes: Sequence[Shape], out: Shape) -> int:
     return 2 * math.prod(q[:3]) * v[2] * (q[3] + v[3])
 
 
+def _attend_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    _, q, _, v = shapes[:4]  # the scores once more, and four products with the cotangents
+    return 2 * math.prod(q[:3]) * v[2] * (3 * q[3] + 2 * v[3])
+
+
 def _affine_slopes(shapes: Sequence[Shape], out: Shape) -> int:
     return 2 * 2 * math.prod(shapes[0]) * shapes[1][-1]
+
+
+def _affine_weight_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * math.prod(shapes[0]) * shapes[1][-1]
 
 
 #: By op. A table of its own: no rule of an op asks for it, and most ops are no products.
@@ -58,7 +67,9 @@ FORMULAS: dict[str, Formula] = {
     "convolution_input": _convolution_input,
     "convolution_weight": _convolution_weight,
     "affine_slopes": _affine_slopes,
+    "affine_weight_slopes": _affine_weight_slopes,
     "attend": _attend,
+    "attend_slopes": _attend_slopes,
     "lstm_steps": _lstm_steps,
     "lstm_slopes": _lstm_slopes,
 }
