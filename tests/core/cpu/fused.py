@@ -25,7 +25,7 @@ LAYOUTS = ("contiguous", "strided", "reversed", "turned", "expanded")
 def drawn(shape: tuple[int, ...], dtype: np.dtype, layout: str = "contiguous", seed: int = 0):
     """Return random numbers around 0 and 1 in a layout of memory."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(0.3, 1.0, shape).astype(dtype)
+    x = np.asarray(rng.normal(0.3, 1.0, shape)).astype(dtype)
     if layout == "strided":
         wide = np.zeros((*shape[:-1], 2 * shape[-1]), dtype)
         wide[..., ::2] = x

@@ -11,7 +11,8 @@ import weft
 import weft.nn.functional as F
 from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn, hold
 from weft._backend.cpu import switches
-from weft._backend.cpu.launch import class_losses
+from weft._backend.cpu.launch import class_losses, pair_losses
+from weft._core import catalogue
 from weft.transforms import lowering
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
@@ -91,6 +92,56 @@ def test_the_tape_keeps_no_array_of_the_logits_size_but_the_logits():
     node = loss._node.node
     assert sum(a.size for a in node.out if isinstance(a, np.ndarray)) <= 9
     assert node.args[0] is x
+
+
+KINDS = [("square", 1.0), ("abs", 1.0), ("smooth", 0.3), ("huber", 2.0), ("logits", 1.0)]
+
+
+@dtypes
+@pytest.mark.parametrize(("kind", "at"), KINDS)
+@pytest.mark.parametrize("shape", [(), (1,), (7,), (3, 4, 5), (5000,), (9, 1000)], ids=str)
+def test_losses_of_two_arrays(shape, dtype, kind, at):
+    x, t = np.asarray(2 * drawn(shape, dtype)).astype(dtype), drawn(shape, dtype, seed=1)
+    for reduction in ("mean", "sum", "none"):
+        settings = {"kind": kind, "reduction": reduction, "at": at}
+        assert pair_losses.losses(x, t, **settings) is not None
+        (loss,) = hold("pair_losses", x, t, **settings)
+        assert loss.dtype == dtype
+        g = np.asarray(drawn(loss.shape, dtype, seed=2))
+        assert pair_losses.slopes(g, x, t, **settings) is not None
+        hold("pair_slopes", g, x, t, **settings)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pairs_in_any_layout(layout):
+    x = drawn((4, 5, 3, 6), np.dtype(np.float32), layout)
+    for other in LAYOUTS:
+        t = drawn(x.shape, x.dtype, other, seed=1)
+        hold("pair_losses", x, t, kind="smooth", reduction="mean", at=0.5)
+        (loss,) = hold("pair_losses", x, t, kind="smooth", reduction="none", at=0.5)
+        assert loss.strides == x.strides or layout != "turned"
+        hold("pair_slopes", loss, x, t, kind="square", reduction="none", at=0.5)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in KINDS])
+def test_pairs_of_what_is_no_number(kind):
+    odd = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, -1e30, 200.0, -200.0, 1e-30]
+    x, t = (np.array(a, np.float32).ravel() for a in np.meshgrid(odd, [0.0, 1.0, 0.5]))
+    settings = {"kind": kind, "reduction": "none", "at": 1.0}
+    got = pair_losses.losses(x, t, **settings)
+    slopes = pair_losses.slopes(np.ones_like(x), x, t, **settings)
+    with np.errstate(all="ignore"):
+        for op, found in (("pair_losses", got), ("pair_slopes", slopes)):
+            given = (x, t) if op == "pair_losses" else (np.ones_like(x), x, t)
+            wanted = catalogue.ops[op].kernel(np, *given, **settings)
+            np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
+def test_small_losses_keep_their_digits():
+    """Far on the right side a yes-or-no costs exp(-x), which 1 + exp(-x) would round away."""
+    x = np.array([5.0, 12.0, 18.0, 30.0, 60.0], np.float32)
+    got = pair_losses.losses(x, np.ones_like(x), kind="logits", reduction="none", at=1.0)
+    np.testing.assert_allclose(got, np.log1p(np.exp(-x.astype(np.float64))), rtol=1e-6)
 
 
 def test_without_the_code_generator_the_same_calls_give_the_same(monkeypatch):

@@ -19,6 +19,7 @@ from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.indexing import getitem
 from weft.ops.loss_pairs import PAIR_ERRORS, REDUCTIONS, reduced, same_shape
+from weft.ops.pair_losses import fused
 from weft.ops.reductions import sum
 from weft.ops.softmax import log_softmax
 
@@ -57,6 +58,10 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     same_shape(name, input, target)
+    if pos_weight is None and weight is None:
+        out = fused(input, target, "logits", reduction)
+        if out is not None:
+            return out  # type: ignore[no-any-return]  # a tensor
     if pos_weight is None:
         loss = softplus(-input) + (1 - target) * input
     else:

@@ -9,6 +9,7 @@ from weft._core.tensor import Tensor
 from weft.ops.arithmetic import abs, square
 from weft.ops.comparison import where
 from weft.ops.families.composite import composite
+from weft.ops.pair_losses import fused
 from weft.ops.reductions import mean, sum
 
 _F = catalogue.FUNCTIONAL
@@ -26,7 +27,7 @@ def reduced(name: str, loss: Tensor, reduction: str) -> Tensor:
 
 def same_shape(name: str, input: Tensor, target: Tensor) -> None:
     """Raise a ShapeError if a loss's two tensors would have to broadcast."""
-    if tuple(input.shape) != tuple(target.shape):
+    if input._data.shape != target._data.shape:
         raise ShapeError(
             f"{name}: input and target must have the same shape, got {tuple(input.shape)} and "
             f"{tuple(target.shape)}; broadcasting a loss hides mistakes"
@@ -81,6 +82,9 @@ def mse_loss(
         ShapeError: the shapes differ (PyTorch warns and broadcasts).
     """
     same_shape("mse_loss", input, target)
+    out = fused(input, target, "square", reduction) if weight is None else None
+    if out is not None:
+        return out  # type: ignore[no-any-return]  # a tensor
     return _weighted("mse_loss", square(input - target), weight, reduction)
 
 
@@ -103,6 +107,9 @@ def l1_loss(
         ShapeError: the shapes differ (PyTorch warns and broadcasts).
     """
     same_shape("l1_loss", input, target)
+    out = fused(input, target, "abs", reduction) if weight is None else None
+    if out is not None:
+        return out  # type: ignore[no-any-return]  # a tensor
     return _weighted("l1_loss", abs(input - target), weight, reduction)
 
 
@@ -134,6 +141,9 @@ def smooth_l1_loss(
     if beta == 0:
         return l1_loss(input, target, reduction)
     same_shape("smooth_l1_loss", input, target)
+    out = fused(input, target, "smooth", reduction, beta)
+    if out is not None:
+        return out  # type: ignore[no-any-return]  # a tensor
     return reduced("smooth_l1_loss", _huber(abs(input - target), beta) / beta, reduction)
 
 
@@ -166,6 +176,9 @@ def huber_loss(
     if delta <= 0:
         raise ValueError(f"huber_loss: delta must be positive, got {delta}")
     same_shape("huber_loss", input, target)
+    out = fused(input, target, "huber", reduction, delta) if weight is None else None
+    if out is not None:
+        return out  # type: ignore[no-any-return]  # a tensor
     return _weighted(
         "huber_loss", _huber(abs(input - target), delta), weight, reduction, by_weight=False
     )
