@@ -14,7 +14,17 @@ from weft.transforms import lowering
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 ROWS = [(1, 1), (3, 1), (2, 7), (5, 64), (40, 130), (3, 5000), (2, 3, 33)]
-IMAGES = [(2, 4), (33, 6), (2, 4, 5), (1, 6, 3, 3), (3, 64, 7, 7), (2, 4, 65, 65), (2, 300, 2, 3)]
+IMAGES = [
+    (2, 4),
+    (3, 4, 50, 60),
+    (200, 600),
+    (33, 6),
+    (2, 4, 5),
+    (1, 6, 3, 3),
+    (3, 64, 7, 7),
+    (2, 4, 65, 65),
+    (2, 300, 2, 3),
+]
 
 
 def parameters(n, dtype):
@@ -50,15 +60,17 @@ def test_rows_in_any_layout(layout):
 
 @dtypes
 @pytest.mark.parametrize("shape", IMAGES, ids=str)
-def test_groups_of_channels(shape, dtype):
-    x, g = drawn(shape, dtype), drawn(shape, dtype, seed=1)
+@pytest.mark.parametrize("layout", ["contiguous", "turned"])
+def test_groups_of_channels(shape, dtype, layout):
+    x, g = drawn(shape, dtype, layout), drawn(shape, dtype, layout, seed=1)
     w, b = parameters(shape[1], dtype)
     for groups in (1, 2, shape[1]):
         if shape[1] == groups and x.size == shape[0] * groups:
             continue  # one element each: its variance is 0, and its slope noise over a root of eps
         settings = {"groups": groups, "eps": 1e-3}
         assert norms.group_forward(x, w, b, **settings) is not None
-        hold("group_normalised", x, w, b, **settings)
+        (out,) = hold("group_normalised", x, w, b, **settings)
+        assert out.strides == x.strides or layout == "contiguous"
         hold("group_normalised", x, **settings)
         assert norms.group_backward(g, x, w, params=True, **settings) is not None
         hold("group_slopes", g, x, w, params=True, **settings)
@@ -147,6 +159,23 @@ def test_nothing_gives_nothing():
     assert w.grad.tolist() == [0.0] * 4
     assert tuple(F.group_norm(weft.zeros(2, 4, 0), 2).shape) == (2, 4, 0)
     assert tuple(F.batch_norm(weft.zeros(0, 3, 2), weft.zeros(3), weft.ones(3)).shape) == (0, 3, 2)
+
+
+@pytest.mark.parametrize("dtype", [weft.float32, weft.float64, weft.bfloat16])
+def test_running_values_follow_the_batch(dtype):
+    x = (weft.randn(6, 3, 5) * 2 + 1).to(dtype)
+    mean, var = weft.zeros(3, dtype=dtype), weft.ones(3, dtype=dtype)
+    before = mean._version.writes.count if mean._version else 0
+    F.batch_norm(x, mean, var, training=True, momentum=0.25)
+    wide = x.double().numpy()
+    near = {"rtol": 2e-2 if dtype is weft.bfloat16 else 1e-6, "atol": 1e-3}
+    np.testing.assert_allclose(mean.double().numpy(), wide.mean((0, 2)) * 0.25, **near)
+    unbiased = wide.var((0, 2), ddof=1)
+    np.testing.assert_allclose(var.double().numpy(), 0.75 + 0.25 * unbiased, **near)
+    assert mean._version.writes.count == before + 1
+    column = weft.zeros(3, 2, dtype=dtype)
+    F.batch_norm(x, column[:, 0], var, training=True, momentum=0.25)
+    np.testing.assert_allclose(column[:, 0].double().numpy(), mean.double().numpy(), **near)
 
 
 def run(x, w, b):

@@ -181,6 +181,22 @@ def prefer_compiled(op: Any, module: str, name: str) -> None:
         name: the function.
     """
     general = op.kernels[ndarray]
+    fast = compiled(module, name)
+
+    def run(*arrays: Any, **params: Any) -> Any:
+        out = fast(*arrays, **params)
+        return general(*arrays, **params) if out is None else out
+
+    op.kernels[ndarray] = run
+
+
+def compiled(module: str, name: str) -> Kernel:
+    """Return a function that starts compiled kernels: it gives None for what it does not take.
+
+    Args:
+        module: the module of ``weft._backend.cpu.launch`` that has it, loaded when first called.
+        name: the function.
+    """
 
     def load(*arrays: Any, **params: Any) -> Any:
         nonlocal fast
@@ -197,13 +213,9 @@ def prefer_compiled(op: Any, module: str, name: str) -> None:
     fast: Kernel = load
 
     def run(*arrays: Any, **params: Any) -> Any:
-        if switches.codegen:
-            out = fast(*arrays, **params)
-            if out is not None:
-                return out
-        return general(*arrays, **params)
+        return fast(*arrays, **params) if switches.codegen else None
 
-    op.kernels[ndarray] = run
+    return run
 
 
 def _takes_none(*arrays: Any, **params: Any) -> None:

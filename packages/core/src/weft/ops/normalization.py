@@ -10,6 +10,7 @@ from weft._backend import ndarray
 from weft._core import catalogue, dtypes
 from weft._core.dispatch import apply
 from weft._core.errors import ShapeError
+from weft._core.kernels import compiled
 from weft._core.modes import no_grad
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, version_of
@@ -22,6 +23,7 @@ from weft.ops.reductions import mean
 from weft.ops.row_norms import LAYER
 
 _F = catalogue.FUNCTIONAL
+_RECORD = compiled("batch_norms", "record")
 
 
 def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -115,10 +117,17 @@ def batch_norm(
         else:
             out, centre, variance = _by_ops(input, (0, *range(2, input.ndim)), eps)
             out = _scaled(out, *_across(input, weight, bias))
+        unbiased = count / (count - 1)
+        if running_mean is not None and running_var is not None:
+            held = (running_mean._data, running_var._data, centre._data, variance._data)
+            if all(type(one) is ndarray for one in held) and _RECORD(*held, momentum, unbiased):
+                version_of(running_mean).writes.bump("batch_norm")
+                version_of(running_var).writes.bump("batch_norm")
+                return out
         if running_mean is not None:
             _record(running_mean, centre, momentum)
         if running_var is not None:
-            _record(running_var, variance, momentum, count / (count - 1))
+            _record(running_var, variance, momentum, unbiased)
         return out
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm: running_mean and running_var are needed when not training")

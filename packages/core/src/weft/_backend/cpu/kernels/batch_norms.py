@@ -359,3 +359,113 @@ def columns_backward(
                     to[j] = (of[j] - shift[j] - (row[j] - mean[j]) * pull[j]) * scale[j]
                 else:
                     to[j] = of[j] * scale[j]
+
+
+# --- little: all of a block of columns at once -------------------------------------------------
+
+
+@kernel
+def little_forward(
+    begin, end, x: ptr(T), weight: ptr(T), bias: ptr(T), out: ptr(T), means: ptr(C),
+    spreads: ptr(C), rows, n, eps: f64,
+):  # fmt: skip
+    """The whole for few rows; a step is up to 64 columns."""
+    mean = local(C, 64)
+    apart = local(C, 64)
+    shift = local(C, 64)
+    share: C = 1.0 / rows
+    for i in range(begin, end):
+        first = i * 64
+        width = min(64, n - first)
+        for j in simd(width):
+            mean[j] = 0.0
+            apart[j] = 0.0
+        for r in range(rows):
+            row = x + r * n + first
+            for j in simd(width):
+                mean[j] += row[j]
+        for j in simd(width):
+            mean[j] = mean[j] * share
+        for r in range(rows):
+            row = x + r * n + first
+            for j in simd(width):
+                apart[j] += (row[j] - mean[j]) * (row[j] - mean[j])
+        for j in simd(width):
+            means[first + j] = mean[j]
+            spread = apart[j] * share
+            spreads[first + j] = spread
+            factor: C = 1.0 / sqrt(f64(spread) + eps)
+            if WEIGHT:
+                factor = factor * weight[first + j]
+            apart[j] = factor
+            shift[j] = 0.0
+            if BIAS:
+                shift[j] = bias[first + j]
+        for r in range(rows):
+            row = x + r * n + first
+            to = out + r * n + first
+            for j in simd(width):
+                to[j] = (row[j] - mean[j]) * apart[j] + shift[j]
+
+
+@kernel
+def little_backward(
+    begin, end, g: ptr(T), x: ptr(T), weight: ptr(T), means: ptr(U), spreads: ptr(U), dx: ptr(T),
+    dw: ptr(T), db: ptr(T), rows, n, eps: f64,
+):  # fmt: skip
+    """The whole for few rows; of given moments dw and db are the sums of g and g (x - mean)."""
+    mean = local(C, 64)
+    whole = local(C, 64)
+    along = local(C, 64)
+    scale = local(C, 64)
+    share: C = 1.0 / rows
+    for i in range(begin, end):
+        first = i * 64
+        width = min(64, n - first)
+        for j in simd(width):
+            mean[j] = means[first + j]
+            whole[j] = 0.0
+            along[j] = 0.0
+        for r in range(rows):
+            row = x + r * n + first
+            of = g + r * n + first
+            for j in simd(width):
+                whole[j] += of[j]
+                along[j] += of[j] * (row[j] - mean[j])
+        for j in simd(width):
+            inner: C = 1.0 / sqrt(f64(spreads[first + j]) + eps)
+            if OWN:
+                dw[first + j] = along[j] * inner
+                db[first + j] = whole[j]
+            else:
+                dw[first + j] = whole[j]
+                db[first + j] = along[j]
+            factor = inner
+            if WEIGHT:
+                factor = factor * weight[first + j]
+            scale[j] = factor
+            whole[j] = whole[j] * share
+            along[j] = along[j] * share * inner * inner
+        for r in range(rows):
+            row = x + r * n + first
+            of = g + r * n + first
+            to = dx + r * n + first
+            for j in simd(width):
+                if OWN:
+                    to[j] = (of[j] - whole[j] - (row[j] - mean[j]) * along[j]) * scale[j]
+                else:
+                    to[j] = of[j] * scale[j]
+
+
+@kernel
+def record(
+    begin, end, mean: ptr(T), spread: ptr(T), means: ptr(C), spreads: ptr(C), share: f64,
+    factor: f64,
+):  # fmt: skip
+    """Move recorded means and variances towards new ones; a step is a channel."""
+    rest = C(1.0 - share)
+    own = C(share)
+    wide = C(share * factor)
+    for j in simd(begin, end):
+        mean[j] = mean[j] * rest + means[j] * own
+        spread[j] = spread[j] * rest + spreads[j] * wide

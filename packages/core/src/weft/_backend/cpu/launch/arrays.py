@@ -80,3 +80,11 @@ def unordered(x: Any, order: tuple[int, ...] | None) -> Any:
 def like(g: Any, order: tuple[int, ...] | None) -> Any:
     """Return an array in one piece with its dims in a given order."""
     return dense(g if order is None else g.transpose(order))
+
+
+def rows_like(g: Any, x: Any) -> Any:
+    """Return a cotangent as rows of channels, as x lies."""
+    turned = channels_last(g)
+    if turned is None:
+        turned = np.ascontiguousarray(g.transpose(0, *range(2, x.ndim), 1))
+    return turned

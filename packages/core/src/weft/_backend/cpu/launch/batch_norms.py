@@ -14,11 +14,14 @@ from weft._backend.cpu.launch.arrays import (
     channels_last,
     dense,
     grain,
+    rows_like,
 )
 
 _made: dict[Any, Callable[..., Any]] = {}
 #: Elements of a chunk of rows: as many as the first cache holds, twice.
 _CHUNK = 8192
+#: Elements that are few enough to be read again and again by columns.
+_LITTLE = 32768
 _F64 = np.dtype(np.float64)
 
 
@@ -71,6 +74,12 @@ def batch_forward(x: Any, weight: Any = None, bias: Any = None, *, eps: float) -
         )  # fmt: skip
         return out, means, spreads
     rows = x.size // channels
+    if x.size <= _LITTLE:
+        out = np.empty(turned.shape, x.dtype)
+        run = _kernel(kernels.little_forward, x, **parts)
+        steps, blocks = grain(64 * rows), -(-channels // 64)
+        run(blocks, steps, turned, weight, bias, out, means, spreads, rows, channels, eps)
+        return channels_first(out, x.ndim), means, spreads
     chunk, chunks, several = _chunked(rows, channels)
     sums = np.empty((chunks, 2, channels), own)
     steps = grain(chunk * channels)
@@ -127,14 +136,6 @@ def fixed_forward(
     return channels_first(out, x.ndim)
 
 
-def _like(g: Any, x: Any) -> Any:
-    """Return a cotangent as rows of channels, as x lies."""
-    turned = channels_last(g)
-    if turned is None:
-        turned = np.ascontiguousarray(g.transpose(0, *range(2, x.ndim), 1))
-    return turned
-
-
 def batch_backward(g: Any, x: Any, weight: Any, centre: Any, variance: Any, *, eps: float) -> Any:
     """Return the cotangents of x, weight and bias; see ``batch_slopes``."""
     if not _fits(x, g, weight) or not centre.dtype == variance.dtype == COMPUTED[x.dtype]:
@@ -155,7 +156,9 @@ def batch_backward(g: Any, x: Any, weight: Any, centre: Any, variance: Any, *, e
             channels, count // x.shape[0], eps,
         )  # fmt: skip
         return dx, dw, db
-    dx, sums = _columns_backward(_like(g, x), turned, centre, variance, weight, eps, own=True)
+    if x.size <= _LITTLE:
+        return _little(rows_like(g, x), turned, centre, variance, weight, eps, x.ndim, own=True)
+    dx, sums = _columns_backward(rows_like(g, x), turned, centre, variance, weight, eps, own=True)
     dw = sums[1] / np.sqrt(variance + eps)
     return channels_first(dx, x.ndim), dw.astype(x.dtype), sums[0].astype(x.dtype)
 
@@ -181,8 +184,41 @@ def fixed_backward(
             channels, count // x.shape[0], eps,
         )  # fmt: skip
         return dx, whole, along
-    dx, sums = _columns_backward(_like(g, x), turned, centre, variance, weight, eps, own=False)
+    if x.size <= _LITTLE:
+        return _little(rows_like(g, x), turned, centre, variance, weight, eps, x.ndim, own=False)
+    dx, sums = _columns_backward(rows_like(g, x), turned, centre, variance, weight, eps, own=False)
     return channels_first(dx, x.ndim), sums[0].astype(x.dtype), sums[1].astype(x.dtype)
+
+
+def _little(
+    g: Any, x: Any, centre: Any, variance: Any, weight: Any, eps: float, ndim: int, *, own: bool
+) -> tuple[Any, Any, Any]:
+    """Return the cotangent of few rows of channels, and the parameters' or two sums."""
+    channels, dtype = x.shape[-1], x.dtype
+    rows = x.size // channels
+    dx, dw, db = np.empty(x.shape, dtype), np.empty(channels, dtype), np.empty(channels, dtype)
+    run = _kernel(
+        kernels.little_backward, x, U=FLOATS[centre.dtype], WEIGHT=weight is not None, OWN=own
+    )
+    steps, blocks = grain(64 * rows), -(-channels // 64)
+    run(blocks, steps, g, x, weight, centre, variance, dx, dw, db, rows, channels, eps)
+    return channels_first(dx, ndim), dw, db
+
+
+def record(
+    mean: Any, spread: Any, means: Any, spreads: Any, share: float, factor: float
+) -> bool | None:
+    """Move recorded means and variances towards new ones, in place; None if it cannot be."""
+    dtype = mean.dtype
+    if dtype not in FLOATS or not dtype == spread.dtype == means.dtype == spreads.dtype:
+        return None
+    for one in (mean, spread, means, spreads):
+        if not one.flags.c_contiguous or one.shape != means.shape:
+            return None
+    if not (mean.flags.writeable and spread.flags.writeable) or mean is spread:
+        return None
+    _kernel(kernels.record, mean)(means.size, 1 << 20, mean, spread, means, spreads, share, factor)
+    return True
 
 
 def _columns_backward(

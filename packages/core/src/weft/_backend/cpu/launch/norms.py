@@ -8,7 +8,16 @@ from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu.kernels import norms as kernels
-from weft._backend.cpu.launch.arrays import COMPUTED, FLOATS, dense, grain
+from weft._backend.cpu.launch import group_columns
+from weft._backend.cpu.launch.arrays import (
+    COMPUTED,
+    FLOATS,
+    channels_first,
+    channels_last,
+    dense,
+    grain,
+    rows_like,
+)
 
 _made: dict[Any, Callable[..., Any]] = {}
 #: Chunks of rows that have sums of their own, at most, and the fewest rows of one.
@@ -99,6 +108,11 @@ def group_forward(x: Any, weight: Any = None, bias: Any = None, *, groups: int, 
         run = _made[key] = kernels.group_forward.at(
             T=kind, WEIGHT=weight is not None, BIAS=bias is not None
         )
+    if x.ndim > 2 and not x.flags.c_contiguous:
+        turned = channels_last(x)
+        if turned is not None:
+            out = group_columns.forward(turned, weight, bias, groups, eps)
+            return channels_first(out, x.ndim)
     examples, every = x.shape[:2]
     channels = every // groups
     n = x.size // (examples * every)
@@ -124,6 +138,14 @@ def group_backward(
         run = _made[key] = kernels.group_backward.at(
             T=kind, WEIGHT=weight is not None, PARAMS=params
         )
+    if x.ndim > 2 and not x.flags.c_contiguous:
+        turned = channels_last(x)
+        if turned is not None:
+            dx, dw, db = group_columns.backward(rows_like(g, x), turned, weight, groups, eps)
+            dx = channels_first(dx, x.ndim)
+            if not params:
+                return dx, np.empty(0, x.dtype), np.empty(0, x.dtype)
+            return dx, joined(dw, x.dtype), joined(db, x.dtype)
     examples, every = x.shape[:2]
     channels = every // groups
     n = x.size // (examples * every)
