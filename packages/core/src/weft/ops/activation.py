@@ -140,17 +140,34 @@ def gelu(xp: Any, x: Any, *, approximate: str = "none") -> Any:
     return 0.5 * x * (1 + xp.erf(x * math.sqrt(0.5)))
 
 
-@composite(samples=(Sample(array(2, 3, low=-3.0, high=3.0)),), namespaces=_F)
-def silu(input: Tensor) -> Tensor:
+def _silu_slope(out: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+@elementwise(
+    partials=[_silu_slope],
+    saves=("x",),
+    dtype="float",
+    samples=uniform(-3, 3),
+    namespaces=_F,
+    inplace=False,
+    out=False,
+)
+def silu(xp: Any, x: Any) -> Any:
     """Sigmoid linear unit: x times its logistic function, also called swish.
 
     Args:
-        input: (...), real.
+        input: (...).
 
     Returns:
         Tensor: (...).
     """
-    return input * sigmoid(input)
+    if x.dtype.kind == "c":
+        e = xp.exp(x)
+        return x * (e / (1 + e))
+    e = xp.exp(-xp.abs(x))  # of a negative number only, which cannot overflow
+    return x * xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
 def _inside(low: str, high: str) -> Any:

@@ -31,6 +31,7 @@ from weft._core.tensor import Tensor, wrap
 from weft._core.watching import short_path
 from weft.ops.broadcasting import expand_to, shape_of, sum_to
 from weft.ops.families.compiled import Compiled
+from weft.ops.families.slopes import Slope
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -110,7 +111,7 @@ def elementwise(
         else:
             assert len(partials) == len(arrays), f"{name}: one partial per argument"
             scaled = tuple(map(_scaling, partials))
-            rules = {"vjp": _vjp(scaled), "jvp": _jvp(scaled)}
+            rules = {"vjp": _vjp(name, scaled), "jvp": _jvp(scaled)}
         op = Op(
             name,
             "elementwise",
@@ -233,7 +234,9 @@ def _zeros_like(g: Any, out: Any, *args: Any, **settings: Any) -> Any:
     return zeros_like(g)
 
 
-def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
+def _vjp(name: str, scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
+    slopes: list[Any] = [None if s is None else Slope(name, s) for s in scaled]
+
     def vjp(needs: Any, g: Any, out: Any, *args: Any, **params: Any) -> tuple[Any, ...]:
         cotangents: list[Any] = []
         for i, scale in enumerate(scaled):
@@ -246,7 +249,9 @@ def _vjp(scaled: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
                 value = partial(out, *args, **params)
                 ct = g * (value.conj() if isinstance(value, Tensor) else value.conjugate())
             else:
-                ct = scale(g, out, *args, **params)
+                ct = slopes[i](g, out, args, params)
+                if ct is None:
+                    ct = scale(g, out, *args, **params)
             cotangents.append(sum_to(ct, shape_of(args[i])))
         return tuple(cotangents)
 

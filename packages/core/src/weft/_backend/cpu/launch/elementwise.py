@@ -191,6 +191,11 @@ def joined(shape: tuple[int, ...], operands: list[Any]) -> tuple[list[int], list
     return sizes, steps
 
 
+def can_hold(kinds: tuple[Any, ...]) -> bool:
+    """Whether kernels can be made here for these dtypes; None stands for no array."""
+    return usable() and all(k is None or type_of(k) is not None for k in kinds)
+
+
 def prepared(
     name: str,
     formula: Callable[..., Any],
