@@ -10,6 +10,7 @@ the user's or at other kinds of arrays is not lowered: it runs as it is written.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,6 +40,8 @@ _MOST = 512
 _SETTINGS = (int, float, complex, str, slice, type, np.dtype, dtypes.dtype, type(Ellipsis))
 #: Bytes of a constant that a program may hold.
 _SMALL = 4096
+#: Bytes from which on an array is let go as soon as it was read.
+_LARGE = 1 << 16
 _PLAIN = frozenset({int, float, bool, complex, type(None)})
 
 
@@ -132,6 +135,12 @@ def lowered(node: Node, g: Any, wanted: Sequence[bool]) -> tuple[Program, Sequen
     return program, arrays  # type: ignore[return-value]  # no longer True or False
 
 
+def is_large(a: Any) -> bool:
+    """Whether an array, tensor or stand-in for one takes memory that is worth freeing early."""
+    a = a._data if isinstance(a, Tensor) else a
+    return hasattr(a, "dtype") and math.prod(a.shape) * a.dtype.itemsize >= _LARGE
+
+
 def _is_plain(setting: Any) -> bool:
     if type(setting) is tuple:
         return all(map(_is_plain, setting))
@@ -190,6 +199,8 @@ class _Trace:
         self.names: dict[str, Any] = {"as_array": as_array}
         self.new: dict[str, bool] = {}  # results that are no views; True: by what made them
         self.seen: set[str] = set()  # what a later result may be a view of
+        self.read: list[list[str]] = []  # for each line what it reads
+        self.large: set[str] = set()  # results whose memory is worth freeing early
 
     def input(self, array: Any) -> Tensor:
         name = f"a{len(self.inputs)}"
@@ -219,10 +230,12 @@ class _Trace:
         written = [self.argument(a) for a in args]
         if not allocates:
             self.seen.update(written)
+        self.read.append(written)
         call = f"k{number}({', '.join(written)})"
         if any(not out.shape for out in outs):
             call = f"as_array({call})"
         found = [f"t{number}_{i}" for i in range(len(outs))]
+        self.large.update(name for name, out in zip(found, outs, strict=True) if is_large(out))
         self.lines.append(f"    {', '.join(found)}{',' if several else ''} = {call}")
         if not several:
             if not op.is_view:
@@ -236,6 +249,7 @@ class _Trace:
     def finished(self, results: Sequence[Any]) -> Program:
         """Return the program that gives these results of the rule."""
         given = [None if r is None else self.argument(r) for r in results]
+        lines = self._freeing(set(given))
         fresh = [
             "False"
             if name is None or name in self.seen or given.count(name) > 1
@@ -245,7 +259,7 @@ class _Trace:
         source = "\n".join(
             [
                 f"def program({', '.join(self.inputs)}):",
-                *self.lines,
+                *lines,
                 f"    return ({' '.join(f'{name},' for name in given)}), "
                 f"({' '.join(f'{test},' for test in fresh)})",
             ]
@@ -255,6 +269,16 @@ class _Trace:
         program: Any = scope["program"]
         program.gives_none = tuple(name is None for name in given)
         return program  # type: ignore[no-any-return]
+
+    def _freeing(self, kept: set[str | None]) -> list[str]:
+        """Return the lines, with each large result let go where it was last read."""
+        lines = list(self.lines)
+        for name in self.large - kept:
+            made = int(name[1:].partition("_")[0])
+            last = max(n for n, read in enumerate(self.read) if name in read or n == made)
+            lines[last] += f"; del {name}"
+            self.new.pop(name, None)  # a later result that is the same array is nobody else's
+        return lines
 
     def _freshness(self, name: str) -> str:
         allocates = self.new.get(name)

@@ -19,6 +19,7 @@ from weft._core.errors import GradError
 from weft._core.node import Leaf, Node, Pick
 from weft._core.tensor import Tensor, wrap
 from weft.transforms import leaves, lowering
+from weft.transforms.lowering import is_large
 from weft.transforms.sums import summed
 
 #: ``plan(root, g, keep)``: whether it knew the graph and did the work.
@@ -234,6 +235,9 @@ class _Writer:
         if node.versions:
             self._require(f"intact(n{i}.versions)")
         self._send(i, node, wanted, program, arrays)
+        if any(map(is_large, (node.out, *args) if op.outputs == 1 else (*node.out, *args))):
+            # as the walk does it: what was read is not kept till the plan ends
+            self.work.append(" = ".join(["c", f"a{i}", f"r{i}", *arrays, "None"]))
 
     def _single_output(self, i: int, node: Node) -> list[str]:
         if node.out is None:
@@ -303,6 +307,7 @@ class _Writer:
         self.work.append(
             f"if t is not None and not added(t, g{i}): accumulate(t, wrap(g{i}), False, o{i})"
         )
+        self.work.append(f"g{i} = None")
 
     def _pick(self, node: Pick) -> None:
         i = self.numbers[node]
@@ -312,7 +317,7 @@ class _Writer:
         if place in self.waiting:
             raise _Odd
         self.waiting.add(place)
-        self.work.append(f"{place} = g{i}")
+        self.work.append(f"{place} = g{i}; g{i} = None")
 
 
 def intact(versions: Sequence[tuple[Any, int]]) -> bool:
