@@ -11,6 +11,7 @@ import pytest
 import weft
 from weft._backend import xp
 from weft._backend.cpu import onednn, onednn_convolution, switches
+from weft._backend.cpu.launch import turning
 from weft._backend.numpy_ import BFLOAT16
 from weft._core import catalogue
 from weft.nn import functional as F
@@ -97,6 +98,27 @@ def test_all_three_agree_with_the_reference(everything, count, groups, layout, d
         to_w = onednn_convolution.to_weight(x, g, w.shape, **settings)
         assert_near(to_w, reference("convolution_weight", x, g, shape=w.shape, **settings))
         assert to_w.flags.c_contiguous
+
+
+@pytest.mark.parametrize("dtype", [F32, BFLOAT16], ids=str)
+@pytest.mark.parametrize("shape", [(2, 16, 23, 31), (1, 37, 700), (3, 20, 5, 6, 18)])
+def test_channels_are_brought_next_to_each_other(shape, dtype):
+    x = np.random.default_rng(4).standard_normal(shape).astype(dtype)
+    out = onednn_convolution.empty_last(shape, dtype)
+    assert turning.channels_last(x, out)
+    np.testing.assert_array_equal(out.view(f"u{dtype.itemsize}"), x.view(f"u{dtype.itemsize}"))
+
+
+@pytest.mark.parametrize("codegen", [True, False])
+def test_large_inputs_in_the_order_of_their_indices(codegen, monkeypatch):
+    monkeypatch.setattr(switches, "codegen", codegen)
+    rng = np.random.default_rng(5)
+    x, w = rng.standard_normal((2, 33, 80, 61)).astype(F32), np.ones((8, 33, 1, 1), F32)
+    settings = {"stride": (2, 2), "padding": ((0, 0),) * 2, "dilation": (1, 1), "groups": 1}
+    wanted = reference("convolve", x, w, **settings)
+    assert_near(onednn_convolution.forward(x, w, None, **settings), wanted)
+    to_w = onednn_convolution.to_weight(x, wanted, w.shape, **settings)
+    assert_near(to_w, reference("convolution_weight", x, wanted, shape=w.shape, **settings))
 
 
 def test_a_cotangent_that_repeats_one_number_is_taken(everything):

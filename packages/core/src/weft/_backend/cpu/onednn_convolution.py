@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend.cpu import onednn, threads
+from weft._backend.cpu.launch import turning
 from weft._backend.cpu.onednn import (
     BIAS,
     CONVOLUTION_DIRECT,
@@ -50,6 +51,8 @@ from weft._backend.numpy_ import ndarray, np
 #: millisecond, which so little work would have to be repeated often to be worth.
 LEAST_PRODUCTS = 1 << 13
 
+#: Elements of an input from which a kernel of ours is quicker at exchanging channels and places.
+LEAST_TURNED = 1 << 18
 #: Layouts that are kept of one weight: other sizes of the input may want another.
 MOST_LAYOUTS = 3
 
@@ -90,32 +93,52 @@ def _weight_steps(w: Array) -> tuple[int, ...]:
 
 
 class _Input:
-    """How an array comes to lie channels last: as it is, by a reorder, or by NumPy's copy."""
+    """How an array comes to lie as a primitive wants it: channels last, or as the primitive chose.
 
-    __slots__ = ("_copy", "_dtype", "_shape", "descriptor")
+    It is taken as it is, copied by a reorder or, where channels and places are exchanged in much
+    memory, by a kernel that does that twice as fast; or by NumPy, from strides of any other kind.
+    """
 
-    def __init__(self, lib: Any, a: Array) -> None:
+    __slots__ = ("_chosen", "_copy", "_dtype", "_gather", "_last", "_shape", "_turn", "descriptor")
+
+    def __init__(self, lib: Any, a: Array, wanted: Descriptor | None = None) -> None:
         number = NUMBERS[a.dtype]
         self._shape, self._dtype = a.shape, a.dtype
-        self.descriptor = strided(lib, a.shape, number, last_strides(a.shape))
+        self._last = wanted is None
+        self._chosen = 0  # bytes of the layout that the primitive chose
+        last = strided(lib, a.shape, number, last_strides(a.shape))
+        self.descriptor = last if wanted is None else wanted
         self._copy: Any = None
-        if _lies(a, last_strides(a.shape, a.itemsize)):
+        self._turn: Any = None
+        lies_last = _lies(a, last_strides(a.shape, a.itemsize))
+        self._gather = not lies_last and not a.flags.c_contiguous
+        if wanted is None and (lies_last or self._gather):
             return
-        self._copy = np.copyto
-        if a.flags.c_contiguous:
-            plain = strided(lib, a.shape, number, _plain_steps(a.shape))
-            self._copy = reorder(plain, self.descriptor)
+        own = last if lies_last else strided(lib, a.shape, number, _plain_steps(a.shape))
+        if own != self.descriptor:
+            self._copy = reorder(own, self.descriptor)
+            self._chosen = 0 if wanted is None else wanted.nbytes
+        if wanted is None and a.size >= LEAST_TURNED and a.shape[1] >= turning.TILE:
+            self._turn = turning.channels_last
 
     def ready(self, a: Array) -> Array:
-        """Return the array, or a copy of it, with its channels innermost."""
+        """Return the array, or memory that holds a copy of it as it is wanted."""
+        if self._gather:
+            if self._last:
+                out = empty_last(self._shape, self._dtype)
+                np.copyto(out, a)
+                return out
+            a = np.ascontiguousarray(a)
         copy = self._copy
         if copy is None:
             return a
-        out = empty_last(self._shape, self._dtype)
-        if copy is np.copyto:
-            copy(out, a)
+        if self._chosen:
+            out = np.empty(self._chosen, np.uint8)
         else:
-            copy(address_of(a), address_of(out))
+            out = empty_last(self._shape, self._dtype)
+            if self._turn is not None and self._turn(a, out):
+                return out
+        copy(address_of(a), address_of(out))
         return out
 
 
@@ -288,6 +311,17 @@ class _ToInput:
         return out
 
 
+def _is_chosen_better(x: Array, g: Array, w: Any, stride: Any, groups: int) -> bool:
+    """Whether oneDNN's own layouts pay for their copies where a weight's cotangent is computed.
+
+    They are quicker to make of arrays in the order of their indices than channels last is, and to
+    compute with where a dense convolution has strides.
+    """
+    plain = any(not _lies(a, last_strides(a.shape, a.itemsize)) for a in (x, g))
+    strided_kernel = max(stride) > 1 and math.prod(w[2:]) > 1
+    return plain or (strided_kernel and groups == 1 and x.shape[1] >= turning.TILE)
+
+
 class _ToWeight:
     """How the cotangents of convolutions' weights of one kind are computed."""
 
@@ -298,18 +332,24 @@ class _ToWeight:
         lib = onednn.loaded()
         number = NUMBERS[x.dtype]
         self._shape, self._dtype = shape, x.dtype
-        self._input, self._cotangent = _Input(lib, x), _Input(lib, g)
         self._weights = _Weights(lib, shape, _plain_steps(shape), x.dtype, groups)
         any_weights = chosen(lib, self._weights.shape, number)
         geometry = _geometry(stride, padding, dilation)
         attributes = Attributes(lib)
-        source, cotangent = self._input.descriptor, self._cotangent.descriptor
+        if _is_chosen_better(x, g, shape, stride, groups):
+            source, cotangent = chosen(lib, x.shape, number), chosen(lib, g.shape, number)
+        else:
+            source = strided(lib, x.shape, number, last_strides(x.shape))
+            cotangent = strided(lib, g.shape, number, last_strides(g.shape))
         hint = _forward_plan(lib, source, any_weights, None, cotangent, geometry, attributes)
         made = plan(
             "convolution_backward_weights", lib.engine, CONVOLUTION_DIRECT, source.handle,
             any_weights.handle, None, cotangent.handle, *geometry, hint.handle, attributes.handle,
         )  # fmt: skip
         found = made.descriptor(onednn.QUERY_DIFF_WEIGHTS)
+        source = made.descriptor(onednn.QUERY_SRC)
+        cotangent = made.descriptor(onednn.QUERY_DIFF_DST)
+        self._input, self._cotangent = _Input(lib, x, source), _Input(lib, g, cotangent)
         self._weights.back(found)
         arguments = ((SRC, source), (DIFF_DST, cotangent), (DIFF_WEIGHTS, found))
         self._run = Primitive(made, arguments)
