@@ -7,7 +7,7 @@ and squares are joined by Chan's formula in the chunks' order. ``several`` rows 
 
 from __future__ import annotations
 
-from weft._backend.cpu.kernels.norms import BIAS, BLOCK, WEIGHT, squares, total
+from weft._backend.cpu.kernels.norms import BIAS, BLOCK, WEIGHT, squares, sum_of
 from weft._backend.cpu.language import (
     C,
     Placeholder,
@@ -36,7 +36,7 @@ def planes_forward(
         count = examples * n
         whole: f64 = 0.0
         for e in range(examples):
-            whole += total(x + (e * channels + c) * n, n)
+            whole += sum_of(x + (e * channels + c) * n, n)
         mean: C = whole / count
         apart: f64 = 0.0
         for e in range(examples):

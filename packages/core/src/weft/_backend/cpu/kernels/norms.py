@@ -29,7 +29,7 @@ PARAMS = Placeholder("PARAMS")  # whether the parameters receive gradients
 
 
 @function(loose=True)
-def total(x, n):
+def sum_of(x, n):
     """The sum of n numbers side by side."""
     whole: f64 = 0.0
     for start in range(0, n, BLOCK):
@@ -60,7 +60,7 @@ def layer_forward(begin, end, x: ptr(T), weight: ptr(T), bias: ptr(T), out: ptr(
         to = out + i * n
         mean: C = 0.0
         if CENTRED:
-            mean = total(row, n) / n
+            mean = sum_of(row, n) / n
         root: C = 1.0 / sqrt(squares(row, n, mean) / n + eps)
         for j in simd(n):
             y = (row[j] - mean) * root
@@ -90,7 +90,7 @@ def layer_backward(
             to = dx + r * n
             mean: C = 0.0
             if CENTRED:
-                mean = total(row, n) / n
+                mean = sum_of(row, n) / n
             whole: f64 = 0.0
             along: f64 = 0.0
             apart: f64 = 0.0
@@ -151,7 +151,7 @@ def group_forward(
     for i in range(begin, end):
         row = x + i * channels * n
         to = out + i * channels * n
-        mean: C = total(row, channels * n) / (channels * n)
+        mean: C = sum_of(row, channels * n) / (channels * n)
         root: C = 1.0 / sqrt(squares(row, channels * n, mean) / (channels * n) + eps)
         first = i % groups * channels
         for k in range(channels):
@@ -176,7 +176,7 @@ def group_backward(
         of = g + i * channels * n
         to = dx + i * channels * n
         first = i % groups * channels
-        mean: C = total(row, channels * n) / (channels * n)
+        mean: C = sum_of(row, channels * n) / (channels * n)
         inner: f64 = 1.0 / sqrt(squares(row, channels * n, mean) / (channels * n) + eps)
         root: C = inner
         whole: f64 = 0.0
