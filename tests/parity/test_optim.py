@@ -196,6 +196,47 @@ def test_a_run_in_two_groups_is_torchs(name):
     assert runs[0][-1] < runs[0][0]
 
 
+SCHEDULES: list[Any] = [
+    lambda s, o: s.LambdaLR(o, lambda e: 0.99**e),
+    lambda s, o: s.MultiplicativeLR(o, lambda e: 0.98),
+    lambda s, o: s.StepLR(o, 30),
+    lambda s, o: s.MultiStepLR(o, [20, 60]),
+    lambda s, o: s.ConstantLR(o, 0.5, total_iters=40),
+    lambda s, o: s.LinearLR(o, 0.2, total_iters=50),
+    lambda s, o: s.ExponentialLR(o, 0.97),
+    lambda s, o: s.PolynomialLR(o, 80, power=2.0),
+    lambda s, o: s.CosineAnnealingLR(o, 30),
+    lambda s, o: s.CosineAnnealingWarmRestarts(o, 15, 2),
+    lambda s, o: s.CyclicLR(o, 0.001, 0.05, step_size_up=12, cycle_momentum=False),
+    lambda s, o: s.OneCycleLR(o, 0.05, total_steps=STEPS + 1, cycle_momentum=False),
+    lambda s, o: s.ReduceLROnPlateau(o, patience=5),
+    lambda s, o: s.SequentialLR(o, [s.LinearLR(o), s.ExponentialLR(o, 0.98)], [10]),
+    lambda s, o: s.ChainedScheduler([s.ConstantLR(o), s.StepLR(o, 25)]),
+]
+
+
+@pytest.mark.parametrize("name", [*CASES, "Adafactor"])
+def test_a_hundred_steps_under_each_schedule_are_torchs(name):
+    rng = np.random.default_rng(0)
+    start, goal = rng.standard_normal((2, 3, 4))
+    for place, schedule in enumerate(SCHEDULES):
+        ends = []
+        for library in (weft, torch):
+            p = library.tensor(start).requires_grad_()
+            q = library.tensor(goal)
+            optimizer = getattr(library.optim, name)([p], lr=0.02)
+            scheduler = schedule(library.optim.lr_scheduler, optimizer)
+            for _ in range(STEPS):
+                with library.no_grad():
+                    difference = p - q
+                    p.grad = difference + difference.sin()
+                    loss = float((difference * difference).sum())
+                optimizer.step()
+                scheduler.step(*([loss] if place == 12 else []))
+            ends.append(p.detach().numpy())
+        np.testing.assert_allclose(*ends, rtol=1e-10, atol=1e-10, err_msg=str(place))
+
+
 # --- those that do not update each element by itself --------------------------------------------
 
 

@@ -192,6 +192,29 @@ def test_arrays_that_were_replaced_are_noticed():
     agree(*optimizers, 1e-6)
 
 
+def test_a_gradient_of_another_shape_is_refused():
+    p = weft.ones(6, requires_grad=True)
+    optimizer = weft.optim.SGD([p], lr=0.1)
+    p.grad = weft.ones(6)
+    optimizer.step()
+    p.data = weft.ones(60_000)
+    with pytest.raises((ValueError, RuntimeError), match=r"shape|broadcast"):
+        optimizer.step()
+
+
+def test_settings_that_change_the_state_are_noticed():
+    def run(way):
+        p = made([(7,)], "float64")[0]
+        optimizer = weft.optim.RMSprop([p], lr=0.1, momentum=0.9, centered=True, **way)
+        for momentum in (0.9, 0.9, 0.0, 0.0, 0.9):
+            optimizer.param_groups[0]["momentum"] = momentum
+            p.grad = weft.ones(7, dtype=weft.float64)
+            optimizer.step()
+        return optimizer
+
+    agree(run({}), run(BY_FORMULA), 1e-12)
+
+
 def test_groups_have_their_own_settings():
     def run(way):
         params = made([(3,), (4,), (5,)], "float64")

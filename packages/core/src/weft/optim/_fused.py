@@ -90,6 +90,7 @@ class Plan:
         counters: Sequence[str],
         width: int,
     ) -> None:
+        self._buffers = names
         self._names = (*names, *counters)
         self._arrays = _gathered(params, states, self._names)
         self._ids = list(map(id, self._arrays))
@@ -125,7 +126,7 @@ class Plan:
     def fits(self, params: list[Any], states: list[dict[str, Any]], names: Sequence[str]) -> bool:
         """Whether parameters and state are still the arrays that the plan was made for."""
         have = self._names
-        if len(self._ids) != len(params) * (1 + len(have)) or have[: len(names)] != names:
+        if self._buffers != names or len(self._ids) != len(params) * (1 + len(have)):
             return False
         return list(map(id, _gathered(params, states, have))) == self._ids
 

@@ -15,16 +15,22 @@ from weft._backend.cpu.launch.optimizers import GRAIN
 COLUMNS = 64
 
 
-def is_taken(param: Any, *others: Any) -> bool:
+def is_taken(param: Any, grad: Any, rows: Any, columns: Any) -> bool:
     """Whether kernels take a parameter, its gradient, and the means of its rows and columns."""
-    return language.usable() and all(
+    if type(param) is not ndarray or not language.usable():
+        return False
+    *batch, height, width = param.shape
+    shapes = [param.shape, (*batch, height, 1), (*batch, 1, width)]
+    if [a.shape for a in (grad, rows, columns)] != shapes:
+        return False
+    return all(
         type(a) is ndarray
         and a.dtype == param.dtype
         and a.flags.c_contiguous
         and a.flags.writeable
         and (kind := type_of(a.dtype)) is not None
         and kind.kind == "f"
-        for a in (param, *others)
+        for a in (param, grad, rows, columns)
     )
 
 
