@@ -54,7 +54,7 @@ ONE = {
     "log": (np.log, 1, 1),
     "log2": (np.log2, 0.51, 2),
     "log10": (np.log10, 0.51, 2),
-    "log1p": (np.log1p, 0.51, 1),
+    "log1p": (np.log1p, 1, 1),
     "tanh": (np.tanh, 2, 3),
     "sinh": (np.sinh, 0.51, 3),
     "cosh": (np.cosh, 0.51, 3),

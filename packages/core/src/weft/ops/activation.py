@@ -65,7 +65,7 @@ def sigmoid(xp: Any, x: Any) -> Any:
     e = xp.exp(-xp.abs(x)) if x.dtype.kind != "c" else xp.exp(x)
     if x.dtype.kind == "c":
         return e / (1 + e)
-    return xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
+    return xp.where(x >= 0, 1, e) / (1 + e)
 
 
 @elementwise(
@@ -167,7 +167,7 @@ def silu(xp: Any, x: Any) -> Any:
         e = xp.exp(x)
         return x * (e / (1 + e))
     e = xp.exp(-xp.abs(x))  # of a negative number only, which cannot overflow
-    return x * xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
+    return x * (xp.where(x >= 0, 1, e) / (1 + e))
 
 
 def _inside(low: str, high: str) -> Any:
