@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from benchmarks.measure import Row, main
 from benchmarks.rivals import turns
 from benchmarks.rivals.case import Case
 from benchmarks.rivals.inputs import normal
+from benchmarks.rivals.programs import pair
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,42 @@ KINDS: dict[str, Callable[..., Callable[[], Any]]] = {
 }
 
 
+#: Other convolutions: the function, the shapes of input and weights, its settings, and the dtype.
+OTHERS: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], dict[str, int], str]] = {
+    "conv1d of 5, 8x64x4096": ("conv1d", (8, 64, 4096), (64, 64, 5), {"padding": 2}, "float32"),
+    "conv3d 3x3x3, 2x32x16x28x28": (
+        "conv3d", (2, 32, 16, 28, 28), (32, 32, 3, 3, 3), {"padding": 1}, "float32",
+    ),
+    "conv_transpose2d 4x4 stride 2, 8x128x28x28": (
+        "conv_transpose2d", (8, 128, 28, 28), (128, 64, 4, 4), {"stride": 2, "padding": 1},
+        "float32",
+    ),
+    "conv2d 3x3, dilation 2, 8x64x56x56": (
+        "conv2d", (8, 64, 56, 56), (64, 64, 3, 3), {"padding": 2, "dilation": 2}, "float32",
+    ),
+    "conv2d 3x3, 32 groups, 8x128x56x56": (
+        "conv2d", (8, 128, 56, 56), (128, 4, 3, 3), {"padding": 1, "groups": 32}, "float32",
+    ),
+    "conv2d 3x3, bfloat16, 8x64x56x56": (
+        "conv2d", (8, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}, "bfloat16",
+    ),
+}  # fmt: skip
+
+
+def _other_inputs(
+    shape: tuple[int, ...], weights: tuple[int, ...], dtype: str, lib: Any
+) -> list[Any]:
+    kind = getattr(lib, dtype)
+    scale = math.prod(weights[1:]) ** -0.5
+    return [normal(lib, *shape).to(kind), normal(lib, *weights, seed=1, scale=scale).to(kind)]
+
+
+def _other(lib: Any, x: Any, weight: Any, name: str, settings: dict[str, int]) -> Any:
+    return getattr(lib.nn.functional, name)(x, weight, **settings)
+
+
 def cases() -> Iterator[Case]:
-    """Yield each shape at each batch, in the plain layout and in channels_last."""
+    """Yield each shape at each batch, in the plain layout and in channels_last; then others."""
     for shape in SHAPES:
         for batch in BATCHES:
             for kind, make in KINDS.items():
@@ -99,6 +135,14 @@ def cases() -> Iterator[Case]:
                     for form in ("", " channels_last")
                 }
                 yield Case(f"{shape.name}, batch {batch}, {kind}", makers)
+    for what, (name, sizes, weights, settings, dtype) in OTHERS.items():
+        yield from pair(
+            what,
+            functools.partial(_other, name=name, settings=settings),
+            functools.partial(_other_inputs, sizes, weights, dtype),
+            leaves=2,
+            tolerance=0.03 if dtype == "bfloat16" else 1e-4,
+        )
 
 
 def rows() -> Iterator[Row]:

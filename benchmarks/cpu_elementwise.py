@@ -35,6 +35,12 @@ def cases() -> Iterator[Case]:
     yield alike("sum of 1024x4096 over the first dim", functools.partial(_reduced, dim=0))
     yield alike("mean of squares, 1e6 elements", _mean_of_squares)
     yield alike("a + b, bfloat16, 1e6 elements", _sum_of_halves)
+    yield alike("exp, bfloat16, 1e6 elements", _exp_of_halves, tolerance=0.01)
+    yield alike("a + b, 1024x4096 and a row", functools.partial(_broadcast, shape=(4096,)))
+    yield alike("a + b, 1024x4096 and a column", functools.partial(_broadcast, shape=(1024, 1)))
+    yield alike("a.t() + b, 2048x2048", _transposed_sum)
+    yield alike("where(a > b, a, 0), 1e6 elements", _chosen)
+    yield alike("a < b, 1e6 elements", _compared)
 
 
 def _unary(lib: Any, name: str) -> Call:
@@ -69,6 +75,31 @@ def _mean_of_squares(lib: Any) -> Call:
 def _sum_of_halves(lib: Any) -> Call:
     a, b = (normal(lib, 1_000_000, seed=seed).to(lib.bfloat16) for seed in range(2))
     return lambda: a + b
+
+
+def _exp_of_halves(lib: Any) -> Call:
+    x = normal(lib, 1_000_000).to(lib.bfloat16)
+    return lambda: lib.exp(x)
+
+
+def _broadcast(lib: Any, shape: tuple[int, ...]) -> Call:
+    a, b = normal(lib, 1024, 4096), normal(lib, *shape, seed=1)
+    return lambda: a + b
+
+
+def _transposed_sum(lib: Any) -> Call:
+    a, b = normal(lib, 2048, 2048), normal(lib, 2048, 2048, seed=1)
+    return lambda: a.t() + b
+
+
+def _chosen(lib: Any) -> Call:
+    a, b = normal(lib, 1_000_000), normal(lib, 1_000_000, seed=1)
+    return lambda: lib.where(a > b, a, 0.0)
+
+
+def _compared(lib: Any) -> Call:
+    a, b = normal(lib, 1_000_000), normal(lib, 1_000_000, seed=1)
+    return lambda: a < b
 
 
 def rows() -> Iterator[Row]:

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.measure import Row, main
 from benchmarks.rivals import turns
 from benchmarks.rivals.case import Case, alike
-from benchmarks.rivals.inputs import integers, normal
+from benchmarks.rivals.inputs import integers, normal, uniform
 from benchmarks.rivals.programs import Call, images, matrix, pair
 
 
@@ -52,6 +52,11 @@ def cases() -> Iterator[Case]:
         functools.partial(matrix, 1024, 1024),
     )
     yield alike("cumsum along the first dim, 1024x1024", _cumsum_of_columns)
+    yield alike("cumprod along the last dim, 1024x1024", functools.partial(_running, "cumprod"))
+    yield alike(
+        "logcumsumexp along the last dim, 1024x1024", functools.partial(_running, "logcumsumexp")
+    )
+    yield alike("cummax along the last dim, 1024x1024", functools.partial(_running, "cummax"))
     yield alike("sort, 1e6 elements", functools.partial(_sorted, shape=(1_000_000,)))
     yield alike("sort of each row, 1024x1024", functools.partial(_sorted, shape=(1024, 1024)))
     yield alike("topk, 50 of each row, 64x50257", functools.partial(_top, 50))
@@ -81,6 +86,12 @@ def _index_add(lib: Any) -> Call:
 def _cumsum_of_columns(lib: Any) -> Call:
     x = normal(lib, 1024, 1024)
     return lambda: lib.cumsum(x, 0)
+
+
+def _running(name: str, lib: Any) -> Call:
+    x = uniform(lib, 1024, 1024, low=0.9, high=1.1)
+    run = getattr(lib, name)
+    return lambda: run(x, 1)
 
 
 def _sorted(lib: Any, shape: tuple[int, ...]) -> Call:

@@ -38,7 +38,7 @@ def _backward(program: Program, inputs: Callable[[Any], list[Any]], leaves: int,
     given = inputs(lib)
     wanted = wanting(*given[:leaves])
     out = program(lib, *given)
-    cotangent = normal(lib, *out.shape, seed=9)
+    cotangent = normal(lib, *out.shape, seed=9).to(out.dtype)
     return lambda: lib.autograd.grad(out, wanted, cotangent, retain_graph=True)
 
 
