@@ -179,6 +179,23 @@ def test_a_number_out_of_range_is_left_to_the_kernel_that_names_it(bad):
             x[at[:, 3]]
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.int32])
+def test_numbers_are_looked_through_in_one_pass(kind):
+    at = numbers(1000, 100_003).astype(kind)
+    at[5], at[6] = 0, 999
+    assert gathering.all_inside(at, 1000) is True
+    for place in (0, 50_001, 100_002):
+        for bad in (-1, 1000, np.iinfo(kind).min, np.iinfo(kind).max):
+            wrong = at.copy()
+            wrong[place] = bad
+            assert gathering.all_inside(wrong, 1000) is False
+    assert gathering.all_inside(at[::2], 1000) is None
+    assert gathering.all_inside(at.astype(np.float32), 1000) is None
+    with pytest.raises(IndexError, match=r"index 1000 is out of range .* of length 1000"):
+        at[77] = 1000
+        weft.index_select(weft.zeros(1000, 2), 0, weft.from_numpy(at))
+
+
 def test_nothing_is_read_of_an_empty_dim():
     x = np.zeros((0, 5), np.float32)
     assert gathering.index(x, np.zeros(3, np.int64), key=(ARRAY,)) is None

@@ -47,6 +47,7 @@ WINDOWS = [
     ((1, 5), (2, 1), ((0, 0), (2, 2))),
     ((5, 4), (3, 4), ((2, 4), (1, 3))),
     ((7, 9), (1, 1), ((0, 0), (0, 0))),
+    ((7, 23), (7, 23), ((0, 0), (0, 0))),
 ]
 
 
@@ -156,6 +157,30 @@ def test_gradients_are_those_of_the_reference(pool, channels_last):
     assert weft.allclose((moved * g).sum(), (x.grad * tangent).sum(), rtol=1e-4)
     if channels_last:
         assert np.moveaxis(out.detach().numpy(), 1, -1).flags.c_contiguous
+
+
+@pytest.mark.parametrize("size", [1, (2, 3), (4, 6), (3, 4)])
+def test_windows_that_divide_the_input(size):
+    data = random.permutation(2 * 9 * 8 * 12).reshape(2, 9, 8, 12).astype("float64")
+    x = weft.from_numpy(data).requires_grad_()
+    rows, columns = (size, size) if size == 1 else size
+    cells = [
+        data[..., i * 8 // rows : -(-(i + 1) * 8 // rows), :][
+            ..., j * 12 // columns : -(-(j + 1) * 12 // columns)
+        ]
+        for i in range(rows)
+        for j in range(columns)
+    ]
+    for pool, join in ((F.adaptive_avg_pool2d, np.mean), (F.adaptive_max_pool2d, np.max)):
+        out = pool(x, size)
+        wanted = np.stack([join(cell, (2, 3)) for cell in cells], -1).reshape(out.shape)
+        np.testing.assert_allclose(out.detach().numpy(), wanted, rtol=1e-12)
+        (gradient,) = weft.autograd.grad(out.sum(), x)
+        np.testing.assert_allclose(gradient.sum(), out.numel())
+    values, places = F.adaptive_max_pool2d(x, size, return_indices=True)
+    flat = data.reshape(2, 9, -1)
+    found = np.take_along_axis(flat, places.numpy().reshape(2, 9, -1), 2)
+    assert (found.reshape(values.shape) == values.detach().numpy()).all()
 
 
 def test_the_pooled_may_be_overwritten_before_the_gradient():

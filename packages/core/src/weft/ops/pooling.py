@@ -135,6 +135,23 @@ _AT_TOP_LEVEL = ("avg_pool1d", "adaptive_avg_pool1d", "max_pool1d", "max_pool2d"
 _SHAPES: dict[int, Ints] = {1: (5,), 2: (5, 4), 3: (5, 4, 3)}
 
 
+def _largest_of(input: Tensor, geometry: dict[str, Any], count: int, return_indices: bool) -> Any:
+    if not return_indices and not _recorded(input):
+        return window_max(input, **geometry)
+    values, places = largest(input.detach(), **geometry, narrow=not return_indices)
+    values = at_places(input, places, values, count=count)
+    return (values, places) if return_indices else values
+
+
+def _even_windows(input: Tensor, sizes: Ints) -> dict[str, Any] | None:
+    """Return the windows that divide the spatial dims if they are all alike, else None."""
+    spatial = tuple(input.shape)[input.ndim - len(sizes) :]
+    if any(n % parts or not n for n, parts in zip(spatial, sizes, strict=True)):
+        return None
+    kernel = tuple(n // parts for n, parts in zip(spatial, sizes, strict=True))
+    return {"kernel": kernel, "stride": kernel, "padding": ((0, 0),) * len(sizes)}
+
+
 def _max_pool(count: int) -> Callable[..., Any]:
     name = f"max_pool{count}d"
 
@@ -149,11 +166,7 @@ def _max_pool(count: int) -> Callable[..., Any]:
     ) -> Any:
         geometry = _windows(name, input, kernel_size, stride, padding, dilation, ceil_mode, count)
         real_only(name, input)
-        if not return_indices and not _recorded(input):
-            return window_max(input, **geometry)
-        values, places = largest(input.detach(), **geometry, narrow=not return_indices)
-        values = at_places(input, places, values, count=count)
-        return (values, places) if return_indices else values
+        return _largest_of(input, geometry, count, return_indices)
 
     function.__doc__ = f"""Largest element of each window over {_DIMS[count]}.
 
@@ -265,6 +278,9 @@ def _adaptive_avg_pool(count: int) -> Callable[..., Any]:
     def function(input: Tensor, output_size: Any) -> Tensor:
         sizes = _output_size(name, input, output_size, count)
         lead = input.ndim - count
+        even = _even_windows(input, sizes)
+        if even is not None and input.dtype.category > 1:
+            return window_mean(input, **even, include=True, divisor=0.0)
         if all(n == 1 for n in sizes):
             return mean(input, tuple(range(lead, input.ndim)), True)
         out = input
@@ -314,6 +330,9 @@ def _adaptive_max_pool(count: int) -> Callable[..., Any]:
     def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
         sizes = _output_size(name, input, output_size, count)
         real_only(name, input)
+        even = _even_windows(input, sizes)
+        if even is not None:
+            return _largest_of(input, {**even, "dilation": (1,) * count}, count, return_indices)
         places = adaptive_places(input, sizes=sizes)
         values = at_places(input, places, count=count)
         return (values, places) if return_indices else values

@@ -21,8 +21,9 @@ Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 _PLACES = not_differentiable("at_places, which takes its places, has the derivative")
-#: Arrays below this are left to NumPy.
-_FEW = 1024
+#: Arrays below this are left to NumPy, which is slow at windows and quick at numbers.
+_FEW_IN_WINDOWS = 16
+_FEW = 256
 
 
 def pooled_shape(
@@ -239,7 +240,7 @@ def into_places(xp: Any, x: Any, places: Any, *, spatial: Ints) -> Any:
 
 
 def _largest_fast(x: Any, **params: Any) -> Any:
-    if x.size < _FEW:
+    if x.size < _FEW_IN_WINDOWS:
         return None
     from weft._backend.cpu.launch import pooling
 
@@ -247,7 +248,7 @@ def _largest_fast(x: Any, **params: Any) -> Any:
 
 
 def _window_max_fast(x: Any, **params: Any) -> Any:
-    if x.size < _FEW:
+    if x.size < _FEW_IN_WINDOWS:
         return None
     from weft._backend.cpu.launch import pooling
 

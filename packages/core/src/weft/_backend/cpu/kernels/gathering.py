@@ -49,6 +49,16 @@ def wrapped(at, length):
 
 
 @kernel
+def find_outside(begin, end, index: ptr(I), length, bad: ptr(i64)):
+    """Tell whether a number is negative or not below the length; a step is a number."""
+    wrong = 0
+    for i in simd(begin, end):
+        wrong = wrong | i64(u64(i64(index[i])) >= u64(length))
+    if wrong != 0:
+        bad[0] = 1
+
+
+@kernel
 def take_rows(
     begin, end, x: ptr(T), index: ptr(I), out: ptr(T), count, length, width, bad: ptr(i64)
 ):

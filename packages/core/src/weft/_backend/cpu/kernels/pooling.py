@@ -251,6 +251,17 @@ def window_mean(
 
 
 @kernel
+def plane_mean(begin, end, x: ptr(T), out: ptr(T), size, divisor: C):
+    """The mean of each plane as a whole; a step is a plane."""
+    for s in range(begin, end):
+        plane = x + s * size
+        total = C(0)
+        for i in range(size):
+            total += plane[i]
+        out[s] = total / divisor
+
+
+@kernel
 def window_spread(
     begin, end, g: ptr(T), out: ptr(U), depth, height, width, out_depth, out_height, out_width,
     kd, kh, kw, sd, sh, sw, pd, ph, pw, include, divisor: C,

@@ -131,6 +131,16 @@ def _take(
     return not bad[0]
 
 
+def all_inside(numbers: Any, length: int) -> bool | None:
+    """Whether all numbers are from 0 to below a length; None if kernels cannot tell."""
+    kind = _INDEX.get(numbers.dtype)
+    if kind is None or not numbers.flags.c_contiguous or not usable():
+        return None
+    bad = np.zeros(1, np.int64)
+    kernels.find_outside.at(I=kind)(numbers.size, GRAIN, numbers, length, bad)
+    return not bad[0]
+
+
 def _in_range(numbers: Any, length: int, wrap: bool) -> bool:
     return bool(numbers.min() >= (-length if wrap else 0) and numbers.max() < length)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -15,13 +16,13 @@ GRAIN = 16384
 
 
 class _Windows:
-    """Windows over one array, as the kernels read them."""
+    """Windows over arrays of one shape, as the kernels read them."""
 
-    def __init__(self, x: Any, kernel: Any, stride: Any, padding: Any) -> None:
+    def __init__(self, shape: Any, kernel: Any, stride: Any, padding: Any) -> None:
         count = len(kernel)
         absent = 3 - count
-        self.lead = x.shape[: x.ndim - count]
-        self.spatial = x.shape[x.ndim - count :]
+        self.lead = shape[: len(shape) - count]
+        self.spatial = shape[len(shape) - count :]
         self.out = tuple(
             (n + low + high - k) // s + 1
             for n, k, s, (low, high) in zip(self.spatial, kernel, stride, padding, strict=True)
@@ -42,11 +43,9 @@ class _Windows:
             "WIDE": kernel[-1] if kernel[-1] <= 3 else 0,
         }
 
-    @property
-    def fit(self) -> bool:
-        """Whether kernels take them."""
         fits = self.row + self.spatial[-1] <= kernels.ROW and self.size < 2**31
-        return fits and min(self.out) > 0 and self.planes > 0 and self.size > 0
+        #: Whether kernels take them.
+        self.fit = fits and min(self.out) > 0 and self.planes > 0 and self.size > 0
 
     def grain(self, steps: int) -> int:
         """Return how many of so many steps are worth a thread."""
@@ -64,18 +63,27 @@ def _channels_last(x: Any, count: int) -> bool:
 
 
 def _settings(x: Any) -> dict[str, Any] | None:
-    kind = type_of(x.dtype)
+    known = _known(x.dtype)
+    return None if known is None else dict(known)
+
+
+@functools.lru_cache(64)
+def _known(dtype: Any) -> dict[str, Any] | None:
+    kind = type_of(dtype)
     if kind is None or kind.kind == "b":
         return None
-    low = -math.inf if kind.kind == "f" else int(np.iinfo(x.dtype).min)
+    low = -math.inf if kind.kind == "f" else int(np.iinfo(dtype).min)
     return {"T": kind, "V": kind.compute, "LOW": low}
 
 
 def _windows(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> _Windows | None:
     if any(d != 1 for d in dilation) or not x.size or not usable():
         return None
-    windows = _Windows(x, kernel, stride, padding)
+    windows = _over(x.shape, kernel, stride, padding)
     return windows if windows.fit else None
+
+
+_over = functools.lru_cache(256)(_Windows)
 
 
 def window_max(x: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
@@ -190,6 +198,12 @@ def window_mean(
         )  # fmt: skip
         return np.moveaxis(out, -1, 1)
     out = np.empty((*windows.lead, *windows.out), x.dtype)
+    if kernel == windows.spatial and not any(low or high for low, high in padding):
+        kernels.plane_mean.at(T=type_of(x.dtype))(
+            windows.planes, windows.grain(windows.planes), np.ascontiguousarray(x), out,
+            windows.size, float(divisor or windows.size),
+        )  # fmt: skip
+        return out
     steps = windows.planes * windows.rows
     kernels.window_mean.at(T=type_of(x.dtype), **windows.known)(
         steps, windows.grain(steps), np.ascontiguousarray(x), out, *windows.numbers,
