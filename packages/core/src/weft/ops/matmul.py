@@ -122,7 +122,7 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
 
 
 #: Multiplications up to which one generated kernel, or NumPy, is quicker than oneDNN.
-SMALL = 200_000
+SMALL = 1 << 18
 #: Multiplications from which one is worth splitting over the pool.
 LARGE = 1 << 21
 

@@ -179,6 +179,11 @@ def here() -> Any:
     return _here
 
 
+def known(key: Hashable) -> Any:
+    """Return what this thread keeps under a key; None if it keeps nothing."""
+    return None if _here is None else _here.kept.get(key)
+
+
 def kept(key: Hashable, make: Callable[..., Any], *args: Any) -> Any:
     """Return what this thread keeps under a key, made by ``make(*args)`` at first."""
     table = here().kept
