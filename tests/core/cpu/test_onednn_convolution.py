@@ -10,7 +10,7 @@ import pytest
 
 import weft
 from weft._backend import xp
-from weft._backend.cpu import onednn, onednn_convolution, switches
+from weft._backend.cpu import onednn, onednn_convolution, onednn_layouts, switches
 from weft._backend.cpu.launch import turning
 from weft._backend.numpy_ import BFLOAT16
 from weft._core import catalogue
@@ -31,7 +31,7 @@ LAYOUTS = ["in order", "channels last", "every other", "reversed", "transposed",
 def laid(a, layout):
     """Return an equal array that lies otherwise in memory."""
     if layout == "channels last":
-        out = onednn_convolution.empty_last(a.shape, a.dtype)
+        out = onednn_layouts.empty_last(a.shape, a.dtype)
         out[...] = a
         return out
     if layout == "every other":
@@ -104,7 +104,7 @@ def test_all_three_agree_with_the_reference(everything, count, groups, layout, d
 @pytest.mark.parametrize("shape", [(2, 16, 23, 31), (1, 37, 700), (3, 20, 5, 6, 18)])
 def test_channels_are_brought_next_to_each_other(shape, dtype):
     x = np.random.default_rng(4).standard_normal(shape).astype(dtype)
-    out = onednn_convolution.empty_last(shape, dtype)
+    out = onednn_layouts.empty_last(shape, dtype)
     assert turning.channels_last(x, out)
     np.testing.assert_array_equal(out.view(f"u{dtype.itemsize}"), x.view(f"u{dtype.itemsize}"))
 
