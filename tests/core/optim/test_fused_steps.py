@@ -117,6 +117,24 @@ def test_layouts_that_differ_are_brought_together(kernel_calls):
     assert fused.param_groups[0]["params"][0].is_contiguous(memory_format=weft.channels_last)
 
 
+def test_state_that_is_loaded_takes_on_its_parameters_layout(kernel_calls):
+    def parameter(to):
+        base = made([(2, 3, 4, 5)], "float64")[0].detach()
+        return base.to(memory_format=to).requires_grad_()
+
+    first, second = parameter(weft.contiguous_format), parameter(weft.channels_last)
+    start = trained("Adam", {"lr": 0.1}, [first])
+    optimizer = weft.optim.Adam([second], lr=0.1)
+    optimizer.load_state_dict(start.state_dict())
+    second.data = first.detach().to(memory_format=weft.channels_last)
+    kernel_calls.clear()
+    for p, one in ((first, start), (second, optimizer)):
+        p.grad = weft.ones(2, 3, 4, 5, dtype=weft.float64)
+        one.step()
+    agree(optimizer, start, 1e-12)
+    assert not usable() or kernel_calls == [1, 1]
+
+
 def test_a_parameter_with_gaps_in_its_memory_goes_by_formula(kernel_calls):
     def params():
         whole = made([(6, 8)], "float64")[0].detach()

@@ -14,6 +14,7 @@ from weft.optim.optimizer import (
     Optimizer,
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
+    required,
 )
 
 
@@ -189,6 +190,16 @@ def test_an_optimizer_of_ones_own_has_hooks_too():
     optimizer.register_step_post_hook(lambda *_: seen.append(p.item()))
     optimizer.step()
     assert seen == [0.5]
+
+
+def test_a_setting_may_have_no_default():
+    class Plain(Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": required})
+
+    with pytest.raises(ValueError, match="lr has no default, so each group must name it"):
+        Plain([leaf(1.0)])
+    assert Plain([{"params": leaf(1.0), "lr": 1}]).param_groups[0]["lr"] == 1
 
 
 def test_hooks_around_checkpoints():

@@ -166,9 +166,10 @@ def counter(group: Group, p: Tensor, value: Any) -> Tensor:
 
 def plain(group: Group) -> Group:
     """Return a group with numbers for those settings that are tensors."""
-    if not any(isinstance(v, (Tensor, tuple)) for v in group.values()):
-        return group
-    return {k: v if k == "params" else number(v) for k, v in group.items()}
+    for value in group.values():
+        if isinstance(value, Tensor) or (type(value) is tuple and isinstance(value[0], Tensor)):
+            return {k: v if k == "params" else number(v) for k, v in group.items()}
+    return group
 
 
 def number(value: Any) -> Any:

@@ -143,9 +143,13 @@ def _fitted(
             if group.get("capturable") or group.get("fused"):
                 return value.to(dtype=weft.float32, device=param.device)
             return value
-        if param.is_floating_point():
-            return value.to(dtype=param.dtype, device=param.device)
-        return value.to(device=param.device)
+        dtype = param.dtype if param.is_floating_point() else value.dtype
+        value = value.to(dtype=dtype, device=param.device)
+        if value.shape == param.shape and value.stride() != param.stride():
+            with weft.no_grad():  # kernels want them side by side
+                laid = weft.empty_like(param, dtype=dtype, memory_format=weft.preserve_format)
+                return laid.copy_(value)
+        return value
     if isinstance(value, dict):
         return {k: _fitted(v, param, group, counters, k) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import weft
 from weft import Tensor
 from weft._core.errors import did_you_mean
 from weft._core.hooks import RemovableHandle
-from weft.optim._groups import checked_group, packed, unpacked
+from weft.optim._groups import checked_group, packed, required, unpacked
 from weft.optim._hooks import (
     Hooks,
     add,
@@ -21,9 +21,14 @@ from weft.optim._hooks import (
 
 __all__ = [
     "Optimizer",
+    "ParamsT",
     "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook",
+    "required",
 ]
+
+#: What an optimizer takes: parameters, pairs of names and parameters, or groups.
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 #: Settings that checkpoints of old lack, since they came later, and the values they then have.
 _LATER = {

@@ -33,3 +33,5 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+_LRScheduler = LRScheduler  # PyTorch's old name, of which code in use still makes subclasses

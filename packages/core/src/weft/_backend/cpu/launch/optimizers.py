@@ -84,6 +84,7 @@ class Rows:
         kind = type_for(params[0].dtype)
         assert kind is not None
         self.kind = kind
+        self._made: dict[tuple[Any, ...], Any] = {}  # kernels by name and what they are made for
         self.dtype = params[0].dtype
         self.layouts = [(p.shape, p.strides) for p in params]
         pairs = 2 if self.dtype.kind == "c" else 1
@@ -112,9 +113,11 @@ class Rows:
             for g, layout, p in zip(grads, self.layouts, self.arrays[0], strict=True)
         ]
         self.addresses[1] = [id(g) for g in used]
-        getattr(kernels, kernel).at(T=self.kind, **given)(
-            self.total, GRAIN, self.count, self.addresses, self.starts, self.numbers
-        )
+        key = (kernel, *given.values())
+        run = self._made.get(key)
+        if run is None:
+            run = self._made[key] = getattr(kernels, kernel).at(T=self.kind, **given)
+        run(self.total, GRAIN, self.count, self.addresses, self.starts, self.numbers)
 
 
 class Counters:
