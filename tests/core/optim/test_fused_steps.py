@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -125,7 +127,7 @@ def test_state_that_is_loaded_takes_on_its_parameters_layout(kernel_calls):
     first, second = parameter(weft.contiguous_format), parameter(weft.channels_last)
     start = trained("Adam", {"lr": 0.1}, [first])
     optimizer = weft.optim.Adam([second], lr=0.1)
-    optimizer.load_state_dict(start.state_dict())
+    optimizer.load_state_dict(copy.deepcopy(start.state_dict()))  # else they share it
     second.data = first.detach().to(memory_format=weft.channels_last)
     kernel_calls.clear()
     for p, one in ((first, start), (second, optimizer)):
