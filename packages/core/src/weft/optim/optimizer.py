@@ -194,7 +194,8 @@ class Optimizer:
         """Take over a state that :meth:`state_dict` returned, here or in PyTorch.
 
         The settings of the groups come with it, learning rates included. Floating state takes on
-        its parameter's dtype, all but the counts of steps.
+        its parameter's dtype, all but the counts of steps. Tensors that fit are taken as they are:
+        deep-copy a state that another optimizer goes on with.
 
         Args:
             state_dict: it is not changed.
