@@ -329,11 +329,17 @@ def softplus(xp: Any, x: Any, *, beta: float = 1.0, threshold: float = 20.0) -> 
     return xp.where(scaled > threshold, x, smooth)
 
 
-@composite(
-    samples=(Sample(array(3, low=-2.0, high=2.0)), Sample(array(3, low=3.5, high=5.0))),
+@elementwise(
+    partials=[lambda g, out, x: where((x > -3) & (x < 3), g / 6, 0)],
+    saves=("x",),
+    dtype="float",
+    samples=(Sample(array(2, 3, low=-2.9, high=2.9)), Sample(array(4, low=3.1, high=5.0))),
     namespaces=_F,
+    inplace=False,
+    out=False,
+    real=True,
 )
-def hardsigmoid(input: Tensor) -> Tensor:
+def hardsigmoid(xp: Any, x: Any) -> Any:
     """Piecewise linear logistic function: limited to [0, 1] from (x + 3) / 6.
 
     Args:
@@ -342,14 +348,24 @@ def hardsigmoid(input: Tensor) -> Tensor:
     Returns:
         Tensor: (...).
     """
-    return hardtanh(input + 3, 0.0, 6.0) / 6
+    return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
 
 
-@composite(
-    samples=(Sample(array(3, low=-2.0, high=2.0)), Sample(array(3, low=3.5, high=5.0))),
+def _hardswish_slope(out: Any, x: Any) -> Any:
+    return where((x > -3) & (x < 3), (2 * x + 3) / 6, where(x >= 3, 1.0, 0.0 * x))
+
+
+@elementwise(
+    partials=[_hardswish_slope],
+    saves=("x",),
+    dtype="float",
+    samples=(Sample(array(2, 3, low=-2.9, high=2.9)), Sample(array(4, low=3.1, high=5.0))),
     namespaces=_F,
+    inplace=False,
+    out=False,
+    real=True,
 )
-def hardswish(input: Tensor) -> Tensor:
+def hardswish(xp: Any, x: Any) -> Any:
     """x times its piecewise linear logistic function.
 
     Args:
@@ -360,11 +376,27 @@ def hardswish(input: Tensor) -> Tensor:
 
     Source: Howard et al., arXiv:1905.02244.
     """
-    return input * hardsigmoid(input)
+    return x * (xp.minimum(xp.maximum(x + 3, 0), 6) / 6)
 
 
-@composite(samples=(Sample(array(2, 3, low=-3.0, high=3.0)),), namespaces=_F)
-def mish(input: Tensor) -> Tensor:
+def _mish_slope(out: Any, x: Any) -> Any:
+    from weft.ops.trigonometric import tanh
+
+    t = tanh(softplus(x))
+    return t + x * sigmoid(x) * (1 - t * t)
+
+
+@elementwise(
+    partials=[_mish_slope],
+    saves=("x",),
+    dtype="float",
+    samples=(Sample(array(2, 3, low=-2.9, high=2.9)), Sample(array(4, low=3.1, high=5.0))),
+    namespaces=_F,
+    inplace=False,
+    out=False,
+    real=True,
+)
+def mish(xp: Any, x: Any) -> Any:
     """x times the hyperbolic tangent of its softplus.
 
     Args:
@@ -375,9 +407,8 @@ def mish(input: Tensor) -> Tensor:
 
     Source: Misra, arXiv:1908.08681.
     """
-    from weft.ops.trigonometric import tanh
-
-    return input * tanh(softplus(input))
+    soft = xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+    return x * xp.tanh(soft)
 
 
 @composite(samples=_BOTH[:3], namespaces=_F)

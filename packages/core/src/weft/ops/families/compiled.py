@@ -22,19 +22,8 @@ _LIGHT = frozenset(
 _EXPONENTS = frozenset({2, 3, -1, 0.5})
 #: Ops that NumPy computes in several passes, or SciPy one element at a time.
 _SLOW = frozenset(
-    {
-        "sigmoid",
-        "silu",
-        "gelu",
-        "softplus",
-        "logsigmoid",
-        "elu",
-        "leaky_relu",
-        "hardtanh",
-        "lerp",
-        "erf",
-    }
-    | {"erfc", "sinc", "logit", "xlogy", "logaddexp"}
+    {"sigmoid", "silu", "gelu", "softplus", "logsigmoid", "elu", "leaky_relu", "hardtanh", "lerp"}
+    | {"erf", "erfc", "sinc", "logit", "xlogy", "logaddexp", "hardsigmoid", "hardswish", "mish"}
 )
 _NONE: dict[str, Any] = {}
 

@@ -17,7 +17,7 @@ from weft._backend.cpu.language import TextKernel, function, usable
 from weft._backend.cpu.language.types import type_of
 from weft._backend.cpu.launch.formulas import NAMES, kind, lines
 
-_F64, _I64, _BOOL = (np.dtype(d) for d in (np.float64, np.int64, np.bool_))
+_F32, _F64, _I64, _BOOL = (np.dtype(d) for d in (np.float32, np.float64, np.int64, np.bool_))
 #: Elements that a thread has to itself at least.
 _GRAIN = 32768
 #: Columns that are added up side by side, and rows of which each part of a column has.
@@ -254,6 +254,19 @@ def _rows(name: str, combine: str, root: symbolic.Node, held: Any) -> str:
         "        m = min(chunk, n - at)",
         f"        total = {_start(combine, held, 'row[0]')}",
     ]
+    if combine == "sum" and root.type == _F32 and held == _F64:
+        return "\n".join(  # sums of so few are as good in float32 as NumPy's
+            [
+                *head,
+                "        for first in range(0, m, 1024):",
+                "            part = f32(0)",
+                "            for i in range(first, min(first + 1024, m)):",
+                *(f"                {line}" for line in body),
+                f"                part = part + {result}",
+                "            total = total + f64(part)",
+                "        out[step] = total",
+            ]
+        )
     if combine == "sum" and root.type == _F64:
         return "\n".join(
             [
