@@ -23,18 +23,25 @@ def test_the_bits_are_the_formulas(dtype, size, key):
     x, words = drawn((size,), dtype), np.array(key, np.uint64)
     op = catalogue.ops["dropped"]
     for p in (0.0, 0.1, 0.5, 1 / 3, 1e-9, 1 - 2.0**-30):
-        got = launch.dropped(x, words, p=p)
         with np.errstate(all="ignore"):
-            wanted = op.kernel(np, x, words, p=p)
-        assert got.dtype == wanted.dtype == dtype
-        assert np.array_equal(got.view(f"u{dtype.itemsize}"), wanted.view(f"u{dtype.itemsize}"))
+            wanted, mask = op.kernel(np, x, words, p=p)
+        got, kept = launch.dropped(x, words, p=p)
+        assert kept.dtype == np.bool_
+        assert np.array_equal(kept, mask)
+        for one in (got, launch.masked(x, kept, p=p)):
+            assert one.dtype == wanted.dtype == dtype
+            assert np.array_equal(one.view(f"u{dtype.itemsize}"), wanted.view(f"u{dtype.itemsize}"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_index_has_its_number_wherever_it_lies(layout):
     x, key = drawn((6, 5, 4), np.dtype(np.float32), layout), np.array(KEYS[1], np.uint64)
-    got = catalogue.ops["dropped"].kernels[ndarray](x, key, p=0.5)
-    assert np.array_equal(got, launch.dropped(np.ascontiguousarray(x), key, p=0.5))
+    got, kept = catalogue.ops["dropped"].kernels[ndarray](x, key, p=0.5)
+    wanted, mask = launch.dropped(np.ascontiguousarray(x), key, p=0.5)
+    assert np.array_equal(got, wanted)
+    assert np.array_equal(kept, mask)
+    assert got.strides == x.strides or layout != "turned"
+    assert np.array_equal(launch.masked(x, np.asfortranarray(kept), p=0.5), wanted)
 
 
 @pytest.mark.parametrize("dtype", [weft.float32, weft.float64, weft.float16, weft.bfloat16])
@@ -50,14 +57,14 @@ def test_dropout_draws_what_rand_draws(dtype, p):
     assert (after == weft.rand(2)).all()
 
 
-def test_the_gradient_has_the_mask_and_nothing_is_kept_for_it():
+def test_the_gradient_has_the_mask_and_a_byte_is_kept_for_each():
     x = weft.randn(50, 30, requires_grad=True)
     out = F.dropout(x, 0.4)
     (g,) = weft.autograd.grad(out, [x], weft.ones(50, 30), retain_graph=True)
     assert ((g == 0) == (out == 0)).all()
-    assert out._node.out is None
-    assert out._node.args[1]._data.size == 3
-    assert type(out._node.args[0]).__name__ == "Unsaved"
+    node = out._node.node
+    assert [type(a).__name__ for a in node.args] == ["Unsaved", "Unsaved"]
+    assert [getattr(a, "nbytes", 0) for a in node.out] == [0, 1500]
 
 
 def test_infinities_that_are_dropped_are_nan_as_ever():

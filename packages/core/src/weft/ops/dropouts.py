@@ -63,7 +63,7 @@ def _zeroed(input: Tensor, p: float, shape: tuple[int, ...], generator: Generato
         and dtypes.get_default_dtype() is dtypes.float32  # what `rand` draws, and so what is drawn
     ):
         key = np.array(source_of(generator).key(data.size), np.uint64)
-        fused: Tensor = apply(DROPPED, (input, wrap(key)), {"p": float(p)})
+        fused: Tensor = apply(DROPPED, (input, wrap(key)), {"p": float(p)})[0]
         return fused
     kept = rand(shape, generator=generator, device=input.device) >= p
     return input * (kept.to(input.dtype) / (1 - p))

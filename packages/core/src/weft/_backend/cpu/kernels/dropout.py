@@ -15,6 +15,7 @@ from weft._backend.cpu.language import (
     ptr,
     simd,
     static,
+    u8,
     u32,
     u64,
 )
@@ -40,7 +41,9 @@ def philox(c0, c1, c2, c3, k0, k1):
 
 
 @kernel
-def drop(begin, end, x: ptr(T), key: ptr(u64), out: ptr(T), count, limit, scale: f64):
+def drop(
+    begin, end, x: ptr(T), key: ptr(u64), out: ptr(T), kept: ptr(u8), count, limit, scale: f64
+):
     """A step is 1024 elements; one is kept where its word is not below the limit."""
     words = local(u32, 1024)
     factor: C = scale
@@ -62,5 +65,16 @@ def drop(begin, end, x: ptr(T), key: ptr(u64), out: ptr(T), count, limit, scale:
             words[4 * j + 3] = u32(w3)
         row = x + i * 1024
         to = out + i * 1024
+        mask = kept + i * 1024
         for j in simd(min(1024, count - i * 1024)):
-            to[j] = row[j] * (factor if (words[j] >> 8) >= least else 0.0)
+            own = (words[j] >> 8) >= least
+            to[j] = row[j] * (factor if own else 0.0)
+            mask[j] = u8(own)
+
+
+@kernel
+def mask(begin, end, x: ptr(T), kept: ptr(u8), out: ptr(T), scale: f64):
+    """What was dropped once more, by the mask."""
+    factor: C = scale
+    for j in simd(begin, end):
+        out[j] = x[j] * (factor if kept[j] != 0 else 0.0)

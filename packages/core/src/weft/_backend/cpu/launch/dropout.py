@@ -9,9 +9,10 @@ from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu.kernels import dropout as kernels
-from weft._backend.cpu.launch.arrays import FLOATS, dense
+from weft._backend.cpu.launch.arrays import FLOATS, dense, like, ordered, unordered
 
 _made: dict[Any, Callable[..., Any]] = {}
+_masks: dict[Any, Callable[..., Any]] = {}
 
 
 @functools.lru_cache(maxsize=256)
@@ -28,7 +29,7 @@ def settings(p: float, dtype: Any) -> tuple[int, float]:
 
 
 def dropped(x: Any, key: Any, *, p: float) -> Any:
-    """Zero elements at random; see the op."""
+    """Zero elements at random, and return which were kept; see the op."""
     dtype = x.dtype
     if dtype not in FLOATS or not x.size or key.dtype.itemsize != 8:
         return None
@@ -36,10 +37,26 @@ def dropped(x: Any, key: Any, *, p: float) -> Any:
     if run is None:
         run = _made[dtype] = kernels.drop.at(T=FLOATS[dtype])
     limit, scale = settings(p, dtype)
+    kept = np.empty(x.shape, np.bool_)
+    steps = -(-x.size // 1024)
     if not x.flags.c_contiguous:  # words belong to indices, not to places in memory
         factors = np.ones(x.shape, dtype)
-        run(-(-x.size // 1024), 16, factors, dense(key), factors, x.size, limit, scale)
-        return np.multiply(x, factors)
+        run(steps, 16, factors, dense(key), np.empty_like(factors), kept, x.size, limit, scale)
+        return masked(x, kept, p=p), kept
     out = np.empty(x.shape, dtype)
-    run(-(-x.size // 1024), 16, x, dense(key), out, x.size, limit, scale)
-    return out
+    run(steps, 16, x, dense(key), out, kept, x.size, limit, scale)
+    return out, kept
+
+
+def masked(x: Any, kept: Any, *, p: float) -> Any:
+    """Keep what was kept, and scale it; see the op."""
+    dtype = x.dtype
+    if dtype not in FLOATS or not x.size or kept.shape != x.shape or kept.dtype != np.bool_:
+        return None
+    run = _masks.get(dtype)
+    if run is None:
+        run = _masks[dtype] = kernels.mask.at(T=FLOATS[dtype])
+    x, order = ordered(x)
+    out = np.empty(x.shape, dtype)
+    run(x.size, 24576, x, like(kept, order), out, settings(p, dtype)[1])
+    return unordered(out, order)
