@@ -7,6 +7,7 @@ from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
 from weft._backend.cpu import switches
+from weft._backend.cpu.launching import Launcher
 from weft._backend.libraries import Library
 from weft._backend.numpy_ import FLOAT8, NARROW, restore, silence
 from weft._core.aval import Aval
@@ -180,43 +181,13 @@ def prefer_compiled(op: Any, module: str, name: str) -> None:
         module: the module of ``weft._backend.cpu.launch`` that has the function.
         name: the function.
     """
-    general = op.kernels[ndarray]
-    fast = compiled(module, name)
+    general, launcher = op.kernels[ndarray], Launcher(module)
 
     def run(*arrays: Any, **params: Any) -> Any:
-        out = fast(*arrays, **params)
-        return general(*arrays, **params) if out is None else out
+        if switches.codegen:
+            out = getattr(launcher, name)(*arrays, **params)
+            if out is not None:
+                return out
+        return general(*arrays, **params)
 
     op.kernels[ndarray] = run
-
-
-def compiled(module: str, name: str) -> Kernel:
-    """Return a function that starts compiled kernels: it gives None for what it does not take.
-
-    Args:
-        module: the module of ``weft._backend.cpu.launch`` that has it, loaded when first called.
-        name: the function.
-    """
-
-    def load(*arrays: Any, **params: Any) -> Any:
-        nonlocal fast
-        from importlib import import_module
-
-        from weft._backend.cpu import language
-
-        if language.why_unusable():
-            fast = _takes_none
-        else:
-            fast = getattr(import_module(f"weft._backend.cpu.launch.{module}"), name)
-        return fast(*arrays, **params)
-
-    fast: Kernel = load
-
-    def run(*arrays: Any, **params: Any) -> Any:
-        return fast(*arrays, **params) if switches.codegen else None
-
-    return run
-
-
-def _takes_none(*arrays: Any, **params: Any) -> None:
-    """The fast kernel of a machine that has none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
@@ -299,29 +300,25 @@ def cummin(input: Tensor, dim: int) -> Running:
 
 # --- fast kernels ------------------------------------------------------------------------------
 
+_cumulative = Launcher("cumulative")
+
 
 def _sum_fast(x: Any, *, dim: int, reverse: bool = False) -> Any:
     if x.size < 4096:
         return None
-    from weft._backend.cpu.launch import cumulative
-
-    return cumulative.running_sum(x, dim=dim, reverse=reverse)
+    return _cumulative.running_sum(x, dim=dim, reverse=reverse)
 
 
 def _product_fast(x: Any, *, dim: int) -> Any:
     if x.size < 4096:
         return None
-    from weft._backend.cpu.launch import cumulative
-
-    return cumulative.running_product(x, dim=dim)
+    return _cumulative.running_product(x, dim=dim)
 
 
 def _places_fast(x: Any, *, dim: int, largest: bool) -> Any:
     if x.size < 128:
         return None
-    from weft._backend.cpu.launch import cumulative
-
-    return cumulative.running_places(x, dim=dim, largest=largest)
+    return _cumulative.running_places(x, dim=dim, largest=largest)
 
 
 prefer(catalogue.ops["running_sum"], _sum_fast)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.cpu.launching import Launcher
 from weft._backend.libraries import on_host
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
@@ -161,20 +162,19 @@ def scatter_into_zeros(
     return out
 
 
+_gathering = Launcher("gathering")
+
+
 def _picked_fast(x: Any, index: Any, *, dim: int) -> Any:
     if index.size < 256:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.picked(x, index, dim=dim)
+    return _gathering.picked(x, index, dim=dim)
 
 
 def _scattered_fast(x: Any, index: Any, *, dim: int, length: int, shape: Any) -> Any:
     if index.size < 512:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.scatter_into_zeros(x, index, dim=dim, length=length, shape=shape)
+    return _gathering.scatter_into_zeros(x, index, dim=dim, length=length, shape=shape)
 
 
 prefer(catalogue.ops["picked"], _picked_fast)

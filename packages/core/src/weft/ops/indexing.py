@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray, np
+from weft._backend.cpu.launching import Launcher
 from weft._backend.libraries import nonzero, on_host, store
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
@@ -399,6 +400,9 @@ def index_add_into_zeros(xp: Any, *xs: Any, key: Key, shape: tuple[int, ...]) ->
     return out
 
 
+_gathering = Launcher("gathering")
+
+
 def _index_fast(x: Any, *indices: Any, key: Key) -> Any:
     if len(indices) == 1:  # about as many elements as the result has
         length = x.shape[min(len(key), x.ndim) - 1]
@@ -406,17 +410,13 @@ def _index_fast(x: Any, *indices: Any, key: Key) -> Any:
             return None
     if len(indices) > 1 and indices[0].size < 4096:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.index(x, *indices, key=key)
+    return _gathering.index(x, *indices, key=key)
 
 
 def _index_add_fast(g: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
     if g.size < 512 or not indices:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.index_add_into_zeros(g, *indices, key=key, shape=shape)
+    return _gathering.index_add_into_zeros(g, *indices, key=key, shape=shape)
 
 
 prefer(catalogue.ops["index"], _index_fast)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
@@ -65,12 +66,13 @@ def joined(xp: Any, *xs: Any, dim: int) -> Any:
     return xp.concatenate(xs, axis=dim)
 
 
+_copying = Launcher("copying")
+
+
 def _joined_fast(*xs: Any, dim: int) -> Any:
     if xs[0].size < 32768 or sum(x.size for x in xs) < 262144:
         return None
-    from weft._backend.cpu.launch import copying
-
-    return copying.joined(*xs, dim=dim)
+    return _copying.joined(*xs, dim=dim)
 
 
 prefer(catalogue.ops["joined"], _joined_fast)

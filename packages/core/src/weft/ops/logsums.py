@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.kernels import prefer, prefer_compiled
@@ -223,12 +224,13 @@ def _added_logs(xp: Any, a: Any, b: Any) -> Any:
     return peak + xp.log(xp.exp(big - peak) + xp.exp(small - peak))
 
 
+_cumulative = Launcher("cumulative")
+
+
 def _running_fast(x: Any, *, dim: int) -> Any:
     if x.size < 128:
         return None
-    from weft._backend.cpu.launch import cumulative
-
-    return cumulative.logcumsumexp(x, dim=dim)
+    return _cumulative.logcumsumexp(x, dim=dim)
 
 
 prefer(catalogue.ops["logcumsumexp"], _running_fast)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, layouts
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
@@ -36,13 +37,14 @@ def copied(xp: Any, x: Any) -> Any:
     return xp.array(x, order="C", copy=True)
 
 
+_copying = Launcher("copying")
+
+
 def _copied_fast(x: Any) -> Any:
     size = x.size
     if size < 16384 or (size < 262144 and x.flags.c_contiguous):
         return None
-    from weft._backend.cpu.launch import copying
-
-    return copying.copied(x)
+    return _copying.copied(x)
 
 
 prefer(catalogue.ops["copied"], _copied_fast)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.dispatch import apply
 from weft._core.errors import ShapeError
-from weft._core.kernels import compiled
 from weft._core.modes import no_grad
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, version_of
@@ -23,7 +23,7 @@ from weft.ops.reductions import mean
 from weft.ops.row_norms import LAYER
 
 _F = catalogue.FUNCTIONAL
-_RECORD = compiled("batch_norms", "record")
+_kernels = Launcher("batch_norms")
 
 
 def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -120,7 +120,8 @@ def batch_norm(
         unbiased = count / (count - 1)
         if running_mean is not None and running_var is not None:
             held = (running_mean._data, running_var._data, centre._data, variance._data)
-            if all(type(one) is ndarray for one in held) and _RECORD(*held, momentum, unbiased):
+            plain = _kernels and all(type(one) is ndarray for one in held)
+            if plain and _kernels.record(*held, momentum, unbiased):
                 version_of(running_mean).writes.bump("batch_norm")
                 version_of(running_var).writes.bump("batch_norm")
                 return out

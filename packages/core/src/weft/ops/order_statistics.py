@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
@@ -92,12 +93,13 @@ def kth_place(xp: Any, x: Any, *, dim: int, k: int) -> Any:
     return xp.ascontiguousarray(order[(slice(None),) * dim + (slice(k, k + 1),)])
 
 
+_sorting = Launcher("sorting")
+
+
 def _kth_fast(x: Any, **params: Any) -> Any:
     if x.size < 256:
         return None
-    from weft._backend.cpu.launch import sorting
-
-    return sorting.kth_place(x, **params)
+    return _sorting.kth_place(x, **params)
 
 
 prefer(catalogue.ops["kth_place"], _kth_fast)

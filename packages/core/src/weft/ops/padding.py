@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.errors import ShapeError, did_you_mean
 from weft._core.kernels import prefer
@@ -56,12 +57,13 @@ def constant_pad(xp: Any, x: Any, *, widths: Widths, value: float) -> Any:
     return xp.pad(x, widths, constant_values=xp.asarray(value).astype(x.dtype))
 
 
+_copying = Launcher("copying")
+
+
 def _padded_fast(x: Any, *, widths: Widths, value: float) -> Any:
     if x.size < 65536:
         return None
-    from weft._backend.cpu.launch import copying
-
-    return copying.constant_pad(x, widths=widths, value=value)
+    return _copying.constant_pad(x, widths=widths, value=value)
 
 
 prefer(catalogue.ops["constant_pad"], _padded_fast)

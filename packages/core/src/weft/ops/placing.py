@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.kernels import prefer
@@ -278,28 +279,25 @@ def scattered_product(
     return _segmented(xp, xp.multiply, x, index, src, dim, include_self)
 
 
+_gathering = Launcher("gathering")
+
+
 def _placed_fast(x: Any, index: Any, src: Any, **params: Any) -> Any:
     if index.size < 4096:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.placed(x, index, src, **params)
+    return _gathering.placed(x, index, src, **params)
 
 
 def _extreme_fast(x: Any, index: Any, src: Any, **params: Any) -> Any:
     if index.size < 256:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.scattered_extreme(x, index, src, **params)
+    return _gathering.scattered_extreme(x, index, src, **params)
 
 
 def _product_fast(x: Any, index: Any, src: Any, **params: Any) -> Any:
     if index.size < 256:
         return None
-    from weft._backend.cpu.launch import gathering
-
-    return gathering.scattered_product(x, index, src, **params)
+    return _gathering.scattered_product(x, index, src, **params)
 
 
 prefer(catalogue.ops["placed"], _placed_fast)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.kernels import prefer
@@ -239,20 +240,19 @@ def into_places(xp: Any, x: Any, places: Any, *, spatial: Ints) -> Any:
     return out.reshape((*lead, *spatial))
 
 
+_pooling = Launcher("pooling")
+
+
 def _largest_fast(x: Any, **params: Any) -> Any:
     if x.size < _FEW_IN_WINDOWS:
         return None
-    from weft._backend.cpu.launch import pooling
-
-    return pooling.largest(x, **params)
+    return _pooling.largest(x, **params)
 
 
 def _window_max_fast(x: Any, **params: Any) -> Any:
     if x.size < _FEW_IN_WINDOWS:
         return None
-    from weft._backend.cpu.launch import pooling
-
-    return pooling.window_max(x, **params)
+    return _pooling.window_max(x, **params)
 
 
 def _at_fast(x: Any, places: Any, known: Any = None, *, count: int) -> Any:
@@ -260,17 +260,13 @@ def _at_fast(x: Any, places: Any, known: Any = None, *, count: int) -> Any:
         return known
     if places.size < _FEW:
         return None
-    from weft._backend.cpu.launch import pooling
-
-    return pooling.at_places(x, places, count=count)
+    return _pooling.at_places(x, places, count=count)
 
 
 def _into_fast(x: Any, places: Any, *, spatial: Ints) -> Any:
     if places.size < _FEW:
         return None
-    from weft._backend.cpu.launch import pooling
-
-    return pooling.into_places(x, places, spatial=spatial)
+    return _pooling.into_places(x, places, spatial=spatial)
 
 
 prefer(catalogue.ops["largest"], _largest_fast)

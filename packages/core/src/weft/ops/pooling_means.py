@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.kernels import prefer
@@ -160,20 +161,19 @@ def window_spread(
     ].copy()
 
 
+_pooling = Launcher("pooling")
+
+
 def _mean_fast(x: Any, **params: Any) -> Any:
     if x.size < 16:
         return None
-    from weft._backend.cpu.launch import pooling
-
-    return pooling.window_mean(x, **params)
+    return _pooling.window_mean(x, **params)
 
 
 def _spread_fast(x: Any, **params: Any) -> Any:
     if x.size < 4:
         return None
-    from weft._backend.cpu.launch import pooling
-
-    return pooling.window_spread(x, **params)
+    return _pooling.window_spread(x, **params)
 
 
 prefer(catalogue.ops["window_mean"], _mean_fast)

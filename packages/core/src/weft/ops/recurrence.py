@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.dispatch import apply
 from weft._core.kernels import prefer
@@ -93,12 +94,13 @@ def recurrence(xp: Any, x: Any, y: Any, *, dim: int, reverse: bool = False) -> A
     return xp.ascontiguousarray(xp.moveaxis(out[::-1] if reverse else out, 0, dim))
 
 
+_cumulative = Launcher("cumulative")
+
+
 def _fast(x: Any, y: Any, **params: Any) -> Any:
     if y.size < 128:
         return None
-    from weft._backend.cpu.launch import cumulative
-
-    return cumulative.recurrence(x, y, **params)
+    return _cumulative.recurrence(x, y, **params)
 
 
 prefer(catalogue.ops["recurrence"], _fast)

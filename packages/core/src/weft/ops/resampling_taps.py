@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from weft._backend import np
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.kernels import prefer
@@ -43,14 +44,15 @@ def _in_turn(*settings: Any) -> bool:
     return bool((places[0] == np.arange(places.shape[1]) // max(many, 1)).all())
 
 
+_resampling = Launcher("resampling")
+
+
 @functools.lru_cache(256)
 def _back_taps(*settings: Any) -> tuple[Any, Any]:
-    from weft._backend.cpu.launch import resampling
-
     places, shares = _taps(*settings)
     if shares is None:
         shares = np.ones(places.shape, np.float32)
-    return resampling.transposed(places, shares, settings[1])
+    return _resampling.transposed(places, shares, settings[1])
 
 
 def _each(
@@ -178,11 +180,9 @@ def _resampled_fast(
 ) -> Any:  # fmt: skip
     if x.size < 256:
         return None
-    from weft._backend.cpu.launch import resampling
-
     spatial = x.shape[x.ndim - len(lengths) :]
     each = _each(x, kind, spatial, lengths, corners, factors)
-    return resampling.resample(x, [_taps(*settings) for settings in each])
+    return _resampling.resample(x, [_taps(*settings) for settings in each])
 
 
 def _back_fast(
@@ -190,15 +190,13 @@ def _back_fast(
 ) -> Any:  # fmt: skip
     if g.size < 256:
         return None
-    from weft._backend.cpu.launch import resampling
-
     lengths = g.shape[g.ndim - len(spatial) :]
     each = _each(g, kind, spatial, lengths, corners, factors)
     if len(spatial) == 2 and g.flags.c_contiguous and all(_in_turn(*one) for one in each):
-        out = resampling.block_sums(g, spatial)
+        out = _resampling.block_sums(g, spatial)
         if out is not None:
             return out
-    return resampling.resample(g, [_back_taps(*settings) for settings in each], filled=True)
+    return _resampling.resample(g, [_back_taps(*settings) for settings in each], filled=True)
 
 
 prefer(catalogue.ops["resampled"], _resampled_fast)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.dispatch import apply
@@ -81,12 +82,13 @@ def found(xp: Any, x: Any, y: Any, sorter: Any = None, *, right: bool = False) -
     return low
 
 
+_sorting = Launcher("sorting")
+
+
 def _found_fast(x: Any, y: Any, sorter: Any = None, *, right: bool) -> Any:
     if y.size < 128:
         return None
-    from weft._backend.cpu.launch import sorting
-
-    return sorting.found(x, y, sorter, right=right)
+    return _sorting.found(x, y, sorter, right=right)
 
 
 prefer(catalogue.ops["found"], _found_fast)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
@@ -108,20 +109,19 @@ def top_places(xp: Any, x: Any, *, dim: int, k: int, largest: bool) -> Any:
     return xp.ascontiguousarray(order[(slice(None),) * dim + (slice(0, k),)])
 
 
+_sorting = Launcher("sorting")
+
+
 def _argsort_fast(x: Any, **params: Any) -> Any:
     if x.size < 256:
         return None
-    from weft._backend.cpu.launch import sorting
-
-    return sorting.argsort(x, **params)
+    return _sorting.argsort(x, **params)
 
 
 def _top_fast(x: Any, **params: Any) -> Any:
     if x.size < 256:
         return None
-    from weft._backend.cpu.launch import sorting
-
-    return sorting.top_places(x, **params)
+    return _sorting.top_places(x, **params)
 
 
 prefer(catalogue.ops["argsort"], _argsort_fast)

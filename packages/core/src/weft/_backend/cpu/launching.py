@@ -30,5 +30,5 @@ class Launcher:
         return value
 
 
-def _declined(*args: Any) -> None:
+def _declined(*args: Any, **params: Any) -> None:
     """Ask for the general kernel."""
