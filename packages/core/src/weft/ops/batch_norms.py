@@ -192,7 +192,7 @@ def _fixed_vjp(
     needs: Any, g: Any, out: Any, x: Any, centre: Any, variance: Any, weight: Any, bias: Any,
     *, eps: float,
 ) -> Any:  # fmt: skip
-    root = None
+    root: Any = None
     if unrecorded(g, x, weight, centre, variance):
         dx, whole, along = fixed_slopes(g, x, centre, variance, weight, eps=eps)
     else:

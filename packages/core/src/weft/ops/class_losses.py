@@ -181,7 +181,7 @@ def _loss_batch(
         one if has else one.expand((size, *tuple(one.shape)))
         for one, has in zip((x, target), batched, strict=False)
     )
-    own = {"dim": dim + 1, "ignored": ignored, "smoothing": smoothing}
+    own: dict[str, Any] = {"dim": dim + 1, "ignored": ignored, "smoothing": smoothing}
     if not batched[2]:
         each, sums, _ = class_losses(x, target, weight, reduction="none", **own)
     else:

@@ -111,6 +111,7 @@ def batch_norm(
                 f"batch_norm: training needs more than 1 value per channel, got input.shape == "
                 f"{tuple(input.shape)}"
             )
+        out: Tensor
         if _alike(input, weight, bias):
             params: dict[str, Any] = {"eps": eps}
             out, centre, variance = apply(BATCH, (input, weight, bias), params)
@@ -133,7 +134,9 @@ def batch_norm(
     if running_mean is None or running_var is None:
         raise ValueError("batch_norm: running_mean and running_var are needed when not training")
     if _alike(input, running_mean, running_var, weight, bias):
-        return apply(FIXED, (input, running_mean, running_var, weight, bias), {"eps": eps})
+        given = (input, running_mean, running_var, weight, bias)
+        fixed: Tensor = apply(FIXED, given, {"eps": eps})
+        return fixed
     # With fixed statistics the whole is one scale and one shift per channel.
     scale = rsqrt(running_var + eps)
     scale = scale if weight is None else scale * weight

@@ -52,7 +52,8 @@ def _back_taps(*settings: Any) -> tuple[Any, Any]:
     places, shares = _taps(*settings)
     if shares is None:
         shares = np.ones(places.shape, np.float32)
-    return _resampling.transposed(places, shares, settings[1])
+    back: tuple[Any, Any] = _resampling.transposed(places, shares, settings[1])
+    return back
 
 
 def _each(
