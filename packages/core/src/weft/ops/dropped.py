@@ -60,6 +60,10 @@ def masked(xp: Any, x: Any, kept: Any, *, p: float) -> Any:
     return _scaled(xp, x, kept, p)
 
 
+def _shape(x: Any, key: Any, *, p: float) -> Any:
+    return x, Aval(x.shape, np.dtype(np.bool_))
+
+
 def _batch(size: int, batched: Sequence[bool], x: Any, key: Any, *, p: float) -> Any:
     if not batched[1]:  # one mask for all examples
         _, kept = dropped(x.new_ones(tuple(x.shape)[1:]), key, p=p)
@@ -72,7 +76,7 @@ def _batch(size: int, batched: Sequence[bool], x: Any, key: Any, *, p: float) ->
 
 
 @custom(
-    shape=lambda x, key, *, p: (x, Aval(x.shape, np.dtype(np.bool_))),
+    shape=_shape,
     vjp=lambda needs, gs, outs, x, key, *, p: (masked(gs[0], outs[1], p=p), None),
     jvp=lambda tangents, outs, x, key, *, p: (masked(tangents[0], outs[1], p=p), None),
     batch=_batch,
