@@ -29,6 +29,19 @@ def test_importing_weft_loads_no_heavy_library() -> None:
     assert json.loads(done.stdout) == []
 
 
+def test_importing_weft_loads_nothing_that_only_a_first_use_needs() -> None:
+    """Each of these takes some milliseconds, of which NumPy's own import leaves few."""
+    late = ["pathlib", "hashlib", "difflib", "tempfile", "urllib", "importlib.metadata"]
+    program = (
+        "import sys, json, numpy, ml_dtypes; before = set(sys.modules); import weft; "
+        f"print(json.dumps([name for name in {late!r} if name in set(sys.modules) - before]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == []
+
+
 def test_importing_the_hub_loads_no_domain_package() -> None:
     domains = {"weft_vision", "weft_audio"}
     program = f"import sys, weft_hub; print(sorted({domains!r} & set(sys.modules)))"

@@ -35,6 +35,8 @@ def apart(name: str, places: Iterable[str]) -> DeviceError:
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of ``choices``, or an empty string."""
+    if name.startswith("__"):  # Python itself asks a module for such, at each import from it
+        return ""
     import difflib  # only who misspells a name pays for it
 
     # below 0.7 come words of other meanings: 'ravel' for 'save', 'tensor' for 'norm'

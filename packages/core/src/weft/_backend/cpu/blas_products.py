@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import itertools
 from typing import Any
 
@@ -168,6 +167,8 @@ def _alone() -> bool:
 @functools.cache
 def _entry(char: str) -> Any:
     """Return the function that runs jobs of a dtype on the pool; None if there is none."""
+    import hashlib  # here, since `import weft` reads this file
+
     from weft._backend.cpu import code_cache, language, loader, processor
 
     library = threads.library()

@@ -13,10 +13,12 @@ import functools
 import platform
 import sys
 from ctypes import POINTER, byref, c_char, c_float, c_int, c_int64, c_size_t, c_uint, c_void_p
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft._backend.cpu import switches, threads
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The numbers of oneDNN's C enumerations, as its headers dnnl_types.h and dnnl_common_types.h have
 # them; these are part of its stable interface.
@@ -141,6 +143,8 @@ def check(status: int, name: str) -> None:
 
 def _candidates() -> list[Path]:
     """Return where the wheel may have put the library: beside this Python's own, or elsewhere."""
+    from pathlib import Path  # here, since `import weft` reads this file
+
     beside = Path(sys.prefix) / "lib" / "libdnnl.so.3"
     if beside.exists():
         return [beside]
