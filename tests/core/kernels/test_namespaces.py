@@ -16,6 +16,7 @@ import pytest
 import weft.ops
 from tests.core.drawing import Call
 from weft._backend import lapack
+from weft._backend.cpu import switches
 from weft._core import catalogue, kernels
 from weft.ops import load_all
 from weft.ops.families import reduction
@@ -179,7 +180,11 @@ class Recorder:
 
 @pytest.fixture
 def recorded(monkeypatch):
-    """Puts a recorder in the place of the namespace that kernels get; gives what it noted."""
+    """Puts a recorder in the place of the namespace that kernels get; gives what it noted.
+
+    Compiled kernels ask no namespace: they are off.
+    """
+    monkeypatch.setattr(switches, "codegen", False)
     seen: set[str] = set()
     recorder = Recorder(kernels.xp, seen)
     for module in (kernels, reduction):
