@@ -12,6 +12,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
+from weft.ops.folding import windows_added
 
 
 def _own(x: Tensor) -> Tensor:
@@ -218,9 +219,6 @@ def fold(
         ShapeError: the windows are not as many, or not as large, as the settings say.
         ValueError: a setting is out of range.
     """
-    from weft.ops.convolution import convolution_input
-    from weft.ops.creation import eye
-
     sizes = ints_per_dim("fold", "output_size", output_size, 2, 1)
     kernel = ints_per_dim("fold", "kernel_size", kernel_size, 2, 1)
     spread = ints_per_dim("fold", "dilation", dilation, 2, 1)
@@ -238,20 +236,13 @@ def fold(
             f"but input has {input.shape[-1]} (input.shape == {tuple(input.shape)})"
         )
     x = input if input.ndim == 3 else input.unsqueeze(0)
-    batch, rows, _ = x.shape
-    taps = math.prod(kernel)
-    channels = rows // taps
-    # every channel is an image of its own, whose window elements are the channels of a transposed
-    # convolution that puts each into its place
-    places = eye(taps, dtype=x.dtype, device=x.device).reshape((taps, 1, *kernel))
-    out: Tensor = convolution_input(
-        x.reshape((batch * channels, taps, *counts)),
-        places,
-        shape=(batch * channels, 1, *sizes),
+    out: Tensor = windows_added(
+        x,
+        spatial=sizes,
+        counts=counts,
+        kernel=kernel,
         stride=steps,
-        padding=tuple((p, p) for p in pads),
+        padding=pads,
         dilation=spread,
-        groups=1,
     )
-    out = out.reshape((batch, channels, *sizes))
     return out if input.ndim == 3 else out.squeeze(0)

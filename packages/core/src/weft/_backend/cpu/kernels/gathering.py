@@ -174,6 +174,24 @@ def add_rows_by_target(
 
 
 @kernel
+def add_elements(begin, end, x: ptr(T), index: ptr(I), out: ptr(U), count, length, bad: ptr(i64)):
+    """out[o, index[i]] += x[o, i], out zero before; a step is one o."""
+    for k in simd(begin * length, end * length):
+        out[k] = 0
+    for o in range(begin, end):
+        row = out + o * length
+        own = x + o * count
+        for i in range(count):
+            at = i64(index[i])
+            if WRAP:
+                at = wrapped(at, length)
+            if u64(at) < u64(length):
+                row[at] = row[at] + own[i]
+            else:
+                bad[0] = 1
+
+
+@kernel
 def add_rows_by_lane(
     begin, end, x: ptr(T), index: ptr(I), out: ptr(U), count, length, width, bad: ptr(i64)
 ):

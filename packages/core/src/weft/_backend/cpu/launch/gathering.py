@@ -173,7 +173,10 @@ def index_add_into_zeros(x: Any, *indices: Any, key: Any, shape: Any) -> Any:
     settings = {"T": kind, "I": _INDEX[numbers.dtype], "U": total, "WRAP": True}
     count = numbers.size
     arguments = (x, numbers, out, count, length, width, bad)
-    if outer * width >= 64:
+    if width == 1:
+        grain = max(1, GRAIN // (count + length))
+        kernels.add_elements.at(**settings)(outer, grain, x, numbers, out, count, length, bad)
+    elif outer * width >= 64:
         grain = max(16, GRAIN // (count + length))
         kernels.add_rows_by_lane.at(**settings)(outer * width, grain, *arguments)
     else:

@@ -1,0 +1,31 @@
+"""Adding windows back into images: which calls the kernel takes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu.kernels import folding as kernels
+from weft._backend.cpu.language import f32, type_of, usable
+
+#: Elements that a thread adds at least.
+GRAIN = 16384
+
+
+def windows_added(
+    x: Any, *, spatial: Any, counts: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Any:
+    """Return windows added back into images, or None."""
+    kind = type_of(x.dtype)
+    if kind is None or kind.kind == "b" or not x.size or not usable():
+        return None
+    half = kind.kind == "f" and kind.bits == 16
+    images = (x.shape[0], x.shape[1] // math.prod(kernel))
+    out = np.empty((*images, *spatial), np.float32 if half else x.dtype)
+    count = math.prod(images)
+    kernels.fold_planes.at(T=kind, U=f32 if half else kind, STEP=1 if stride[1] == 1 else 0)(
+        count, max(1, GRAIN * count // x.size), np.ascontiguousarray(x), out,
+        *spatial, *counts, *kernel, *stride, *dilation, *padding,
+    )  # fmt: skip
+    return out.astype(x.dtype) if half else out
