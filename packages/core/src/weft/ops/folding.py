@@ -18,7 +18,7 @@ Pair = tuple[int, int]
 
 
 def _shape(x: Any, *, spatial: Pair, kernel: Pair, **rest: Any) -> Aval:
-    return Aval((x.shape[0], x.shape[1] // math.prod(kernel), *size), x.dtype)
+    return Aval((x.shape[0], x.shape[1] // math.prod(kernel), *spatial), x.dtype)
 
 
 def _transpose(
