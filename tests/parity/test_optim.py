@@ -243,7 +243,8 @@ def test_a_hundred_steps_under_each_schedule_are_torchs(name):
 def minimized(library: Any, name: str, settings: dict[str, Any], dtype: str, steps: int) -> Any:
     """Train matrices on a smooth loss; return them, the losses and the optimizer."""
     rng = np.random.default_rng(0)
-    shapes = [(40, 60), (7, 3), (3, 9)] + ([(4,), (2, 3, 4)] if name != "Muon" else [])
+    shapes = [(40, 60), (7, 3), (3, 9)]
+    shapes += [(200, 150)] if name == "Muon" else [(4,), (2, 3, 4)]
     start = [rng.standard_normal(s).astype(dtype) for s in shapes]
     goals = [library.tensor(rng.standard_normal(s).astype(dtype)) for s in shapes]
     params = [library.tensor(x).requires_grad_() for x in start]

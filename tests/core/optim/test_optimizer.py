@@ -303,6 +303,22 @@ def test_muon_refuses_what_its_iteration_cannot_take():
             optimizer.step()
 
 
+@pytest.mark.parametrize("shape", [(20, 30), (30, 20), (200, 150), (5, 4000)])
+def test_muons_step_has_singular_values_near_one_and_the_gradients_vectors(shape):
+    from weft.optim.muon import orthogonalized
+
+    matrix = weft.tensor(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+    made = orthogonalized(matrix, (3.4445, -4.7750, 2.0315), 5, 1e-7)
+    assert made.dtype is (weft.float32 if matrix.numel() <= 128 * 128 else weft.bfloat16)
+    u, s, vt = np.linalg.svd(matrix.numpy(), full_matrices=False)
+    turned = u.T @ made.to(weft.float32).numpy() @ vt.T
+    values = np.diag(turned)
+    large = s > 0.05 * s.max()
+    assert (values[large] > 0.4).all()
+    assert (values < 1.5).all()
+    np.testing.assert_allclose(turned - np.diag(values), 0, atol=0.05)
+
+
 @pytest.mark.parametrize("line_search", [None, "strong_wolfe"])
 def test_lbfgs_finds_the_bottom_of_a_narrow_valley(line_search):
     p = weft.tensor([-1.5, 2.0], dtype=weft.float64, requires_grad=True)
