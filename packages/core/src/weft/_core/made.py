@@ -14,6 +14,7 @@ A tensor of which somebody asked the address, by ``data_ptr()``, is never truste
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
@@ -46,15 +47,14 @@ def _holders(tensor: Tensor) -> tuple[int, int]:
     return sys.getrefcount(data), 0 if data.base is None else sys.getrefcount(data.base)
 
 
-def _holders_of_one(data: Any) -> tuple[int, int]:
+def _holders_of_one(make: Callable[[], Any]) -> tuple[int, int]:
     tensor = Tensor.__new__(Tensor)
-    tensor._data = data
-    del data
+    tensor._data = make()  # an argument would be held by the caller too, in some Pythons
     return _holders(tensor)
 
 
 #: What is counted where a tensor alone holds memory that it owns, or that a hidden array does.
-_ALONE = {_holders_of_one(ndarray(1)), _holders_of_one(ndarray(1)[:])}
+_ALONE = {_holders_of_one(lambda: ndarray(1)), _holders_of_one(lambda: ndarray(1)[:])}
 
 
 def made_of(tensor: Tensor) -> list[Any] | None:
