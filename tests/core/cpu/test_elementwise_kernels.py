@@ -62,6 +62,12 @@ TOLERANCE = {"float32": 2e-6, "float64": 1e-14, "float16": 2e-3, "bfloat16": 1e-
 CANCELLING = {"sine_quotient": 1e-4}
 
 
+@pytest.fixture(autouse=True)
+def kernels_in_use(monkeypatch):
+    """Use kernels where the environment switches them off too: they are what is tested."""
+    monkeypatch.setattr(switches, "codegen", True)
+
+
 def drawn(op, dtype, *shapes):
     """Return arguments of the shapes given, in turn, and settings: as an op's first sample has."""
     entry = ENTRIES[op.name]

@@ -34,6 +34,12 @@ def compiled(name, x, dims, keepdim=False, dtype=None):
 
 
 @pytest.fixture(autouse=True)
+def kernels_in_use(monkeypatch):
+    """Use kernels where the environment switches them off too: they are what is tested."""
+    monkeypatch.setattr(switches, "codegen", True)
+
+
+@pytest.fixture(autouse=True)
 def small_arrays_too(monkeypatch):
     monkeypatch.setattr(reductions, "_QUICK_EXTREMES", 0)
     reductions._PLANS.clear()
