@@ -426,6 +426,11 @@ def wrong_statement(begin, end, x: ptr(T)):
         pass
 
 
+def wrong_variable(begin, end, x: ptr(T)):
+    for i in range(begin, end):
+        i = x[i]
+
+
 def wrong_return(begin, end, x: ptr(T)):
     return 1
 
@@ -440,6 +445,7 @@ def wrong_address(begin, end, x: ptr(T)):
         (wrong_value, "no 'unknown'"),
         (wrong_statement, "no With in the kernel language"),
         (wrong_return, "returns nothing"),
+        (wrong_variable, "i is a whole number here"),
         (wrong_address, "an address takes \\+ alone: x \\* 2"),
     ],
 )

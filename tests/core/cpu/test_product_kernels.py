@@ -28,7 +28,7 @@ def turned(begin, end, out: ptr(T), a: ptr(T), b: ptr(T), m, k, n):
 
 @kernel
 def along(begin, end, out: ptr(T), a: ptr(T), b: ptr(T), bias: ptr(T), k, n):
-    row_products(out + begin * n, a + begin * k, b, bias, end - begin, k, n)
+    row_products(out + begin * n, a + begin * k, b, bias, 0, end - begin, k, n)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

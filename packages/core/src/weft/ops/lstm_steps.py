@@ -86,6 +86,56 @@ def _vjp(
     return _slopes_by_ops(gs, outs, h, c, weight, reverse)
 
 
+def step_slopes(
+    active: Any, cell: Any, old: Any, d_h: Any, d_c: Any, g_active: Any
+) -> tuple[Any, Any]:
+    """Return the cotangents of one step's gates and of the cell before it, by ops.
+
+    Args:
+        active: (..., 4, hidden), the gates after their nonlinearities.
+        cell: (..., hidden), the cell after the step.
+        old: likewise, before it.
+        d_h: the cotangent of the new state, or None.
+        d_c: of the new cell, or None.
+        g_active: of the gates after their nonlinearities, or None.
+    """
+    i, f, g, o = active.unbind(-2)
+    through = cell.tanh()
+    if d_h is not None:
+        d_c = _sum(d_c, d_h * o * (1 - through * through))
+    parts = [
+        None if d_c is None else d_c * g,
+        None if d_c is None else d_c * old,
+        None if d_c is None else d_c * i,
+        None if d_h is None else d_h * through,
+    ]
+    if g_active is not None:
+        parts = [_sum(p, a) for p, a in zip(parts, g_active.unbind(-2), strict=True)]
+    parts = [i * 0 if p is None else p for p in parts]
+    bends = (i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o))
+    slopes = cat([p * b for p, b in zip(parts, bends, strict=True)], -1)
+    return slopes, None if d_c is None else d_c * f
+
+
+def step_tangents(active: Any, cell: Any, old: Any, t_z: Any, t_c: Any) -> tuple[Any, Any, Any]:
+    """Return the tangents of one step's state, gates and cell, from those of its gates and cell."""
+    i, f, g, o = active.unbind(-2)
+    bends = stack([i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)], -2)
+    t_active = t_z.reshape(tuple(bends.shape)) * bends
+    t_i, t_f, t_g, t_o = t_active.unbind(-2)
+    t_c = t_f * old + f * t_c + t_i * g + i * t_g
+    through = cell.tanh()
+    return t_o * through + o * (1 - through * through) * t_c, t_active, t_c
+
+
+def step_by_ops(z: Any, c: Any) -> tuple[Any, Any, Any]:
+    """Return one step's state, gates (..., 4, hidden) and cell from its gates' arguments."""
+    i, f, g, o = z.reshape((*tuple(c.shape)[:-1], 4, c.shape[-1])).unbind(-2)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c = f * c + i * g
+    return o * c.tanh(), stack([i, f, g, o], -2), c
+
+
 def _slopes_by_ops(gs: Any, outs: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     """Return the cotangents by ops that can be differentiated again."""
     states, _, _, active, cells = outs
@@ -95,25 +145,11 @@ def _slopes_by_ops(gs: Any, outs: Any, h: Any, c: Any, weight: Any, reverse: boo
     for t in _order(length, not reverse):
         at = t + 1 if reverse else t - 1
         old = cells[at] if 0 <= at < length else c
-        i, f, g, o = active[t].unbind(-2)
-        through = cells[t].tanh()
         d_h = _sum(d_h, None if g_states is None else g_states[t])
         d_c = _sum(d_c, None if g_cells is None else g_cells[t])
-        if d_h is not None:
-            d_c = _sum(d_c, d_h * o * (1 - through * through))
-        parts = [
-            None if d_c is None else d_c * g,
-            None if d_c is None else d_c * old,
-            None if d_c is None else d_c * i,
-            None if d_h is None else d_h * through,
-        ]
-        if g_active is not None:
-            parts = [_sum(p, a) for p, a in zip(parts, g_active[t].unbind(-2), strict=True)]
-        parts = [i * 0 if p is None else p for p in parts]
-        bends = (i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o))
-        slopes[t] = cat([p * b for p, b in zip(parts, bends, strict=True)], -1)
+        given = None if g_active is None else g_active[t]
+        slopes[t], d_c = step_slopes(active[t], cells[t], old, d_h, d_c, given)
         d_h = matmul(slopes[t], weight)
-        d_c = None if d_c is None else d_c * f
     d_gates = stack(slopes, 0)
     found = _before(h, states, reverse, lambda parts: cat(parts, 0))
     return d_gates, d_h, d_c, matmul(_rows(d_gates).transpose(-2, -1), _rows(found))
@@ -148,13 +184,7 @@ def _jvp(
         t_z = _sum(None if t_gates is None else t_gates[t], matmul(t_h, weight.t()))
         if t_weight is not None:
             t_z = t_z + matmul(old_h, t_weight.t())
-        i, f, g, o = active[t].unbind(-2)
-        bends = stack([i * (1 - i), f * (1 - f), 1 - g * g, o * (1 - o)], -2)
-        t_active = t_z.reshape(tuple(bends.shape)) * bends
-        t_i, t_f, t_g, t_o = t_active.unbind(-2)
-        t_c = t_f * old_c + f * t_c + t_i * g + i * t_g
-        through = cells[t].tanh()
-        t_h = t_o * through + o * (1 - through * through) * t_c
+        t_h, t_active, t_c = step_tangents(active[t], cells[t], old_c, t_z, t_c)
         moved[t] = (t_h, t_active, t_c)
     t_states, t_active, t_cells = (stack(list(each), 0) for each in zip(*moved, strict=True))
     return t_states, t_h, t_c, t_active, t_cells
@@ -199,14 +229,10 @@ def _steps_by_ops(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any
     """Run the steps by ops, which take any dims between time and batch."""
     length = gates.shape[0]
     found: list[Any] = [None] * length
-    hidden = h.shape[-1]
     for t in _order(length, reverse):
         z = gates[t] + matmul(h, weight.transpose(-2, -1))
-        i, f, g, o = z.reshape((*tuple(h.shape)[:-1], 4, hidden)).unbind(-2)
-        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-        c = f * c + i * g
-        h = o * c.tanh()
-        found[t] = (h, stack([i, f, g, o], -2), c)
+        h, active, c = step_by_ops(z, c)
+        found[t] = (h, active, c)
     states, active, cells = (stack(list(each), 0) for each in zip(*found, strict=True))
     return states, h, c, active, cells
 

@@ -10,7 +10,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.affine import linear
 from weft.ops.families.composite import composite
-from weft.ops.lstm_steps import lstm_steps
+from weft.ops.lstm_unit import lstm_unit
 
 States = tuple[Tensor, ...]
 #: ``step(input's gates, state's gates, states)``, the new states.
@@ -71,11 +71,10 @@ def _cell(
                 f"{kind}_cell: each state must have shape {wanted} for input.shape == "
                 f"{tuple(input.shape)}, got {tuple(state.shape)}"
             )
-    if kind == "lstm" and input.ndim == 2 and not input.is_complex():
-        bias = b_ih if b_hh is None else b_hh if b_ih is None else b_ih + b_hh
-        drive = linear(input, w_ih, bias).unsqueeze(0)
-        _, *new = lstm_steps(drive, *states, w_hh, reverse=False)[:3]
-        return tuple(new)
+    alike = (b_ih is None) == (b_hh is None)
+    if kind == "lstm" and input.ndim == 2 and alike and not input.is_complex():
+        new: States = lstm_unit(input, *states, w_ih, w_hh, b_ih, b_hh)[:2]
+        return new
     return step(linear(input, w_ih, b_ih), linear(states[0], w_hh, b_hh), states)
 
 

@@ -12,7 +12,7 @@ INPUT = Placeholder("INPUT")
 @kernel
 def affine_rows(begin, end, out: ptr(T), x: ptr(T), weight: ptr(T), bias: ptr(T), k, n):
     """Rows begin to end of x weightᵀ + bias: x (rows, k), weight (n, k)."""
-    row_products(out + begin * n, x + begin * k, weight, bias, end - begin, k, n)
+    row_products(out + begin * n, x + begin * k, weight, bias, 0, end - begin, k, n)
 
 
 @kernel

@@ -145,10 +145,11 @@ def add_strips(out, out_step, a, a_row, a_column, b, b_step, m, k, first, n):
 
 
 @function(loose=True)
-def row_products(out, a, b, bias, m, k, n):
+def row_products(out, a, b, bias, bias_step, m, k, n):
     """Put a bᵀ + bias into out: (m, n), of a (m, k) and b (n, k), each row-major without gaps.
 
-    Rows are short and read along their length; four of a meet four of b at once.
+    The biases of rows are so many elements apart: 0, or n where out itself is added to. Rows are
+    short and read along their length; four of a meet four of b at once.
     """
     rows = m // 4 * 4
     columns = n // 4 * 4
@@ -189,11 +190,14 @@ def row_products(out, a, b, bias, m, k, n):
             o1 = o0 + n
             o2 = o1 + n
             o3 = o2 + n
-            c0, c1, c2, c3 = bias[j], bias[j + 1], bias[j + 2], bias[j + 3]
-            o0[0], o0[1], o0[2], o0[3] = s00 + c0, s01 + c1, s02 + c2, s03 + c3
-            o1[0], o1[1], o1[2], o1[3] = s10 + c0, s11 + c1, s12 + c2, s13 + c3
-            o2[0], o2[1], o2[2], o2[3] = s20 + c0, s21 + c1, s22 + c2, s23 + c3
-            o3[0], o3[1], o3[2], o3[3] = s30 + c0, s31 + c1, s32 + c2, s33 + c3
+            c0 = bias + i * bias_step + j
+            c1 = c0 + bias_step
+            c2 = c1 + bias_step
+            c3 = c2 + bias_step
+            o0[0], o0[1], o0[2], o0[3] = s00 + c0[0], s01 + c0[1], s02 + c0[2], s03 + c0[3]
+            o1[0], o1[1], o1[2], o1[3] = s10 + c1[0], s11 + c1[1], s12 + c1[2], s13 + c1[3]
+            o2[0], o2[1], o2[2], o2[3] = s20 + c2[0], s21 + c2[1], s22 + c2[2], s23 + c2[3]
+            o3[0], o3[1], o3[2], o3[3] = s30 + c3[0], s31 + c3[1], s32 + c3[2], s33 + c3[3]
         for j in range(columns, n):
             b0 = b + j * k
             s00, s10, s20, s30 = 0.0, 0.0, 0.0, 0.0
@@ -204,8 +208,9 @@ def row_products(out, a, b, bias, m, k, n):
                 s20 += a2[p] * y0
                 s30 += a3[p] * y0
             o0 = out + i * n + j
-            c0 = bias[j]
-            o0[0], o0[n], o0[2 * n], o0[3 * n] = s00 + c0, s10 + c0, s20 + c0, s30 + c0
+            c0 = bias + i * bias_step + j
+            o0[0], o0[n] = s00 + c0[0], s10 + c0[bias_step]
+            o0[2 * n], o0[3 * n] = s20 + c0[2 * bias_step], s30 + c0[3 * bias_step]
     for i in range(rows, m):
         a0 = a + i * k
         for j in range(0, columns, 4):
@@ -221,11 +226,11 @@ def row_products(out, a, b, bias, m, k, n):
                 s02 += x0 * b2[p]
                 s03 += x0 * b3[p]
             o0 = out + i * n + j
-            o0[0], o0[1] = s00 + bias[j], s01 + bias[j + 1]
-            o0[2], o0[3] = s02 + bias[j + 2], s03 + bias[j + 3]
+            c0 = bias + i * bias_step + j
+            o0[0], o0[1], o0[2], o0[3] = s00 + c0[0], s01 + c0[1], s02 + c0[2], s03 + c0[3]
         for j in range(columns, n):
             b0 = b + j * k
             s00 = 0.0
             for p in range(k):
                 s00 += a0[p] * b0[p]
-            out[i * n + j] = s00 + bias[j]
+            out[i * n + j] = s00 + bias[i * bias_step + j]

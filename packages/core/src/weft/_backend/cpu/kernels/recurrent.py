@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
-from weft._backend.cpu.kernels.products import add_product
+from weft._backend.cpu.kernels.products import add_product, add_turned_product, row_products
 from weft._backend.cpu.kernels.products import turned as put_turned
 from weft._backend.cpu.language import Placeholder, T, kernel, ptr, simd
 
@@ -11,6 +11,8 @@ from weft._backend.cpu.language import Placeholder, T, kernel, ptr, simd
 REVERSE = Placeholder("REVERSE")
 #: Whether the state's share of the gates is yet to be added.
 PRODUCT = Placeholder("PRODUCT")
+#: Whether there are biases.
+BIASED = Placeholder("BIASED")
 
 
 @kernel
@@ -124,6 +126,125 @@ def lstm_backward(
                 width,
                 hidden,
             )
+
+
+@kernel
+def cell_forward(
+    begin,
+    end,
+    x: ptr(T),
+    h: ptr(T),
+    c: ptr(T),
+    w_ih: ptr(T),
+    w_hh: ptr(T),
+    b_ih: ptr(T),
+    b_hh: ptr(T),
+    state: ptr(T),
+    cell: ptr(T),
+    active: ptr(T),
+    features,
+    hidden,
+):
+    """One step of sequences begin to end, from input to state."""
+    width = 4 * hidden
+    for b in range(begin, end):
+        row = active + b * width
+        for j in simd(width):
+            row[j] = b_ih[j] + b_hh[j] if BIASED else 0.0
+    z = active + begin * width
+    count = end - begin
+    row_products(z, x + begin * features, w_ih, z, width, count, features, width)
+    row_products(z, h + begin * hidden, w_hh, z, width, count, hidden, width)
+    for b in range(begin, end):
+        i_row = active + b * width
+        f_row = i_row + hidden
+        g_row = f_row + hidden
+        o_row = g_row + hidden
+        old = c + b * hidden
+        new = cell + b * hidden
+        out = state + b * hidden
+        for j in simd(hidden):
+            i = sigmoid(i_row[j])
+            f = sigmoid(f_row[j])
+            g = tanh(g_row[j])
+            o = sigmoid(o_row[j])
+            through = f * old[j] + i * g
+            i_row[j] = i
+            f_row[j] = f
+            g_row[j] = g
+            o_row[j] = o
+            new[j] = through
+            out[j] = o * tanh(through)
+
+
+@kernel
+def cell_backward(
+    begin,
+    end,
+    g_h: ptr(T),
+    g_c: ptr(T),
+    active: ptr(T),
+    cell: ptr(T),
+    x: ptr(T),
+    h: ptr(T),
+    c: ptr(T),
+    w_ih: ptr(T),
+    w_hh: ptr(T),
+    slopes: ptr(T),
+    to_x: ptr(T),
+    to_h: ptr(T),
+    to_c: ptr(T),
+    to_w_ih: ptr(T),
+    to_w_hh: ptr(T),
+    to_b: ptr(T),
+    batch,
+    features,
+    hidden,
+):
+    """The cotangents of all that a step takes; slopes are memory to work in. One step does it."""
+    width = 4 * hidden
+    for j in simd(width):
+        to_b[j] = 0.0
+    for j in simd(batch * features):
+        to_x[j] = 0.0
+    for j in simd(batch * hidden):
+        to_h[j] = 0.0
+    for j in simd(width * features):
+        to_w_ih[j] = 0.0
+    for j in simd(width * hidden):
+        to_w_hh[j] = 0.0
+    for b in range(batch):
+        i_row = active + b * width
+        f_row = i_row + hidden
+        g_row = f_row + hidden
+        o_row = g_row + hidden
+        i_slope = slopes + b * width
+        f_slope = i_slope + hidden
+        g_slope = f_slope + hidden
+        o_slope = g_slope + hidden
+        old = c + b * hidden
+        new = cell + b * hidden
+        given_h = g_h + b * hidden
+        given_c = g_c + b * hidden
+        back = to_c + b * hidden
+        for j in simd(hidden):
+            i = i_row[j]
+            f = f_row[j]
+            g = g_row[j]
+            o = o_row[j]
+            through = tanh(new[j])
+            from_c = given_c[j] + given_h[j] * o * (1 - through * through)
+            i_slope[j] = from_c * g * (i * (1 - i))
+            f_slope[j] = from_c * old[j] * (f * (1 - f))
+            g_slope[j] = from_c * i * (1 - g * g)
+            o_slope[j] = given_h[j] * through * (o * (1 - o))
+            back[j] = from_c * f
+        for j in simd(width):
+            to_b[j] += i_slope[j]
+    add_product(to_x, slopes, w_ih, batch, width, features)
+    add_product(to_h, slopes, w_hh, batch, width, hidden)
+    add_turned_product(to_w_ih, slopes, x, width, batch, features)
+    add_turned_product(to_w_hh, slopes, h, width, batch, hidden)
 
 
 @kernel

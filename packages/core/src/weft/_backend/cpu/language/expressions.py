@@ -129,11 +129,11 @@ class Expressions:
             return self.given[name]
         if name == "C":
             return self.compute
-        if name in _PYTHONS:
-            return _PYTHONS[name]
         try:
-            found = self.named(name)
+            found = self.named(name)  # what a kernel's file names so comes before what all know
         except NameError as error:
+            if name in _PYTHONS:
+                return _PYTHONS[name]
             raise self.misread(node, str(error)) from None
         if isinstance(found, Placeholder):
             raise self.misread(node, f"{name} was not given")

@@ -21,7 +21,7 @@ from typing import Any
 from weft._backend.cpu.language import intrinsics
 from weft._backend.cpu.language import types as t
 from weft._backend.cpu.language.applications import Calls
-from weft._backend.cpu.language.emitter import Array, TypeMisfit
+from weft._backend.cpu.language.emitter import Array, TypeMisfit, Value
 from weft._backend.cpu.language.expressions import KNOWN, Slot
 from weft._backend.cpu.language.types import Pointer
 
@@ -93,6 +93,8 @@ class Translator(Calls):
         elif isinstance(slot.type, Pointer):
             self.e.put(slot.place, self.register(value))
         else:
+            if slot.type.kind != "f" and isinstance(value, Value) and value.type.kind == "f":
+                raise TypeMisfit(f"{name} is a whole number here; convert with {slot.type}(...)")
             self.e.put(slot.place, self.number(value, slot.type))
 
     def _do_augassign(self, s: ast.AugAssign) -> None:
