@@ -7,6 +7,7 @@ import pytest
 
 import weft
 import weft.ops.lstm_steps
+import weft.ops.lstm_unit
 from weft import nn
 from weft._backend.cpu import switches
 from weft._core import catalogue
@@ -97,3 +98,29 @@ def test_a_layer_learns_the_same_either_way(monkeypatch, layer):
     for _ in range(4):
         found, wanted = both(monkeypatch, run)
         agree(found, wanted, "float32")
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [(1, 1, 1), (2, 3, 2), (8, 64, 64), (5, 17, 9)])
+def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
+    batch, features, hidden = size
+    random = np.random.default_rng(0)
+
+    def drawn(*shape):
+        return random.standard_normal(shape).astype(dtype)
+
+    step, slopes = (
+        catalogue.ops[name].kernels[np.ndarray] for name in ("lstm_unit", "lstm_unit_slopes")
+    )
+    given = (
+        drawn(batch, features), drawn(batch, hidden), drawn(batch, hidden),
+        drawn(4 * hidden, features), drawn(4 * hidden, hidden),
+    )  # fmt: skip
+    biases = (drawn(4 * hidden), drawn(4 * hidden)) if biased else (None, None)
+    found, wanted = both(monkeypatch, lambda: step(*given, *biases))
+    agree(found, wanted, dtype)
+    _, cell, active = wanted
+    gs = drawn(batch, hidden), drawn(batch, hidden)
+    found, wanted = both(monkeypatch, lambda: slopes(*gs, active, cell, *given))
+    agree(found, wanted, dtype)

@@ -17,6 +17,7 @@ from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, wrap
 from weft._core.watching import short_path
+from weft.ops.families.batching import all_batched
 from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
@@ -137,6 +138,19 @@ def _affine_batch(size: int, batched: Sequence[bool], x: Any, y: Any, bias: Any)
 _ALONE = not_differentiable("affine calls it only where nothing is recorded")
 
 
+def _slopes_batch(size: int, batched: Sequence[bool], g: Any, x: Any, y: Any) -> Any:
+    g, x, y = all_batched(size, batched, (g, x, y))
+    return matmul(g, y), *_weight_slopes(g, x)
+
+
+def _weight_slopes_batch(size: int, batched: Sequence[bool], g: Any, x: Any) -> Any:
+    return _weight_slopes(*all_batched(size, batched, (g, x)))
+
+
+def _weight_slopes(g: Any, x: Any) -> tuple[Any, Any]:
+    return matmul(g.transpose(-2, -1), x), sum(g, -2)
+
+
 @custom(
     shape=lambda g, x, y: (
         Aval(x.shape, g.dtype),
@@ -145,6 +159,7 @@ _ALONE = not_differentiable("affine calls it only where nothing is recorded")
     ),
     vjp=_ALONE,
     jvp=_ALONE,
+    batch=_slopes_batch,
     outputs=3,
     samples=(Sample(array(2, 4), array(2, 3), array(4, 3)),),
     namespaces=(),
@@ -174,6 +189,7 @@ def affine_slopes(xp: Any, g: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
     ),
     vjp=_ALONE,
     jvp=_ALONE,
+    batch=_weight_slopes_batch,
     outputs=2,
     samples=(Sample(array(2, 4), array(2, 3)),),
     namespaces=(),

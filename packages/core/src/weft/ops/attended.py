@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray
@@ -15,6 +16,7 @@ from weft._core.samples import Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.comparison import where
 from weft.ops.creation import arange
+from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
 from weft.ops.families.recording import unrecorded
 from weft.ops.matmul import matmul
@@ -100,6 +102,31 @@ def _jvp(
     return (moved if t_v is None else moved + matmul(weights, t_v)), total
 
 
+def _merged(size: int, batched: Sequence[bool], args: Sequence[Any]) -> list[Any]:
+    """Return arguments in which the batch axis and that of examples are one."""
+    count = args[0].shape[1 if batched[0] else 0]
+    merged = []
+    for a in all_batched(size, batched, args):
+        if a is not None:
+            if a.shape[1] != count:  # a mask that all examples share
+                a = a.expand((size, count, *tuple(a.shape)[2:]))
+            a = a.reshape((size * count, *tuple(a.shape)[2:]))
+        merged.append(a)
+    return merged
+
+
+def _parted(size: int, outs: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(x.reshape((size, -1, *tuple(x.shape)[1:])) for x in outs)
+
+
+def _batch(size: int, batched: Sequence[bool], *args: Any, **settings: Any) -> Any:
+    return _parted(size, attend(*_merged(size, batched, args), **settings))
+
+
+def _slopes_batch(size: int, batched: Sequence[bool], *args: Any, **settings: Any) -> Any:
+    return _parted(size, attend_slopes(*_merged(size, batched, args), **settings))
+
+
 # --- the ops -----------------------------------------------------------------------------------
 
 
@@ -107,6 +134,7 @@ def _jvp(
     shape=_shape,
     vjp=_vjp,
     jvp=_jvp,
+    batch=_batch,
     saves=("q", "k", "v", "mask", "out"),
     outputs=2,
     promote=False,
@@ -174,6 +202,7 @@ _ALONE = not_differentiable("attend calls it only where nothing is recorded")
     ),
     vjp=_ALONE,
     jvp=_ALONE,
+    batch=_slopes_batch,
     outputs=3,
     promote=False,
     samples=(

@@ -16,6 +16,7 @@ from weft._core.modes import here
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
+from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
 from weft.ops.joining import cat, stack
 from weft.ops.matmul import matmul
@@ -194,7 +195,7 @@ def _batch(
     size: int, batched: Sequence[bool], gates: Any, h: Any, c: Any, weight: Any, *, reverse: bool
 ) -> Any:
     """Make the examples of one weight one larger batch; weights of their own need ops."""
-    gates, h, c = _spread(size, batched, gates, h, c)
+    gates, h, c = all_batched(size, batched[:3], (gates, h, c))
     if batched[3]:
         outs = _steps_by_ops(gates.movedim(1, 0), h, c, weight, reverse)
         return tuple(
@@ -217,14 +218,6 @@ def _batch(
     return tuple(apart(x, at) for x, at in zip(outs, (1, 0, 0, 1, 1), strict=True))
 
 
-def _spread(size: int, batched: Sequence[bool], *tensors: Any) -> list[Any]:
-    """Return tensors that all have the batch axis first."""
-    return [
-        x if has else x.expand((size, *tuple(x.shape)))
-        for x, has in zip(tensors, batched, strict=False)
-    ]
-
-
 def _steps_by_ops(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     """Run the steps by ops, which take any dims between time and batch."""
     length = gates.shape[0]
@@ -239,7 +232,7 @@ def _steps_by_ops(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any
 
 def _slopes_batch(size: int, batched: Sequence[bool], *args: Any, reverse: bool) -> tuple[Any, ...]:
     *rest, weight = args
-    g_states, g_h, g_c, states, active, cells, h, c = _spread(size, batched, *rest)
+    g_states, g_h, g_c, states, active, cells, h, c = all_batched(size, batched[:-1], rest)
     g_states, states, active, cells = (x.movedim(1, 0) for x in (g_states, states, active, cells))
     gs = (g_states, g_h, g_c, None, None)
     d_gates, *others = _slopes_by_ops(

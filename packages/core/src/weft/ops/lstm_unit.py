@@ -12,6 +12,7 @@ from weft._core.errors import ShapeError
 from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
 from weft._core.samples import Sample, array
+from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
 from weft.ops.families.recording import require_real, unrecorded
 from weft.ops.lstm_steps import step_by_ops, step_slopes, step_tangents
@@ -101,12 +102,17 @@ def _jvp(
 
 
 def _batch(size: int, batched: Sequence[bool], *args: Any) -> Any:
-    x, h, c, *rest = (
-        a if a is None or has else a.expand((size, *tuple(a.shape)))
-        for a, has in zip(args, batched, strict=True)
-    )
+    x, h, c, *rest = all_batched(size, batched, args)
     state, active, cell = step_by_ops(_arguments(x, h, *rest), c)
     return state, cell, active
+
+
+def _slopes_batch(size: int, batched: Sequence[bool], *args: Any) -> Any:
+    g_h, g_c, active, cell, x, h, c, w_ih, w_hh = all_batched(size, batched, args)
+    slopes, d_c = step_slopes(active, cell, c, g_h, g_c, None)
+    turned = slopes.transpose(-2, -1)
+    products = (matmul(slopes, w) for w in (w_ih, w_hh))
+    return *products, d_c, matmul(turned, x), matmul(turned, h), sum(slopes, -2)
 
 
 _SIZES = array(2, 3), array(2, 2), array(2, 2), array(8, 3), array(8, 2)
@@ -168,6 +174,7 @@ _ALONE = not_differentiable("lstm_unit calls it only where nothing is recorded")
     ),
     vjp=_ALONE,
     jvp=_ALONE,
+    batch=_slopes_batch,
     outputs=6,
     promote=False,
     samples=(
