@@ -29,7 +29,7 @@ HOW = Placeholder("HOW")
 #: Whether it runs from the last to the first.
 BACKWARD = Placeholder("BACKWARD")
 #: Elements that are looked at together.
-BLOCK = 64
+BLOCK = 16
 #: Rows side by side.
 MANY = 8
 

@@ -262,6 +262,16 @@ def plane_mean(begin, end, x: ptr(T), out: ptr(T), size, divisor: C):
 
 
 @kernel
+def plane_spread(begin, end, g: ptr(T), out: ptr(T), size, divisor: C):
+    """Each cotangent spread over a plane as a whole; a step is a plane."""
+    for s in range(begin, end):
+        plane = out + s * size
+        share = g[s] / divisor
+        for i in simd(0, size):
+            plane[i] = share
+
+
+@kernel
 def window_spread(
     begin, end, g: ptr(T), out: ptr(U), depth, height, width, out_depth, out_height, out_width,
     kd, kh, kw, sd, sh, sw, pd, ph, pw, include, divisor: C,

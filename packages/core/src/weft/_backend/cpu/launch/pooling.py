@@ -233,6 +233,13 @@ def window_spread(
         )  # fmt: skip
         out = np.moveaxis(out, -1, 1)
         return out if out.dtype == g.dtype else out.astype(g.dtype)
+    if kernel == tuple(spatial) and not any(low or high for low, high in padding):
+        out = np.empty(like.shape, g.dtype)
+        kernels.plane_spread.at(T=type_of(g.dtype))(
+            windows.planes, windows.grain(windows.planes), np.ascontiguousarray(g), out,
+            windows.size, float(divisor or windows.size),
+        )  # fmt: skip
+        return out
     out, kind = _sums(g, like.shape)
     kernels.window_spread.at(T=type_of(g.dtype), U=kind, STEP=windows.known["STEP"])(
         windows.planes, windows.grain(windows.planes), np.ascontiguousarray(g), out,
