@@ -117,7 +117,7 @@ BODIES: list[tuple[Callable[[wrong.Body], wrong.Body], Check]] = [
     (wrong.reads_its_data, META),
     (wrong.loses_digits, NARROW),
 ]
-COMPOSITES = ("mse_loss", "layer_norm", "var", "addcmul", "cosine_similarity", "silu")
+COMPOSITES = ("mse_loss", "layer_norm", "var", "addcmul", "cosine_similarity", "normalize")
 
 
 def failures(entry: catalogue.Public, op: Op | None, check: Check) -> Iterator[bool]:

@@ -18,7 +18,7 @@ from weft.ops.comparison import where
 from weft.ops.creation import arange
 from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
-from weft.ops.families.recording import unrecorded
+from weft.ops.families.recording import require_real, unrecorded
 from weft.ops.matmul import matmul
 from weft.ops.reductions import sum
 
@@ -27,7 +27,11 @@ _Q, _K, _V = array(2, 2, 3, 4), array(2, 2, 5, 4), array(2, 2, 5, 3)
 _FEW = array(2, 1, 5, 4), array(2, 1, 5, 3)
 
 
+_NAME = "scaled_dot_product_attention"
+
+
 def _shape(q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool) -> Any:
+    require_real(_NAME, q)
     return Aval((*q.shape[:3], v.shape[3]), q.dtype), Aval(q.shape[:3], q.dtype)
 
 
@@ -166,6 +170,7 @@ def attend(
         tuple: (batch, heads, rows, depth); and for the derivative the logarithm of each row's sum
         of exponentials, infinite for a query that sees nothing, whose result is 0.
     """
+    require_real(_NAME, q)
     times = q.shape[1] // k.shape[1]
     if times > 1:
         k, v = (xp.repeat(x, times, axis=1) for x in (k, v))
@@ -289,7 +294,7 @@ def attended(
     """
     tensors = [query, key, value, *([] if mask is None else [mask])]
     dtype = query.dtype
-    if not all(type(x._data) is ndarray and x.dtype is dtype for x in tensors):
+    if dtype.is_complex or not all(type(x._data) is ndarray and x.dtype is dtype for x in tensors):
         return None
     if (mask is not None and mask._node is not None) or not all(x.numel() for x in tensors):
         return None

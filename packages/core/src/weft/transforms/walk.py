@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from weft._backend.numpy_ import restore, silence
-from weft._core.aval import Aval
 from weft._core.errors import GradError
 from weft._core.hooks import Run
 from weft._core.modes import here, switch
@@ -241,7 +240,7 @@ def _cotangents(node: Node, g: Any, wanted: Sequence[bool]) -> Sequence[Any]:
     else:
         gs = tuple(g.get(i) for i in range(len(node.out)))
         outs = tuple(
-            one if isinstance(one, Aval) else _saved_output(node, one, Pick(node, i))
+            _saved_output(node, one, Pick(node, i)) if op.keeps(i) else one
             for i, one in enumerate(node.out)
         )
         result = op.vjp(wanted, gs, outs, *args, **node.params)
