@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ from weft._backend.cpu.language import (
     wide,
 )
 from weft._backend.cpu.language.expressions import Misread
-from weft._backend.cpu.language.module import TABLE_ENTRIES
+from weft._backend.cpu.language.table import TABLE_ENTRIES
 
 DTYPES = {
     f32: "float32",
@@ -513,7 +514,7 @@ def test_damaged_and_foreign_code_is_not_run(tmp_path, monkeypatch):
     monkeypatch.setenv("WEFT_CACHE_DIR", str(tmp_path))
     code_cache.put("a", b"code")
     assert code_cache.get("a") == b"code"
-    path = code_cache.folder() / "a"
+    path = Path(code_cache.folder()) / "a"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert code_cache.get("a") is None
     assert not path.exists()
@@ -528,12 +529,12 @@ def test_the_cache_is_bounded_and_keeps_what_was_used_last(tmp_path, monkeypatch
     monkeypatch.setattr(code_cache, "LIMIT", 5000)
     for i in range(10):
         code_cache.put(f"k{i}", bytes(1000))
-        os.utime(code_cache.folder() / f"k{i}", (i, i))
+        os.utime(Path(code_cache.folder()) / f"k{i}", (i, i))
     code_cache.put("last", bytes(1000))
-    kept = sorted(p.name for p in code_cache.folder().iterdir())
+    kept = sorted(p.name for p in Path(code_cache.folder()).iterdir())
     assert "last" in kept
     assert "k0" not in kept
-    assert sum(p.stat().st_size for p in code_cache.folder().iterdir()) <= 5000
+    assert sum(p.stat().st_size for p in Path(code_cache.folder()).iterdir()) <= 5000
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):

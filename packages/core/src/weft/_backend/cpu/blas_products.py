@@ -167,9 +167,8 @@ def _alone() -> bool:
 @functools.cache
 def _entry(char: str) -> Any:
     """Return the function that runs jobs of a dtype on the pool; None if there is none."""
-    import hashlib  # here, since `import weft` reads this file
-
     from weft._backend.cpu import code_cache, language, loader, processor
+    from weft._backend.cpu.digests import digest
 
     library = threads.library()
     if library is None or not blas.copies() or not language.usable():
@@ -188,8 +187,7 @@ def _entry(char: str) -> Any:
         alpha=f"fadd {real} 0.0, 1.0" if real else "getelementptr i8, ptr %one, i64 0",
         beta=f"fadd {real} 0.0, 0.0" if real else "getelementptr i8, ptr %zero, i64 0",
     )
-    digest = hashlib.sha256("\n".join((text, processor.identity())).encode()).hexdigest()
-    key = f"blas_product-{digest[:40]}"
+    key = f"blas_product-{digest([text.encode(), processor.identity()]).hex()[:40]}"
     image = code_cache.get(key)
     if image is None:
         from weft._backend.cpu import compiler

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu import threads
-from weft._backend.cpu.language.module import TABLE_ENTRIES
+from weft._backend.cpu.language.table import TABLE_ENTRIES
 
 _FASTCALL = 0x80
 _held: list[Any] = []  # what the functions read; they live as long as the process

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path
+
+#: Where files lie: text, or an object for it. pathlib would take longer to load than a kernel.
+Where = str | os.PathLike[str]
 
 
-def usable(system: Path = Path("/sys"), process: Path = Path("/proc/self")) -> int:
+def usable(system: Where = "/sys", process: Where = "/proc/self") -> int:
     """Return the number of cores that affinity and control groups leave to this process.
 
     Args:
@@ -24,37 +26,44 @@ def usable(system: Path = Path("/sys"), process: Path = Path("/proc/self")) -> i
         return os.cpu_count() or 1
     allowed = os.sched_getaffinity(0)
     cores = {_core(system, cpu) for cpu in allowed}
-    share = min(_shares(system / "fs" / "cgroup", process), default=math.inf)
+    share = min(_shares(_under(system, "fs", "cgroup"), process), default=math.inf)
     return max(1, min(len(cores), math.ceil(share) if share < math.inf else len(cores)))
 
 
-def _core(system: Path, cpu: int) -> str:
+def _under(folder: Where, *parts: str) -> str:
+    return os.path.join(os.fspath(folder), *parts)
+
+
+def _core(system: Where, cpu: int) -> str:
     """Return what names the core of a CPU: all CPUs on it."""
-    topology = system / "devices" / "system" / "cpu" / f"cpu{cpu}" / "topology"
-    return _text(topology / "thread_siblings_list") or str(cpu)
+    topology = _under(system, "devices", "system", "cpu", f"cpu{cpu}", "topology")
+    return _text(_under(topology, "thread_siblings_list")) or str(cpu)
 
 
-def _shares(groups: Path, process: Path) -> Iterator[float]:
+def _shares(groups: str, process: Where) -> Iterator[float]:
     """Yield the CPUs' worth of time that each control group over this process may use."""
-    for line in _text(process / "cgroup").splitlines():
+    for line in _text(_under(process, "cgroup")).splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:  # version 2
             for folder in _upward(groups, path):
-                quota, _, period = _text(folder / "cpu.max").partition(" ")
+                quota, _, period = _text(_under(folder, "cpu.max")).partition(" ")
                 yield from _share(quota, period)
         elif "cpu" in controllers.split(","):  # version 1
-            for folder in _upward(groups / controllers, path) + _upward(groups / "cpu", path):
-                quota = _text(folder / "cpu.cfs_quota_us")
-                yield from _share(quota, _text(folder / "cpu.cfs_period_us"))
+            for folder in (
+                *_upward(_under(groups, controllers), path),
+                *_upward(_under(groups, "cpu"), path),
+            ):
+                quota = _text(_under(folder, "cpu.cfs_quota_us"))
+                yield from _share(quota, _text(_under(folder, "cpu.cfs_period_us")))
 
 
-def _upward(root: Path, path: str) -> list[Path]:
+def _upward(root: str, path: str) -> list[str]:
     """Return the folder of a group and of all groups over it.
 
     Inside a container the path may be the host's, of which only the root is seen.
     """
-    folder = root / path.strip("/")
-    return [folder, *(one for one in folder.parents if one.is_relative_to(root))]
+    parts = [part for part in path.split("/") if part]
+    return [_under(root, *parts[:count]) for count in range(len(parts), -1, -1)]
 
 
 def _share(quota: str, period: str) -> Iterator[float]:
@@ -65,8 +74,9 @@ def _share(quota: str, period: str) -> Iterator[float]:
         return
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str:
     try:
-        return path.read_text(encoding="ascii").strip()
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
     except OSError:
         return ""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import platform
+import os
 import sys
-from pathlib import Path
+
+from weft._backend.cpu.digests import digest
 
 
 @functools.cache
-def identity() -> str:
-    """Return text that differs between processors for which different code is made."""
-    parts = [sys.platform, platform.machine()]
+def identity() -> bytes:
+    """Return bytes that differ between processors for which different code is made."""
+    parts = [sys.platform, os.uname().machine if hasattr(os, "uname") else ""]
     if sys.platform == "linux":
         wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
         try:
-            with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as told:
+            with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as told:
                 for line in told:
                     if line == "\n":
                         break  # the first core tells it for all
@@ -25,8 +25,10 @@ def identity() -> str:
         except OSError:
             pass
     if len(parts) < 4:
+        import platform
+
         parts.append(platform.processor())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return digest(part.encode() for part in parts)
 
 
 def attributes(features: dict[str, bool]) -> str:

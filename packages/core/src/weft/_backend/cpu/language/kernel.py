@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
+import os
 from collections.abc import Callable
-from pathlib import Path
+from importlib.machinery import PathFinder
 from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu import code_cache, processor, switches
+from weft._backend.cpu.digests import digest
 from weft._backend.cpu.language import source
 from weft._backend.cpu.language.intrinsics import T
 from weft._backend.cpu.language.types import BY_NAME, ptr
@@ -84,12 +85,11 @@ class Kernel:
             self.fingerprint(),
             repr((self.name, self.loose, self.overlap)).encode(),
             *(f"{name}=".encode() + source.told(value) for name, value in sorted(given.items())),
-            processor.identity().encode(),
+            processor.identity(),
             str(calls.data_offset()).encode(),
             _of_the_language(),
         )
-        digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
-        return f"{self.name}-{digest[:40]}"
+        return f"{self.name}-{digest(parts).hex()[:40]}"
 
     def _make(self, given: dict[str, Any]) -> Callable[..., Any]:
         from weft._backend.cpu import calls, loader
@@ -113,9 +113,7 @@ def usable() -> bool:
 @functools.cache
 def why_unusable() -> str:
     """Return why kernels cannot be compiled here, in one clause; empty if they can."""
-    from importlib.util import find_spec
-
-    if find_spec("llvmlite") is None:
+    if PathFinder.find_spec("llvmlite") is None:
         return "llvmlite, which compiles them, is not installed"
     x = np.array([1.0, 2.0])
     try:
@@ -134,21 +132,20 @@ def kernel(python: Any = None, *, loose: bool = True, overlap: bool = False) -> 
 
 @functools.cache
 def _of_the_language() -> bytes:
-    """Return bytes that differ with the translator's source and LLVM's version."""
-    from importlib.util import find_spec
-
-    here = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(
-        [*here.glob("*.py"), here.parent / "compiler.py", here.parent / "processor.py"]
-    ):
-        digest.update(path.read_bytes())
-    found = find_spec("llvmlite")
+    """Return bytes that differ with the translator's files and LLVM's version."""
+    here = os.path.dirname(__file__)
+    beside = ("compiler.py", "processor.py")
+    paths = [entry.path for entry in os.scandir(here) if entry.name.endswith(".py")]
+    paths += [os.path.join(os.path.dirname(here), name) for name in beside]
+    told = [(os.path.basename(path), os.stat(path)) for path in sorted(paths)]
+    parts = [f"{name} {of.st_size} {of.st_mtime_ns}".encode() for name, of in told]
+    found = PathFinder.find_spec("llvmlite")
     if found is not None and found.origin:
-        version = Path(found.origin).with_name("_version.py")
-        if version.exists():
-            digest.update(version.read_bytes())
-    return digest.digest()
+        version = os.path.join(os.path.dirname(found.origin), "_version.py")
+        if os.path.exists(version):
+            with open(version, "rb") as file:
+                parts.append(file.read())
+    return digest(parts)
 
 
 @kernel

@@ -17,23 +17,10 @@ from weft._backend.cpu.language import types as t
 from weft._backend.cpu.language.applications import TABLE, THREAD
 from weft._backend.cpu.language.emitter import Emitter, Value
 from weft._backend.cpu.language.expressions import Misread
+from weft._backend.cpu.language.table import TABLE_ENTRIES
 from weft._backend.cpu.language.translation import Translator
 from weft._backend.cpu.language.types import Pointer, Type
 
-#: What stands where in the table of addresses.
-TABLE_ENTRIES = (
-    "data_offset",  # of an array's address of memory in its Python object
-    "none",  # the address of None
-    "PyLong_AsLongLong",
-    "PyFloat_AsDouble",
-    "PyLong_FromLong",
-    "PyEval_SaveThread",
-    "PyEval_RestoreThread",
-    "GOMP_parallel",
-    "omp_get_thread_num",
-    "omp_get_num_threads",
-    "threads",  # how many to use at most
-)
 _AT = {name: i for i, name in enumerate(TABLE_ENTRIES)}
 
 
