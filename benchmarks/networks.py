@@ -95,18 +95,9 @@ def _made(lib: Any, wanted: Network, layout: str = "") -> tuple[Any, tuple[Any, 
     model = fill(lib, wanted.build(lib))
     inputs = tuple(normal(lib, *shape, seed=n) for n, shape in enumerate(wanted.shapes))
     if layout:
-        model = in_channels_last(lib, model)
+        model = model.to(memory_format=lib.channels_last)
         inputs = tuple(x.contiguous(memory_format=lib.channels_last) for x in inputs)
     return model, inputs
-
-
-def in_channels_last(lib: Any, model: Any) -> Any:
-    """Lay the weights of convolutions out with channels last, and return the model."""
-    with lib.no_grad():
-        for parameter in model.parameters():
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=lib.channels_last)
-    return model
 
 
 def _inference(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:

@@ -80,3 +80,23 @@ def test_modules_below_are_converted_too() -> None:
     net = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1)))
     assert dtypes(net.double()) == {weft.float64}
     assert net.cpu() is net
+
+
+def test_a_memory_format_is_that_of_the_parameters_with_its_dims() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Conv3d(2, 2, 3))
+    before = {name: value.numpy().copy() for name, value in layers.state_dict().items()}
+    weight = layers[0].weight
+    assert layers.to(memory_format=weft.channels_last) is layers
+    assert layers[0].weight is weight
+    assert weight.is_contiguous(memory_format=weft.channels_last)
+    assert not weight.is_contiguous()
+    assert layers[2].weight.is_contiguous()
+    layers.to(weft.float64, memory_format=weft.channels_last_3d)
+    assert layers[2].weight.is_contiguous(memory_format=weft.channels_last_3d)
+    assert weight.dtype is weft.float64
+    for name, value in layers.state_dict().items():
+        assert (value.numpy() == before[name]).all()
+    layers.to(memory_format=weft.contiguous_format)
+    assert weight.is_contiguous() and layers[2].weight.is_contiguous()
+    with pytest.raises(ValueError, match="memory_format"):
+        layers.to(memory_format="NHWC")

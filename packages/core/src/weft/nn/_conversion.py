@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from weft.nn.parameter import Parameter
 
 Self = TypeVar("Self", bound="Conversion")
+#: How many dims the tensors have that a memory format is of.
+_LAID_OUT: dict[Any, tuple[int, ...]] = {
+    None: (),
+    weft.channels_last: (4,),
+    weft.channels_last_3d: (5,),
+    weft.contiguous_format: (4, 5),
+}
 
 
 class Conversion:
@@ -51,10 +58,12 @@ class Conversion:
         return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
-        """Move to a dtype, a device or both, in place.
+        """Move to a dtype, a device or both, in place, or to another order in memory.
 
-        `to(dtype)`, `to(device)`, `to(device, dtype)` or `to(tensor)`. A dtype changes the
-        floating and complex parameters and buffers only; integers stay.
+        `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(tensor)` or
+        `to(memory_format=weft.channels_last)`. A dtype changes the floating and complex parameters
+        and buffers only; integers stay. A memory format is that of images' dims, and changes the
+        parameters and buffers that have as many.
 
         Returns:
             The module itself.
@@ -62,14 +71,24 @@ class Conversion:
         Raises:
             TypeError: the dtype is neither floating nor complex, or an argument is no dtype,
                 device or tensor.
+            ValueError: the memory format is not one of images.
         """
+        memory_format = kwargs.pop("memory_format", None)
         device, dtype = _parse_to(*args, **kwargs)
+        dims = _LAID_OUT.get(memory_format)
+        if dims is None:
+            raise ValueError(
+                f"Module.to: memory_format must be one of {', '.join(map(str, _LAID_OUT))}, got "
+                f"{memory_format!r}"
+            )
 
         def convert(tensor: Tensor) -> Tensor:
             if device is not None:
                 tensor = tensor.to(device)
             if dtype is not None and _is_inexact(tensor):
                 tensor = tensor.to(dtype)
+            if tensor.ndim in dims:
+                tensor = tensor.contiguous(memory_format=memory_format)
             return tensor
 
         return self._apply(convert)
