@@ -5,7 +5,7 @@ from __future__ import annotations
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
 from weft._backend.cpu.kernels.products import add_product, add_turned_product, row_products
 from weft._backend.cpu.kernels.products import turned as put_turned
-from weft._backend.cpu.language import Placeholder, T, kernel, ptr, simd
+from weft._backend.cpu.language import Placeholder, T, function, kernel, ptr, simd
 
 #: Whether the last step in time comes first.
 REVERSE = Placeholder("REVERSE")
@@ -13,6 +13,40 @@ REVERSE = Placeholder("REVERSE")
 PRODUCT = Placeholder("PRODUCT")
 #: Whether there are biases.
 BIASED = Placeholder("BIASED")
+
+
+@function
+def through_gates(z, old, cell, state, hidden):
+    """Put one sequence's gates through their nonlinearities in place, and give cell and state."""
+    for j in simd(hidden):
+        i = sigmoid(z[j])
+        f = sigmoid(z[hidden + j])
+        g = tanh(z[2 * hidden + j])
+        o = sigmoid(z[3 * hidden + j])
+        new = f * old[j] + i * g
+        z[j] = i
+        z[hidden + j] = f
+        z[2 * hidden + j] = g
+        z[3 * hidden + j] = o
+        cell[j] = new
+        state[j] = o * tanh(new)
+
+
+@function
+def back_through_gates(active, old, cell, g_state, g_cell, slopes, to_old, hidden):
+    """Give the cotangents of one sequence's gates, and of the cell before, which may be g_cell."""
+    for j in simd(hidden):
+        i = active[j]
+        f = active[hidden + j]
+        g = active[2 * hidden + j]
+        o = active[3 * hidden + j]
+        through = tanh(cell[j])
+        from_c = g_cell[j] + g_state[j] * o * (1 - through * through)
+        slopes[j] = from_c * g * (i * (1 - i))
+        slopes[hidden + j] = from_c * old[j] * (f * (1 - f))
+        slopes[2 * hidden + j] = from_c * i * (1 - g * g)
+        slopes[3 * hidden + j] = g_state[j] * through * (o * (1 - o))
+        to_old[j] = from_c * f
 
 
 @kernel
@@ -46,25 +80,8 @@ def lstm_forward(
                 z + begin * width, old_h + begin * hidden, turned, end - begin, hidden, width
             )
         for b in range(begin, end):
-            i_row = z + b * width
-            f_row = i_row + hidden
-            g_row = f_row + hidden
-            o_row = g_row + hidden
-            old = old_c + b * hidden
-            cell_row = cells + (t * batch + b) * hidden
-            state_row = states + (t * batch + b) * hidden
-            for j in simd(hidden):
-                i = sigmoid(i_row[j])
-                f = sigmoid(f_row[j])
-                g = tanh(g_row[j])
-                o = sigmoid(o_row[j])
-                cell = f * old[j] + i * g
-                i_row[j] = i
-                f_row[j] = f
-                g_row[j] = g
-                o_row[j] = o
-                cell_row[j] = cell
-                state_row[j] = o * tanh(cell)
+            at = (t * batch + b) * hidden
+            through_gates(z + b * width, old_c + b * hidden, cells + at, states + at, hidden)
 
 
 @kernel
@@ -90,32 +107,16 @@ def lstm_backward(
         before = t + 1 if REVERSE else t - 1
         old_c = c if step == time - 1 else cells + before * batch * hidden
         for b in range(begin, end):
-            i_row = active + (t * batch + b) * width
-            f_row = i_row + hidden
-            g_row = f_row + hidden
-            o_row = g_row + hidden
-            i_slope = slopes + (t * batch + b) * width
-            f_slope = i_slope + hidden
-            g_slope = f_slope + hidden
-            o_slope = g_slope + hidden
-            old = old_c + b * hidden
-            cell_row = cells + (t * batch + b) * hidden
-            given = g_states + (t * batch + b) * hidden
+            at = (t * batch + b) * hidden
             to_h = d_h + b * hidden
             to_c = d_c + b * hidden
             for j in simd(hidden):
-                i = i_row[j]
-                f = f_row[j]
-                g = g_row[j]
-                o = o_row[j]
-                through = tanh(cell_row[j])
-                from_h = to_h[j] + given[j]
-                from_c = to_c[j] + from_h * o * (1 - through * through)
-                i_slope[j] = from_c * g * (i * (1 - i))
-                f_slope[j] = from_c * old[j] * (f * (1 - f))
-                g_slope[j] = from_c * i * (1 - g * g)
-                o_slope[j] = from_h * through * (o * (1 - o))
-                to_c[j] = from_c * f
+                to_h[j] += g_states[at + j]
+            back_through_gates(
+                active + (t * batch + b) * width, old_c + b * hidden, cells + at, to_h, to_c,
+                slopes + (t * batch + b) * width, to_c, hidden,
+            )  # fmt: skip
+            for j in simd(hidden):
                 to_h[j] = 0.0
         if PRODUCT:
             add_product(
@@ -156,25 +157,8 @@ def cell_forward(
     row_products(z, x + begin * features, w_ih, z, width, count, features, width)
     row_products(z, h + begin * hidden, w_hh, z, width, count, hidden, width)
     for b in range(begin, end):
-        i_row = active + b * width
-        f_row = i_row + hidden
-        g_row = f_row + hidden
-        o_row = g_row + hidden
-        old = c + b * hidden
-        new = cell + b * hidden
-        out = state + b * hidden
-        for j in simd(hidden):
-            i = sigmoid(i_row[j])
-            f = sigmoid(f_row[j])
-            g = tanh(g_row[j])
-            o = sigmoid(o_row[j])
-            through = f * old[j] + i * g
-            i_row[j] = i
-            f_row[j] = f
-            g_row[j] = g
-            o_row[j] = o
-            new[j] = through
-            out[j] = o * tanh(through)
+        at = b * hidden
+        through_gates(active + b * width, c + at, cell + at, state + at, hidden)
 
 
 @kernel
@@ -214,33 +198,14 @@ def cell_backward(
     for j in simd(width * hidden):
         to_w_hh[j] = 0.0
     for b in range(batch):
-        i_row = active + b * width
-        f_row = i_row + hidden
-        g_row = f_row + hidden
-        o_row = g_row + hidden
-        i_slope = slopes + b * width
-        f_slope = i_slope + hidden
-        g_slope = f_slope + hidden
-        o_slope = g_slope + hidden
-        old = c + b * hidden
-        new = cell + b * hidden
-        given_h = g_h + b * hidden
-        given_c = g_c + b * hidden
-        back = to_c + b * hidden
-        for j in simd(hidden):
-            i = i_row[j]
-            f = f_row[j]
-            g = g_row[j]
-            o = o_row[j]
-            through = tanh(new[j])
-            from_c = given_c[j] + given_h[j] * o * (1 - through * through)
-            i_slope[j] = from_c * g * (i * (1 - i))
-            f_slope[j] = from_c * old[j] * (f * (1 - f))
-            g_slope[j] = from_c * i * (1 - g * g)
-            o_slope[j] = given_h[j] * through * (o * (1 - o))
-            back[j] = from_c * f
+        at = b * hidden
+        back_through_gates(
+            active + b * width, c + at, cell + at, g_h + at, g_c + at, slopes + b * width,
+            to_c + at, hidden,
+        )  # fmt: skip
+        row = slopes + b * width
         for j in simd(width):
-            to_b[j] += i_slope[j]
+            to_b[j] += row[j]
     add_product(to_x, slopes, w_ih, batch, width, features)
     add_product(to_h, slopes, w_hh, batch, width, hidden)
     add_turned_product(to_w_ih, slopes, x, width, batch, features)
