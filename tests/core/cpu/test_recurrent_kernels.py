@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import weft
+import weft.ops.gru_steps
 import weft.ops.lstm_steps
 import weft.ops.lstm_unit
 from weft import nn
@@ -124,3 +125,54 @@ def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
     gs = drawn(batch, hidden), drawn(batch, hidden)
     found, wanted = both(monkeypatch, lambda: slopes(*gs, active, cell, *given))
     agree(found, wanted, dtype)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES)
+def test_gated_steps_and_their_slopes(monkeypatch, size, dtype, reverse):
+    time, batch, hidden = size
+    random = np.random.default_rng(0)
+
+    def drawn(*shape):
+        return random.standard_normal(shape).astype(dtype)
+
+    steps, slopes = (
+        catalogue.ops[name].kernels[np.ndarray] for name in ("gru_steps", "gru_slopes")
+    )
+    given = (
+        drawn(time, batch, 3 * hidden), drawn(batch, hidden),
+        drawn(3 * hidden, hidden) * np.dtype(dtype).type(hidden**-0.5),  # or steps would diverge
+        drawn(3 * hidden),
+    )  # fmt: skip
+    found, wanted = both(monkeypatch, lambda: steps(*given, reverse=reverse))
+    agree(found, wanted, dtype)
+    states, _, active = wanted
+    gs = drawn(time, batch, hidden), drawn(batch, hidden)
+    kept = [g.copy() for g in gs]
+    found, wanted = both(
+        monkeypatch, lambda: slopes(*gs, states, active, *given[1:3], reverse=reverse)
+    )
+    agree(found, wanted, dtype)
+    assert all(map(np.array_equal, gs, kept))
+
+
+@pytest.mark.parametrize("batched_weights", [False, True])
+def test_gated_steps_are_differentiated_twice_and_batched(batched_weights):
+    weft.manual_seed(0)
+    shapes = (3, 2, 6), (2, 2), (6, 2), (6,)
+    given = [weft.randn(*shape, dtype=weft.float64, requires_grad=True) for shape in shapes]
+
+    def run(*tensors):
+        return weft.ops.gru_steps.gru_steps(*tensors, reverse=True)[:2]
+
+    assert weft.autograd.gradcheck(run, given, check_forward_ad=True)
+    assert weft.autograd.gradgradcheck(run, given)
+    many = [weft.stack([x.detach(), 2 * x.detach()]) for x in given]
+    dims = (0, 0, 0, 0) if batched_weights else (0, 0, None, None)
+    chosen = [x if d == 0 else x[0] for x, d in zip(many, dims, strict=True)]
+    outs = weft.func.vmap(run, in_dims=dims)(*chosen)
+    for i in range(2):
+        own = run(*(x[i] if d == 0 else x for x, d in zip(chosen, dims, strict=True)))
+        for a, b in zip(outs, own, strict=True):
+            assert np.allclose(a[i].numpy(), b.numpy())

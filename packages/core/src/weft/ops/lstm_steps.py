@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import np
@@ -20,10 +20,7 @@ from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
 from weft.ops.joining import cat, stack
 from weft.ops.matmul import matmul
-
-
-def _order(length: int, reverse: bool) -> Iterator[int]:
-    return iter(range(length - 1, -1, -1) if reverse else range(length))
+from weft.ops.steps import all_rows, before, order
 
 
 def _require_real(gates: Any) -> None:
@@ -57,13 +54,6 @@ def _shape(gates: Any, h: Any, c: Any, weight: Any, *, reverse: bool) -> Any:
         Aval((time, batch, 4, hidden), gates.dtype),
         Aval((time, batch, hidden), gates.dtype),
     )
-
-
-def _before(first: Any, later: Any, reverse: bool, join: Any) -> Any:
-    """Return what each step found: of states in time's order, and the one given to the first."""
-    if reverse:
-        return join([later[1:], first[None]])
-    return join([first[None], later[:-1]])
 
 
 def _vjp(
@@ -143,7 +133,7 @@ def _slopes_by_ops(gs: Any, outs: Any, h: Any, c: Any, weight: Any, reverse: boo
     g_states, d_h, d_c, g_active, g_cells = gs
     length = states.shape[0]
     slopes: list[Any] = [None] * length
-    for t in _order(length, not reverse):
+    for t in order(length, not reverse):
         at = t + 1 if reverse else t - 1
         old = cells[at] if 0 <= at < length else c
         d_h = _sum(d_h, None if g_states is None else g_states[t])
@@ -152,15 +142,8 @@ def _slopes_by_ops(gs: Any, outs: Any, h: Any, c: Any, weight: Any, reverse: boo
         slopes[t], d_c = step_slopes(active[t], cells[t], old, d_h, d_c, given)
         d_h = matmul(slopes[t], weight)
     d_gates = stack(slopes, 0)
-    found = _before(h, states, reverse, lambda parts: cat(parts, 0))
-    return d_gates, d_h, d_c, matmul(_rows(d_gates).transpose(-2, -1), _rows(found))
-
-
-def _rows(x: Any) -> Any:
-    """Return (time, ..., batch, features) as (..., time batch, features)."""
-    moved = x.movedim(0, -3)
-    shape = tuple(moved.shape)
-    return moved.reshape((*shape[:-3], shape[-3] * shape[-2], shape[-1]))
+    found = before(h, states, reverse, lambda parts: cat(parts, 0))
+    return d_gates, d_h, d_c, matmul(all_rows(d_gates).transpose(-2, -1), all_rows(found))
 
 
 def _sum(a: Any, b: Any) -> Any:
@@ -178,7 +161,7 @@ def _jvp(
     t_h = h * 0 if t_h is None else t_h
     t_c = c * 0 if t_c is None else t_c
     moved: list[Any] = [None] * length
-    for t in _order(length, reverse):
+    for t in order(length, reverse):
         at = t + 1 if reverse else t - 1
         inside = 0 <= at < length
         old_h, old_c = (states[at], cells[at]) if inside else (h, c)
@@ -222,7 +205,7 @@ def _steps_by_ops(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any
     """Run the steps by ops, which take any dims between time and batch."""
     length = gates.shape[0]
     found: list[Any] = [None] * length
-    for t in _order(length, reverse):
+    for t in order(length, reverse):
         z = gates[t] + matmul(h, weight.transpose(-2, -1))
         h, active, c = step_by_ops(z, c)
         found[t] = (h, active, c)
@@ -291,7 +274,7 @@ def lstm_steps(
     one = gates.dtype.type(1)
     turned = -weight.T  # and the input's share too: what the sigmoids need is exp(-z)
     xp.negative(active, out=active)
-    for t in _order(time, reverse):
+    for t in order(time, reverse):
         z, cell, state = active[t], cells[t], states[t]
         z += xp.dot(h, turned).reshape(batch, 4, hidden)
         i, f, g, o = z[:, 0], z[:, 1], z[:, 2], z[:, 3]
@@ -374,12 +357,12 @@ def lstm_slopes(
     to_cell = active[:, :, 3] * (1 - through * through)
     slopes = active * (1 - active)
     slopes[:, :, 0] *= active[:, :, 2]
-    slopes[:, :, 1] *= _before(c, cells, reverse, xp.concatenate)
+    slopes[:, :, 1] *= before(c, cells, reverse, xp.concatenate)
     slopes[:, :, 2] = active[:, :, 0] * (1 - active[:, :, 2] * active[:, :, 2])
     slopes[:, :, 3] *= through
     forgotten = active[:, :, 1]
     d_h, d_c = g_h, g_c
-    for t in _order(time, not reverse):
+    for t in order(time, not reverse):
         slope = slopes[t]
         d_h = d_h + g_states[t]
         d_c = d_h * to_cell[t] + d_c
@@ -388,7 +371,7 @@ def lstm_slopes(
         d_h = xp.dot(slope.reshape(batch, 4 * hidden), weight)
         d_c *= forgotten[t]
     rows = slopes.reshape(time * batch, 4 * hidden)
-    found = _before(h, states, reverse, xp.concatenate).reshape(time * batch, hidden)
+    found = before(h, states, reverse, xp.concatenate).reshape(time * batch, hidden)
     if not time:
         d_h, d_c = xp.array(d_h), xp.array(d_c)
     return slopes.reshape(time, batch, 4 * hidden), d_h, d_c, xp.matmul(rows.T, found)
@@ -416,15 +399,15 @@ def _fast_slopes(
 ) -> Any:
     if not _kernels:
         return None
-    found = _kernels.backward(g_states, g_h, g_c, states, active, cells, h, c, weight, reverse)
-    if found is None:
+    cotangents = _kernels.backward(g_states, g_h, g_c, states, active, cells, h, c, weight, reverse)
+    if cotangents is None:
         return None
-    slopes, d_h, d_c = found
+    slopes, d_h, d_c = cotangents
     time, batch, hidden = states.shape
-    before = _before(h, states, reverse, np.concatenate) if time > 1 else h
+    found = before(h, states, reverse, np.concatenate) if time > 1 else h
     rows = slopes.reshape(time * batch, 4 * hidden)
     product = catalogue.ops["matmul"].kernels[np.ndarray]
-    return slopes, d_h, d_c, product(rows.T, before.reshape(time * batch, hidden))
+    return slopes, d_h, d_c, product(rows.T, found.reshape(time * batch, hidden))
 
 
 prefer(catalogue.ops["lstm_steps"], _fast_steps)

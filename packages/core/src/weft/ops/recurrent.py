@@ -11,6 +11,7 @@ from weft._core.tensor import Tensor
 from weft.ops.affine import linear
 from weft.ops.dropouts import dropout as dropped
 from weft.ops.families.composite import composite
+from weft.ops.gru_steps import gru_steps
 from weft.ops.joining import cat, stack
 from weft.ops.lstm_steps import lstm_steps
 from weft.ops.recurrent_cells import STEPS, States
@@ -109,6 +110,11 @@ def _through_layers(
                 out, *last = lstm_steps(linear(x, w_ih, bias), *own, weights[0], reverse=way == 1)[
                     :3
                 ]
+            elif kind == "gru" and cut is steps and not x.is_complex():
+                b_hh = weights[1]
+                bias = weights[0].new_zeros(weights[0].shape[0]) if b_hh is None else b_hh
+                drive = linear(x, w_ih, b_ih)
+                out, *last = gru_steps(drive, *own, weights[0], bias, reverse=way == 1)[:2]
             else:
                 each, last = _one_way(kind, cut(linear(x, w_ih, b_ih)), own, weights, way == 1)
                 out = join(each)

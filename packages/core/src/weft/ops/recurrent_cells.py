@@ -10,6 +10,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.affine import linear
 from weft.ops.families.composite import composite
+from weft.ops.gru_steps import gru_steps
 from weft.ops.lstm_unit import lstm_unit
 
 States = tuple[Tensor, ...]
@@ -75,6 +76,9 @@ def _cell(
     if kind == "lstm" and input.ndim == 2 and alike and not input.is_complex():
         new: States = lstm_unit(input, *states, w_ih, w_hh, b_ih, b_hh)[:2]
         return new
+    if kind == "gru" and input.ndim == 2 and b_hh is not None and not input.is_complex():
+        drive = linear(input, w_ih, b_ih).unsqueeze(0)
+        return (gru_steps(drive, *states, w_hh, b_hh, reverse=False)[1],)
     return step(linear(input, w_ih, b_ih), linear(states[0], w_hh, b_hh), states)
 
 

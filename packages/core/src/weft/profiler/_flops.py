@@ -34,6 +34,16 @@ def _lstm_steps(shapes: Sequence[Shape], out: Shape) -> int:
     return 2 * math.prod(gates[:2]) * math.prod(weight)
 
 
+def _gru_steps(shapes: Sequence[Shape], out: Shape) -> int:
+    gates, weight = shapes[0], shapes[2]
+    return 2 * math.prod(gates[:2]) * math.prod(weight)
+
+
+def _gru_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    states = shapes[0]
+    return 2 * 2 * math.prod(states) * 3 * states[-1]
+
+
 def _lstm_slopes(shapes: Sequence[Shape], out: Shape) -> int:
     states = shapes[0]  # (time, batch, hidden): a product with the weight, one with the states
     return 2 * 2 * math.prod(states) * 4 * states[-1]
@@ -70,6 +80,8 @@ FORMULAS: dict[str, Formula] = {
     "affine_weight_slopes": _affine_weight_slopes,
     "attend": _attend,
     "attend_slopes": _attend_slopes,
+    "gru_steps": _gru_steps,
+    "gru_slopes": _gru_slopes,
     "lstm_steps": _lstm_steps,
     "lstm_slopes": _lstm_slopes,
 }
@@ -83,6 +95,7 @@ _FACTORS = {
     "convolution_input": (0, 1),
     "convolution_weight": (0, 1),
     "attend": (0, 1),
+    "gru_steps": (0, 2),
     "lstm_steps": (0, 3),
 }
 

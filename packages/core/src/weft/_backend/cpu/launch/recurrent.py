@@ -15,31 +15,40 @@ from weft._backend.cpu.kernels.recurrent import (
 from weft._backend.cpu.kernels.recurrent import turned as turn
 from weft._backend.cpu.language import type_of
 
-_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 #: Above this hidden size a library's product is quicker than the one inside the kernel.
 WIDEST = 256
 #: A quarter of the multiplications of a step that one kernel does at once.
 _SMALL = 100_000
 #: Multiplications, and states whose gates are to be found, that are worth a thread.
-_GRAIN, _ELEMENTS = 1_000_000, 2048
+_GRAIN, ELEMENTS = 1_000_000, 2048
 
 
-def _grain(time: int, hidden: int) -> int:
+def grain(time: int, hidden: int) -> int:
     """Return how many sequences are worth a thread: some fours, which the product takes at once."""
     rows = _GRAIN // (4 * time * hidden * hidden) + 1
     return (rows + 3) // 4 * 4
 
 
-def _product(x: Any, y: Any) -> Any:
+def product(x: Any, y: Any) -> Any:
     """Return a product of two matrices, by the library that is quicker for its size."""
     out = onednn_matmul.product(x, y)
     return x.dot(y) if out is None else out
 
 
+def transposed(weight: Any) -> Any:
+    """Return a transposed copy of a matrix."""
+    weight = np.ascontiguousarray(weight)
+    rows, columns = weight.shape
+    out = np.empty((columns, rows), weight.dtype)
+    turn.at(T=type_of(weight.dtype))(1, 2, out, weight, rows, columns)
+    return out
+
+
 def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     """Return what the op ``lstm_steps`` does; None for what the kernels do not take."""
     hidden = weight.shape[1]
-    if gates.ndim != 3 or not gates.size or gates.dtype not in _FLOATS:
+    if gates.ndim != 3 or not gates.size or gates.dtype not in FLOATS:
         return None
     time, batch, width = gates.shape
     if not h.shape == c.shape == (batch, hidden) or not weight.shape[0] == width == 4 * hidden:
@@ -51,17 +60,13 @@ def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     apart = time == 1 or hidden > WIDEST  # a product by itself is then quicker
     run = lstm_forward.at(T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=not apart)
     if not apart:
-        weight = np.ascontiguousarray(weight)
-        turned = np.empty((hidden, width), weight.dtype)
-        turn.at(T=type_of(weight.dtype))(1, 2, turned, weight, width, hidden)
-        grain = _grain(time, hidden)
-        run(batch, grain, gates, h, c, turned, states, active, cells, time, batch, hidden)
+        given = h, c, transposed(weight), states, active, cells
+        run(batch, grain(time, hidden), gates, *given, time, batch, hidden)
     else:
-        grain = _ELEMENTS // hidden + 1
         for t in range(time - 1, -1, -1) if reverse else range(time):
-            whole = gates[t] + _product(h, weight.T)
+            whole = gates[t] + product(h, weight.T)
             new = states[t], active[t], cells[t]
-            run(batch, grain, whole, h, c, None, *new, 1, batch, hidden)
+            run(batch, ELEMENTS // hidden + 1, whole, h, c, None, *new, 1, batch, hidden)
             h, c = states[t], cells[t]
     last = 0 if reverse else time - 1
     return states, states[last].copy(), cells[last].copy(), active, cells
@@ -81,7 +86,7 @@ def backward(
 ) -> Any:
     """Return what the op ``lstm_slopes`` does, but for the weight's cotangent; None as before."""
     time, batch, hidden = states.shape
-    if not states.size or states.dtype not in _FLOATS:
+    if not states.size or states.dtype not in FLOATS:
         return None
     g_states, active, cells, c, weight = map(
         np.ascontiguousarray, (g_states, active, cells, c, weight)
@@ -92,7 +97,7 @@ def backward(
     run = lstm_backward.at(T=type_of(states.dtype), REVERSE=reverse, PRODUCT=not apart)
     if not apart:
         run(
-            batch, _grain(time, hidden), g_states, active, cells, c, weight, slopes, d_h, d_c,
+            batch, grain(time, hidden), g_states, active, cells, c, weight, slopes, d_h, d_c,
             time, batch, hidden,
         )  # fmt: skip
         return slopes, d_h, d_c
@@ -101,8 +106,8 @@ def backward(
         before = t + 1 if reverse else t - 1
         old = cells[before] if 0 <= before < time else c
         given = g_states[t], active[t], cells[t], old, None, slopes[t]
-        run(batch, _ELEMENTS // hidden + 1, *given, d_h, d_c, 1, batch, hidden)
-        d_h = _product(slopes[t], weight)
+        run(batch, ELEMENTS // hidden + 1, *given, d_h, d_c, 1, batch, hidden)
+        d_h = product(slopes[t], weight)
     return slopes, d_h, d_c
 
 
@@ -149,7 +154,7 @@ def step_slopes(
 
 def _small(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, *biases: Any) -> Any:
     """Return (batch, features, hidden) of a step that is small and plain, else None."""
-    if x.ndim != 2 or x.dtype not in _FLOATS or w_ih.ndim != 2:
+    if x.ndim != 2 or x.dtype not in FLOATS or w_ih.ndim != 2:
         return None
     batch, features = x.shape
     hidden = w_hh.shape[-1]
