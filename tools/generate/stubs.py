@@ -68,6 +68,7 @@ class Size(tuple[builtins.int, ...]):
 class Extra:
     grad: Any
     post_accumulate: dict[builtins.int, Any] | None
+    made: Any
     retains_grad: bool
 
 def wrap(data: Any) -> Tensor: ...
