@@ -17,6 +17,9 @@ from benchmarks.rivals.inputs import integers, normal
 
 #: Outputs of networks: sums of many terms in other orders.
 TOLERANCE = 1e-3
+#: Fifty layers of drawn weights amplify rounding: gradients in float32 lie two percent apart whatever
+#: kernels run, NumPy's too, and after two steps of training so do the losses.
+AFTER_STEPS = 5e-2
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,8 @@ def gradients_case(name: str, wanted: Network) -> Case:
 def training_case(name: str, wanted: Network) -> Case:
     """Return the case of a step of training; the third's loss shows what the first two changed."""
     makers = _makers(name, wanted, _training)
-    return Case(f"{name}, training step", makers, tolerance=TOLERANCE, calls=3)
+    tolerance = AFTER_STEPS if name.startswith("ResNet-50") else TOLERANCE
+    return Case(f"{name}, training step", makers, tolerance=tolerance, calls=3)
 
 
 def cases() -> Iterator[Case]:

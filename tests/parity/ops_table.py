@@ -59,7 +59,9 @@ RENAMED: dict[str, Callable[..., Any]] = {
     "convert": torch.Tensor.to,
     "reinterpreted": torch.Tensor.view,
     "alias": lambda input: torch.Tensor.view_as(input, input),
-    "running_sum": torch.cumsum,
+    "running_sum": lambda input, dim, reverse=False: (
+        input.flip(dim).cumsum(dim).flip(dim) if reverse else input.cumsum(dim)
+    ),
     "picked": lambda input, index, dim: torch.gather(input, dim, index),
     "joined": torch.cat,
     "normalised_exp": torch.softmax,

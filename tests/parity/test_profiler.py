@@ -81,8 +81,8 @@ def test_the_same_calls_are_counted():
     backward |= {"sum backward": "SumBackward0", "matmul backward": "MmBackward0"}
     for name, other in backward.items():
         assert counts[name] == others[other] == 1
-    for name, other in forward.items():  # PyTorch's include those of the backward rules
-        assert 1 == counts[name] <= others[other]
+    for name, other in forward.items():  # those of backward rules too, where they are not lowered
+        assert 1 <= counts[name] <= others[other]
 
 
 def test_flops_are_pytorchs():
