@@ -17,8 +17,8 @@ from benchmarks.rivals.inputs import integers, normal
 
 #: Outputs of networks: sums of many terms in other orders.
 TOLERANCE = 1e-3
-#: Fifty layers of drawn weights amplify rounding: gradients in float32 lie two percent apart whatever
-#: kernels run, NumPy's too, and after two steps of training so do the losses.
+#: Fifty layers of drawn weights amplify rounding: gradients in float32 lie two percent apart
+#: whatever kernels run, NumPy's too, and after two steps of training so do the losses.
 AFTER_STEPS = 5e-2
 
 
