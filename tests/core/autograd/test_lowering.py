@@ -9,6 +9,7 @@ import weft
 from tests.core.catalogued import DIFFERENTIABLE
 from tests.core.drawing import Call, weighted
 from weft._core import catalogue
+from weft._core.kernels import for_arrays
 from weft.transforms import lowering
 
 
@@ -119,3 +120,10 @@ def test_settings_that_hold_tensors_are_not_kept():
     assert not lowering._is_plain(weft.ones(2))
     assert not lowering._is_plain((1, weft.ones(2)))
     assert lowering._is_plain(((1, 2.0), "mean", None, slice(0, 2), weft.float32))
+
+
+def test_small_arrays_are_taken_past_kernels_that_would_decline_them():
+    op = catalogue.ops["mul"]
+    assert for_arrays(op, [64, 1]).of_any_array
+    assert for_arrays(op, []).of_any_array
+    assert for_arrays(op, [64, 10**6]) is op.kernels[np.ndarray]

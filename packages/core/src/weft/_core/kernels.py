@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from weft._backend import asarray, ndarray, np, xp
@@ -163,14 +163,27 @@ def as_array(out: Any) -> Any:
 
 
 def prefer(op: Any, fast: Kernel) -> None:
-    """Try a fast kernel first on NumPy's arrays: what it returns None for, the general one runs."""
+    """Try a fast kernel first on NumPy's arrays: what it returns None for, the general one runs.
+
+    It may say in ``fast.least`` how many elements the largest array must have.
+    """
     general = op.kernels[ndarray]
 
     def run(*arrays: Any, **params: Any) -> Any:
         out = fast(*arrays, **params)
         return general(*arrays, **params) if out is None else out
 
-    op.kernels[ndarray] = run
+    chosen: Any = run
+    chosen.general, chosen.least = general, getattr(fast, "least", 0)
+    op.kernels[ndarray] = chosen
+
+
+def for_arrays(op: Any, sizes: Sequence[int]) -> Kernel:
+    """Return an op's kernel on NumPy's arrays of these sizes, past those that would decline."""
+    bound: Any = op.kernels[ndarray]
+    while getattr(bound, "least", 0) > max(sizes, default=0):
+        bound = bound.general
+    return bound  # type: ignore[no-any-return]
 
 
 def prefer_compiled(op: Any, module: str, name: str) -> None:

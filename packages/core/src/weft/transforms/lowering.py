@@ -19,7 +19,7 @@ from weft._backend.numpy_ import NARROW
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval, Unsaved
 from weft._core.boxed import Boxed, new_level
-from weft._core.kernels import as_array, bare
+from weft._core.kernels import as_array, bare, for_arrays
 from weft._core.node import Node
 from weft._core.op import Op
 from weft._core.tensor import Tensor, wrap
@@ -290,7 +290,7 @@ class _Trace:
 
 def _kernel(op: Op, avals: list[Any], params: dict[str, Any], arity: int) -> tuple[Any, bool]:
     """Return an op's kernel on these arguments, and whether it always allocates its result."""
-    bound = op.kernels[ndarray]
+    bound = for_arrays(op, [math.prod(a.shape) for a in avals if isinstance(a, Aval)])
     narrow = any(isinstance(a, Aval) and a.dtype in NARROW for a in avals)
     if narrow or not hasattr(bound, "of_any_array"):  # it has a way of its own on NumPy
         return functools.partial(bound, **params) if params else bound, False
