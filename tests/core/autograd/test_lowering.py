@@ -127,3 +127,12 @@ def test_small_arrays_are_taken_past_kernels_that_would_decline_them():
     assert for_arrays(op, [64, 1]).of_any_array
     assert for_arrays(op, []).of_any_array
     assert for_arrays(op, [64, 10**6]) is op.kernels[np.ndarray]
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_a_sum_gives_the_same_bits_however_its_dim_is_counted(dim):
+    x = weft.tensor(np.random.default_rng(0).standard_normal((6, 5)))
+    kernel = catalogue.ops["sum"].kernels[np.ndarray]
+    wanted = kernel(x.numpy(), dim=(dim,), keepdim=False)
+    assert np.array_equal(x.sum(dim).numpy(), wanted)
+    assert np.array_equal(x.sum(dim - 2).numpy(), wanted)

@@ -308,7 +308,7 @@ def _short(
             or keepdims is not UNSET
         ):
             return settled(input, dim, keepdim, dtype=dtype, out=out, axis=axis, keepdims=keepdims)
-        if adds and dim == 0 and not keepdim and _is_small_table(x):
+        if adds and (dim == 0 or dim == -2) and not keepdim and _is_small_table(x):
             before = silence()
             try:
                 data = _row_sum(x)
