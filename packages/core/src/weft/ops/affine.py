@@ -22,12 +22,13 @@ from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.recording import unrecorded
-from weft.ops.matmul import SMALL, larger, matmul, rows, rows_product
+from weft.ops.matmul import SMALL, larger, matmul, rows, rows_product, small_product
 from weft.ops.reductions import sum
 
 # What the short path takes. Both are None while it is closed.
 _SHORT32, _SHORT64 = np.dtype(np.float32), np.dtype(np.float64)
 short_path(globals(), "_SHORT32", "_SHORT64")
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 _NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
 
 
@@ -85,6 +86,8 @@ _general_map = _LINEAR_MAP.kernels[ndarray]
 
 def _map_on_cpu(x: Any, y: Any) -> Any:
     turned = y.T
+    if x.ndim == y.ndim == 2 and x.size * y.shape[0] <= SMALL and x.dtype in _FLOATS:
+        return small_product(x, turned)
     out = larger(x, turned)
     if out is None:
         out = rows_product(x, turned)
@@ -244,7 +247,6 @@ def affine(xp: Any, x: Any, y: Any, bias: Any) -> Any:
 _AFFINE = catalogue.ops["affine"]
 _general_affine = _AFFINE.kernels[ndarray]
 _small = Launcher("affine")
-_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
 def _is_small(x: Any, y: Any) -> bool:
