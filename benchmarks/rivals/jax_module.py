@@ -45,7 +45,7 @@ class Module:
         return self.forward(*inputs)
 
     def forward(self, *inputs: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def train(self, mode: bool = True) -> Module:
         """Set the mode of this and of all inside."""

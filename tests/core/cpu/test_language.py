@@ -419,7 +419,7 @@ def chosen(begin, end, x: ptr(T)):
 
 def wrong_value(begin, end, x: ptr(T)):
     for i in range(begin, end):
-        x[i] = unknown  # noqa: F821
+        x[i] = unknown  # noqa: F821  # that it is not there is what is tested
 
 
 def wrong_statement(begin, end, x: ptr(T)):

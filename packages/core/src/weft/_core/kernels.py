@@ -81,7 +81,7 @@ def _numpy_kernel(kernel: Kernel, shape: Kernel, widen: bool, moves: bool) -> Ke
 
     chosen: Any = move if moves else run
     chosen.of_any_array = True  # a kernel that an op puts in its place for NumPy alone has no such
-    return chosen  # type: ignore[no-any-return]
+    return chosen  # type: ignore[no-any-return]  # a kernel with an attribute
 
 
 def _widened(kernel: Kernel, shape: Kernel, arrays: Any, params: dict[str, Any]) -> Any:
@@ -183,7 +183,7 @@ def for_arrays(op: Any, sizes: Sequence[int]) -> Kernel:
     bound: Any = op.kernels[ndarray]
     while getattr(bound, "least", 0) > max(sizes, default=0):
         bound = bound.general
-    return bound  # type: ignore[no-any-return]
+    return bound  # type: ignore[no-any-return]  # a kernel with attributes
 
 
 def prefer_compiled(op: Any, module: str, name: str) -> None:

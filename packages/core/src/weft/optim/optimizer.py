@@ -81,7 +81,7 @@ class Optimizer:
         super().__init_subclass__(**kwargs)
         own = vars(cls).get("step")
         if own is not None and not getattr(own, "hooked", False):
-            cls.step = hooked(own)  # type: ignore[method-assign]
+            cls.step = hooked(own)  # type: ignore[method-assign]  # around a subclass's own
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults

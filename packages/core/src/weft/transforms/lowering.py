@@ -268,7 +268,7 @@ class _Trace:
         exec(source, scope)  # of names that are made here alone
         program: Any = scope["program"]
         program.gives_none = tuple(name is None for name in given)
-        return program  # type: ignore[no-any-return]
+        return program  # type: ignore[no-any-return]  # a Program with an attribute
 
     def _freeing(self, kept: set[str | None]) -> list[str]:
         """Return the lines, with each large result let go where it was last read."""

@@ -129,10 +129,6 @@ class Library:
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"the binding of oneDNN declares no dnnl_{name}")
 
-    def address(self, name: str) -> int:
-        """Return where a C function lies in memory."""
-        return ctypes.cast(getattr(self._dll, name), c_void_p).value or 0
-
 
 def check(status: int, name: str) -> None:
     """Raise unless oneDNN's status is success."""
@@ -190,12 +186,3 @@ def loaded() -> Library:
     found = _load()[0]
     assert found is not None
     return found
-
-
-def address(name: str) -> int:
-    """Return the address of a C function of oneDNN, such as ``"dnnl_sgemm"``; 0 without oneDNN.
-
-    Generated machine code calls it there.
-    """
-    found = library()
-    return 0 if found is None else found.address(name)

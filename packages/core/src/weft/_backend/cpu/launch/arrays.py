@@ -16,6 +16,8 @@ FLOATS: dict[Any, Any] = {
     np.dtype(np.float16): f16,
     np.dtype(ml_dtypes.bfloat16): bf16,
 }
+#: Those that are computed as they lie.
+WIDE = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 #: The NumPy dtype that each is computed in.
 COMPUTED: dict[Any, Any] = {
     dtype: np.dtype(np.float64 if kind is f64 else np.float32) for dtype, kind in FLOATS.items()

@@ -8,8 +8,8 @@ from weft._backend import np
 from weft._backend.cpu import threads
 from weft._backend.cpu.kernels.attention import BLOCK, KEYS, attention_backward, attention_forward
 from weft._backend.cpu.language import type_of
+from weft._backend.cpu.launch.arrays import WIDE
 
-_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 #: Multiplications that are worth a thread.
 _GRAIN = 500_000
 
@@ -51,7 +51,7 @@ def _strides(q: Any, k: Any, v: Any, out: Any, mask: Any, *more: Any) -> Any:
 
 def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
     """Return what the op ``attend`` does; None for what the kernel does not take."""
-    if q.dtype not in _FLOATS or not (q.size and k.size and v.size):
+    if q.dtype not in WIDE or not (q.size and k.size and v.size):
         return None
     q, k, v = map(_dense, (q, k, v))
     batch, heads, rows, width = q.shape
@@ -84,7 +84,7 @@ def backward(
     causal: bool,
 ) -> Any:
     """Return what the op ``attend_slopes`` does; None for what the kernel does not take."""
-    if q.dtype not in _FLOATS or not (q.size and k.size and v.size):
+    if q.dtype not in WIDE or not (q.size and k.size and v.size):
         return None
     g, q, k, v, out = map(_dense, (g, q, k, v, out))
     batch, heads, rows, width = q.shape

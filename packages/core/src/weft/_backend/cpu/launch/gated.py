@@ -7,13 +7,14 @@ from typing import Any
 from weft._backend import np
 from weft._backend.cpu.kernels.gated import gated_backward, gated_forward
 from weft._backend.cpu.language import type_of
-from weft._backend.cpu.launch.recurrent import ELEMENTS, FLOATS, WIDEST, grain, product, transposed
+from weft._backend.cpu.launch.arrays import WIDE
+from weft._backend.cpu.launch.recurrent import ELEMENTS, WIDEST, grain, product, transposed
 
 
 def forward(gates: Any, h: Any, weight: Any, bias: Any, reverse: bool) -> Any:
     """Return what the op ``gru_steps`` does; None for what the kernels do not take."""
     hidden = weight.shape[1]
-    if gates.ndim != 3 or not gates.size or gates.dtype not in FLOATS:
+    if gates.ndim != 3 or not gates.size or gates.dtype not in WIDE:
         return None
     time, batch, width = gates.shape
     if h.shape != (batch, hidden) or not weight.shape[0] == width == 3 * hidden:
@@ -55,7 +56,7 @@ def backward(
 ) -> Any:
     """Return the cotangents of both shares of the gates, and of h; None as before."""
     time, batch, hidden = states.shape
-    if not states.size or states.dtype not in FLOATS:
+    if not states.size or states.dtype not in WIDE:
         return None
     g_states, states, active, h, weight = map(
         np.ascontiguousarray, (g_states, states, active, h, weight)

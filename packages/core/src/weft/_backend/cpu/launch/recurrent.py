@@ -14,8 +14,8 @@ from weft._backend.cpu.kernels.recurrent import (
 )
 from weft._backend.cpu.kernels.recurrent import turned as turn
 from weft._backend.cpu.language import type_of
+from weft._backend.cpu.launch.arrays import WIDE
 
-FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 #: Above this hidden size a library's product is quicker than the one inside the kernel.
 WIDEST = 256
 #: A quarter of the multiplications of a step that one kernel does at once.
@@ -48,7 +48,7 @@ def transposed(weight: Any) -> Any:
 def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     """Return what the op ``lstm_steps`` does; None for what the kernels do not take."""
     hidden = weight.shape[1]
-    if gates.ndim != 3 or not gates.size or gates.dtype not in FLOATS:
+    if gates.ndim != 3 or not gates.size or gates.dtype not in WIDE:
         return None
     time, batch, width = gates.shape
     if not h.shape == c.shape == (batch, hidden) or not weight.shape[0] == width == 4 * hidden:
@@ -86,7 +86,7 @@ def backward(
 ) -> Any:
     """Return what the op ``lstm_slopes`` does, but for the weight's cotangent; None as before."""
     time, batch, hidden = states.shape
-    if not states.size or states.dtype not in FLOATS:
+    if not states.size or states.dtype not in WIDE:
         return None
     g_states, active, cells, c, weight = map(
         np.ascontiguousarray, (g_states, active, cells, c, weight)
@@ -154,7 +154,7 @@ def step_slopes(
 
 def _small(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, *biases: Any) -> Any:
     """Return (batch, features, hidden) of a step that is small and plain, else None."""
-    if x.ndim != 2 or x.dtype not in FLOATS or w_ih.ndim != 2:
+    if x.ndim != 2 or x.dtype not in WIDE or w_ih.ndim != 2:
         return None
     batch, features = x.shape
     hidden = w_hh.shape[-1]
