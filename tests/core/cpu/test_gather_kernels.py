@@ -10,7 +10,7 @@ import weft
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import gathering
-from weft.ops.indexing import ARRAY
+from weft.ops.index_keys import ARRAY
 
 OPS = {
     "index": 0,

@@ -78,6 +78,6 @@ def test_large_sums_are_the_same_to_the_bit(dtype, three_threads):
 
 
 def _key():
-    from weft.ops.indexing import ARRAY
+    from weft.ops.index_keys import ARRAY
 
     return (ARRAY, slice(None))

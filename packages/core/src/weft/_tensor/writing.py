@@ -12,7 +12,7 @@ from weft._core.inplace import is_recorded, write
 from weft._core.moving import share_between
 from weft._core.tensor import Tensor, detached_version, version_of, wrap
 from weft._tensor.conversion import to
-from weft.ops import creation, indexing
+from weft.ops import creation, overwriting
 from weft.ops.transfer import beside
 
 
@@ -53,10 +53,10 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
     given = to(beside(self, given) if not given.ndim else given, self.dtype)
     boxed = isinstance(self._data, (Aval, Boxed)) or isinstance(given._data, Boxed)
     if boxed or is_recorded(self, given, "__setitem__"):
-        region, value = indexing.region_with_items(self, key, given)
+        region, value = overwriting.region_with_items(self, key, given)
         write(region, value, "__setitem__")
     else:  # nothing to record: only the region is written
-        indexing.write_items(self, key, given)
+        overwriting.write_items(self, key, given)
         version_of(self).writes.bump("__setitem__")
 
 

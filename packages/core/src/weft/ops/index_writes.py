@@ -13,7 +13,8 @@ from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
 from weft.ops.gathering import check_places, picked, plain_data
-from weft.ops.indexing import ARRAY, with_added, with_items
+from weft.ops.index_keys import ARRAY
+from weft.ops.overwriting import with_added, with_items
 from weft.ops.scattering import reduced
 
 _PLACES = Draw((2,), 0, 4, kind="places")

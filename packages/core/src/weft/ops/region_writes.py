@@ -10,7 +10,8 @@ from weft._core.tensor import Tensor
 from weft.ops.broadcasting import broadcast_to
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked, plain_data
-from weft.ops.indexing import getitem, with_items
+from weft.ops.indexing import getitem
+from weft.ops.overwriting import with_items
 from weft.ops.strides import strided_places
 
 
