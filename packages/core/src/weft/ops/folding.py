@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.kernels import prefer
@@ -91,12 +92,13 @@ def windows_added(
     return wide[..., top : top + height, left : left + width].copy()
 
 
+_folding = Launcher("folding")
+
+
 def _fast(x: Any, **settings: Any) -> Any:
     if x.size < 1024:
         return None
-    from weft._backend.cpu.launch import folding
-
-    return folding.windows_added(x, **settings)
+    return _folding.windows_added(x, **settings)
 
 
 prefer(catalogue.ops["windows_added"], _fast)

@@ -23,6 +23,8 @@ from weft.ops.families.linear import linear
 from weft.ops.indexing import getitem
 from weft.ops.memory import contiguous
 
+_gathering = Launcher("gathering")
+
 
 def plain_data(x: Tensor) -> Any:
     """Return a tensor's values as a NumPy array, also inside transforms; None on the meta device.
@@ -38,11 +40,8 @@ def plain_data(x: Tensor) -> Any:
 
 def check_places(name: str, index: Any, length: int, dim: int | None = None) -> None:
     """Raise an IndexError if an index array leaves a dim of some length, or is negative."""
-    if index.size >= 8192 and type(index) is ndarray:
-        from weft._backend.cpu.launch import gathering
-
-        if gathering.all_inside(index, length):
-            return
+    if index.size >= 8192 and type(index) is ndarray and _gathering.all_inside(index, length):
+        return
     if index.size and (index.min() < 0 or index.max() >= length):
         bad = index[(index < 0) | (index >= length)].flat[0]
         where = "a dim" if dim is None else f"dim {dim}"
@@ -160,9 +159,6 @@ def scatter_into_zeros(
     where[dim] = index
     xp.add.at(out, tuple(where), x)
     return out
-
-
-_gathering = Launcher("gathering")
 
 
 def _picked_fast(x: Any, index: Any, *, dim: int) -> Any:
