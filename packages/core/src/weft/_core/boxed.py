@@ -59,15 +59,15 @@ class Boxed:
     @staticmethod
     def process(level: int, op: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Run ``op`` for the transform at ``level``; return the data of its result or results."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{op.name}: the transform at level {level} runs no ops")
 
     def mapped(self, function: Callable[[Any], Any]) -> Boxed:
         """Return a box of the same kind with ``function`` applied to every tensor in it."""
-        raise NotImplementedError
+        raise self._lacks("mapped")
 
     def detached(self) -> Boxed:
         """Return the same values without what any graph or transform knows of their slopes."""
-        raise NotImplementedError
+        raise self._lacks("detached")
 
     @classmethod
     def store(cls, level: int, target: Any, value: Any, others: list[Any], writer: str) -> None:
@@ -80,11 +80,14 @@ class Boxed:
             others: the tensors that share its memory.
             writer: the name of the in-place op, for messages.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{writer}: {cls.transform} at level {level} has no way to write a value of shape "
+            f"{tuple(value.shape)} into a tensor of shape {tuple(target.shape)}"
+        )
 
     def read(self, asked: str) -> Any:
         """Return the array under the value, or raise saying that ``asked`` cannot read one."""
-        raise NotImplementedError
+        raise self._lacks("read", f" for {asked}")
 
     def notes(self) -> list[str]:
         """Return what stands beside the values when a tensor whose box is read is printed."""
@@ -92,7 +95,13 @@ class Boxed:
 
     def spread(self, plain: Any) -> Any:
         """Return a new tensor, which a function called on this value made, for each example."""
-        raise NotImplementedError
+        raise self._lacks("spread")
+
+    def _lacks(self, method: str, why: str = "") -> NotImplementedError:
+        return NotImplementedError(
+            f"{type(self).__name__}.{method} is asked{why}, of a value of shape {self.shape} in "
+            f"{self.transform}, and not there: a kind of boxed value that meets it defines it"
+        )
 
 
 @contextlib.contextmanager
