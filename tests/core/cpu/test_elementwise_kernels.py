@@ -19,6 +19,7 @@ from weft._core.errors import DTypeError
 from weft._core.kernels import widened
 from weft._core.samples import Draw
 from weft.ops import load_all
+from weft.ops.families.compiled import Compiled
 
 load_all()
 SCIPYS = "a function of SciPy's that kernels do not have"
@@ -211,6 +212,65 @@ def test_layouts(layout):
     mixed = [np.asarray(args[0] > 0), *args]
     check(OPS["chosen"], mixed, {})
     check(OPS["exp"], args[:1], {})
+
+
+def turned_layouts():
+    """Return pairs of which one is read across its lines of memory, several tiles wide."""
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=(2, 3, 101, 150))
+    return {
+        "one turned": (x[0].T, y[0].T.copy()),
+        "whole tiles": (x[0, :96, :128].T, y[0, :96, :128].T.copy()),
+        "the other turned": (x[0].T.copy(), y[0].T),
+        "turned and a row": (x[0].T, y[0, :, 0].copy()),
+        "turned and a column": (x[0].T, y[0, 0, :, None].copy()),
+        "turned beside every other": (x[0].T, np.repeat(y[0].T.copy(), 2, 1)[:, ::2]),
+        "batches": (x.transpose(0, 2, 1), y.transpose(0, 2, 1).copy()),
+        "outer dim inside": (x.transpose(2, 1, 0), y.transpose(2, 1, 0).copy()),
+        "backwards": (x[0, ::-1].T, y[0].T.copy()),
+        "sliced": (x[0, 3:90, 5:].T, y[0, 3:90, 5:].T.copy()),
+    }
+
+
+@pytest.mark.parametrize("layout", turned_layouts())
+def test_turned_layouts(layout, monkeypatch):
+    used = []
+    tiled = formulas.tiled
+    monkeypatch.setattr(formulas, "tiled", lambda *args: used.append(args) or tiled(*args))
+    args = [a.astype(np.float32) for a in turned_layouts()[layout]]
+    check(OPS["minus"], args, {})
+    check(OPS["chosen"], [np.asarray(args[0] > args[1]), *args], {})
+    # elsewhere the result lies as the turned array does
+    in_order = ("turned and a row", "turned and a column", "outer dim inside", "backwards")
+    assert used or layout in in_order
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "uint8", "bool"])
+def test_dtypes_of_turned_layouts(dtype):
+    x, y = ((a * 4).astype(DTYPES[dtype]) for a in turned_layouts()["one turned"])
+    check(OPS["maximum"], [x, np.ascontiguousarray(y)], {})
+
+
+def test_what_is_not_finite_stays_so_in_tiles():
+    (x,) = with_edges([np.zeros((40, 50), np.float32).reshape(-1)])
+    x = x.reshape(40, 50)
+    check(OPS["maximum"], [x.T, np.ones((50, 40), np.float32)], {})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_a_number_to_choose_beside_floats_runs_as_machine_code(dtype):
+    op = OPS["chosen"]
+    choose = Compiled("chosen", op.kernel, op.shape)
+    x = np.linspace(-3, 3, 5001).astype(DTYPES[dtype])
+    for other in (0.1, 2, float("nan"), float("-inf"), 1e300):
+        with np.errstate(over="ignore"):
+            wanted = np.where(x > 1, x, np.asarray(other).astype(x.dtype))
+        for got in (choose(x > 1, x, other), weft.where(weft.tensor(x > 1), weft.tensor(x), other)):
+            assert got is not None
+            np.testing.assert_array_equal(
+                np.asarray(got).astype(np.float64), wanted.astype(np.float64)
+            )
+    assert choose(x > 1, np.arange(5001), 2) is None  # beside whole numbers those come as arrays
 
 
 def test_more_dims_than_kernels_take_are_numpys():

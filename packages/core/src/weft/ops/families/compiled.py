@@ -87,9 +87,10 @@ class Compiled:
             return None
 
     def _prepared(self, args: Any, kinds: tuple[Any, ...], settings: dict[str, Any]) -> Any:
-        numbers = any(not hasattr(k, "kind") for k in kinds)
-        if numbers and not all(k.kind in "fV" for k in kinds if hasattr(k, "kind")):
-            return None  # a whole number beside whole numbers: those come as arrays
+        own = [k.kind for k in kinds if hasattr(k, "kind")]
+        # numbers beside floats, and what a condition chooses of; beside whole ones they are arrays
+        if len(own) < len(kinds) and not ({"f", "V"} & {*own} and {*own} <= {"f", "V", "b"}):
+            return None
         from weft._backend.cpu.launch.elementwise import prepared
 
         avals = [Aval(a.shape, a.dtype) if type(a) is ndarray else a for a in args]

@@ -82,6 +82,27 @@ def copy_rows(
         s += many
 
 
+@function
+def turn(tile, source, step, to, row_step):
+    """Copy STRIP rows of TILE, which lie in the source as columns that are ``step`` apart.
+
+    A square is read by its columns and written by its rows, each once.
+    """
+    for part in static(STRIP // TILE):
+        for half in static(2):  # eight columns become one run by shuffling registers
+            eight = tile + half * 8 * TILE
+            column = source + (half * 8 * step + part * TILE)
+            for i in simd(0, TILE):
+                for k in static(8):
+                    eight[i * 8 + k] = column[k * step + i]
+        for i in static(TILE):
+            row = to + (part * TILE + i) * row_step
+            for k in static(8):
+                row[k] = tile[i * 8 + k]
+            for k in static(8):
+                row[8 + k] = tile[8 * TILE + i * 8 + k]
+
+
 @kernel
 def copy_turned(
     begin, end, x: ptr(T), out: ptr(T), shape: ptr(i64), x_steps: ptr(i64), out_steps: ptr(i64),
@@ -90,7 +111,7 @@ def copy_turned(
     """Copy matrices whose rows lie in the source as columns; a step is STRIP rows of one.
 
     In the source rows are one apart and columns ``step``, in the result columns are one apart and
-    rows ``row_step``. A square is read by its columns and written by its rows, each once.
+    rows ``row_step``.
     """
     tile = local(T, TILE * TILE)
     for s in range(begin, end):
@@ -102,19 +123,7 @@ def copy_turned(
         for j in range(0, width, TILE):
             stop = min(width - j, TILE)
             if many == STRIP and stop == TILE:
-                for part in static(STRIP // TILE):
-                    for half in static(2):  # eight columns become one run by shuffling registers
-                        eight = tile + half * 8 * TILE
-                        column = source + ((j + half * 8) * step + part * TILE)
-                        for i in simd(0, TILE):
-                            for k in static(8):
-                                eight[i * 8 + k] = column[k * step + i]
-                    for i in static(TILE):
-                        row = to + ((part * TILE + i) * row_step + j)
-                        for k in static(8):
-                            row[k] = tile[i * 8 + k]
-                        for k in static(8):
-                            row[8 + k] = tile[8 * TILE + i * 8 + k]
+                turn(tile, source + j * step, step, to + j, row_step)
             else:
                 for i in range(many):
                     for k in range(stop):

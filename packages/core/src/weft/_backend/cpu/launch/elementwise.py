@@ -13,6 +13,8 @@ from weft._backend.cpu.launch import formulas
 
 #: After neighbours that lie so are joined; what has more is left to NumPy.
 _MOST_DIMS = 4
+#: Elements apart from which neighbours of a row are in lines of memory of their own.
+_FAR = 8
 _HEAVY = frozenset(
     {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh"}
     | {"tanh", "erf", "erfc", "power", "arcsin", "arccos", "arctan", "arcsinh", "arccosh"}
@@ -58,6 +60,7 @@ class Formula:
         self.from_args = [i for i, _ in self.numbers if i < len(kinds)]
         self._flat: Callable[..., Any] | None = None
         self._strided: dict[tuple[str, int], Callable[..., Any]] = {}
+        self._tiled: dict[tuple[str, int], Callable[..., Any]] = {}
 
     @property
     def flat(self) -> Callable[..., Any]:
@@ -73,6 +76,14 @@ class Formula:
         if made is None:
             kernel = formulas.strided(self.name, self.root, self.arrays, self.numbers, inner, dims)
             made = self._strided[inner, dims] = kernel.at(**self.given)
+        return made
+
+    def tiled(self, inner: str, dims: int) -> Callable[..., Any]:
+        """Return the function over strips of rows; see :func:`formulas.tiled`."""
+        made = self._tiled.get((inner, dims))
+        if made is None:
+            kernel = formulas.tiled(self.name, self.root, self.arrays, self.numbers, inner, dims)
+            made = self._tiled[inner, dims] = kernel.at(**self.given)
         return made
 
     def run(self, args: tuple[Any, ...], settings: Mapping[str, Any], out: Any = None) -> Any:
@@ -116,7 +127,8 @@ class Formula:
         return self._general(arrays, numbers, out)
 
     def _general(self, arrays: Any, numbers: list[float], out: Any) -> Any:
-        if out is None:
+        new = out is None
+        if new:
             out = _allocated(arrays, self.dtype)
         shape = out.shape
         operands = [*(steps_of(a, shape) for a in arrays), steps_of(out, shape)]
@@ -133,6 +145,10 @@ class Formula:
                 self.flat(sizes[0], self.grain, *arrays, out, *numbers)
                 return out
             sizes, steps = [1, *sizes], [[0] * len(operands), *steps]
+        if new and "n" in inner:
+            across = _turned(sizes, steps)
+            if across is not None:
+                return self._in_tiles(sizes, steps, across, arrays, numbers, out)
         rows = math.prod(sizes[:-1])
         told: list[int] = list(sizes[1:])
         for k, letter in enumerate(inner):
@@ -143,9 +159,46 @@ class Formula:
         function(rows, max(1, self.grain // sizes[-1]), *arrays, out, *told, *numbers)
         return out
 
+    def _in_tiles(
+        self, sizes: list[int], steps: Any, across: int, arrays: Any, numbers: Any, out: Any
+    ) -> Any:
+        """Run over strips along a dim in which arrays that do not lie along rows have step 1."""
+        sizes.insert(-1, sizes.pop(across))
+        steps.insert(-1, steps.pop(across))
+        inner = "".join(
+            "0" if s == 0 else "1" if s == 1 else "t" if t == 1 else "n"
+            for s, t in zip(steps[-1], steps[-2], strict=True)
+        )
+        strips = -(-sizes[-2] // formulas.STRIP)
+        told: list[int] = [*sizes, strips]
+        for k, letter in enumerate(inner):
+            told += [dim[k] for dim in steps[:-1]]
+            if letter in "nt":
+                told.append(steps[-1][k])
+        function = self.tiled(inner, len(sizes))
+        grain = max(1, self.grain // (formulas.STRIP * sizes[-1]))
+        function(math.prod(sizes[:-2]) * strips, grain, *arrays, out, *told, *numbers)
+        return out
+
     def _one(self, arrays: Any, numbers: list[float], out: Any) -> Any:
         self.flat(out.size, self.grain, *arrays, out, *numbers)
         return out
+
+
+def _turned(sizes: list[int], steps: Any) -> int | None:
+    """Return the dim whose neighbours lie side by side in an array read along another; or None.
+
+    Along a row such an array gives one element of each line of memory, and a strip of rows the
+    others: read a row at a time it is read as many times over.
+    """
+    if sizes[-1] < formulas.TILE or steps[-1][-1] != 1:
+        return None
+    for k, step in enumerate(steps[-1]):
+        if abs(step) >= _FAR:
+            for d in range(len(sizes) - 1):
+                if steps[d][k] == 1 and sizes[d] >= formulas.STRIP:
+                    return d
+    return None
 
 
 def _allocated(arrays: Any, dtype: Any) -> Any:

@@ -1,4 +1,4 @@
-"""An expression written as a kernel's text: over flat memory, or over rows with strides."""
+"""An expression as the text of a kernel: over flat memory, over rows with strides, over strips."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from weft._backend import symbolic
 from weft._backend.cpu.kernels import mathematics
+from weft._backend.cpu.kernels.copying import STRIP, TILE, turn
 from weft._backend.cpu.language import TextKernel
 from weft._backend.cpu.language.types import type_of
 from weft._backend.symbolic import BOOL, F32, Node
@@ -15,7 +16,10 @@ NAMES: dict[str, Any] = {
     **{name: getattr(mathematics, name) for name in mathematics.__all__},
     "INF": float("inf"),
     "NAN": float("nan"),
+    "turn": turn,
 }
+#: Columns of a strip that are turned before the formula runs over them.
+_WIDE = 64
 _OPERATORS = {
     "add": "+", "subtract": "-", "multiply": "*", "true_divide": "/", "less": "<",
     "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
@@ -161,6 +165,80 @@ def strided(
             f"        for i in simd(d{dims - 1}):",
             *(f"            {line}" for line in body),
             f"            {store} = {result}",
+        ]
+    )
+    return TextKernel(text, NAMES, loose=False, overlap=True)
+
+
+def tiled(
+    name: str, root: Node, arrays: list[int], numbers: list[tuple[int, str]], inner: str, dims: int
+) -> TextKernel:
+    """Return the kernel over strips of rows, some of whose arrays lie turned: column after column.
+
+    A step is STRIP rows. Of an array that lies turned a part of them is read by its columns, whole
+    lines of memory, and put by rows where the formula finds it.
+
+    Args:
+        name: its name.
+        root: the expression.
+        arrays: the positions of the arguments that are arrays.
+        numbers: the positions and types of those that are numbers.
+        inner: as in :func:`strided`; t for an array whose step along the strip is 1.
+        dims: how many dims there are; the last two are of the rows of a strip, and along a row.
+    """
+    more = "".join(f", d{k}" for k in range(dims)) + ", strips"
+    operands = [*(f"x{i}" for i in arrays), "out"]
+    for operand, step in zip(operands, inner, strict=True):
+        more += "".join(f", {operand}_{k}" for k in range(dims - 1))
+        more += f", {operand}_n" if step in "nt" else ""
+    last = dims - 2
+    kinds = {n.args[0]: kind(n.type) for n in symbolic.ordered(root) if n.op == "array"}
+    turned = [i for i, step in zip(arrays, inner, strict=False) if step == "t" and i in kinds]
+    head = [f"strip = step % strips * {STRIP}", "r = step // strips"]
+    for k in range(last - 1, 0, -1):
+        head += [f"q{k} = r % d{k}", f"r = r // d{k}"]
+    head += ["q0 = r"] if last else []
+    loads = {i: f"s{i}" for i, _ in numbers}
+    rows: list[str] = []
+    for operand, step in zip(operands, inner, strict=True):
+        offset = " + ".join([*(f"q{k} * {operand}_{k}" for k in range(last)), "0"])
+        head.append(f"{operand}_strip = {operand} + ({offset} + strip * {operand}_{last})")
+        rows.append(f"{operand}_row = {operand}_strip + i * {operand}_{last}")
+        place = {"0": "0", "1": "first + j"}.get(step, f"(first + j) * {operand}_n")
+        if operand != "out":
+            position = int(operand[1:])
+            own = position in turned
+            loads[position] = (
+                f"block{position}[i * {_WIDE} + j]" if own else f"{operand}_row[{place}]"
+            )
+    body, result = lines(root, loads)
+    turns: list[str] = []
+    for i in turned:
+        turns += [
+            f"columns = x{i}_strip + first * x{i}_n",
+            f"for j in range(0, whole, {TILE}):",
+            f"    turn(tile{i}, columns + j * x{i}_n, x{i}_n, block{i} + j, {_WIDE})",
+            "for i in range(many):",
+            "    for j in range(whole, width):",
+            f"        block{i}[i * {_WIDE} + j] = columns[j * x{i}_n + i]",
+        ]
+    text = "\n".join(
+        [
+            signature(name, arrays, numbers, more),
+            *(f"    tile{i} = local({kinds[i]}, {TILE * TILE})" for i in turned),
+            *(f"    block{i} = local({kinds[i]}, {STRIP * _WIDE})" for i in turned),
+            "    for step in range(begin, end):",
+            *(f"        {line}" for line in head),
+            f"        many = min(d{last} - strip, {STRIP})",
+            f"        for first in range(0, d{dims - 1}, {_WIDE}):",
+            f"            width = min(d{dims - 1} - first, {_WIDE})",
+            f"            whole = width // {TILE} * {TILE} if many == {STRIP} else 0",
+            *(f"            {line}" for line in turns),
+            "            for i in range(many):",
+            *(f"                {line}" for line in rows),
+            "                for j in simd(width):",
+            *(f"                    {line}" for line in body),
+            f"                    out_row[first + j] = {result}",
         ]
     )
     return TextKernel(text, NAMES, loose=False, overlap=True)
