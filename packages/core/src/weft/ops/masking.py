@@ -45,6 +45,7 @@ _DATA = "the result's shape depends on the data"
     samples=(Sample(booleans(2, 3)),),
     namespaces=(),
     methods=(),
+    called="nonzero",
 )
 def places(xp: Any, x: Any) -> Any:
     """Places of the elements that are not zero.

@@ -40,6 +40,7 @@ def custom(
     inplace: bool = False,
     out: bool | None = None,
     keyword_only: Sequence[str] = ("dtype",),
+    called: str = "",
 ) -> Callable[[Rule], Rule]:
     """Make an op of a kernel with every rule given.
 
@@ -66,12 +67,15 @@ def custom(
         inplace: whether each method also has a form that writes into its tensor.
         out: whether it takes ``out=``; by default unless it is a view.
         keyword_only: settings that cannot be passed by position.
+        called: the name in messages, where users know an internal op by another; else its own.
     """
 
     def decorate(kernel: Rule) -> Rule:
         name = catalogue.key_of(kernel.__name__, namespaces)
         has_out = catalogue.takes_out(out, namespaces, otherwise=not is_view)
         arrays, _, _ = kernel_signature(kernel)
+        if called:
+            kernel.__dict__["called"] = called
         op = Op(
             name,
             "custom",
