@@ -13,8 +13,10 @@ import pytest
 
 from weft._backend.cpu import calls, code_cache, compiler, loader
 from weft._backend.cpu.language import (
+    Names,
     Placeholder,
     T,
+    TextKernel,
     bf16,
     bits,
     boolean,
@@ -52,6 +54,7 @@ from weft._backend.cpu.language import (
     wide,
 )
 from weft._backend.cpu.language.expressions import Misread
+from weft._backend.cpu.language.kernel import told_of_files
 from weft._backend.cpu.language.table import TABLE_ENTRIES
 
 DTYPES = {
@@ -508,6 +511,40 @@ def test_a_second_process_takes_the_code_from_disk_without_llvm(tmp_path):
     assert _run(tmp_path, 3) == "[0.0, 3.0, 6.0, 9.0, 12.0] True"
     (first, _) = sorted((tmp_path / "cache" / "kernels").iterdir())
     assert first.stat().st_mode & 0o077 == 0
+
+
+_FORMULA = """
+import sys, weft
+y = weft.ones(1_000_000).tanh()
+assert y[0] == y[-1]
+print(*sorted(set(sys.modules) & {"mmap", "llvmlite", "weft._backend.cpu.kernels.mathematics"}))
+"""
+
+
+def test_a_formula_that_is_on_disk_needs_neither_llvm_nor_the_functions_it_calls(tmp_path):
+    environment = {**os.environ, "WEFT_CACHE_DIR": str(tmp_path)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", _FORMULA],
+            env=environment, capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]  # fmt: skip
+    assert {"llvmlite", "weft._backend.cpu.kernels.mathematics"} <= set(said[0])
+    assert said[1] == []
+
+
+def test_generated_kernels_have_other_names_on_disk_when_what_they_may_call_differs(tmp_path):
+    text = "def f(begin, end, x: ptr(T)):\n    for i in range(begin, end):\n        x[i] = K"
+    one, two = (TextKernel("f", text, Names("mathematics", K=k)) for k in (1.0, 2.0))
+    assert one.key({"T": f64}) == TextKernel("f", text, one.names).key({"T": f64})
+    assert one.key({"T": f64}) != two.key({"T": f64})
+    with pytest.raises(NameError, match="no 'unheard'"):
+        one.named("unheard")
+    (tmp_path / "a.py").write_text("1")
+    before = told_of_files(str(tmp_path))
+    (tmp_path / "a.py").write_text("10")
+    assert told_of_files(str(tmp_path)) != before
 
 
 def test_damaged_and_foreign_code_is_not_run(tmp_path, monkeypatch):

@@ -76,7 +76,7 @@ def _share(quota: str, period: str) -> Iterator[float]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""

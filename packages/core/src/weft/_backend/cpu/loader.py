@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import mmap
 import struct
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,13 +17,14 @@ _ALLOCATED = 2
 _NOBITS = 8
 _RELOCATIONS = 4
 _SYMBOLS = 2
-_PAGE = mmap.PAGESIZE
 #: What code may call by name, which LLVM itself puts in.
 _KNOWN = ("memset", "memcpy", "memmove", "fmaf", "fma", "fmodf", "fmod")
 _STUB = b"\xff\x25\x00\x00\x00\x00"  # jmp to the address that follows
 
-#: Code that is in use; it stays for the process's life.
-_mapped: list[Any] = []
+# of mmap and mprotect, as Linux has them
+_READ, _WRITE, _EXECUTE = 1, 2, 4
+_PRIVATE, _ANONYMOUS = 0x02, 0x20
+_FAILED = ctypes.c_void_p(-1).value
 
 
 class Unloadable(RuntimeError):
@@ -78,8 +79,8 @@ def load(image: bytes, wanted: str, functions: Mapping[str, int] | None = None) 
     stubs = size = (size + 15) // 16 * 16
     functions = functions or {}
     size += 16 * (len(_KNOWN) + len(functions))
-    memory = mmap.mmap(-1, (size + _PAGE - 1) // _PAGE * _PAGE)
-    base = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    memory = bytearray(size)
+    base = _reserved(size)
     for i, place in places.items():
         _, kind, _, _, offset, length, *_ = sections[i]
         if kind != _NOBITS:
@@ -104,11 +105,28 @@ def load(image: bytes, wanted: str, functions: Mapping[str, int] | None = None) 
         for name, section, value in names
         if name == wanted and section in places
     )
-    # 5: read and execute
-    if _libc().mprotect(ctypes.c_void_p(base), ctypes.c_size_t(len(memory)), 5):
-        raise Unloadable(f"memory cannot be made executable (errno {ctypes.get_errno()})")
-    _mapped.append(memory)
+    _executable(base, memory)
     return base + entry
+
+
+def _reserved(size: int) -> int:
+    """Return the address of fresh memory; it stays for the process's life."""
+    if sys.platform != "linux":
+        raise Unloadable("memory is asked for as Linux has it")
+    ask = _libc().mmap
+    ask.restype = ctypes.c_void_p
+    ask.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long)
+    base: int = ask(None, size, _READ | _WRITE, _PRIVATE | _ANONYMOUS, -1, 0)
+    if base == _FAILED:
+        raise Unloadable(f"no memory for {size} bytes of code (errno {ctypes.get_errno()})")
+    return base
+
+
+def _executable(base: int, code: bytearray) -> None:
+    """Write code to memory that was asked for, and let it be executed from then on."""
+    ctypes.memmove(base, bytes(code), len(code))
+    if _libc().mprotect(ctypes.c_void_p(base), ctypes.c_size_t(len(code)), _READ | _EXECUTE):
+        raise Unloadable(f"memory cannot be made executable (errno {ctypes.get_errno()})")
 
 
 def _symbols(image: bytes, sections: list[Any]) -> dict[int, list[tuple[str, int, int]]]:

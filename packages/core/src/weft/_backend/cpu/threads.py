@@ -108,12 +108,16 @@ def count() -> int:
 
 def default() -> int:
     """Return the first number of ``OMP_NUM_THREADS``, else the cores that this process may use."""
-    from weft._backend.cpu import cores  # reads files: `import weft` does not
-
     for variable in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT"):
         first = os.environ.get(variable, "").partition(",")[0].strip()
         if first.isdecimal() and int(first) > 0:
-            return int(first) if variable == "OMP_NUM_THREADS" else min(int(first), cores.usable())
+            return int(first) if variable == "OMP_NUM_THREADS" else min(int(first), _usable())
+    return _usable()
+
+
+def _usable() -> int:
+    from weft._backend.cpu import cores  # reads files: `import weft` does not
+
     return cores.usable()
 
 

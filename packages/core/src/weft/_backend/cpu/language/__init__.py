@@ -52,7 +52,7 @@ from weft._backend.cpu.language.kernel import (
     why_unusable,
 )
 from weft._backend.cpu.language.source import function, overload
-from weft._backend.cpu.language.texts import TextKernel
+from weft._backend.cpu.language.texts import Names, TextKernel
 from weft._backend.cpu.language.types import (
     Type,
     bf16,
@@ -76,6 +76,7 @@ __all__ = [
     "C",
     "I",
     "Kernel",
+    "Names",
     "Placeholder",
     "T",
     "TextKernel",

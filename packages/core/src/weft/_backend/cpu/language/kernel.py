@@ -16,6 +16,9 @@ from weft._backend.cpu.language import source
 from weft._backend.cpu.language.intrinsics import T
 from weft._backend.cpu.language.types import BY_NAME, ptr
 
+#: What belongs to the translator and lies beside its folder.
+_ITS_OTHER_FILES = ("compiler", "processor")
+
 
 class Kernel:
     """Loops over numbers, compiled when first asked for.
@@ -130,15 +133,20 @@ def kernel(python: Any = None, *, loose: bool = True, overlap: bool = False) -> 
     return Kernel(python, loose=loose, overlap=overlap)
 
 
+def told_of_files(folder: str, *paths: str) -> list[bytes]:
+    """Return bytes that differ when a file of Python in a folder, or one of the paths, does."""
+    paths = (*(entry.path for entry in os.scandir(folder) if entry.name.endswith(".py")), *paths)
+    told = [(path, os.stat(path)) for path in sorted(paths)]
+    # whole paths: some installers give all files one date, and each version a folder
+    return [f"{path} {of.st_size} {of.st_mtime_ns}".encode() for path, of in told]
+
+
 @functools.cache
 def _of_the_language() -> bytes:
     """Return bytes that differ with the translator's files and LLVM's version."""
     here = os.path.dirname(__file__)
-    beside = ("compiler.py", "processor.py")
-    paths = [entry.path for entry in os.scandir(here) if entry.name.endswith(".py")]
-    paths += [os.path.join(os.path.dirname(here), name) for name in beside]
-    told = [(os.path.basename(path), os.stat(path)) for path in sorted(paths)]
-    parts = [f"{name} {of.st_size} {of.st_mtime_ns}".encode() for name, of in told]
+    beside = [os.path.join(os.path.dirname(here), f"{name}.py") for name in _ITS_OTHER_FILES]
+    parts = told_of_files(here, *beside)
     found = PathFinder.find_spec("llvmlite")
     if found is not None and found.origin:
         version = os.path.join(os.path.dirname(found.origin), "_version.py")

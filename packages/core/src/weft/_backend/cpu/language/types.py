@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 from weft._backend.numpy_ import ml_dtypes, np
 
 
-@dataclass(frozen=True)
 class Type:
-    """A kind of number.
+    """A kind of number; there is one object of each.
 
     Attributes:
         name: as kernels write it.
@@ -23,13 +21,16 @@ class Type:
         element: the type of each of them.
     """
 
-    name: str
-    kind: str
-    bits: int
-    llvm: str
-    memory: str
-    lanes: int = 1
-    element: Any = None
+    # no dataclass: making two of them takes longer than a kernel takes from disk
+    __slots__ = ("bits", "element", "kind", "lanes", "llvm", "memory", "name")
+
+    def __init__(
+        self, name: str, kind: str, bits: int, llvm: str, memory: str,
+        lanes: int = 1, element: Any = None,
+    ) -> None:  # fmt: skip
+        self.name, self.kind, self.bits = name, kind, bits
+        self.llvm, self.memory = llvm, memory
+        self.lanes, self.element = lanes, element
 
     @property
     def compute(self) -> Type:
@@ -45,12 +46,20 @@ class Type:
         return self.name
 
 
-@dataclass(frozen=True)
 class Pointer:
     """The address of numbers of one type that lie side by side."""
 
-    to: Type
+    __slots__ = ("to",)
     llvm = "ptr"
+
+    def __init__(self, to: Type) -> None:
+        self.to = to
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Pointer and other.to is self.to
+
+    def __hash__(self) -> int:
+        return hash((Pointer, self.to))
 
     def __repr__(self) -> str:
         return f"ptr({self.to})"

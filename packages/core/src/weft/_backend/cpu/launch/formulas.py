@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import symbolic
-from weft._backend.cpu.kernels import mathematics
-from weft._backend.cpu.kernels.copying import STRIP, TILE, turn
-from weft._backend.cpu.language import TextKernel
+from weft._backend.cpu.language import Names, TextKernel
 from weft._backend.cpu.language.types import type_of
 from weft._backend.symbolic import BOOL, F32, Node
 
 #: What generated kernels may name.
-NAMES: dict[str, Any] = {
-    **{name: getattr(mathematics, name) for name in mathematics.__all__},
-    "INF": float("inf"),
-    "NAN": float("nan"),
-    "turn": turn,
-}
+NAMES = Names("mathematics", INF=float("inf"), NAN=float("nan"))
+TURNING = Names("mathematics", "copying", INF=float("inf"), NAN=float("nan"))
 #: Columns of a strip that are turned before the formula runs over them.
 _WIDE = 64
 _OPERATORS = {
@@ -118,7 +112,7 @@ def flat(name: str, root: Node, arrays: list[int], numbers: list[tuple[int, str]
             f"        out[i] = {result}",
         ]
     )
-    return TextKernel(text, NAMES, loose=False, overlap=True)
+    return TextKernel(name, text, NAMES, loose=False, overlap=True)
 
 
 def strided(
@@ -167,7 +161,7 @@ def strided(
             f"            {store} = {result}",
         ]
     )
-    return TextKernel(text, NAMES, loose=False, overlap=True)
+    return TextKernel(name, text, NAMES, loose=False, overlap=True)
 
 
 def tiled(
@@ -186,6 +180,8 @@ def tiled(
         inner: as in :func:`strided`; t for an array whose step along the strip is 1.
         dims: how many dims there are; the last two are of the rows of a strip, and along a row.
     """
+    from weft._backend.cpu.kernels.copying import STRIP, TILE, turn
+
     more = "".join(f", d{k}" for k in range(dims)) + ", strips"
     operands = [*(f"x{i}" for i in arrays), "out"]
     for operand, step in zip(operands, inner, strict=True):
@@ -241,4 +237,4 @@ def tiled(
             f"                    out_row[first + j] = {result}",
         ]
     )
-    return TextKernel(text, NAMES, loose=False, overlap=True)
+    return TextKernel(name, text, NAMES.also(turn=turn), loose=False, overlap=True)

@@ -53,6 +53,9 @@ def two_sum(x, y):
     return total, (x - (total - part)) + (y - part)
 
 
+_NAMES = NAMES.also(two_sum=two_sum)
+
+
 class Plan(NamedTuple):
     """How one reduction of one shape is run."""
 
@@ -217,7 +220,7 @@ def _kernels(combine: str, formula: Any, own: Any, dtype: Any) -> Any:
     def made(partial: bool, rows: bool) -> Callable[..., Any]:
         name = f"{combine}_of_{formula.__name__}_{'rows' if rows else 'columns'}"
         text = (_rows if rows else _columns)(name, combine, root, held)
-        kernel = TextKernel(text, {**NAMES, "two_sum": two_sum}, loose=True)
+        kernel = TextKernel(name, text, _NAMES, loose=True)
         result = held if partial else dtype
         return kernel.at(A0=type_of(own), R=type_of(result))
 
