@@ -11,7 +11,6 @@ from weft._backend.symbolic import BOOL, F32, Node
 
 #: What generated kernels may name.
 NAMES = Names("mathematics", INF=float("inf"), NAN=float("nan"))
-TURNING = Names("mathematics", "copying", INF=float("inf"), NAN=float("nan"))
 #: Columns of a strip that are turned before the formula runs over them.
 _WIDE = 64
 _OPERATORS = {
