@@ -22,7 +22,16 @@ from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.recording import unrecorded
-from weft.ops.matmul import SMALL, larger, matmul, rows, rows_product, small_product
+from weft.ops.matmul import (
+    FEW,
+    SMALL,
+    compiled,
+    larger,
+    matmul,
+    rows,
+    rows_product,
+    small_product,
+)
 from weft.ops.reductions import sum
 
 # What the short path takes. Both are None while it is closed.
@@ -85,8 +94,12 @@ _general_map = _LINEAR_MAP.kernels[ndarray]
 
 
 def _map_on_cpu(x: Any, y: Any) -> Any:
+    if _is_small(x, y):
+        out = _small_map(x, y)
+        if out is not None:
+            return out
     turned = y.T
-    if x.ndim == y.ndim == 2 and x.size * y.shape[0] <= SMALL and x.dtype in _FLOATS:
+    if x.ndim == y.ndim == 2 and x.size * y.shape[0] < FEW and x.dtype in _FLOATS:
         return small_product(x, turned)
     out = larger(x, turned)
     if out is None:
@@ -256,6 +269,7 @@ def _is_small(x: Any, y: Any) -> bool:
         and y.ndim == 2
         and x.size * y.shape[0] <= SMALL
         and x.dtype in _FLOATS
+        and y.dtype is x.dtype
         and x.flags.c_contiguous
         and y.flags.c_contiguous
         and x.shape[1] == y.shape[1]
@@ -263,11 +277,25 @@ def _is_small(x: Any, y: Any) -> bool:
     )
 
 
+def _small_map(x: Any, y: Any, bias: Any = None) -> Any:
+    """Run a small layer: where rows are many, its weight is turned round first."""
+    m, k = x.shape
+    n = y.shape[0]
+    if m >= 16:
+        if n >= 16:
+            out = compiled.small(x, y, y.itemsize, y.itemsize * k, m, k, n, bias)
+            if out is not None:
+                return out
+    elif m * k * n >= FEW:
+        return compiled.few(x, y.T, bias)
+    return _small.forward(x, y, bias)
+
+
 def _affine_on_cpu(x: Any, y: Any, bias: Any) -> Any:
     """The same; the bias is added into the product's own memory."""
     fits = bias.ndim == 1 and y.shape[:1] == bias.shape
     if fits and _is_small(x, y):
-        out = _small.forward(x, y, bias)
+        out = _small_map(x, y, bias if bias.flags.c_contiguous else bias.copy())
     else:
         out = larger(x, y.T, bias) if y.ndim == 2 else None
     if out is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend import ndarray
-from weft._backend.cpu import blas_products
+from weft._backend import ndarray, np
+from weft._backend.cpu import blas_products, switches
 from weft._backend.cpu import onednn_matmul as by_onednn
+from weft._backend.cpu.launching import Launcher
 from weft._backend.numpy_ import restore, silence
 from weft._core import catalogue
 from weft._core.aval import Aval
@@ -123,11 +124,16 @@ def matmul(xp: Any, x: Any, y: Any) -> Any:
 
 #: Multiplications up to which one generated kernel, or NumPy, is quicker than oneDNN.
 SMALL = 1 << 18
+#: Multiplications from which a product with few rows is worth a kernel that reads in threads.
+FEW = 1 << 17
 #: Multiplications from which one is worth splitting over the pool.
 LARGE = 1 << 21
 
 _MATMUL = catalogue.ops["matmul"]
 _general = _MATMUL.kernels[ndarray]
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+#: The kernels of products.
+compiled = Launcher("products")
 
 
 def small_product(x: Any, y: Any) -> Any:
@@ -154,7 +160,15 @@ def rows_product(x: Any, y: Any) -> Any:
 def larger(x: Any, y: Any, bias: Any = None) -> Any:
     """Multiply in several threads, and add a bias to each row; None where NumPy is to do it."""
     if x.ndim < 2 or y.ndim < 2:
-        return None
+        return _vector(x, y, bias)
+    out = None
+    if switches.codegen:
+        if y.ndim > 2:
+            out = None if bias is not None else compiled.many(x, y)
+        elif x.size * y.shape[1] >= FEW:
+            out = _few_rows(x, y, bias)
+        if out is not None:
+            return out
     out = by_onednn.product(x, y, bias)
     if out is None and x.size * y.shape[-1] >= LARGE:
         out = blas_products.product(x, y)
@@ -163,11 +177,41 @@ def larger(x: Any, y: Any, bias: Any = None) -> Any:
     return out
 
 
+def _few_rows(x: Any, y: Any, bias: Any) -> Any:
+    if x.ndim == 2:
+        return compiled.few(x, y, bias)
+    if not x.flags.c_contiguous:
+        return None
+    out = compiled.few(x.reshape(-1, x.shape[-1]), y, bias)
+    return None if out is None else out.reshape(*x.shape[:-1], y.shape[1])
+
+
+def _vector(x: Any, y: Any, bias: Any) -> Any:
+    """Multiply a matrix and a vector, where that is worth several threads."""
+    matrix = y if x.ndim == 1 else x
+    if not switches.codegen or matrix.ndim != 2 or matrix.size < FEW:
+        return None
+    if x.ndim == 2:
+        out = compiled.few(x, y[:, None])
+        return None if out is None else out[:, 0]
+    out = compiled.few(x[None], y, bias)
+    return None if out is None else out[0]
+
+
 def _on_cpu(x: Any, y: Any) -> Any:
     """The same; NumPy's ``matmul`` costs twice its ``dot`` to begin, and again for each matrix."""
-    if x.ndim == y.ndim == 2 and x.dtype.kind == "f" and x.itemsize > 2:
-        if x.size * y.shape[1] > SMALL:
+    dtype = x.dtype
+    if x.ndim == y.ndim == 2 and (dtype is _F32 or dtype is _F64) and y.dtype is dtype:
+        m, k = x.shape
+        depth, n = y.shape
+        count = m * k * n
+        if count >= FEW and (count > SMALL or m <= 16 or n <= 16):
             out = larger(x, y)
+            if out is not None:
+                return out
+        if switches.codegen and m > 1 and depth == k and count <= SMALL:
+            down, across = y.strides
+            out = compiled.small(x, y, down, across, m, k, n)
             if out is not None:
                 return out
         before = silence()  # small_product, written out

@@ -16,14 +16,6 @@ def affine_rows(begin, end, out: ptr(T), x: ptr(T), weight: ptr(T), bias: ptr(T)
 
 
 @kernel
-def product_rows(begin, end, out: ptr(T), x: ptr(T), y: ptr(T), k, n):
-    """Rows begin to end of x y: x (rows, k), y (k, n)."""
-    for j in simd(begin * n, end * n):
-        out[j] = 0.0
-    add_product(out + begin * n, x + begin * k, y, end - begin, k, n)
-
-
-@kernel
 def affine_slopes(
     begin,
     end,

@@ -8,6 +8,7 @@ from typing import Any
 from weft._backend import np
 from weft._backend.cpu.kernels import affine as kernels
 from weft._backend.cpu.language import type_of
+from weft._backend.cpu.launch.products import zeros
 
 _empty = np.empty
 _ONE_STEP = 1 << 62  # a grain that keeps all in the calling thread
@@ -19,20 +20,13 @@ def _made(kernel: Any, dtype: Any, **given: bool) -> Any:
 
 
 def forward(x: Any, weight: Any, bias: Any) -> Any:
-    """Return x weightᵀ + bias: x (rows, k), weight (n, k), bias (n,), all without gaps."""
+    """Return x weightᵀ + bias: x (rows, k), weight (n, k), bias (n,) or None, without gaps."""
     rows, k = x.shape
     n = weight.shape[0]
+    if bias is None:
+        bias = zeros(x.dtype, n)
     out = _empty((rows, n), x.dtype)
     _made(kernels.affine_rows, x.dtype)(rows, _ONE_STEP, out, x, weight, bias, k, n)
-    return out
-
-
-def product(x: Any, y: Any) -> Any:
-    """Return x y: x (rows, k), y (k, n), without gaps."""
-    rows, k = x.shape
-    n = y.shape[1]
-    out = _empty((rows, n), x.dtype)
-    _made(kernels.product_rows, x.dtype)(rows, _ONE_STEP, out, x, y, k, n)
     return out
 
 
