@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import symbolic
+from weft._backend.cpu.kernels.copying import STRIP, TILE, turn
 from weft._backend.cpu.language import Names, TextKernel
 from weft._backend.cpu.language.types import type_of
 from weft._backend.symbolic import BOOL, F32, Node
@@ -179,8 +180,6 @@ def tiled(
         inner: as in :func:`strided`; t for an array whose step along the strip is 1.
         dims: how many dims there are; the last two are of the rows of a strip, and along a row.
     """
-    from weft._backend.cpu.kernels.copying import STRIP, TILE, turn
-
     more = "".join(f", d{k}" for k in range(dims)) + ", strips"
     operands = [*(f"x{i}" for i in arrays), "out"]
     for operand, step in zip(operands, inner, strict=True):
