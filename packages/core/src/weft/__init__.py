@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from weft import (
         array_api,
         backends,
+        compat,
         cpu,
         cuda,
         debug,
@@ -119,8 +120,8 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "backends", "cpu", "cuda", "debug", "fft", "foreach", "io", "library", "linalg",
-    "nn", "optim", "profiler", "random", "signal", "special", "testing", "utils",
+    "array_api", "backends", "compat", "cpu", "cuda", "debug", "fft", "foreach", "io", "library",
+    "linalg", "nn", "optim", "profiler", "random", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -162,6 +163,7 @@ __all__ = [
     "cfloat",
     "channels_last",
     "channels_last_3d",
+    "compat",
     "complex128",
     "complex64",
     "contiguous_format",

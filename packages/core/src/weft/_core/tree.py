@@ -1,7 +1,7 @@
 """Nested containers of tensors, flattened and put together again.
 
 Containers are those of PyTorch's transforms: tuple, list, dict, named tuple, OrderedDict,
-defaultdict, deque. Anything else, None too, is a leaf.
+defaultdict, deque, and classes that were registered. Anything else, None too, is a leaf.
 """
 
 from __future__ import annotations
@@ -13,10 +13,19 @@ from typing import Any
 Rebuild = Callable[[list[Any]], Any]
 _SEQUENCES = (tuple, list, deque)
 
+#: Further classes of containers: what takes one apart (into its branches and whatever is needed to
+#: make it again), and what makes it of both.
+registered: dict[type, tuple[Callable[[Any], tuple[Any, Any]], Callable[[Any, Any], Any]]] = {}
+
 
 def flatten(tree: Any) -> tuple[list[Any], Rebuild]:
     """Return the leaves of a tree in order, and a function that puts such leaves in its place."""
     kind = type(tree)
+    if registered and kind in registered:
+        apart, together = registered[kind]
+        branches, rest = apart(tree)
+        parts = [flatten(branch) for branch in branches]
+        return _joined(parts), lambda leaves: together(_shared(parts, leaves), rest)
     if isinstance(tree, (tuple, list)):
         parts = [flatten(branch) for branch in tree]
         return _joined(parts), lambda leaves: _sequence(kind, _shared(parts, leaves))

@@ -250,6 +250,35 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, std, generator)
 
 
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
+    """Fill with an orthogonal matrix times ``gain``: the rows, or the columns if they are fewer.
+
+    Axes after the first are taken as one. Drawn evenly among the orthogonal matrices: a QR
+    decomposition of normal numbers, with the signs that make R's diagonal positive.
+
+    Args:
+        tensor: (rows, *), at least two axes.
+        gain: what all is multiplied by.
+        generator: where the random numbers come from.
+
+    Raises:
+        ValueError: the tensor has fewer than two axes.
+
+    Source: Saxe, McClelland and Ganguli 2013; Mezzadri 2007 for the signs.
+    """
+    if tensor.ndim < 2:
+        raise ValueError(f"orthogonal_ needs at least two axes, got shape {tuple(tensor.shape)}")
+    if not tensor.numel():
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with weft.no_grad():
+        drawn = weft.empty(max(rows, columns), min(rows, columns), **_drawn(tensor))
+        q, r = weft.linalg.qr(normal_(drawn, generator=generator))
+        q = q * r.diagonal().sign() * gain
+        return tensor.copy_((q.t() if rows < columns else q).reshape(tensor.shape))
+
+
 def _is_empty(tensor: Tensor) -> bool:
     if 0 not in tensor.shape:
         return False

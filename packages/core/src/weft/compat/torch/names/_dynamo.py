@@ -1,0 +1,39 @@
+"""``torch._dynamo``: what libraries switch off in it, which is off."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from weft.compat.torch.names.compiler import (
+    allow_in_graph,
+    assume_constant_result,
+    disable,
+    is_compiling,
+    reset,
+)
+
+__all__ = [
+    "allow_in_graph",
+    "assume_constant_result",
+    "config",
+    "disable",
+    "graph_break",
+    "is_compiling",
+    "mark_dynamic",
+    "mark_static",
+    "mark_static_address",
+    "reset",
+]
+
+config = SimpleNamespace(suppress_errors=False, cache_size_limit=8)
+
+
+def graph_break(msg: str = "") -> None:
+    """Do nothing: there is no graph to break."""
+
+
+def mark_dynamic(*args: object, **settings: object) -> None:
+    """Do nothing."""
+
+
+mark_static = mark_static_address = mark_dynamic

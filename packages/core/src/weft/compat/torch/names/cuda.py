@@ -1,0 +1,71 @@
+"""``torch.cuda``: what of it training scripts call and weft does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import weft
+
+__all__ = [
+    "CUDAGraph",
+    "Event",
+    "OutOfMemoryError",
+    "Stream",
+    "StreamContext",
+    "graph",
+    "is_bf16_supported",
+    "max_memory_allocated",
+    "reset_peak_memory_stats",
+    "seed_all",
+]
+
+OutOfMemoryError = MemoryError
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """Return whether the GPU computes in bfloat16."""
+    return weft.cuda.is_available() and weft.cuda.get_device_capability()[0] >= 8
+
+
+def max_memory_allocated(device: Any = None) -> int:
+    """Return 0 without a GPU, what is allocated now with one."""
+    return weft.cuda.memory_allocated(device) if weft.cuda.is_available() else 0
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Do nothing: no peak is kept."""
+
+
+def seed_all() -> None:
+    """Seed every GPU from the system."""
+    weft.cuda.manual_seed_all(weft.seed())
+
+
+class _Refused:
+    """A class that may be named in annotations; weft orders the work of a GPU by itself."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        raise NotImplementedError(
+            f"torch.cuda.{type(self).__name__}: weft has no streams, events or graphs of its own; "
+            "work on a GPU is done in the order of the program"
+        )
+
+
+class Stream(_Refused):
+    """A queue of work."""
+
+
+class StreamContext(_Refused):
+    """A block whose work goes to one queue."""
+
+
+class Event(_Refused):
+    """A mark in a queue."""
+
+
+class CUDAGraph(_Refused):
+    """Recorded work."""
+
+
+class graph(_Refused):
+    """A block whose work is recorded."""

@@ -1,0 +1,47 @@
+"""``torch.fx``: what model code decorates itself with. Tracing itself is absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import weft
+
+__all__ = ["Graph", "GraphModule", "Node", "Proxy", "Tracer", "symbolic_trace", "wrap"]
+
+
+def wrap(fn_or_name: Any) -> Any:
+    """Return what is wrapped: there is no tracer that it had to be kept from."""
+    return fn_or_name
+
+
+class _Untraced:
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        raise NotImplementedError(
+            f"torch.fx.{type(self).__name__}: weft traces no graphs of modules; "
+            "weft.func and weft.vision's feature extraction work on the program itself"
+        )
+
+
+class GraphModule(weft.nn.Module):
+    """The class of traced modules, which there are none of."""
+
+
+class Proxy(_Untraced):
+    """A value while a program is traced: never, here."""
+
+
+class Node(_Untraced):
+    """A step of a traced program."""
+
+
+class Graph(_Untraced):
+    """A traced program."""
+
+
+class Tracer(_Untraced):
+    """What traces a program."""
+
+
+def symbolic_trace(root: Any, *args: Any, **settings: Any) -> Any:
+    """Refuse: there is no tracer."""
+    Tracer()

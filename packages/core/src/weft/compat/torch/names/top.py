@@ -1,0 +1,84 @@
+"""``torch`` itself: what has another name in weft, or does nothing here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import weft
+from weft.compat.torch.names.compiler import compile as compile
+from weft.compat.torch.names.cuda import Event as Event
+from weft.compat.torch.names.cuda import OutOfMemoryError as OutOfMemoryError
+from weft.compat.torch.names.cuda import Stream as Stream
+from weft.compat.torch.names.serialization import load as load
+from weft.compat.torch.names.torch_version import __version__ as __version__
+
+newaxis = None
+#: A dtype that weft does not have, for tables of all dtypes.
+float4_e2m1fn_x2 = "torch.float4_e2m1fn_x2"
+legacy_contiguous_format = weft.contiguous_format
+has_cuda = has_mps = has_mkldnn = has_cudnn = has_mkl = False
+has_lapack = has_openmp = has_spectral = True
+
+
+def is_storage(obj: object, /) -> bool:
+    """Return whether ``obj`` is a storage."""
+    from weft.compat.torch.names.storage import UntypedStorage
+
+    return isinstance(obj, UntypedStorage)
+
+
+def _assert(condition: object, message: object = "") -> None:
+    """Assert that ``condition`` holds (a tensor of one element, too)."""
+    assert condition, message
+
+
+def compiled_with_cxx11_abi() -> bool:
+    """Return True."""
+    return True
+
+
+def is_vulkan_available() -> bool:
+    """Return False."""
+    return False
+
+
+def get_device_module(device: Any = None) -> Any:
+    """Return the module of a device: ``torch.cpu`` or ``torch.cuda``."""
+    kind = weft.device("cpu" if device is None else device).type
+    return weft.cuda if kind == "cuda" else weft.cpu
+
+
+def set_default_tensor_type(t: Any, /) -> None:
+    """Set the default dtype by the class of tensors of it: ``torch.DoubleTensor``."""
+    from weft.compat.torch.names import tensor_types
+
+    if isinstance(t, str):
+        name = t.rpartition(".")[2]
+        if not hasattr(tensor_types, name):
+            raise TypeError(f"invalid type object: there is no tensor type {t!r}")
+        t = getattr(tensor_types, name)
+    weft.set_default_dtype(t.dtype)
+
+
+def cond(
+    pred: Any, true_fn: Callable[..., Any], false_fn: Callable[..., Any], operands: Any = ()
+) -> Any:
+    """Call one of two functions by a condition."""
+    return (true_fn if pred else false_fn)(*operands)
+
+
+def while_loop(
+    cond_fn: Callable[..., Any], body_fn: Callable[..., Any], carried_inputs: Any
+) -> Any:
+    """Repeat ``body_fn`` as long as ``cond_fn`` of its results is true."""
+    values = tuple(carried_inputs)
+    while cond_fn(*values):
+        values = tuple(body_fn(*values))
+    return values
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Say each warning every time, or once."""
+    warnings.simplefilter("always" if b else "default")

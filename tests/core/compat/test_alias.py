@@ -1,0 +1,244 @@
+"""``import torch`` within the alias: what is found, what is refused, and what is left after it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import weft
+from weft.compat.torch import alias
+
+MODEL = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor, einsum
+from torch.nn.modules.utils import _pair
+from torch.jit import Final
+from torch.utils.checkpoint import checkpoint
+
+
+@torch.jit.script
+def twice(x: Tensor) -> Tensor:
+    return x * 2
+
+
+class Model(nn.Module):
+    sizes: Final[int]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    @torch.no_grad()
+    def scores(self, x):
+        return F.softmax(self(x), dim=-1)
+
+    @torch.jit.ignore
+    def forward(self, x):
+        torch._assert(x.shape[-1] == 3, "three features")
+        if torch.jit.is_scripting():
+            raise AssertionError
+        return twice(self.layer(x)).to(torch.float32)
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a folder on the path with a file written for PyTorch, ``theirs``."""
+    (tmp_path / "theirs.py").write_text(MODEL, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    sys.modules.pop("theirs", None)
+
+
+def test_a_file_that_says_import_torch_runs_on_weft(package: Path) -> None:
+    with alias() as torch:
+        file = importlib.import_module("theirs")
+        assert sys.modules["torch"] is torch
+    model = file.Model()
+    assert isinstance(model, weft.nn.Module)
+    scores = model.scores(weft.ones(4, 3))
+    assert isinstance(scores, weft.Tensor)
+    assert tuple(scores.shape) == (4, 2)
+    assert weft.allclose(scores.sum(-1), weft.ones(4))
+    model(weft.ones(4, 3)).sum().backward()
+    assert model.layer.weight.grad is not None
+
+
+def test_after_the_block_torch_and_what_was_imported_for_it_are_as_before(package: Path) -> None:
+    before = sys.modules.get("torch")
+    finders = list(sys.meta_path)
+    with alias():
+        inside = importlib.import_module("theirs")
+    assert sys.modules.get("torch") is before
+    assert "theirs" not in sys.modules
+    assert sys.meta_path == finders
+    with alias():  # a later block goes on with what an earlier one imported
+        assert importlib.import_module("theirs") is inside
+
+
+def test_an_error_within_the_block_leaves_it_as_well() -> None:
+    finders = list(sys.modules)
+    with pytest.raises(ZeroDivisionError), alias():
+        raise ZeroDivisionError
+    assert "torch" in finders or "torch" not in sys.modules
+
+
+def test_what_knew_another_torch_is_imported_again(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ModuleType("torch")
+    known = ModuleType("theirs")
+    vars(known)["torch"] = real
+    monkeypatch.setitem(sys.modules, "torch", real)
+    monkeypatch.setitem(sys.modules, "theirs", known)
+    with alias() as torch:
+        assert torch is not real
+        assert importlib.import_module("theirs") is not known
+    assert sys.modules["torch"] is real
+    assert sys.modules["theirs"] is known
+
+
+def test_packages_are_imported_afresh_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "registry.py").write_text("import sys\nseen = 'torch' in sys.modules\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    outside = importlib.import_module("registry")
+    with alias(afresh=("registry",)):
+        assert importlib.import_module("registry").seen
+    assert importlib.import_module("registry") is outside
+    monkeypatch.delitem(sys.modules, "registry")
+
+
+def test_blocks_nest() -> None:
+    with alias() as outer:
+        with alias() as inner:
+            assert inner is outer
+        assert sys.modules["torch"] is outer
+
+
+def test_an_absent_name_is_named_with_the_page_that_lists_what_differs() -> None:
+    with alias() as torch:
+        assert not hasattr(torch, "sparse_coo_tensor")
+        with pytest.raises(AttributeError, match=r"no torch\.sparse_coo_tensor.*migration"):
+            torch.sparse_coo_tensor  # noqa: B018 - asking is what is tested
+        with pytest.raises(AttributeError, match=r"no torch\.nn\.Linaer; did you mean 'Linear'"):
+            torch.nn.Linaer  # noqa: B018 - likewise
+        with pytest.raises(ImportError, match=r"no torch\.sparse_coo_tensor.*migration"):
+            from torch import sparse_coo_tensor  # noqa: F401
+        with pytest.raises(ModuleNotFoundError, match=r"no torch\.distributed\.fsdp"):
+            import torch.distributed.fsdp
+
+
+def test_asking_whether_a_module_exists_raises_nothing() -> None:
+    with alias():
+        assert importlib.util.find_spec("torch") is not None
+        assert importlib.util.find_spec("torch.nn.functional") is not None
+        assert importlib.util.find_spec("torch.onnx") is None
+
+
+def test_the_distribution_torch_has_a_version() -> None:
+    with alias() as torch:
+        assert importlib.metadata.version("torch") == str(torch.__version__)
+        assert torch.__version__ >= (2, 0)
+        assert torch.__version__ > "1.13.1"
+        assert not torch.__version__ < "2.13"
+        assert torch.version.cuda is None
+
+
+def test_a_star_import_brings_the_names() -> None:
+    with alias():
+        space: dict[str, object] = {}
+        exec("from torch.nn import *", space)
+    assert space["Linear"] is weft.nn.Linear
+
+
+def test_settings_reach_weft_and_others_are_kept() -> None:
+    with alias() as torch:
+        torch.backends.cudnn.benchmark = True
+        assert torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = False
+        before = weft.backends.mkldnn.enabled
+        torch.backends.mkldnn.enabled = False
+        try:
+            assert not weft.backends.mkldnn.enabled
+        finally:
+            torch.backends.mkldnn.enabled = before
+
+
+def test_tensor_types_make_and_recognise_tensors() -> None:
+    with alias() as torch:
+        made = torch.LongTensor([[1, 2]])
+        assert made.dtype == weft.int64
+        assert isinstance(made, torch.LongTensor)
+        assert not isinstance(made, torch.FloatTensor)
+        assert tuple(torch.FloatTensor(2, 3).shape) == (2, 3)
+        assert tuple(torch.FloatTensor(made.shape).shape) == (1, 2)
+
+
+def test_what_scripts_and_compiles_returns_what_it_got() -> None:
+    def double(x: weft.Tensor) -> weft.Tensor:
+        return x * 2
+
+    with alias() as torch:
+        assert torch.compile(double) is double
+        assert torch.compile(mode="max-autotune")(double) is double
+        assert torch.jit.trace(double, weft.ones(1)) is double
+        assert torch.compiler.disable(recursive=False)(double) is double
+        assert torch.fx.wrap("double") == "double"
+
+
+def test_code_of_repositories_is_not_run(tmp_path: Path) -> None:
+    with alias() as torch:
+        with pytest.raises(NotImplementedError, match="weft_hub"):
+            torch.hub.load("pytorch/vision", "resnet18")
+        with pytest.raises(FileNotFoundError, match=r"net\.pth is not at"):
+            torch.hub.load_state_dict_from_url("https://example.org/net.pth", str(tmp_path))
+
+
+def test_every_module_that_stands_in_can_be_imported_and_every_listed_name_be_found() -> None:
+    from weft.compat.torch._places import OWN, PLACES
+
+    with alias():
+        for name, places in PLACES.items():
+            module = importlib.import_module(name)
+            for place in places:
+                if not place.startswith("weft"):
+                    own = importlib.import_module(OWN + place)
+                    for entry in getattr(own, "__all__", ()):
+                        assert hasattr(module, entry), f"{name}.{entry}"
+
+
+@pytest.mark.parametrize("way", ["file", "module"])
+def test_a_program_is_run_under_the_alias_from_the_command_line(tmp_path: Path, way: str) -> None:
+    (tmp_path / "program.py").write_text(
+        "import sys, torch\n"
+        "assert __name__ == '__main__'\n"
+        "print(torch.nn.Linear.__module__, sys.argv[1:])\n"
+    )
+    named = ["program.py"] if way == "file" else ["-m", "program"]
+    run = subprocess.run(
+        [sys.executable, "-m", "weft.compat.torch", *named, "--epochs", "3"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "weft.nn.linear ['--epochs', '3']\n"
+
+
+def test_a_program_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "weft.compat.torch", "absent.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr == "python -m weft.compat.torch: there is no file absent.py\n"
