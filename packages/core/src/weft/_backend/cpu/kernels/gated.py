@@ -1,24 +1,26 @@
-"""All steps of gated recurrent units: each thread takes some sequences through all of time."""
+"""All steps of gated recurrent units: threads share their sequences, or their units."""
 
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
-from weft._backend.cpu.kernels.products import add_product
-from weft._backend.cpu.language import Placeholder, T, kernel, ptr, simd
+from weft._backend.cpu.kernels.panels import add_panel
+from weft._backend.cpu.language import Placeholder, T, barrier, kernel, lanes, ptr, simd
 
 #: Whether the last step in time comes first.
 REVERSE = Placeholder("REVERSE")
 #: Whether the state's products are taken here, not before.
 PRODUCT = Placeholder("PRODUCT")
+#: Whether threads share the units, and wait for each other at each step in time.
+BY_UNITS = Placeholder("BY_UNITS")
 
 
-@kernel
+@kernel(overlap=True)
 def gated_forward(
     begin,
     end,
     gates: ptr(T),
     h: ptr(T),
-    turned: ptr(T),
+    panels: ptr(T),
     bias: ptr(T),
     inner: ptr(T),
     states: ptr(T),
@@ -27,30 +29,37 @@ def gated_forward(
     batch,
     hidden,
 ):
-    """Run sequences begin to end: gates (time, batch, 3 hidden), turned the weight transposed.
+    """Run sequences, or blocks of units, begin to end: gates (time, batch, 3 hidden).
 
-    ``inner``, (batch, 3 hidden), is memory for the state's share of the gates, or that share.
+    ``panels`` are the weight's, packed turned in three parts. ``inner``, (batch, 3 hidden), is
+    memory for the state's share of the gates, or that share.
     """
     width = 3 * hidden
+    side = 2 * lanes(panels)
+    first = 0 if BY_UNITS else begin
+    rows = batch if BY_UNITS else end - begin
+    start = begin * side if BY_UNITS else 0
+    stop = min(end * side, hidden) if BY_UNITS else hidden
     for step in range(time):
         t = time - 1 - step if REVERSE else step
         before = t + 1 if REVERSE else t - 1
         old_h = h if step == 0 else states + before * batch * hidden
         if PRODUCT:
-            for b in range(begin, end):
-                row = inner + b * width
-                for j in simd(width):
-                    row[j] = bias[j]
-            add_product(
-                inner + begin * width, old_h + begin * hidden, turned, end - begin, hidden, width
-            )
-        for b in range(begin, end):
-            x = gates + (t * batch + b) * width
-            a = inner + b * width
-            old = old_h + b * hidden
-            kept = active + (t * batch + b) * 4 * hidden
-            out = states + (t * batch + b) * hidden
-            for j in simd(hidden):
+            for j in range(start, stop, side):
+                for gate in range(3):
+                    at = gate * hidden + j
+                    add_panel(
+                        inner + first * width + at, width, bias + at, 0, old_h + first * hidden,
+                        hidden, panels + (j // side * 3 + gate) * side * hidden, rows, hidden,
+                        min(side, stop - j),
+                    )  # fmt: skip
+        for b in range(first, first + rows):
+            x = gates + (t * batch + b) * width + start
+            a = inner + b * width + start
+            old = old_h + b * hidden + start
+            kept = active + (t * batch + b) * 4 * hidden + start
+            out = states + (t * batch + b) * hidden + start
+            for j in simd(stop - start):
                 r = sigmoid(x[j] + a[j])
                 z = sigmoid(x[hidden + j] + a[hidden + j])
                 share = a[2 * hidden + j]
@@ -60,9 +69,11 @@ def gated_forward(
                 kept[2 * hidden + j] = n
                 kept[3 * hidden + j] = share
                 out[j] = n + z * (old[j] - n)
+        if BY_UNITS:
+            barrier()
 
 
-@kernel
+@kernel(overlap=True)
 def gated_backward(
     begin,
     end,
@@ -70,7 +81,7 @@ def gated_backward(
     states: ptr(T),
     active: ptr(T),
     h: ptr(T),
-    weight: ptr(T),
+    panels: ptr(T),
     slopes: ptr(T),
     inner: ptr(T),
     d_h: ptr(T),
@@ -84,18 +95,23 @@ def gated_backward(
     and of the state's.
     """
     width = 3 * hidden
+    side = 2 * lanes(panels)
+    first = 0 if BY_UNITS else begin
+    rows = batch if BY_UNITS else end - begin
+    start = begin * side if BY_UNITS else 0
+    stop = min(end * side, hidden) if BY_UNITS else hidden
     for step in range(time):
         t = step if REVERSE else time - 1 - step
         before = t + 1 if REVERSE else t - 1
         old_h = h if step == time - 1 else states + before * batch * hidden
-        for b in range(begin, end):
-            kept = active + (t * batch + b) * 4 * hidden
-            given = g_states + (t * batch + b) * hidden
-            old = old_h + b * hidden
-            to = d_h + b * hidden
-            outer = slopes + (t * batch + b) * width
-            own = inner + (t * batch + b) * width
-            for j in simd(hidden):
+        for b in range(first, first + rows):
+            kept = active + (t * batch + b) * 4 * hidden + start
+            given = g_states + (t * batch + b) * hidden + start
+            old = old_h + b * hidden + start
+            to = d_h + b * hidden + start
+            outer = slopes + (t * batch + b) * width + start
+            own = inner + (t * batch + b) * width + start
+            for j in simd(stop - start):
                 r = kept[j]
                 z = kept[hidden + j]
                 n = kept[2 * hidden + j]
@@ -110,12 +126,12 @@ def gated_backward(
                 own[hidden + j] = d_z
                 own[2 * hidden + j] = through * r
                 to[j] = g * z
+        if BY_UNITS:
+            barrier()
         if PRODUCT:
-            add_product(
-                d_h + begin * hidden,
-                inner + (t * batch + begin) * width,
-                weight,
-                end - begin,
-                width,
-                hidden,
-            )
+            for j in range(start, stop, side):
+                to = d_h + first * hidden + j
+                add_panel(
+                    to, hidden, to, hidden, inner + (t * batch + first) * width, width,
+                    panels + j * width, rows, width, min(side, stop - j),
+                )  # fmt: skip

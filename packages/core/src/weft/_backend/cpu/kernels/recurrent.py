@@ -1,24 +1,26 @@
-"""All steps of a long short-term memory: each thread takes some sequences through all of time."""
+"""All steps of a long short-term memory: threads share its sequences, or its units."""
 
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
+from weft._backend.cpu.kernels.panels import add_panel
 from weft._backend.cpu.kernels.products import add_product, add_turned_product, row_products
-from weft._backend.cpu.kernels.products import turned as put_turned
-from weft._backend.cpu.language import Placeholder, T, function, kernel, ptr, simd
+from weft._backend.cpu.language import Placeholder, T, barrier, function, kernel, lanes, ptr, simd
 
 #: Whether the last step in time comes first.
 REVERSE = Placeholder("REVERSE")
 #: Whether the state's share of the gates is yet to be added.
 PRODUCT = Placeholder("PRODUCT")
+#: Whether threads share the units, and wait for each other at each step in time.
+BY_UNITS = Placeholder("BY_UNITS")
 #: Whether there are biases.
 BIASED = Placeholder("BIASED")
 
 
 @function
-def through_gates(z, old, cell, state, hidden):
+def through_gates(z, old, cell, state, hidden, count):
     """Put one sequence's gates through their nonlinearities in place, and give cell and state."""
-    for j in simd(hidden):
+    for j in simd(count):
         i = sigmoid(z[j])
         f = sigmoid(z[hidden + j])
         g = tanh(z[2 * hidden + j])
@@ -33,9 +35,9 @@ def through_gates(z, old, cell, state, hidden):
 
 
 @function
-def back_through_gates(active, old, cell, g_state, g_cell, slopes, to_old, hidden):
+def back_through_gates(active, old, cell, g_state, g_cell, slopes, to_old, hidden, count):
     """Give the cotangents of one sequence's gates, and of the cell before, which may be g_cell."""
-    for j in simd(hidden):
+    for j in simd(count):
         i = active[j]
         f = active[hidden + j]
         g = active[2 * hidden + j]
@@ -49,14 +51,14 @@ def back_through_gates(active, old, cell, g_state, g_cell, slopes, to_old, hidde
         to_old[j] = from_c * f
 
 
-@kernel
+@kernel(overlap=True)
 def lstm_forward(
     begin,
     end,
     gates: ptr(T),
     h: ptr(T),
     c: ptr(T),
-    turned: ptr(T),
+    panels: ptr(T),
     states: ptr(T),
     active: ptr(T),
     cells: ptr(T),
@@ -64,27 +66,48 @@ def lstm_forward(
     batch,
     hidden,
 ):
-    """Run sequences begin to end: gates (time, batch, 4 hidden), turned the weight transposed."""
+    """Run sequences, or blocks of units, begin to end: gates (time, batch, 4 hidden).
+
+    ``panels`` are the weight's, packed turned in four parts; a block is as many units as a panel
+    has columns.
+    """
     width = 4 * hidden
+    side = 2 * lanes(panels)
+    first = 0 if BY_UNITS else begin
+    rows = batch if BY_UNITS else end - begin
+    start = begin * side if BY_UNITS else 0
+    stop = min(end * side, hidden) if BY_UNITS else hidden
     for step in range(time):
         t = time - 1 - step if REVERSE else step
         before = t + 1 if REVERSE else t - 1
         old_h = h if step == 0 else states + before * batch * hidden
         old_c = c if step == 0 else cells + before * batch * hidden
-        z = active + t * batch * width
-        given = gates + t * batch * width
-        for j in simd(begin * width, end * width):
-            z[j] = given[j]
-        if PRODUCT:
-            add_product(
-                z + begin * width, old_h + begin * hidden, turned, end - begin, hidden, width
-            )
-        for b in range(begin, end):
-            at = (t * batch + b) * hidden
-            through_gates(z + b * width, old_c + b * hidden, cells + at, states + at, hidden)
+        z = active + (t * batch + first) * width
+        given = gates + (t * batch + first) * width
+        for j in range(start, stop, side):
+            count = min(side, stop - j)
+            for gate in range(4):
+                at = gate * hidden + j
+                if PRODUCT:
+                    add_panel(
+                        z + at, width, given + at, width, old_h + first * hidden, hidden,
+                        panels + (j // side * 4 + gate) * side * hidden, rows, hidden, count,
+                    )  # fmt: skip
+                else:
+                    for b in range(rows):
+                        for i in simd(count):
+                            z[b * width + at + i] = given[b * width + at + i]
+            for b in range(rows):
+                at = (first + b) * hidden + j
+                to = t * batch * hidden + at
+                through_gates(
+                    z + b * width + j, old_c + at, cells + to, states + to, hidden, count
+                )
+        if BY_UNITS:
+            barrier()
 
 
-@kernel
+@kernel(overlap=True)
 def lstm_backward(
     begin,
     end,
@@ -92,7 +115,7 @@ def lstm_backward(
     active: ptr(T),
     cells: ptr(T),
     c: ptr(T),
-    weight: ptr(T),
+    panels: ptr(T),
     slopes: ptr(T),
     d_h: ptr(T),
     d_c: ptr(T),
@@ -102,31 +125,38 @@ def lstm_backward(
 ):
     """Run the same backwards; d_h and d_c hold the cotangents of the last state and cell first."""
     width = 4 * hidden
+    side = 2 * lanes(panels)
+    first = 0 if BY_UNITS else begin
+    rows = batch if BY_UNITS else end - begin
+    start = begin * side if BY_UNITS else 0
+    stop = min(end * side, hidden) if BY_UNITS else hidden
     for step in range(time):
         t = step if REVERSE else time - 1 - step
         before = t + 1 if REVERSE else t - 1
         old_c = c if step == time - 1 else cells + before * batch * hidden
-        for b in range(begin, end):
-            at = (t * batch + b) * hidden
-            to_h = d_h + b * hidden
-            to_c = d_c + b * hidden
-            for j in simd(hidden):
-                to_h[j] += g_states[at + j]
+        own = slopes + (t * batch + first) * width
+        for b in range(first, first + rows):
+            at = b * hidden + start
+            to_h = d_h + at
+            given = g_states + t * batch * hidden + at
+            for j in simd(stop - start):
+                to_h[j] += given[j]
+            gates = (t * batch + b) * width + start
             back_through_gates(
-                active + (t * batch + b) * width, old_c + b * hidden, cells + at, to_h, to_c,
-                slopes + (t * batch + b) * width, to_c, hidden,
+                active + gates, old_c + at, cells + t * batch * hidden + at, to_h, d_c + at,
+                slopes + gates, d_c + at, hidden, stop - start,
             )  # fmt: skip
-            for j in simd(hidden):
+            for j in simd(stop - start):
                 to_h[j] = 0.0
+        if BY_UNITS:
+            barrier()
         if PRODUCT:
-            add_product(
-                d_h + begin * hidden,
-                slopes + (t * batch + begin) * width,
-                weight,
-                end - begin,
-                width,
-                hidden,
-            )
+            for j in range(start, stop, side):
+                to = d_h + first * hidden + j
+                add_panel(
+                    to, hidden, to, hidden, own, width, panels + j * width, rows, width,
+                    min(side, stop - j),
+                )  # fmt: skip
 
 
 @kernel
@@ -158,7 +188,7 @@ def cell_forward(
     row_products(z, h + begin * hidden, w_hh, z, width, count, hidden, width)
     for b in range(begin, end):
         at = b * hidden
-        through_gates(active + b * width, c + at, cell + at, state + at, hidden)
+        through_gates(active + b * width, c + at, cell + at, state + at, hidden, hidden)
 
 
 @kernel
@@ -201,7 +231,7 @@ def cell_backward(
         at = b * hidden
         back_through_gates(
             active + b * width, c + at, cell + at, g_h + at, g_c + at, slopes + b * width,
-            to_c + at, hidden,
+            to_c + at, hidden, hidden,
         )  # fmt: skip
         row = slopes + b * width
         for j in simd(width):
@@ -210,9 +240,3 @@ def cell_backward(
     add_product(to_h, slopes, w_hh, batch, width, hidden)
     add_turned_product(to_w_ih, slopes, x, width, batch, features)
     add_turned_product(to_w_hh, slopes, h, width, batch, hidden)
-
-
-@kernel
-def turned(begin, end, out: ptr(T), x: ptr(T), rows, width):
-    """Put xᵀ, of x (rows, width), into out. One step does it."""
-    put_turned(out, x, width, rows, width)

@@ -20,6 +20,7 @@ from weft._backend.cpu.language.intrinsics import (
     T,
     U,
     V,
+    barrier,
     bits,
     ceil,
     copy,
@@ -43,6 +44,7 @@ from weft._backend.cpu.language.intrinsics import (
     thread,
     total,
     trunc,
+    turn,
     wide,
 )
 from weft._backend.cpu.language.kernel import (
@@ -83,6 +85,7 @@ __all__ = [
     "Type",
     "U",
     "V",
+    "barrier",
     "bf16",
     "bits",
     "boolean",
@@ -119,6 +122,7 @@ __all__ = [
     "thread",
     "total",
     "trunc",
+    "turn",
     "type_of",
     "u8",
     "u16",

@@ -250,6 +250,43 @@ class Emitter:
             f"{self._first(to, count).text})"
         )
 
+    def turn(self, to: Value, to_step: Value, x: Value, x_step: Value) -> None:
+        """Put a square of several rows of several numbers transposed to another place."""
+        kind = self._lanes_of(x)
+        side = kind.lanes
+        rows = []
+        for i in range(side):
+            by = self.make(t.i64, f"mul i64 {x_step.text}, {i}")
+            rows.append(self.load_several(self.step(x, by)))
+        block = 1
+        while block < side:  # blocks off the diagonal change places, of twice the size each time
+            for i in range(side):
+                if not i & block:
+                    rows[i], rows[i + block] = self._exchanged(rows[i], rows[i + block], block)
+            block *= 2
+        for i, row in enumerate(rows):
+            by = self.make(t.i64, f"mul i64 {to_step.text}, {i}")
+            self.store_several(self.step(to, by), row)
+
+    def _exchanged(self, a: Value, b: Value, block: int) -> tuple[Value, Value]:
+        """Return a with b's blocks at its odd ones, and b with a's odd blocks at its even ones."""
+        kind = a.type
+        n = kind.lanes
+        found = []
+        for picked in (
+            [n + i - block if i & block else i for i in range(n)],
+            [n + i if i & block else i + block for i in range(n)],
+        ):
+            mask = ", ".join(f"i32 {i}" for i in picked)
+            found.append(
+                self.make(
+                    kind,
+                    f"shufflevector {kind.llvm} {a.text}, {kind.llvm} {b.text}, "
+                    f"<{n} x i32> <{mask}>",
+                )
+            )
+        return found[0], found[1]
+
     def _suffix(self, kind: Type) -> str:
         return f"v{kind.lanes}{'f' if kind.kind == 'f' else 'i'}{kind.bits}"
 

@@ -67,6 +67,17 @@ spread = Intrinsic(
 lanes = Intrinsic("lanes", "lanes(p): how many numbers 64 bytes are, known beforehand.")
 total = Intrinsic("total", "total(value): the sum of such a value's numbers.")
 thread = Intrinsic("thread", "thread(): the number of the thread that runs.")
+barrier = Intrinsic(
+    "barrier",
+    "barrier(): wait for the other threads of this call; what each wrote before, all read after. "
+    "All of them come to it equally often, those without steps too. The kernel is made with "
+    "overlap=True, or what others wrote might be taken from registers.",
+)
+turn = Intrinsic(
+    "turn",
+    "turn(to, to_step, x, x_step): put a square of numbers, lanes(x) on each side, transposed to "
+    "another place; rows are so many elements apart.",
+)
 copy = Intrinsic("copy", "copy(to, from, count): move elements of one type that do not overlap.")
 prefetch = Intrinsic("prefetch", "prefetch(address): have it near soon; any address is fine.")
 memory = Intrinsic(

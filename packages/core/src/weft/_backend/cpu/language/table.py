@@ -14,5 +14,6 @@ TABLE_ENTRIES = (
     "GOMP_parallel",
     "omp_get_thread_num",
     "omp_get_num_threads",
+    "GOMP_barrier",
     "threads",  # how many to use at most
 )

@@ -8,7 +8,8 @@ from weft._backend import np
 from weft._backend.cpu.kernels.gated import gated_backward, gated_forward
 from weft._backend.cpu.language import type_of
 from weft._backend.cpu.launch.arrays import WIDE
-from weft._backend.cpu.launch.recurrent import ELEMENTS, WIDEST, grain, product, transposed
+from weft._backend.cpu.launch.panels import packed, shared
+from weft._backend.cpu.launch.recurrent import ELEMENTS, product
 
 
 def forward(gates: Any, h: Any, weight: Any, bias: Any, reverse: bool) -> Any:
@@ -21,33 +22,19 @@ def forward(gates: Any, h: Any, weight: Any, bias: Any, reverse: bool) -> Any:
         return None
     if bias.shape != (width,):
         return None
-    gates, h, bias = map(np.ascontiguousarray, (gates, h, bias))
+    gates, h, weight, bias = map(np.ascontiguousarray, (gates, h, weight, bias))
     active = np.empty((time, batch, 4, hidden), gates.dtype)
     states = np.empty((time, batch, hidden), gates.dtype)
-    apart = time == 1 or hidden > WIDEST
-    run = gated_forward.at(T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=not apart)
-    if not apart:
-        inner = np.empty((batch, width), gates.dtype)
-        given = h, transposed(weight), bias, inner, states, active
-        run(batch, grain(time, hidden), gates, *given, time, batch, hidden)
+    if time == 1:  # the weight is not met again: packing it would not pay
+        inner, panels = product(h, weight.T) + bias, None
+        by_units, count, grain = False, batch, ELEMENTS // hidden + 1
     else:
-        for t in range(time - 1, -1, -1) if reverse else range(time):
-            inner = product(h, weight.T) + bias
-            new = states[t], active[t]
-            run(
-                batch,
-                ELEMENTS // hidden + 1,
-                gates[t],
-                h,
-                None,
-                None,
-                inner,
-                *new,
-                1,
-                batch,
-                hidden,
-            )
-            h = states[t]
+        inner, panels = np.empty((batch, width), gates.dtype), packed(weight, turned=True, parts=3)
+        by_units, count, grain = shared(time, batch, weight)
+    run = gated_forward.at(
+        T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=time > 1, BY_UNITS=by_units
+    )
+    run(count, grain, gates, h, panels, bias, inner, states, active, time, batch, hidden)
     return states, states[0 if reverse else time - 1].copy(), active
 
 
@@ -63,16 +50,16 @@ def backward(
     )
     d_h = np.array(g_h, order="C")
     slopes, inner = (np.empty((time, batch, 3 * hidden), states.dtype) for _ in range(2))
-    apart = hidden > WIDEST
-    run = gated_backward.at(T=type_of(states.dtype), REVERSE=reverse, PRODUCT=not apart)
-    if not apart:
-        given = g_states, states, active, h, weight, slopes, inner, d_h
-        run(batch, grain(time, hidden), *given, time, batch, hidden)
-        return slopes, inner, d_h
-    for t in range(time) if reverse else range(time - 1, -1, -1):
-        before = t + 1 if reverse else t - 1
-        old = states[before] if 0 <= before < time else h
-        given = g_states[t], states[t], active[t], old, None, slopes[t], inner[t], d_h
-        run(batch, ELEMENTS // hidden + 1, *given, 1, batch, hidden)
-        d_h = d_h + product(inner[t], weight)
+    if time == 1:
+        panels, by_units, count, grain = None, False, batch, ELEMENTS // hidden + 1
+    else:
+        panels = packed(weight, turned=False)
+        by_units, count, grain = shared(time, batch, weight)
+    run = gated_backward.at(
+        T=type_of(states.dtype), REVERSE=reverse, PRODUCT=time > 1, BY_UNITS=by_units
+    )
+    given = g_states, states, active, h, panels, slopes, inner, d_h
+    run(count, grain, *given, time, batch, hidden)
+    if time == 1:
+        d_h += product(inner[0], weight)
     return slopes, inner, d_h

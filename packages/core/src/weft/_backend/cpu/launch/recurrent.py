@@ -12,37 +12,20 @@ from weft._backend.cpu.kernels.recurrent import (
     lstm_backward,
     lstm_forward,
 )
-from weft._backend.cpu.kernels.recurrent import turned as turn
 from weft._backend.cpu.language import type_of
 from weft._backend.cpu.launch.arrays import WIDE
+from weft._backend.cpu.launch.panels import packed, shared
 
-#: Above this hidden size a library's product is quicker than the one inside the kernel.
-WIDEST = 256
 #: A quarter of the multiplications of a step that one kernel does at once.
 _SMALL = 100_000
-#: Multiplications, and states whose gates are to be found, that are worth a thread.
-_GRAIN, ELEMENTS = 1_000_000, 2048
-
-
-def grain(time: int, hidden: int) -> int:
-    """Return how many sequences are worth a thread: some fours, which the product takes at once."""
-    rows = _GRAIN // (4 * time * hidden * hidden) + 1
-    return (rows + 3) // 4 * 4
+#: States whose gates are to be found that are worth a thread.
+ELEMENTS = 2048
 
 
 def product(x: Any, y: Any) -> Any:
     """Return a product of two matrices, by the library that is quicker for its size."""
     out = onednn_matmul.product(x, y)
     return x.dot(y) if out is None else out
-
-
-def transposed(weight: Any) -> Any:
-    """Return a transposed copy of a matrix."""
-    weight = np.ascontiguousarray(weight)
-    rows, columns = weight.shape
-    out = np.empty((columns, rows), weight.dtype)
-    turn.at(T=type_of(weight.dtype))(1, 2, out, weight, rows, columns)
-    return out
 
 
 def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
@@ -53,21 +36,20 @@ def forward(gates: Any, h: Any, c: Any, weight: Any, reverse: bool) -> Any:
     time, batch, width = gates.shape
     if not h.shape == c.shape == (batch, hidden) or not weight.shape[0] == width == 4 * hidden:
         return None
-    gates, h, c = map(np.ascontiguousarray, (gates, h, c))
+    gates, h, c, weight = map(np.ascontiguousarray, (gates, h, c, weight))
     active = np.empty((time, batch, 4, hidden), gates.dtype)
     states = np.empty((time, batch, hidden), gates.dtype)
     cells = np.empty_like(states)
-    apart = time == 1 or hidden > WIDEST  # a product by itself is then quicker
-    run = lstm_forward.at(T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=not apart)
-    if not apart:
-        given = h, c, transposed(weight), states, active, cells
-        run(batch, grain(time, hidden), gates, *given, time, batch, hidden)
+    if time == 1:  # the weight is not met again: packing it would not pay
+        gates, panels = gates[0] + product(h, weight.T), None
+        by_units, count, grain = False, batch, ELEMENTS // hidden + 1
     else:
-        for t in range(time - 1, -1, -1) if reverse else range(time):
-            whole = gates[t] + product(h, weight.T)
-            new = states[t], active[t], cells[t]
-            run(batch, ELEMENTS // hidden + 1, whole, h, c, None, *new, 1, batch, hidden)
-            h, c = states[t], cells[t]
+        panels = packed(weight, turned=True, parts=4)
+        by_units, count, grain = shared(time, batch, weight)
+    run = lstm_forward.at(
+        T=type_of(gates.dtype), REVERSE=reverse, PRODUCT=time > 1, BY_UNITS=by_units
+    )
+    run(count, grain, gates, h, c, panels, states, active, cells, time, batch, hidden)
     last = 0 if reverse else time - 1
     return states, states[last].copy(), cells[last].copy(), active, cells
 
@@ -93,22 +75,18 @@ def backward(
     )
     d_h, d_c = (np.array(g, order="C") for g in (g_h, g_c))
     slopes = np.empty((time, batch, 4 * hidden), states.dtype)
-    apart = hidden > WIDEST
-    run = lstm_backward.at(T=type_of(states.dtype), REVERSE=reverse, PRODUCT=not apart)
-    if not apart:
-        run(
-            batch, grain(time, hidden), g_states, active, cells, c, weight, slopes, d_h, d_c,
-            time, batch, hidden,
-        )  # fmt: skip
-        return slopes, d_h, d_c
-    order = range(time) if reverse else range(time - 1, -1, -1)
-    for t in order:
-        before = t + 1 if reverse else t - 1
-        old = cells[before] if 0 <= before < time else c
-        given = g_states[t], active[t], cells[t], old, None, slopes[t]
-        run(batch, ELEMENTS // hidden + 1, *given, d_h, d_c, 1, batch, hidden)
-        d_h = product(slopes[t], weight)
-    return slopes, d_h, d_c
+    if time == 1:
+        panels, by_units, count, grain = None, False, batch, ELEMENTS // hidden + 1
+    else:
+        panels = packed(weight, turned=False)
+        by_units, count, grain = shared(time, batch, weight)
+    run = lstm_backward.at(
+        T=type_of(states.dtype), REVERSE=reverse, PRODUCT=time > 1, BY_UNITS=by_units
+    )
+    run(
+        count, grain, g_states, active, cells, c, panels, slopes, d_h, d_c, time, batch, hidden
+    )  # fmt: skip
+    return slopes, product(slopes[0], weight) if time == 1 else d_h, d_c
 
 
 def step(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
