@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weft._backend.cpu import calls, code_cache, compiler, loader
+from weft._backend.cpu import calls, code_cache, compiler, loader, threads
 from weft._backend.cpu.language import (
     Names,
     Placeholder,
     T,
     TextKernel,
+    barrier,
     bf16,
     bits,
     boolean,
@@ -44,6 +46,7 @@ from weft._backend.cpu.language import (
     static,
     thread,
     total,
+    turn,
     type_of,
     u8,
     u16,
@@ -383,6 +386,48 @@ def test_threads_share_the_range_between_them():
     shares.at()(5, 10, out, who)  # too little to share
     assert (who[:5] == 0).all()
     shares.at()(0, 10, out, who)
+
+
+@kernel(overlap=True)
+def neighbours(begin, end, x: ptr(i64), n, rounds):
+    for r in range(rounds):
+        now = x + r * n
+        later = now + n
+        for i in range(begin, end):
+            later[i] = now[(i + 1) % n] + now[(i + n - 1) % n]
+        barrier()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("grain", [1, 2, 1000])
+def test_threads_wait_for_each_other(count, grain):
+    before = threads.count()
+    threads.set_count(count)
+    try:
+        for n in (3, 64):  # also fewer steps than threads
+            x = np.zeros((201, n), np.int64)
+            x[0] = np.arange(n)
+            neighbours.at()(n, grain, x, n, 200)
+            for now, later in itertools.pairwise(x):
+                assert (later == np.roll(now, 1) + np.roll(now, -1)).all()
+    finally:
+        threads.set_count(before)
+
+
+@kernel
+def square_turned(begin, end, x: ptr(T), out: ptr(T), x_step, out_step):
+    turn(out, out_step, x, x_step)
+
+
+@pytest.mark.parametrize("kind", [f32, f64, i32, i64], ids=str)
+def test_a_square_is_put_transposed(kind):
+    side = 64 // kind.size
+    x = np.random.default_rng(0).permutation(side * (side + 3)).reshape(side, -1)
+    x = x.astype(DTYPES[kind])
+    out = np.zeros((side, side + 5), x.dtype)
+    square_turned.at(T=kind)(1, 2, x, out, side + 3, side + 5)
+    assert (out[:, :side] == x[:, :side].T).all()
+    assert (out[:, side:] == 0).all()
 
 
 def test_python_threads_call_kernels_at_once():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import sys
 from typing import Any
 
 from weft._backend import np
@@ -40,6 +41,7 @@ def table() -> Any:
         "none": id(None),
         **threads.addresses(),
         "threads": threads.count(),
+        "sched_yield": _of_the_system("sched_yield"),
     }
     for name in TABLE_ENTRIES:
         if name.startswith("Py"):
@@ -62,6 +64,12 @@ def function(name: str, address: int) -> Any:
     make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
     _held.append((label, method))
     return make(ctypes.addressof(method), table(), label.decode())
+
+
+def _of_the_system(name: str) -> int:
+    """Return where a function of the C library is; 0 where there is none of this name."""
+    found = getattr(ctypes.CDLL(None), name, None) if sys.platform != "win32" else None
+    return 0 if found is None else _address(found)
 
 
 def _address(function: Any) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 #: What generated code calls.
-_CALLED = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads", "GOMP_barrier")
+_CALLED = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
 _SOFT = 1  # omp_pause_soft: the threads end, settings stay
 
 

@@ -100,9 +100,7 @@ def lstm_forward(
             for b in range(rows):
                 at = (first + b) * hidden + j
                 to = t * batch * hidden + at
-                through_gates(
-                    z + b * width + j, old_c + at, cells + to, states + to, hidden, count
-                )
+                through_gates(z + b * width + j, old_c + at, cells + to, states + to, hidden, count)
         if BY_UNITS:
             barrier()
 

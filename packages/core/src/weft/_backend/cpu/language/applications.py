@@ -10,11 +10,11 @@ from weft._backend.cpu.language.emitter import Array, TypeMisfit, Value
 from weft._backend.cpu.language.expressions import KNOWN, Expressions, Misread
 from weft._backend.cpu.language.intrinsics import Intrinsic
 from weft._backend.cpu.language.source import Function, Overload
-from weft._backend.cpu.language.table import TABLE_ENTRIES
 from weft._backend.cpu.language.types import Pointer, Type
 
-#: What a body finds beside its own parameters: its thread's number and the table of addresses.
-THREAD, TABLE = "%thread", "%table"
+#: What a body finds beside its own parameters: its thread's number, how many there are, where they
+#: meet (null if there is but one), and the table of addresses.
+THREAD, TEAM, MEETING, TABLE = "%thread", "%team", "%meeting", "%table"
 _UNARY_INTRINSICS = {
     "sqrt": "sqrt",
     "floor": "floor",
@@ -164,16 +164,8 @@ class Calls(Expressions):
         return Value(THREAD, t.i64)
 
     def _call_barrier(self, name: str) -> None:
-        at = TABLE_ENTRIES.index("GOMP_barrier")
-        place = self.e.make(Pointer(t.i64), f"getelementptr i64, ptr {TABLE}, i64 {at}")
-        wait = self.e.make(Pointer(t.i64), f"load ptr, ptr {place.text}")
-        there = self.e.make(t.boolean, f"icmp ne ptr {wait.text}, null")
-        yes, end = self.e.label("wait"), self.e.label("end")
-        self.e.say(f"br i1 {there.text}, label %{yes}, label %{end}")
-        self.e.begin(yes)
-        self.e.say(f"call void {wait.text}()")
-        self.e.say(f"br label %{end}")
-        self.e.begin(end)
+        self.e.meets = True
+        self.e.say(f"call void @meet(ptr {MEETING}, i64 {TEAM}, ptr {TABLE})")
 
     def _call_turn(self, name: str, to: Any, to_step: Any, x: Any, x_step: Any) -> None:
         self.e.turn(

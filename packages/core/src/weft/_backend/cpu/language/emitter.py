@@ -42,6 +42,7 @@ class Emitter:
         self.metadata: list[str] = []
         self.externals: dict[str, str] = {}  # declarations of intrinsics
         self.count = 0
+        self.meets = False  # whether threads wait for each other
         self.loose = True  # whether sums may be reordered
         self.group = ""  # of the loop whose accesses are independent
 

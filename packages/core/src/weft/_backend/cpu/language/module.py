@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weft._backend.cpu.language import types as t
-from weft._backend.cpu.language.applications import TABLE, THREAD
+from weft._backend.cpu.language.applications import MEETING, TABLE, TEAM, THREAD
 from weft._backend.cpu.language.emitter import Emitter, Value
 from weft._backend.cpu.language.expressions import Misread
+from weft._backend.cpu.language.meeting import meet
 from weft._backend.cpu.language.table import TABLE_ENTRIES
 from weft._backend.cpu.language.translation import Translator
 from weft._backend.cpu.language.types import Pointer, Type
@@ -55,7 +56,8 @@ def module_text(
     translator = Translator(emitter, named, given, compute, tree.name)
     kinds = [_kind(translator, a) for a in tree.args.args[2:]]
     names = [a.arg for a in tree.args.args]
-    signature = ["i64 %begin", "i64 %stop", f"i64 {THREAD}", f"ptr {TABLE}"]
+    signature = ["i64 %begin", "i64 %stop", f"i64 {THREAD}", f"i64 {TEAM}", f"ptr {MEETING}"]
+    signature.append(f"ptr {TABLE}")
     for name, value in zip(names[:2], ("%begin", "%stop"), strict=True):
         translator.set(name, Value(value, t.i64))
     for i, (name, kind) in enumerate(zip(names[2:], kinds, strict=True)):
@@ -69,6 +71,7 @@ def module_text(
     plain = [kind.llvm for kind in kinds]
     parts = [
         *body,
+        *(meet() if emitter.meets else []),
         *_share(plain),
         *_entry(kinds),
         *emitter.externals.values(),
@@ -93,12 +96,13 @@ def _kind(translator: Translator, argument: ast.arg) -> Any:
 
 def _share(kinds: list[str]) -> list[str]:
     """Return the function that one thread of several runs: its share of the range."""
-    fields = f"{{ i64, ptr{''.join(', ' + kind for kind in kinds)} }}"
+    fields = f"{{ i64, ptr, ptr{''.join(', ' + kind for kind in kinds)} }}"
     lines = [
         f"%context = type {fields}",
         "define internal void @share(ptr %context) #0 {",
         *_loaded("count", "i64", 0),
         *_loaded("table", "ptr", 1),
+        *_loaded("meeting", "ptr", 2),
         *_called("i32", "thread32", "omp_get_thread_num", ""),
         *_called("i32", "threads32", "omp_get_num_threads", ""),
         "  %me = sext i32 %thread32 to i64",
@@ -109,10 +113,11 @@ def _share(kinds: list[str]) -> list[str]:
         "  %stop = sdiv i64 %after, %all",
     ]
     for i, kind in enumerate(kinds):
-        lines += _loaded(f"a{i}", kind, i + 2)
+        lines += _loaded(f"a{i}", kind, i + 3)
     arguments = "".join(f", {kind} %a{i}" for i, kind in enumerate(kinds))
     lines += [
-        f"  call void @body(i64 %begin, i64 %stop, i64 %me, ptr %table{arguments})",
+        "  call void @body(i64 %begin, i64 %stop, i64 %me, i64 %all, ptr %meeting, ptr %table"
+        f"{arguments})",
         "  ret void",
         "}",
     ]
@@ -160,22 +165,25 @@ def _entry(kinds: list[Any]) -> list[str]:
         "  %small = icmp slt i64 %useful, 1",
         "  br i1 %small, label %here, label %apart",
         "here:",
-        f"  call void @body(i64 0, i64 %count, i64 0, ptr %table{arguments})",
+        f"  call void @body(i64 0, i64 %count, i64 0, i64 1, ptr null, ptr %table{arguments})",
         "  br label %done",
         "apart:",  # enough to do: other Python threads may run meanwhile
         *_called("ptr", "state", "PyEval_SaveThread", ""),
         "  %one = icmp slt i64 %team, 2",
         "  br i1 %one, label %alone, label %several",
         "alone:",
-        f"  call void @body(i64 0, i64 %count, i64 0, ptr %table{arguments})",
+        f"  call void @body(i64 0, i64 %count, i64 0, i64 1, ptr null, ptr %table{arguments})",
         "  br label %joined",
         "several:",
         "  %context = alloca %context",
         *_stored("count", "i64", 0),
         *_stored("table", "ptr", 1),
+        "  %meeting = alloca [64 x i8], align 64",
+        "  store i64 0, ptr %meeting",
+        *_stored("meeting", "ptr", 2),
     ]
     for i, kind in enumerate(kinds):
-        lines += _stored(f"a{i}", kind.llvm, i + 2)
+        lines += _stored(f"a{i}", kind.llvm, i + 3)
     lines += [
         "  %team32 = trunc i64 %team to i32",
         *_called("void", "run", "GOMP_parallel", "ptr @share, ptr %context, i32 %team32, i32 0"),

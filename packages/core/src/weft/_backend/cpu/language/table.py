@@ -14,6 +14,6 @@ TABLE_ENTRIES = (
     "GOMP_parallel",
     "omp_get_thread_num",
     "omp_get_num_threads",
-    "GOMP_barrier",
+    "sched_yield",
     "threads",  # how many to use at most
 )
