@@ -108,6 +108,12 @@ def _inference(wanted: Network, layout: str, lib: Any) -> Callable[[], Any]:
     return inference(lib, model, *inputs)
 
 
+def _fused_inference(wanted: Network, lib: Any) -> Callable[[], Any]:
+    """Norms folded and activations joined beforehand, as onnxruntime does it when it loads."""
+    model, inputs = _made(lib, wanted)
+    return inference(lib, lib.nn.utils.fusion.fuse_for_inference(model.eval()), *inputs)
+
+
 def _loss(wanted: Network, lib: Any, outputs: Any) -> Any:
     if wanted.classes:
         labels = integers(lib, wanted.classes, outputs.shape[0], seed=7)
@@ -145,6 +151,8 @@ def _makers(name: str, wanted: Network, make: Callable[..., Any]) -> dict[str, M
 def inference_case(name: str, wanted: Network) -> Case:
     """Return the case of a network's forward pass; onnxruntime runs those of :data:`INFERENCE`."""
     makers = _makers(name, wanted, _inference)
+    if name.startswith(CONVOLUTIONAL):
+        makers["weft fused"] = functools.partial(_fused_inference, wanted)
     if name in INFERENCE:
         makers["onnxruntime"] = functools.partial(_exported, name)
     return Case(f"{name}, inference", makers, tolerance=TOLERANCE)

@@ -155,3 +155,19 @@ def test_the_table_and_the_entry_points_say_the_same(repository):
     project = tomllib.loads((repository / "packages/vision/pyproject.toml").read_text())
     points = project["project"]["entry-points"]["weft.models"]
     assert points == {name: f"weft_vision.models:{f.__name__}" for name, f in OWN.items()}
+
+
+@pytest.mark.parametrize("make", [models.mobilenet_v2, models.efficientnet_lite0])
+def test_a_fused_copy_gives_the_same_scores(make):
+    weft.manual_seed(0)
+    model = make(num_classes=10)
+    for module in model.modules():
+        if isinstance(module, weft.nn.BatchNorm2d):
+            with weft.no_grad():
+                module.running_mean.copy_(weft.randn(module.num_features) * 0.1)
+                module.running_var.copy_(weft.rand(module.num_features) + 0.5)
+    fused = weft.nn.utils.fusion.fuse_for_inference(model)
+    x = weft.randn(2, 3, 96, 96)
+    with weft.no_grad():
+        wanted, got = model(x), fused(x)
+    assert (got - wanted).abs().max() <= 1e-5 * wanted.abs().max()

@@ -17,6 +17,10 @@ class GradError(RuntimeError):
     """A derivative that cannot be taken: no graph, a freed graph, an overwritten saved tensor."""
 
 
+class CaptureError(RuntimeError):
+    """A function that is more than its calls of ops, so that these cannot stand for it."""
+
+
 class DeviceError(RuntimeError):
     """Tensors of one call on different devices, or a device that cannot be used here."""
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend import ndarray
 from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
@@ -18,7 +17,7 @@ from weft.ops.comparison import where
 from weft.ops.creation import arange
 from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
-from weft.ops.families.recording import require_real, unrecorded
+from weft.ops.families.recording import is_array_like, require_real, unrecorded
 from weft.ops.matmul import matmul
 from weft.ops.reductions import sum
 
@@ -294,7 +293,7 @@ def attended(
     """
     tensors = [query, key, value, *([] if mask is None else [mask])]
     dtype = query.dtype
-    if dtype.is_complex or not all(type(x._data) is ndarray and x.dtype is dtype for x in tensors):
+    if dtype.is_complex or not all(is_array_like(x) and x.dtype is dtype for x in tensors):
         return None
     if (mask is not None and mask._node is not None) or not all(x.numel() for x in tensors):
         return None

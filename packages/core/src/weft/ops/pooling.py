@@ -123,7 +123,7 @@ def adaptive_places(xp: Any, x: Any, *, sizes: Ints) -> Any:
 def _recorded(x: Tensor) -> bool:
     """Whether a gradient or tangent may be asked of what is computed from a tensor."""
     if isinstance(x._data, Boxed):
-        return True
+        return not x._data.stands_for_array
     return x._node is not None and (not flags.any or bool(here.grad))
 
 

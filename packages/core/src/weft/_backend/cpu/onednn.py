@@ -12,7 +12,18 @@ import ctypes
 import functools
 import platform
 import sys
-from ctypes import POINTER, byref, c_char, c_float, c_int, c_int64, c_size_t, c_uint, c_void_p
+from ctypes import (
+    POINTER,
+    byref,
+    c_char,
+    c_float,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint,
+    c_void_p,
+)
 from typing import TYPE_CHECKING, Any
 
 from weft._backend.cpu import switches, threads
@@ -26,7 +37,9 @@ F32, BF16 = 3, 2
 FORWARD_TRAINING, FORWARD_INFERENCE = 64, 96
 CONVOLUTION_DIRECT = 1
 ANY = 1  # the format tag by which a primitive chooses
-RELU, LOGISTIC, GELU_TANH, GELU_ERF = 0x20, 0x29, 0x2B, 0x31
+RELU, TANH, ELU, HARDSIGMOID, LOGISTIC = 0x20, 0x21, 0x22, 0x28, 0x29
+GELU_TANH, SWISH, CLIP, GELU_ERF, MISH, HARDSWISH = 0x2B, 0x2C, 0x2F, 0x31, 0x33, 0x34
+SUM = 0  # ours: what the result's memory held before is added
 SRC, DST, WEIGHTS, BIAS, SCRATCHPAD = 1, 17, 33, 41, 80
 DIFF_SRC, DIFF_DST, DIFF_WEIGHTS, DIFF_BIAS = 129, 145, 161, 169
 QUERY_SRC, QUERY_DIFF_SRC, QUERY_WEIGHTS, QUERY_DIFF_WEIGHTS = 129, 130, 131, 132
@@ -58,6 +71,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "dnnl_post_ops_create": (POINTER(_handle),),
     "dnnl_post_ops_destroy": (_handle,),
     "dnnl_post_ops_append_eltwise": (_handle, c_int, c_float, c_float),
+    "dnnl_post_ops_append_sum": (_handle, c_float, c_int32, c_int),
     "dnnl_memory_desc_create_with_strides": (POINTER(_md), c_int, _dims, c_int, _dims),
     "dnnl_memory_desc_create_with_tag": (POINTER(_md), c_int, _dims, c_int, c_int),
     "dnnl_memory_desc_clone": (POINTER(_md), _md),

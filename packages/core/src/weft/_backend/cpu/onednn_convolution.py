@@ -129,10 +129,16 @@ class _Forward:
         arguments = [(SRC, self._input.descriptor), (WEIGHTS, wanted), (DST, result)]
         self._run = Primitive(made, arguments if added is None else [*arguments, (BIAS, added)])
 
-    def __call__(self, x: Array, w: Array, bias: Array | None) -> Array:
+    def writes_to(self, out: Array) -> bool:
+        """Whether an array lies as results do."""
+        if out.shape != self._shape or out.dtype is not self._dtype:
+            return False
+        return out.flags.writeable and lies(out, last_strides(out.shape, out.itemsize))
+
+    def __call__(self, x: Array, w: Array, bias: Array | None, held: Array | None) -> Array:
         x = self._input.ready(x)
         w = self._weights.ready(w)
-        out = empty_last(self._shape, self._dtype)
+        out = empty_last(self._shape, self._dtype) if held is None else held
         if bias is None:
             self._run(address_of(x), address_of(w), address_of(out))
         else:
@@ -258,7 +264,7 @@ def constant(w: Array, made: list[Any] | None) -> None:
 def forward(
     x: Array, w: Array, bias: Array | None,
     stride: tuple[int, ...], padding: Pairs, dilation: tuple[int, ...], groups: int,
-    after: tuple[tuple[int, float, float], ...] = (),
+    after: tuple[tuple[int, float, float], ...] = (), held: Array | None = None,
 ) -> Array | None:  # fmt: skip
     """Return a convolution's result, channels last in memory; None if oneDNN does not take it.
 
@@ -270,7 +276,10 @@ def forward(
         padding: (low, high) zeros per spatial dim.
         dilation: per spatial dim.
         groups: how many groups the channels form.
-        after: elementwise functions of the result, as oneDNN numbers them, with two parameters.
+        after: elementwise functions of the result, as oneDNN numbers them, with two parameters;
+            ``SUM`` adds what ``held`` has.
+        held: with ``SUM`` the array that is added, in whose memory the result is then. It lies
+            channels last and has the result's shape and dtype, or else the call is not taken.
     """
     if not _takes(x, w):
         return None
@@ -289,10 +298,10 @@ def forward(
             key, _way, _Forward, (x.shape, w.shape, out, *settings),
             x, w, out, bias is not None, after, settings,
         )  # fmt: skip
-    if run is None:
+    if run is None or (held is not None and not run.writes_to(held)):
         return None
     threads.align()
-    return run(x, w, bias)
+    return run(x, w, bias, held)
 
 
 def _out_shape(x: Sequence[int], w: Sequence[int], settings: Any) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from weft._backend.cpu.onednn import (
     QUERY_IMPLEMENTATION,
     QUERY_SCRATCHPAD,
     SCRATCHPAD,
+    SUM,
     USER_SCRATCHPAD,
     Argument,
     Dims,
@@ -107,7 +108,13 @@ def chosen(lib: Library, shape: Sequence[int], number: int) -> Descriptor:
 
 
 class Attributes:
-    """A primitive's attributes: our scratch memory, and elementwise functions after its work."""
+    """A primitive's attributes: our scratch memory, and what is done to the result it writes.
+
+    Args:
+        lib: the library.
+        after: elementwise functions with two parameters each, in turn; ``SUM`` among them adds what
+            the result's memory held before.
+    """
 
     def __init__(self, lib: Library, after: Sequence[tuple[int, float, float]] = ()) -> None:
         self._library = lib
@@ -119,7 +126,10 @@ class Attributes:
             ops = c_void_p()
             check(lib.post_ops_create(byref(ops)), "dnnl_post_ops_create")
             for function, alpha, beta in after:
-                lib.post_ops_append_eltwise(ops, function, alpha, beta)
+                if function == SUM:
+                    lib.post_ops_append_sum(ops, 1.0, 0, 0)  # of the result's own dtype
+                else:
+                    lib.post_ops_append_eltwise(ops, function, alpha, beta)
             lib.primitive_attr_set_post_ops(self.handle, ops)  # which copies them
             lib.post_ops_destroy(ops)
 

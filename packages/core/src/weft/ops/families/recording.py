@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend import ndarray
 from weft._core import dtypes
 from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError
@@ -23,6 +24,12 @@ def unrecorded(*tensors: Any) -> bool:
             if isinstance(data, Boxed) and not data.stands_for_array:
                 return False
     return True
+
+
+def is_array_like(x: Any) -> bool:
+    """Whether a tensor holds a plain array of the CPU's, or stands for one."""
+    data = x._data
+    return type(data) is ndarray or (isinstance(data, Boxed) and data.stands_for_array)
 
 
 def require_real(name: str, x: Any) -> None:
