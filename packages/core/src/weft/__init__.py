@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         cpu,
         cuda,
         debug,
+        distributions,
         fft,
         foreach,
         io,
@@ -120,8 +121,9 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "backends", "compat", "cpu", "cuda", "debug", "fft", "foreach", "io", "library",
-    "linalg", "nn", "optim", "profiler", "random", "signal", "special", "testing", "utils",
+    "array_api", "backends", "compat", "cpu", "cuda", "debug", "distributions", "fft", "foreach",
+    "io", "library", "linalg", "nn", "optim", "profiler", "random", "signal", "special", "testing",
+    "utils",
 )  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
@@ -173,6 +175,7 @@ __all__ = [
     "default_generator",
     "detach_",
     "device",
+    "distributions",
     "double",
     "dtype",
     "e",
