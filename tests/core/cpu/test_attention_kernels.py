@@ -134,11 +134,139 @@ def test_derivatives_of_the_derivative():
     assert weft.autograd.gradgradcheck(run, tensors)
 
 
-def test_the_weights_are_never_all_there():
+def written_with_dropout(q, k, v, p, causal):
+    """Return attention by whole arrays, in float32, dropping what the next words say."""
+    q, k, v = (x.to(weft.float32) if x.dtype.itemsize == 2 else x for x in (q, k, v))
+    times = q.shape[1] // k.shape[1]
+    kk, vv = (x.repeat_interleave(times, 1) for x in (k, v))
+    scores = q @ kk.transpose(2, 3) / math.sqrt(q.shape[3])
+    if causal:
+        seen = weft.ones(*scores.shape[2:], dtype=weft.bool).tril()
+        scores = scores.masked_fill(~seen, -math.inf)
+    return weft.dropout(scores.softmax(-1), p, True) @ vv
+
+
+@pytest.mark.parametrize(
+    ("dtype", "causal"),
+    [("float32", False), ("float32", True), ("float64", True), ("bfloat16", False)],
+)
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_dropout_inside_drops_what_dropout_of_all_weights_would(size, dtype, causal):
+    own = getattr(weft, dtype)
+    drawings = [weft.tensor(x).to(own) for x in drawn(size, "float32")]
+    ours = [x.clone().requires_grad_() for x in drawings]
+    theirs = [x.clone().requires_grad_() for x in drawings]
+    weft.manual_seed(5)
+    out = scaled_dot_product_attention(
+        *ours, dropout_p=0.3, is_causal=causal, enable_gqa=size[1] != size[6]
+    )
+    after = weft.rand(3)
+    weft.manual_seed(5)
+    wanted = written_with_dropout(*theirs, 0.3, causal)
+    assert weft.equal(after, weft.rand(3))  # as many words were taken
+    g = weft.tensor(np.random.default_rng(1).standard_normal(out.shape).astype("f4"))
+    out.backward(g.to(out.dtype))
+    wanted.backward(g.to(out.dtype).to(wanted.dtype))
+    allowed = {"float32": 1e-5, "float64": 1e-13, "bfloat16": 2e-2}[dtype]
+    pairs = [(out, wanted), *((a.grad, b.grad) for a, b in zip(ours, theirs, strict=True))]
+    for a, b in pairs:
+        assert a.dtype is own
+        a, b = a.detach().double().numpy(), b.detach().double().numpy()
+        assert np.abs(a - b).max() <= allowed * max(1, np.abs(b).max())
+
+
+def test_weights_that_are_dropped_are_those_of_the_reference(monkeypatch):
+    given = [weft.tensor(x, requires_grad=True) for x in drawn(SIZES[4], "float32")]
+    found = []
+    for compiled in (True, False):
+        monkeypatch.setattr(switches, "codegen", compiled)
+        weft.manual_seed(9)
+        out = scaled_dot_product_attention(*given, dropout_p=0.5)
+        grads = weft.autograd.grad(out.sum(), given)
+        found.append([x.detach().numpy() for x in (out, *grads)])
+    for a, b in zip(*found, strict=True):
+        assert np.abs(a - b).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind", "causal"), [("bfloat16", "bool", False), ("float16", "floating", True)]
+)
+@pytest.mark.parametrize("size", SIZES)
+def test_half_precision_is_computed_in_float32(size, dtype, kind, causal):
+    own = getattr(weft, dtype)
+    random = np.random.default_rng(4)
+    mask = random.random((1, size[2], size[3])) > 0.4
+    if kind == "floating":
+        mask = np.where(mask, random.standard_normal(mask.shape), -np.inf).astype("f4")
+    narrow = [weft.tensor(x).to(own).requires_grad_() for x in drawn(size, "float32")]
+    wide = [x.detach().double().requires_grad_() for x in narrow]
+    results = []
+    for tensors in (narrow, wide):
+        m = weft.tensor(mask)
+        m = m if kind == "bool" else m.to(own).to(tensors[0].dtype)
+        out = scaled_dot_product_attention(
+            *tensors, m, is_causal=causal, enable_gqa=size[1] != size[6]
+        )
+        out.sum().backward()
+        results.append([out.detach(), *(x.grad for x in tensors)])
+    steps = 2.0**-7 if dtype == "bfloat16" else 2.0**-10  # two roundings, of out and of it
+    for a, b in zip(*results, strict=True):
+        assert a.dtype is own
+        b = b.numpy()
+        # what a rounded out contributes grows with the number of terms
+        assert np.abs(a.double().numpy() - b).max() <= 2 * steps * max(1, np.abs(b).max())
+
+
+def test_a_mask_of_truths_is_as_one_of_infinities():
+    given = [weft.tensor(x) for x in drawn((2, 4, 33, 31, 8, 8, 2), "float32")]
+    for shape in [(33, 31), (1, 31), (2, 1, 33, 31), (1, 4, 33, 1)]:
+        seen = np.random.default_rng(2).random(shape) > 0.3
+        added = np.where(seen, 0, -np.inf).astype("f4")
+        a, b = (
+            scaled_dot_product_attention(*given, weft.tensor(m), enable_gqa=True).numpy()
+            for m in (seen, added)
+        )
+        assert np.array_equal(a, b)
+
+
+def test_derivatives_of_the_derivative_with_dropout():
+    tensors = [weft.tensor(x, requires_grad=True) for x in drawn((1, 2, 3, 4, 3, 2, 1), "float64")]
+
+    def run(q, k, v):
+        weft.manual_seed(3)
+        return scaled_dot_product_attention(q, k, v, dropout_p=0.4, enable_gqa=True)
+
+    assert weft.autograd.gradcheck(run, tensors)
+    assert weft.autograd.gradgradcheck(run, tensors)
+
+
+def test_with_dropout_the_same_bits_however_many_threads():
+    q, k, v = (weft.tensor(x) for x in drawn((1, 1, 100, 290, 8, 8, 1), "float32"))
+    count = weft.get_num_threads()
+    found = []
+    try:
+        for n in (1, 2, 3):
+            weft.set_num_threads(n)
+            weft.manual_seed(0)
+            found.append(scaled_dot_product_attention(q, k, v, dropout_p=0.2).numpy())
+    finally:
+        weft.set_num_threads(count)
+    assert all(np.array_equal(found[0], other) for other in found)
+
+
+def test_a_probability_of_dropping_is_in_its_bounds():
+    q = weft.ones(1, 2, 3)
+    assert (scaled_dot_product_attention(q, q, q, dropout_p=1.0).numpy() == 0).all()
+    with pytest.raises(ValueError, match=r"dropout_p must be in \[0, 1\], got 1.5"):
+        scaled_dot_product_attention(q, q, q, dropout_p=1.5)
+
+
+@pytest.mark.parametrize("dropped", [0.0, 0.1])
+def test_the_weights_are_never_all_there(dropped):
     q = weft.randn(1, 2, 2048, 16, requires_grad=True)
     tracemalloc.start()
     try:
-        scaled_dot_product_attention(q, q, q).sum().backward()
+        scaled_dot_product_attention(q, q, q, dropout_p=dropped).sum().backward()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -39,13 +39,6 @@ def _repeated(name: str, x: Tensor, heads: int) -> Tensor:
     return x.unsqueeze(-3).expand((*lead, own, times, *rest)).reshape((*lead, heads, *rest))
 
 
-def _added(mask: Tensor, query: Tensor) -> Tensor | None:
-    """Return a mask as numbers that are added; None if it is neither bool nor floating."""
-    if mask.dtype is dtypes.bool_:
-        return where(mask, zeros((), dtype=query.dtype, device=mask.device), _NEVER)
-    return mask.to(query.dtype) if mask.dtype.is_floating_point else None
-
-
 _Q, _K, _V = array(2, 2, 3, 4), array(2, 2, 5, 4), array(2, 2, 5, 3)
 
 
@@ -120,12 +113,15 @@ def scaled_dot_product_attention(
             f"{tuple(value.shape)}"
         )
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    if not dropout_p and (enable_gqa or tuple(query.shape)[:-2] == tuple(key.shape)[:-2]):
-        mask = None if attn_mask is None else _added(attn_mask, query)
-        if (mask is None) == (attn_mask is None):
-            out = attended(query, key, value, mask, factor, is_causal)
-            if out is not None:
-                return out
+    if not 0 <= dropout_p <= 1:
+        raise ValueError(f"{name}: dropout_p must be in [0, 1], got {dropout_p}")
+    if dropout_p < 1 and (enable_gqa or tuple(query.shape)[:-2] == tuple(key.shape)[:-2]):
+        mask = attn_mask
+        if mask is not None and mask.dtype.is_floating_point:
+            mask = mask.to(query.dtype)
+        out = attended(query, key, value, mask, factor, is_causal, dropout_p)
+        if out is not None:
+            return out
     if enable_gqa and min(query.ndim, key.ndim, value.ndim) > 2:
         key, value = (_repeated(name, x, query.shape[-3]) for x in (key, value))
     scores = matmul(query * factor, key.transpose(-2, -1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,16 @@ from weft.ops.families.custom import custom
 _MASK = 0xFFFFFFFFFFFFFFFF
 
 
-def _scaled(xp: Any, x: Any, kept: Any, p: float) -> Any:
+def kept_of(xp: Any, shape: Any, key: Any, p: float) -> Any:
+    """Return which elements of an array are kept: those whose random number is not below p."""
+    seed, stream, offset = (int(part) & _MASK for part in key)
+    words = philox.words(xp, seed, offset, math.prod(shape), stream)
+    numbers = (words >> 8).astype(xp.float32) * xp.float32(2.0**-24)
+    return (numbers >= xp.float32(p)).reshape(shape)
+
+
+def scaled(xp: Any, x: Any, kept: Any, p: float) -> Any:
+    """Return what is kept of an array, times 1 / (1 - p)."""
     own = x.real.dtype if x.dtype.kind == "c" else x.dtype
     wide = xp.float64 if own.itemsize == 8 else xp.float32
     return x * (kept.astype(wide) / wide(1 - p)).astype(own)  # rounded as what it multiplies is
@@ -57,7 +67,7 @@ def masked(xp: Any, x: Any, kept: Any, *, p: float) -> Any:
     Returns:
         Tensor: (...).
     """
-    return _scaled(xp, x, kept, p)
+    return scaled(xp, x, kept, p)
 
 
 def _shape(x: Any, key: Any, *, p: float) -> Any:
@@ -104,11 +114,8 @@ def dropped(xp: Any, x: Any, key: Any, *, p: float) -> Any:
     Returns:
         tuple: (...); and which were kept, (...) bool.
     """
-    seed, stream, offset = (int(part) & _MASK for part in key)
-    words = philox.words(xp, seed, offset, x.size, stream)
-    numbers = (words >> 8).astype(xp.float32) * xp.float32(2.0**-24)
-    kept = (numbers >= xp.float32(p)).reshape(x.shape)
-    return _scaled(xp, x, kept, p), kept
+    kept = kept_of(xp, x.shape, key, p)
+    return scaled(xp, x, kept, p), kept
 
 
 DROPPED = catalogue.ops["dropped"]

@@ -40,6 +40,28 @@ def philox(c0, c1, c2, c3, k0, k1):
     return c0, c1, c2, c3
 
 
+@function
+def words_of(to, key, first, count):
+    """Put the words of so many counters, from number ``first`` on, into ``to``: four of each.
+
+    ``key`` holds the seed, the stream, and the counter that is number 0.
+    """
+    seed = key[0]
+    stream = key[1]
+    k0 = seed & _MASK
+    k1 = seed >> 32
+    s0 = stream & _MASK
+    s1 = stream >> 32
+    start = key[2] + u64(first)
+    for j in simd(count):
+        at = start + u64(j)
+        w0, w1, w2, w3 = philox(at, at >> 32, s0, s1, k0, k1)
+        to[4 * j] = u32(w0)
+        to[4 * j + 1] = u32(w1)
+        to[4 * j + 2] = u32(w2)
+        to[4 * j + 3] = u32(w3)
+
+
 @kernel
 def drop(
     begin, end, x: ptr(T), key: ptr(u64), out: ptr(T), kept: ptr(u8), count, limit, scale: f64
@@ -48,21 +70,8 @@ def drop(
     words = local(u32, 1024)
     factor: C = scale
     least = u32(limit)
-    seed = key[0]
-    stream = key[1]
-    k0 = seed & _MASK
-    k1 = seed >> 32
-    s0 = stream & _MASK
-    s1 = stream >> 32
     for i in range(begin, end):
-        first = key[2] + u64(i) * 256
-        for j in simd(256):
-            at = first + u64(j)
-            w0, w1, w2, w3 = philox(at, at >> 32, s0, s1, k0, k1)
-            words[4 * j] = u32(w0)
-            words[4 * j + 1] = u32(w1)
-            words[4 * j + 2] = u32(w2)
-            words[4 * j + 3] = u32(w3)
+        words_of(words, key, i * 256, 256)
         row = x + i * 1024
         to = out + i * 1024
         mask = kept + i * 1024

@@ -8,7 +8,9 @@ from weft._backend import np
 from weft._backend.cpu import threads
 from weft._backend.cpu.kernels.attention import BLOCK, KEYS, attention_backward, attention_forward
 from weft._backend.cpu.language import type_of
-from weft._backend.cpu.launch.arrays import WIDE
+from weft._backend.cpu.launch.arrays import COMPUTED, WIDE, dense
+from weft._backend.cpu.launch.conversions import converted
+from weft._backend.cpu.launch.dropout import settings
 
 #: Multiplications that are worth a thread.
 _GRAIN = 500_000
@@ -19,7 +21,7 @@ def _dense(x: Any) -> Any:
     return x if x.strides[3] == x.itemsize or x.shape[3] == 1 else np.ascontiguousarray(x)
 
 
-def _beside(x: Any, rows: int, width: int) -> Any:
+def _beside(x: Any, rows: int, width: int, dtype: Any) -> Any:
     """Return new memory for as many heads of rows, in the order in which x has rows and heads.
 
     Where the heads of a row lie together they were parted from one array, and will be joined again:
@@ -27,8 +29,8 @@ def _beside(x: Any, rows: int, width: int) -> Any:
     """
     batch, heads = x.shape[:2]
     if x.strides[1] < x.strides[2] and heads > 1:
-        return np.empty((batch, rows, heads, width), x.dtype).transpose(0, 2, 1, 3)
-    return np.empty((batch, heads, rows, width), x.dtype)
+        return np.empty((batch, rows, heads, width), dtype).transpose(0, 2, 1, 3)
+    return np.empty((batch, heads, rows, width), dtype)
 
 
 def _steps(x: Any) -> list[int]:
@@ -49,25 +51,60 @@ def _strides(q: Any, k: Any, v: Any, out: Any, mask: Any, *more: Any) -> Any:
     return np.array(found, np.int64)
 
 
-def forward(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
+def _taken(q: Any, k: Any, v: Any, mask: Any) -> bool:
+    if q.dtype not in COMPUTED or not (q.size and k.size and v.size):
+        return False
+    return mask is None or type_of(mask.dtype) is not None
+
+
+def _kinds(q: Any, mask: Any, causal: bool, p: float) -> dict[str, Any]:
+    """Return what the kernels are specialised for."""
+    given = q.dtype if mask is None else mask.dtype
+    return {
+        "T": type_of(q.dtype), "U": type_of(given), "CAUSAL": causal, "MASKED": mask is not None,
+        "CHOSEN": mask is not None and given == np.bool_, "DROPPED": p > 0,
+        "NARROW": q.dtype not in WIDE,
+    }  # fmt: skip
+
+
+def _drawn(seed: Any, p: float, dtype: Any) -> tuple[Any, int, float]:
+    """Return what the kernels read of dropout: where words come from, the limit and the factor."""
+    return (dense(seed), *settings(p, dtype)) if p else (None, 0, 1.0)
+
+
+def _rounded(x: Any, dtype: Any) -> Any:
+    if x.dtype == dtype:
+        return x
+    out = converted(x, dtype)
+    return x.astype(dtype) if out is None else out
+
+
+def forward(
+    q: Any, k: Any, v: Any, mask: Any, seed: Any, scale: float, causal: bool, p: float
+) -> Any:
     """Return what the op ``attend`` does; None for what the kernel does not take."""
-    if q.dtype not in WIDE or not (q.size and k.size and v.size):
+    if not _taken(q, k, v, mask):
         return None
     q, k, v = map(_dense, (q, k, v))
     batch, heads, rows, width = q.shape
     shared, keys, depth = v.shape[1:]
-    out = _beside(q, rows, depth)
-    sums = np.empty((batch, heads, rows), q.dtype)
+    wide = COMPUTED[q.dtype]
+    out = _beside(q, rows, depth, q.dtype)
+    sums = np.empty((batch, heads, rows), wide)
     team = threads.count()
     # heads are shared out whole, unless they are too few
     chunks = 1 if batch * heads >= 2 * team else min(-(-rows // BLOCK), -(-4 * team // heads))
-    scratch = np.empty(team * (width + BLOCK) * keys, q.dtype)
-    run = attention_forward.at(T=type_of(q.dtype), CAUSAL=causal, MASKED=mask is not None)
+    space = (width + BLOCK) * keys
+    if q.dtype != wide:
+        space += keys * depth + BLOCK * (width + depth)
+    scratch = np.empty(team * space, wide)
+    run = attention_forward.at(**_kinds(q, mask, causal, p))
     each = max(1, rows * keys * (width + depth) // chunks)
+    words, limit, kept = _drawn(seed, p, wide)
     run(
-        batch * heads * chunks, -(-_GRAIN // each), q, k, v, mask, out, sums, scratch,
+        batch * heads * chunks, -(-_GRAIN // each), q, k, v, mask, words, out, sums, scratch,
         _strides(q, k, v, out, mask), heads, heads // shared, rows, keys, width, depth, chunks,
-        scale,
+        space, scale, limit, kept,
     )  # fmt: skip
     return out, sums
 
@@ -78,26 +115,35 @@ def backward(
     k: Any,
     v: Any,
     mask: Any,
+    seed: Any,
     out: Any,
     sums: Any,
     scale: float,
     causal: bool,
+    p: float,
 ) -> Any:
     """Return what the op ``attend_slopes`` does; None for what the kernel does not take."""
-    if q.dtype not in WIDE or not (q.size and k.size and v.size):
+    if not _taken(q, k, v, mask):
         return None
     g, q, k, v, out = map(_dense, (g, q, k, v, out))
     batch, heads, rows, width = q.shape
     shared, keys, depth = v.shape[1:]
-    to_q = _beside(q, rows, width)
-    to_k = _beside(k, keys, width)
-    to_v = _beside(v, keys, depth)
-    scratch = np.empty(threads.count() * (width + depth + 2 * BLOCK) * min(keys, KEYS), q.dtype)
-    run = attention_backward.at(T=type_of(q.dtype), CAUSAL=causal, MASKED=mask is not None)
+    wide = COMPUTED[q.dtype]
+    to_q = _beside(q, rows, width, wide)
+    to_k = _beside(k, keys, width, wide)
+    to_v = _beside(v, keys, depth, wide)
+    block = min(keys, KEYS)
+    space = (width + depth + 2 * BLOCK) * block
+    if q.dtype != wide:
+        space += block * width + BLOCK * (width + depth)
+    scratch = np.empty(threads.count() * space, wide)
+    run = attention_backward.at(**_kinds(q, mask, causal, p))
     each = max(1, rows * keys * (3 * width + 2 * depth) * (heads // shared))
+    words, limit, kept = _drawn(seed, p, wide)
+    sums = _rounded(dense(sums), wide)
     run(
-        batch * shared, -(-_GRAIN // each), g, q, k, v, mask, out, np.ascontiguousarray(sums),
-        to_q, to_k, to_v, scratch, _strides(q, k, v, out, mask, g, to_q, to_k, to_v), heads,
-        heads // shared, rows, keys, width, depth, scale,
+        batch * shared, -(-_GRAIN // each), g, q, k, v, mask, words, out, sums, to_q, to_k, to_v,
+        scratch, _strides(q, k, v, out, mask, g, to_q, to_k, to_v), heads, heads // shared, rows,
+        keys, width, depth, space, scale, limit, kept,
     )  # fmt: skip
-    return to_q, to_k, to_v
+    return tuple(_rounded(x, q.dtype) for x in (to_q, to_k, to_v))
