@@ -23,13 +23,14 @@ from weft.ops.dropped import dropped, kept_of, scaled
 from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
 from weft.ops.families.recording import is_array_like, require_real, unrecorded
+from weft.ops.joining import cat
 from weft.ops.matmul import matmul
 from weft.ops.reductions import sum
 
 _kernels = Launcher("attention")
 _Q, _K, _V = array(2, 2, 3, 4), array(2, 2, 5, 4), array(2, 2, 5, 3)
 _FEW = array(2, 1, 5, 4), array(2, 1, 5, 3)
-_SEED = integers(3, high=100)
+_SEED = integers(1, 3, high=100)
 _G = array(2, 2, 3, 3)
 
 _NAME = "scaled_dot_product_attention"
@@ -82,8 +83,11 @@ def _factors(weights: Tensor, seed: Any, p: float) -> Any:
     """Return what dropout multiplies the weights by."""
     if not p:
         return 1
-    whole = ones(tuple(weights.shape), dtype=weights.dtype, device=weights.device)
-    return dropped(whole, seed, p=p)[0]
+    batch, *rest = tuple(weights.shape)
+    each = batch // seed.shape[0]
+    whole = ones((each, *rest), dtype=weights.dtype, device=weights.device)
+    parts = [dropped(whole, seed[i], p=p)[0] for i in range(seed.shape[0])]
+    return cat(parts, 0) if len(parts) > 1 else parts[0]
 
 
 def _wide(*tensors: Any) -> list[Any]:
@@ -141,37 +145,29 @@ def _jvp(
     return moved.to(dtype), total
 
 
-def _mapped(op: Any, size: int, batched: Sequence[bool], args: Any, settings: Any) -> Any:
-    """Run an op over a batch: at once, but entry by entry where each element has its own number."""
-    if settings["p"]:
-        from weft.ops.joining import stack
-
-        rows = all_batched(size, batched, args)
-        each = [op(*(a if a is None else a[i] for a in rows), **settings) for i in range(size)]
-        return tuple(stack(list(outs), 0) for outs in zip(*each, strict=True))
-    outs = op(*_merged(size, batched, args), **settings)
-    return tuple(x.reshape((size, -1, *tuple(x.shape)[1:])) for x in outs)
-
-
 def _merged(size: int, batched: Sequence[bool], args: Sequence[Any]) -> list[Any]:
     """Return arguments in which the batch axis and that of examples are one."""
     count = args[0].shape[1 if batched[0] else 0]
     merged = []
     for a in all_batched(size, batched, args):
         if a is not None:
-            if a.shape[1] != count:  # a mask that all examples share
+            if a.ndim == 5 and a.shape[1] != count:  # a mask that all examples share
                 a = a.expand((size, count, *tuple(a.shape)[2:]))
-            a = a.reshape((size * count, *tuple(a.shape)[2:]))
+            a = a.reshape((size * a.shape[1], *tuple(a.shape)[2:]))
         merged.append(a)
     return merged
 
 
+def _parted(size: int, outs: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(x.reshape((size, -1, *tuple(x.shape)[1:])) for x in outs)
+
+
 def _batch(size: int, batched: Sequence[bool], *args: Any, **settings: Any) -> Any:
-    return _mapped(attend, size, batched, args, settings)
+    return _parted(size, attend(*_merged(size, batched, args), **settings))
 
 
 def _slopes_batch(size: int, batched: Sequence[bool], *args: Any, **settings: Any) -> Any:
-    return _mapped(attend_slopes, size, batched, args, settings)
+    return _parted(size, attend_slopes(*_merged(size, batched, args), **settings))
 
 
 # --- the ops -----------------------------------------------------------------------------------
@@ -215,10 +211,10 @@ def attend(
         q: the queries, (batch, heads, rows, width).
         k: the keys, (batch, shared heads, keys, width), of which each serves as many heads.
         v: the values, (batch, shared heads, keys, depth).
-        mask: what broadcasts to (batch, heads, rows, keys): bool, true where a key is seen, or
-            what is added to the scores; or None. It gets no gradient.
-        seed: (3,) of 64 bits, where dropout's random numbers come from, as ``dropped`` takes it;
-            or None.
+        mask: four dims that broadcast to (batch, heads, rows, keys): bool, true where a key is
+            seen, or what is added to the scores; or None. It gets no gradient.
+        seed: (n, 3) of 64 bits, where dropout's random numbers come from, as ``dropped`` takes
+            it, each for an n-th part of the batch; or None.
         scale: a factor of the scores.
         causal: whether query i sees the keys 0 to i only.
         p: the probability with which a weight becomes 0.
@@ -247,7 +243,11 @@ def attend(
 
 def _left(xp: Any, weights: Any, seed: Any, p: float) -> Any:
     """Return what dropout leaves of weights."""
-    return scaled(xp, weights, kept_of(xp, weights.shape, seed, p), p) if p else weights
+    if not p:
+        return weights
+    shape = (weights.shape[0] // len(seed), *weights.shape[1:])
+    kept = [kept_of(xp, shape, own, p) for own in seed]
+    return scaled(xp, weights, kept[0] if len(kept) == 1 else xp.concatenate(kept), p)
 
 
 def _scores(xp: Any, q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
@@ -279,7 +279,8 @@ _ALONE = not_differentiable("attend calls it only where nothing is recorded")
             _G, _Q, _K, _V, None, None, _G, array(2, 2, 3), scale=0.5, causal=False, p=0.0
         ),
         Sample(
-            _G, _Q, *_FEW, booleans(3, 5), None, _G, array(2, 2, 3), scale=0.5, causal=True, p=0.0
+            _G, _Q, *_FEW, booleans(1, 1, 3, 5), None, _G, array(2, 2, 3), scale=0.5, causal=True,
+            p=0.0,
         ),
         Sample(
             _G, _Q, *_FEW, None, _SEED, _G, array(2, 2, 3), scale=0.5, causal=False, p=0.3
@@ -406,7 +407,7 @@ def attended(
             return None
     seed = None
     if p:
-        seed = wrap(np.array(source_of(generator).key(math.prod(wanted)), np.uint64))
+        seed = wrap(np.array([source_of(generator).key(math.prod(wanted))], np.uint64))
     settings = {"scale": float(scale), "causal": causal, "p": float(p)}
     out: Tensor = attend(query, key, value, mask, seed, **settings)[0]
     return out[(0,) * missing] if missing else out

@@ -111,6 +111,7 @@ def attention_forward(
     chunks,
     space,
     scale: C,
+    together,
     limit,
     kept: f64,
 ):
@@ -118,8 +119,9 @@ def attention_forward(
 
     ``strides`` holds those of batch, head and row of q, k, v, out, and batch, head, row and column
     of mask. Each thread has ``space`` elements of scratch: (width + BLOCK) keys, and of narrow
-    elements depth keys and (width + depth) BLOCK more. Of dropout ``limit`` is what a word must
-    reach, and ``kept`` what is left multiplied by.
+    elements depth keys and (width + depth) BLOCK more. Of dropout ``seed`` holds a key for each
+    ``together`` of the batch, ``limit`` is what a word must reach, and ``kept`` what is left
+    multiplied by.
     """
     words = local(u32, KEYS + 8)
     own_factors = local(C, KEYS)
@@ -195,8 +197,9 @@ def attention_forward(
                 if DROPPED:
                     for j0 in range(0, seen, KEYS):
                         many = min(seen - j0, KEYS)
-                        element = (unit * rows + at + i) * keys + j0
-                        factors(own_factors, words, seed, element, many, limit, factor)
+                        element = ((batch % together * heads + head) * rows + at + i) * keys + j0
+                        own_seed = seed + batch // together * 3
+                        factors(own_factors, words, own_seed, element, many, limit, factor)
                         part = row + j0
                         for j in simd(many):
                             part[j] = part[j] * own_factors[j]
@@ -234,6 +237,7 @@ def attention_backward(
     depth,
     space,
     scale: C,
+    together,
     limit,
     kept: f64,
 ):
@@ -330,8 +334,10 @@ def attention_backward(
                         p_row = p + i * count
                         row = slopes + i * count
                         if DROPPED:
-                            element = ((batch * heads + head) * rows + at + i) * keys + first
-                            factors(own_factors, words, seed, element, seen, limit, factor)
+                            element = (batch % together * heads + head) * rows + at + i
+                            element = element * keys + first
+                            own_seed = seed + batch // together * 3
+                            factors(own_factors, words, own_seed, element, seen, limit, factor)
                             for j in simd(seen):
                                 weight = exp(p_row[j] - logarithm)
                                 p_row[j] = weight * own_factors[j]

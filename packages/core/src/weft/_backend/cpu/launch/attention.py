@@ -54,7 +54,7 @@ def _strides(q: Any, k: Any, v: Any, out: Any, mask: Any, *more: Any) -> Any:
 def _taken(q: Any, k: Any, v: Any, mask: Any) -> bool:
     if q.dtype not in COMPUTED or not (q.size and k.size and v.size):
         return False
-    return mask is None or type_of(mask.dtype) is not None
+    return mask is None or (mask.ndim == 4 and type_of(mask.dtype) is not None)
 
 
 def _kinds(q: Any, mask: Any, causal: bool, p: float) -> dict[str, Any]:
@@ -67,9 +67,12 @@ def _kinds(q: Any, mask: Any, causal: bool, p: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _drawn(seed: Any, p: float, dtype: Any) -> tuple[Any, int, float]:
-    """Return what the kernels read of dropout: where words come from, the limit and the factor."""
-    return (dense(seed), *settings(p, dtype)) if p else (None, 0, 1.0)
+def _drawn(seed: Any, p: float, dtype: Any, batch: int) -> tuple[Any, int, int, float]:
+    """Return what the kernels read of dropout.
+
+    That is where words come from, for how many of the batch each, the limit and the factor.
+    """
+    return (dense(seed), batch // len(seed), *settings(p, dtype)) if p else (None, 1, 0, 1.0)
 
 
 def _rounded(x: Any, dtype: Any) -> Any:
@@ -100,11 +103,11 @@ def forward(
     scratch = np.empty(team * space, wide)
     run = attention_forward.at(**_kinds(q, mask, causal, p))
     each = max(1, rows * keys * (width + depth) // chunks)
-    words, limit, kept = _drawn(seed, p, wide)
+    words, together, limit, kept = _drawn(seed, p, wide, batch)
     run(
         batch * heads * chunks, -(-_GRAIN // each), q, k, v, mask, words, out, sums, scratch,
         _strides(q, k, v, out, mask), heads, heads // shared, rows, keys, width, depth, chunks,
-        space, scale, limit, kept,
+        space, scale, together, limit, kept,
     )  # fmt: skip
     return out, sums
 
@@ -139,11 +142,11 @@ def backward(
     scratch = np.empty(threads.count() * space, wide)
     run = attention_backward.at(**_kinds(q, mask, causal, p))
     each = max(1, rows * keys * (3 * width + 2 * depth) * (heads // shared))
-    words, limit, kept = _drawn(seed, p, wide)
+    words, together, limit, kept = _drawn(seed, p, wide, batch)
     sums = _rounded(dense(sums), wide)
     run(
         batch * shared, -(-_GRAIN // each), g, q, k, v, mask, words, out, sums, to_q, to_k, to_v,
         scratch, _strides(q, k, v, out, mask, g, to_q, to_k, to_v), heads, heads // shared, rows,
-        keys, width, depth, space, scale, limit, kept,
+        keys, width, depth, space, scale, together, limit, kept,
     )  # fmt: skip
     return tuple(_rounded(x, q.dtype) for x in (to_q, to_k, to_v))
