@@ -35,15 +35,18 @@ from weft._backend.cpu.language import (
     isnan,
     kernel,
     lanes,
+    length,
     local,
     memory,
     overload,
     prefetch,
     ptr,
+    ref,
     simd,
     spread,
     sqrt,
     static,
+    step,
     thread,
     total,
     turn,
@@ -300,6 +303,35 @@ def test_a_kernel_finds_the_memory_of_array_objects(kind):
     doubled.at(T=kind)(5, 10, np.array([id(a) for a in arrays]), 3)
     for i, x in enumerate(arrays):
         assert x.tolist() == [i, 2 * i, 2 * i, 2 * i, *[i] * (4 - i % 2)]
+
+
+@kernel
+def seen(begin, end, x: ref, out: ptr(i64), values: ptr(T)):
+    room = local(T, 4)
+    for d in range(begin, end):
+        out[2 * d] = length(x, d)
+        out[2 * d + 1] = step(x, d)
+    first = memory(T, x)
+    if length(x, 0) > 4:  # an address that is changed here alone
+        first = room
+    else:
+        values[0] = first[step(x, 0) // 4]
+
+
+def test_a_kernel_finds_the_shape_and_strides_of_an_array():
+    whole = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    for x in (
+        whole,
+        whole[::2, ::-1],
+        whole.T[1:4],
+        whole[:, :0],
+        np.broadcast_to(whole, (2, 3, 4, 5)),
+    ):
+        out, value = np.zeros((x.ndim, 2), np.int64), np.zeros(1, np.float32)
+        seen.at(T=f32)(x.ndim, 10, x, out, value)
+        assert out.tolist() == [list(each) for each in zip(x.shape, x.strides, strict=True)]
+        if x.size:
+            assert value == x[(1 if x.strides[0] else 0,) + (0,) * (x.ndim - 1)]
 
 
 @kernel

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import ndarray, np
+from weft._backend.cpu import switches
 from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
@@ -35,9 +36,9 @@ from weft.ops.matmul import (
 from weft.ops.reductions import sum
 
 # What the short path takes. Both are None while it is closed.
-_SHORT32, _SHORT64 = np.dtype(np.float32), np.dtype(np.float64)
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+_SHORT32, _SHORT64 = _F32, _F64
 short_path(globals(), "_SHORT32", "_SHORT64")
-_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 _NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
 
 
@@ -99,7 +100,12 @@ def _map_on_cpu(x: Any, y: Any) -> Any:
         if out is not None:
             return out
     turned = y.T
-    if x.ndim == y.ndim == 2 and x.size * y.shape[0] < FEW and x.dtype in _FLOATS:
+    if (
+        x.ndim == y.ndim == 2
+        and x.size * y.shape[0] < FEW
+        and x.dtype.kind == "f"
+        and x.itemsize > 2
+    ):
         return small_product(x, turned)
     out = larger(x, turned)
     if out is None:
@@ -264,16 +270,16 @@ _small = Launcher("affine")
 
 def _is_small(x: Any, y: Any) -> bool:
     """Whether two matrices make a small layer: floats of one kind, without gaps."""
+    dtype = x.dtype
     return bool(
-        x.ndim == 2
-        and y.ndim == 2
+        (dtype is _F32 or dtype is _F64)
+        and y.dtype is dtype
+        and x.ndim == y.ndim == 2
         and x.size * y.shape[0] <= SMALL
-        and x.dtype in _FLOATS
-        and y.dtype is x.dtype
+        and x.shape[1] == y.shape[1]
         and x.flags.c_contiguous
         and y.flags.c_contiguous
-        and x.shape[1] == y.shape[1]
-        and _small
+        and switches.codegen
     )
 
 
@@ -283,7 +289,7 @@ def _small_map(x: Any, y: Any, bias: Any = None) -> Any:
     n = y.shape[0]
     if m >= 16:
         if n >= 16:
-            out = compiled.small(x, y, y.itemsize, y.itemsize * k, m, k, n, bias)
+            out = compiled.small_map(x, y, bias)
             if out is not None:
                 return out
     elif m * k * n >= FEW:

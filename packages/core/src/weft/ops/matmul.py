@@ -209,9 +209,8 @@ def _on_cpu(x: Any, y: Any) -> Any:
             out = larger(x, y)
             if out is not None:
                 return out
-        if switches.codegen and m > 1 and depth == k and count <= SMALL:
-            down, across = y.strides
-            out = compiled.small(x, y, down, across, m, k, n)
+        if depth == k and count <= SMALL and switches.codegen:
+            out = compiled.small(x, y, m, n)
             if out is not None:
                 return out
         before = silence()  # small_product, written out

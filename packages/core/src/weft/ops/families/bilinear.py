@@ -17,6 +17,7 @@ from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
 from weft._core.watching import short_path
 from weft.ops.families.batching import loop
+from weft.ops.families.elementwise import declining
 from weft.ops.families.promotion import promoted
 
 Rule = Callable[..., Any]
@@ -125,7 +126,17 @@ def bilinear(
 
 
 def _short(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function of an op without settings, with a short path for plain floats."""
+    """Return the function of an op without settings, with a short path for plain floats.
+
+    Its operator has that path in itself too, so that no call is added.
+    """
+    function = _short_or(op, run)
+    declines = declining(function)
+    function.__dict__["operator"] = _short_or(op, lambda args, params: declines(*args))
+    return function
+
+
+def _short_or(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
     kernels = op.kernels
 
     def call(input: Any, other: Any, *, out: Any = None) -> Any:

@@ -145,6 +145,21 @@ class Calls(Expressions):
         field = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {whole.text}, i64 DATA_OFFSET")
         return self.e.make(Pointer(kind), f"load ptr, ptr {field.text}")
 
+    def _call_length(self, name: str, address: Any, dim: Any) -> Value:
+        return self._of_dim(address, dim, 16)
+
+    def _call_step(self, name: str, address: Any, dim: Any) -> Value:
+        return self._of_dim(address, dim, 24)
+
+    def _of_dim(self, address: Any, dim: Any, behind: int) -> Value:
+        """Read from the table whose address NumPy keeps so far behind that of the memory."""
+        place = self.number(address, t.i64)
+        whole = self.e.make(Pointer(t.i64), f"inttoptr i64 {place.text} to ptr")
+        data = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {whole.text}, i64 DATA_OFFSET")
+        field = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {data.text}, i64 {behind}")
+        table = self.e.make(Pointer(t.i64), f"load ptr, ptr {field.text}")
+        return self.e.load(table, self.number(dim, t.i64))
+
     def _call_wide(self, name: str, pointer: Any, count: Any = None) -> Value:
         return self.e.load_several(self.register(pointer), self._maybe(count))
 

@@ -85,4 +85,12 @@ memory = Intrinsic(
     "memory(f32, x): the memory of the array whose object lies at address x, as id() tells it. "
     "So one kernel writes to any number of arrays: their addresses come in an array of i64.",
 )
+ref = Intrinsic(
+    "ref",
+    "A parameter annotated with it is an array's object, of which memory, length and step tell.",
+)
+length = Intrinsic("length", "length(x, d): how long dim d of the array at a ref or an id() is.")
+step = Intrinsic(
+    "step", "step(x, d): how many bytes lie between the elements of such an array along dim d."
+)
 popcount = Intrinsic("popcount", "The number of bits that are 1.")

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from weft._backend.cpu.language import intrinsics
 from weft._backend.cpu.language import types as t
 from weft._backend.cpu.language.applications import MEETING, TABLE, TEAM, THREAD
 from weft._backend.cpu.language.emitter import Emitter, Value
@@ -22,6 +23,8 @@ from weft._backend.cpu.language.table import TABLE_ENTRIES
 from weft._backend.cpu.language.translation import Translator
 from weft._backend.cpu.language.types import Pointer, Type
 
+#: The kind of a parameter that is an array's object: its address.
+_OBJECT = Type("ref", "i", 64, "i64", "i64")
 _AT = {name: i for i, name in enumerate(TABLE_ENTRIES)}
 
 
@@ -63,7 +66,7 @@ def module_text(
     for i, (name, kind) in enumerate(zip(names[2:], kinds, strict=True)):
         alias = "" if overlap or not isinstance(kind, Pointer) else " noalias"
         signature.append(f"{kind.llvm}{alias} %a{i}")
-        translator.set(name, Value(f"%a{i}", kind))
+        translator.set(name, Value(f"%a{i}", t.i64 if kind is _OBJECT else kind))
     if translator.body(tree.body) is not None:
         raise Misread(f"{tree.name}: a kernel returns nothing")
     body = [f"define internal void @body({', '.join(signature)}) noinline #0 {{", "entry:"]
@@ -89,8 +92,10 @@ def _kind(translator: Translator, argument: ast.arg) -> Any:
         inner = translator.value(node.args[0])
         return Pointer(inner)
     kind = translator.value(node)
+    if kind is intrinsics.ref:
+        return _OBJECT
     if kind not in (t.i64, t.f64, t.f32):
-        raise Misread(f"{argument.arg}: a kernel takes ptr(...), i64, f32 and f64, not {kind}")
+        raise Misread(f"{argument.arg}: a kernel takes ptr(...), ref, i64, f32 and f64, not {kind}")
     return kind
 
 
@@ -213,6 +218,8 @@ def _argument(name: str, kind: Any, position: int) -> list[str]:
             f"  %{name}.z = icmp eq ptr %{name}.o, %none",
             f"  %{name} = select i1 %{name}.z, ptr null, ptr %{name}.d",
         ]
+    if kind is _OBJECT:
+        return [*lines, f"  %{name} = ptrtoint ptr %{name}.o to i64"]
     if kind is t.i64:
         return [*lines, *_called("i64", name, "PyLong_AsLongLong", f"ptr %{name}.o")]
     lines += _called("double", f"{name}.x", "PyFloat_AsDouble", f"ptr %{name}.o")

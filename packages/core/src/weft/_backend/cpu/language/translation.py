@@ -79,7 +79,7 @@ class Translator(Calls):
             index = self.number(self.value(target.slice), t.i64)
             to = pointer.type.to
             self.e.store(pointer, index, self.number(value, to.compute))
-        elif isinstance(value, Array):
+        elif isinstance(value, Array) and not isinstance(self.variables.get(target.id), Slot):
             self.variables[target.id] = value
         else:
             self.set(target.id, value)

@@ -12,6 +12,7 @@ from weft._backend.cpu.launch.products import zeros
 
 _empty = np.empty
 _ONE_STEP = 1 << 62  # a grain that keeps all in the calling thread
+_forward: dict[Any, Any] = {}
 
 
 @functools.cache
@@ -23,10 +24,12 @@ def forward(x: Any, weight: Any, bias: Any) -> Any:
     """Return x weightᵀ + bias: x (rows, k), weight (n, k), bias (n,) or None, without gaps."""
     rows, k = x.shape
     n = weight.shape[0]
-    if bias is None:
-        bias = zeros(x.dtype, n)
-    out = _empty((rows, n), x.dtype)
-    _made(kernels.affine_rows, x.dtype)(rows, _ONE_STEP, out, x, weight, bias, k, n)
+    dtype = x.dtype
+    run = _forward.get(dtype)
+    if run is None:
+        run = _forward[dtype] = kernels.affine_rows.at(T=type_of(dtype))
+    out = _empty((rows, n), dtype)
+    run(rows, _ONE_STEP, out, x, weight, zeros(dtype, n) if bias is None else bias, k, n)
     return out
 
 

@@ -34,37 +34,54 @@ def zeros(dtype: Any, n: int) -> Any:
     return found
 
 
-def small(x: Any, y: Any, down: int, across: int, m: int, k: int, n: int, bias: Any = None) -> Any:
-    """Return a product in the calling thread, (m, n); None if y would be too large to copy.
+def small(x: Any, y: Any, m: int, n: int) -> Any:
+    """Return x y, (m, n), computed in the calling thread; None if it is too large, or askew.
 
     Args:
         x: (m, k), float32 or float64, of any strides.
-        y: of the same dtype, read as (k, n), its rows ``down`` and its columns ``across`` bytes
-            apart.
-        down: see y.
-        across: likewise.
+        y: (k, n) of the same dtype, likewise.
         m: rows of the result.
-        k: what is summed over.
         n: columns of the result.
-        bias: (n,) of the same dtype without gaps, which is added to each row; or None.
     """
-    dtype = x.dtype
-    item = 4 if dtype is _F32 else 8
-    row, column = x.strides
-    apart = across != item
-    if (apart and k * n > ROOM) or (row | column | down | across) & (item - 1):
+    if y.size > ROOM or not (x.flags.aligned and y.flags.aligned):
         return None
-    run = _small.get((item, apart, bias is None))
-    if run is None:
-        kind = f32 if item == 4 else f64
-        made = small_products.product.at(T=kind, APART=apart, BIAS=bias is not None)
-        run = _small[item, apart, bias is None] = made
+    dtype = x.dtype
+    run = _product32 if dtype is _F32 else _product64
     out = ndarray((m, n), dtype)
-    run(
-        1, _ONE_STEP, out, x, row // item, column // item,
-        y, down // item, across // item, bias, m, k, n,
-    )  # fmt: skip
+    run(1, _ONE_STEP, out, x, y, None)
     return out
+
+
+def small_map(x: Any, weight: Any, bias: Any = None) -> Any:
+    """The same of x and the transpose of a weight (n, k), and a bias (n,) without gaps, or None."""
+    if weight.size > ROOM or not (x.flags.aligned and weight.flags.aligned):
+        return None
+    dtype = x.dtype
+    run = _small.get((dtype, bias is None))
+    if run is None:
+        kind = f32 if dtype is _F32 else f64
+        made = small_products.product.at(T=kind, BIAS=bias is not None, TURNED=True)
+        run = _small[dtype, bias is None] = made
+    out = ndarray((x.shape[0], weight.shape[0]), dtype)
+    run(1, _ONE_STEP, out, x, weight, bias)
+    return out
+
+
+def _first32(*args: Any) -> None:
+    global _product32
+    _product32 = small_products.product.at(T=f32, BIAS=False, TURNED=False)
+    _product32(*args)
+
+
+def _first64(*args: Any) -> None:
+    global _product64
+    _product64 = small_products.product.at(T=f64, BIAS=False, TURNED=False)
+    _product64(*args)
+
+
+# The kernels of small products, made when first used.
+_product32: Any = _first32
+_product64: Any = _first64
 
 
 def many(x: Any, y: Any) -> Any:
@@ -96,11 +113,9 @@ def many(x: Any, y: Any) -> Any:
     outer, inner, (x_outer, x_inner), (y_outer, y_inner) = batch
     x_row, x_column = x.strides[-2:]
     y_row, y_column = y.strides[-2:]
-    apart = y_column != item
-    run = _many.get((dtype, apart))
+    run = _many.get(dtype)
     if run is None:
-        kind = f32 if dtype is _F32 else f64
-        run = _many[dtype, apart] = small_products.products.at(T=kind, APART=apart)
+        run = _many[dtype] = small_products.products.at(T=f32 if dtype is _F32 else f64)
     out = ndarray((*lead, m, n), dtype)
     run(
         outer * inner, 1 + _SHARE // (m * k * n), out,
