@@ -13,6 +13,7 @@ from weft._core.boxed import Boxed
 from weft._core.device import META, device_of
 from weft._core.errors import DTypeError, GradError, ShapeError, apart
 from weft._core.hooks import hooks_of
+from weft._core.inference import check_writable
 from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.relatives import relatives
@@ -45,6 +46,7 @@ def write(target: Tensor, value: Tensor, writer: str) -> Tensor:
             f"{writer}: a result of {value.dtype} cannot be written into a tensor of "
             f"{target.dtype}; convert the tensor first, or use the op that makes a new one"
         )
+    check_writable(target, writer)
     recording = is_recorded(target, value, writer)
     memory = target._data
     boxed = isinstance(memory, Boxed) or isinstance(value._data, Boxed)

@@ -32,7 +32,7 @@ class _Made:
 
     def __init__(self, array: Any, writes: Writes, sample: bytes) -> None:
         self.array = ref(array)
-        self.count = writes.count
+        self.count = writes.so_far()
         self.seen = getattr(writes, "seen", 0)
         self.sample = sample
         self.things: list[Any] = []
@@ -83,7 +83,7 @@ def made_of(tensor: Tensor) -> list[Any] | None:
     if (
         made is None
         or made.array() is not array
-        or made.count != writes.count
+        or made.count != writes.so_far()
         or made.seen != seen
         or made.sample != sample
     ):

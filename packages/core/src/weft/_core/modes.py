@@ -22,21 +22,25 @@ class Flags:
 
     Attributes:
         any: those that do not record, or are in ``inference_mode``.
+        inference: those that are in ``inference_mode``.
         rank: those that guard against broadcasting between different numbers of dims.
     """
 
-    __slots__ = ("any", "rank")
+    __slots__ = ("any", "inference", "rank")
 
     def __init__(self) -> None:
         self.any = 0
+        self.inference = 0
         self.rank = 0
 
 
 class Here(threading.local):
     """The modes of the current thread. Class attributes are the plain settings."""
 
-    grad: bool = True
+    grad: bool = True  # whether ops record: never in inference_mode, whatever was asked for
+    asked: bool = True  # whether they do outside of inference_mode
     inference: bool = False
+    differentiating: bool = False  # whether a transform differentiates the function that runs
     # The batches of vmap that a random draw is to respect, the innermost last: `_core/drawn.py`.
     batches: tuple[Any, ...] = ()
     duals: tuple[int, ...] = ()  # the levels of forward mode that are entered by hand
@@ -68,12 +72,13 @@ def switch(grad: bool, inference: bool) -> None:
     The count follows the settings and not the context managers, which may be mixed with bare calls
     of :class:`set_grad_enabled` in any order.
     """
-    was_plain = here.grad and not here.inference
-    is_plain = grad and not inference
-    here.grad, here.inference = grad, inference
-    if was_plain is not is_plain:
+    was_recording, was_inference = here.grad, here.inference
+    records = grad and not inference
+    here.grad, here.asked, here.inference = records, grad, inference
+    if was_recording is not records or was_inference is not inference:
         with _lock:
-            flags.any += -1 if is_plain else 1
+            flags.any += was_recording - records
+            flags.inference += inference - was_inference
 
 
 class GradMode(ContextDecorator):
@@ -92,7 +97,7 @@ class GradMode(ContextDecorator):
         return super().__new__(cls)
 
     def __enter__(self: _Self) -> _Self:
-        self._before.append((here.grad, here.inference))
+        self._before.append((here.asked, here.inference))
         switch(self._grad, here.inference if self._inference is None else self._inference)
         return self
 
@@ -149,16 +154,46 @@ class no_grad(GradMode):
 
 
 class enable_grad(GradMode):
-    """Ops inside record a graph again, within an outer ``no_grad``. Also a decorator."""
+    """Ops inside record a graph again, within an outer ``no_grad``. Also a decorator.
+
+    Within an outer :class:`inference_mode` they record none, as in PyTorch.
+    """
 
     _grad = True
+
+
+class differentiating(GradMode):
+    """The mode of a function that a transform differentiates: recorded in ``inference_mode`` too.
+
+    What was made in that mode may be saved meanwhile.
+    """
+
+    _grad = True
+    _inference = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outer: list[bool] = []
+
+    def __enter__(self) -> differentiating:
+        self._outer.append(here.differentiating)
+        here.differentiating = True
+        return super().__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        here.differentiating = self._outer.pop()
+        super().__exit__(*raised)
 
 
 class inference_mode(GradMode):
     """``no_grad`` for code that never differentiates its results. Also a decorator.
 
+    Tensors made inside are marked: outside they can neither be written to in place, nor be saved
+    for a backward pass, nor be made to require grad, which all raise; ``clone()`` has no mark.
+    Views of other tensors stay what those are.
+
     Args:
-        mode: ``False`` makes it do nothing, so that a flag can decide.
+        mode: ``False`` leaves the mode again and records, whatever is around it.
     """
 
     def __init__(self, mode: bool = True) -> None:
@@ -166,8 +201,7 @@ class inference_mode(GradMode):
         self._mode = mode
 
     def __enter__(self) -> inference_mode:
-        self._grad = here.grad and not self._mode
-        self._inference = here.inference or self._mode
+        self._grad, self._inference = not self._mode, self._mode
         return super().__enter__()
 
     def _recreate_cm(self) -> inference_mode:
@@ -184,7 +218,7 @@ class set_grad_enabled(GradMode):
             )
         super().__init__()
         self._mode = mode
-        self._at_call = here.grad
+        self._at_call = here.asked
         self._set(mode)
 
     def _set(self, mode: bool) -> None:
@@ -235,8 +269,8 @@ def is_multithreading_enabled() -> bool:
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops of this thread record a graph."""
-    return here.grad
+    """Whether ops of this thread record a graph, outside of ``inference_mode``."""
+    return here.asked
 
 
 def is_inference_mode_enabled() -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from weft._core.inference import born
+from weft._core.modes import flags
 from weft._core.node import Version
 
 
@@ -61,6 +63,8 @@ def wrap(data: Any) -> Tensor:
     out._node = None
     out._version = None
     out._extra = None
+    if flags.inference:
+        born(out)
     return out
 
 

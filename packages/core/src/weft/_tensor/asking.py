@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weft._core import layouts
+from weft._core import inference, layouts
 from weft._core.device import device_of
 from weft._core.node import Pick
 from weft._core.tensor import Tensor
@@ -27,8 +27,12 @@ def is_nonzero(input: Tensor) -> bool:
 
 
 def is_inference(input: Tensor) -> bool:
-    """Whether the tensor can take no part in a graph: never, since weft's tensors always can."""
-    return False
+    """Whether the tensor's memory was made in :class:`weft.inference_mode`.
+
+    Outside of the mode such a tensor can neither be written to in place, nor be saved for a
+    backward pass, nor be made to require grad.
+    """
+    return inference.is_inference(input)
 
 
 def get_device(input: Tensor) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 from weft._core.boxed import Boxed
 from weft._core.errors import GradError
 from weft._core.hooks import RemovableHandle, enter, hooks_of
+from weft._core.inference import is_inference
+from weft._core.modes import here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, extra_of
 from weft.transforms import tape
@@ -18,7 +20,8 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     """Ask, or ask no more, for this leaf's gradient; return self.
 
     Raises:
-        GradError: it is not a leaf, or its dtype has no gradient.
+        GradError: it is not a leaf, its dtype has no gradient, or it was made in
+            ``inference_mode`` and is now outside of it.
     """
     if not requires_grad:
         if self._node is not None and not isinstance(self._node, Leaf):
@@ -31,6 +34,11 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
         raise GradError(
             f"requires_grad_: only floating and complex tensors have gradients, this one is "
             f"{self.dtype}"
+        )
+    if is_inference(self) and not (here.inference or here.differentiating):
+        raise GradError(
+            f"requires_grad_: this tensor of shape {tuple(self.shape)} was made in inference_mode "
+            f"and cannot require grad outside of it; clone() it first"
         )
     if self._node is None:
         self._node = Leaf(weakref.ref(self))

@@ -8,6 +8,7 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import ShapeError
+from weft._core.inference import check_writable
 from weft._core.inplace import is_recorded, write
 from weft._core.moving import share_between
 from weft._core.tensor import Tensor, detached_version, version_of, wrap
@@ -56,6 +57,7 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
         region, value = overwriting.region_with_items(self, key, given)
         write(region, value, "__setitem__")
     else:  # nothing to record: only the region is written
+        check_writable(self, "__setitem__")
         overwriting.write_items(self, key, given)
         version_of(self).writes.bump("__setitem__")
 

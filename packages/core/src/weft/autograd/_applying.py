@@ -70,7 +70,7 @@ def _tensors(result: Any) -> Any:
 
 def _writes(tensor: Tensor) -> int:
     """Return how often a tensor's memory has been written to in place."""
-    return 0 if tensor._version is None else tensor._version.writes.count
+    return 0 if tensor._version is None else tensor._version.writes.so_far()
 
 
 def _check_transformable(function: Any, records: bool, boxes: Sequence[Boxed]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft.autograd import _consistency, _elementwise, _projected
 from weft.autograd._problem import Problem, Settings, as_tuple
 
@@ -15,7 +15,7 @@ def run(problem: Problem, settings: Settings) -> None:
     Raises:
         GradcheckError: something does not hold.
     """
-    with enable_grad():
+    with differentiating():
         found = (_along_directions if settings.fast_mode else _whole)(problem, settings)
         if not problem.outputs:
             return

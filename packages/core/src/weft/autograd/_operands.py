@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from weft._core.errors import GradError, ShapeError
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft._core.tensor import Tensor
 from weft.ops.casting import detach
 from weft.ops.creation import ones_like, zeros_like
@@ -37,7 +37,7 @@ class Inputs(Tuple):
     def __init__(self, name: str, inputs: Any, create_graph: bool) -> None:
         super().__init__(name, "inputs must be", inputs)
         self.name = name
-        with enable_grad():
+        with differentiating():
             self.tensors = [
                 tracked(name, x) if create_graph else detach(x).requires_grad_()
                 for x in self.tensors
@@ -45,7 +45,7 @@ class Inputs(Tuple):
 
     def run(self, func: Callable[..., Any]) -> Tuple:
         """Return what a function makes of the inputs."""
-        with enable_grad():
+        with differentiating():
             return Tuple(self.name, "the function must return", func(*self.tensors))
 
     def vector(self, name: str, v: Any) -> list[Any]:

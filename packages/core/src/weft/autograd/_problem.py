@@ -10,7 +10,7 @@ from typing import Any
 
 from weft._backend import ndarray
 from weft._core.aval import Aval
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft._core.tensor import Tensor
 from weft.autograd._probing import Unsteady, is_inexact
 from weft.autograd.gradcheck import GradcheckError
@@ -65,7 +65,7 @@ class Problem:
 
     def call(self, *arguments: Any) -> tuple[Tensor, ...]:
         """Return the function's results for some arguments, as a tuple of tensors."""
-        with enable_grad():  # whatever the mode of the caller
+        with differentiating():  # whatever the mode of the caller
             results = as_tuple(self._func(*arguments))
         for k, out in enumerate(results):
             if not isinstance(out, Tensor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft._core.tensor import Tensor
 from weft.autograd._problem import as_tuple, require_some
 from weft.autograd.gradcheck import GradcheckError
@@ -29,7 +29,7 @@ class Gradient:
     ) -> None:
         require_some("gradgradcheck", inputs)
         self._func, self._count = func, len(inputs)
-        with enable_grad():
+        with differentiating():
             outputs = _differentiable(func(*inputs))
         if not outputs:
             raise GradcheckError(
@@ -51,7 +51,7 @@ class Gradient:
 
     def __call__(self, *arguments: Any) -> tuple[Tensor, ...]:
         """Return the gradients by those inputs that require grad, without those that are None."""
-        with enable_grad():
+        with differentiating():
             # forward mode gives arguments of its own, which must be asked for gradients again
             given = [
                 x.requires_grad_() if wanted and not x.requires_grad else x

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._core.errors import GradError
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft._core.tensor import Tensor
 from weft.autograd._operands import Inputs, Tuple, gradients, value_and_slopes, vector_like
 from weft.autograd._rows import by_columns, looped_rows, mapped_rows
@@ -102,7 +102,7 @@ def jvp(
     held: list[Tuple] = []
 
     def call(*tensors: Tensor) -> Any:
-        with enable_grad():
+        with differentiating():
             out = Tuple("jvp", "the function must return", func(*tensors))
         held.append(out)
         return tuple(out.tensors)

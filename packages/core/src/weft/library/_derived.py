@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from weft._core.dispatch import apply
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft._core.tensor import Tensor
 
 
@@ -24,7 +24,7 @@ def forward_by_reverse(definition: Any) -> Callable[..., Any]:
 
         op = definition.op
         results = out if isinstance(out, tuple) else (out,)
-        with enable_grad():
+        with differentiating():
             seeds = [
                 zeros_like(o).requires_grad_() if o.dtype.category >= 2 else None for o in results
             ]

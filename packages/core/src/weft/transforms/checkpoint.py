@@ -17,7 +17,7 @@ from weft._core.callsite import Site, user_site
 from weft._core.device import device_of
 from weft._core.errors import GradError
 from weft._core.generator import default_generator
-from weft._core.modes import enable_grad, here
+from weft._core.modes import differentiating, here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, version_of
 from weft._core.tree import flatten, tree_map
@@ -269,7 +269,7 @@ class _Frame:
             here.devices = self._devices
             if self._rng is not None:
                 default_generator.set_state(self._rng)
-            with enable_grad(), self.noting(calls), _afresh(self._second):
+            with differentiating(), self.noting(calls), _afresh(self._second):
                 self._function(*args, **kwargs)
         except _Enough:
             pass

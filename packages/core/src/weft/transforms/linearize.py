@@ -7,7 +7,7 @@ from typing import Any
 
 from weft._core.boxed import Boxed
 from weft._core.errors import GradError
-from weft._core.modes import enable_grad
+from weft._core.modes import differentiating
 from weft._core.tensor import Tensor
 from weft._core.tree import flatten, leaves_like, outline
 from weft.transforms import tape
@@ -42,7 +42,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     from weft.ops.creation import zeros_like
 
     inner = Inner("linearize", primals)
-    with enable_grad():
+    with differentiating():
         value = func(*inner.arguments)
         inner.done()
         results, rebuild = flatten(value)

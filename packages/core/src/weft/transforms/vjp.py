@@ -9,7 +9,7 @@ from typing import Any
 
 from weft._core.boxed import Boxed
 from weft._core.errors import GradError
-from weft._core.modes import enable_grad, here
+from weft._core.modes import differentiating, here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, detached_version, wrap
 from weft._core.tree import flatten, leaves_like, outline, tree_map
@@ -41,7 +41,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
         (tensor(1.),)
     """
     inner = Inner("vjp", primals)
-    with enable_grad():
+    with differentiating():
         value, aux = split_aux("vjp", func(*inner.arguments), has_aux)
     inner.done()
     leaves, rebuild = flatten(value)
@@ -121,7 +121,7 @@ def _grad_and_value(
         given = list(args)
         for i, tracked in zip(at, inner.arguments, strict=True):
             given[i] = tracked
-        with enable_grad():
+        with differentiating():
             value, aux = split_aux(name, func(*given, **kwargs), has_aux)
         inner.done()
         _check_number(name, value)
@@ -312,7 +312,7 @@ def tracked(name: str, x: Any) -> Any:
         raise GradError(
             f"{name}: expected a weft.Tensor to differentiate by, got {type(x).__name__} {x!r:.60}"
         )
-    with enable_grad():
+    with differentiating():
         return alias(x) if x._node is not None else _without_node(x).requires_grad_()
 
 

@@ -42,7 +42,7 @@ def walk(
     needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
     found: Cotangents = {}
     run: Run | None = None  # what hooks are told of this pass
-    before = here.grad
+    before = here.asked
     lowers = not (create_graph or here.watchers or here.rule_watchers)
     if lowers:
         lowering.begin()

@@ -8,6 +8,7 @@ from typing import Any
 from weft._backend import ndarray, np
 from weft._core import catalogue
 from weft._core.dispatch import apply, explain, record_two
+from weft._core.inference import born
 from weft._core.kernels import bind
 from weft._core.modes import flags, here
 from weft._core.op import Op
@@ -158,6 +159,8 @@ def _short_or(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
         result = _new(Tensor)
         result._data = data
         result._node = result._version = result._extra = None
+        if flags.inference:
+            born(result)
         if (input._node is not None or other._node is not None) and (not flags.any or here.grad):
             record_two(op, input, other, result)
         return result

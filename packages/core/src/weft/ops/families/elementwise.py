@@ -19,6 +19,7 @@ from weft._core.aval import Aval
 from weft._core.device import device_of, placed
 from weft._core.dispatch import apply, explain, record_one, record_two
 from weft._core.errors import DeviceError, DTypeError
+from weft._core.inference import born
 from weft._core.kernels import as_array, bare, bind, prefer
 from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op, places
@@ -392,6 +393,8 @@ def _unary(op: Op, formula: Any, compiled: Compiled, run: Any) -> Callable[..., 
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else as_array(data)
         result._node = result._version = result._extra = None
+        if flags.inference:
+            born(result)
         if records and input._node is not None and (not flags.any or here.grad):
             record_one(op, input, _NONE, result)
         return result
@@ -452,6 +455,8 @@ def _binary(op: Op, formula: Any, compiled: Compiled, run: Any) -> Callable[...,
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else as_array(data)
         result._node = result._version = result._extra = None
+        if flags.inference:
+            born(result)
         if record and records and (not flags.any or here.grad):
             record_two(op, input, other, result)
         return result

@@ -13,6 +13,7 @@ from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.dispatch import apply_one, record_one
 from weft._core.errors import DTypeError
+from weft._core.inference import born
 from weft._core.kernels import bind
 from weft._core.modes import flags, here
 from weft._core.op import NotDifferentiable, Op
@@ -337,6 +338,8 @@ def _short(
         result = _new(Tensor)
         result._data = data if type(data) is ndarray else asarray(data)
         result._node = result._version = result._extra = None
+        if flags.inference:
+            born(result)
         if records and input._node is not None and (not flags.any or here.grad):
             if dim is None and not keepdim:
                 params = _WHOLE[x.ndim]
