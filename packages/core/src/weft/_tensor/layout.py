@@ -8,7 +8,7 @@ from weft._backend import ndarray
 from weft._core import dtypes
 from weft._core.device import device_of
 from weft._core.tensor import Size, Tensor
-from weft.ops import shape as shapes
+from weft.ops import permuting
 
 
 def shape(self: Tensor) -> Size:
@@ -83,12 +83,12 @@ def is_complex(input: Tensor) -> bool:
 
 def _matrix_transposed(self: Tensor) -> Tensor:
     """Return a view with the last two dims swapped."""
-    return shapes.transpose(self, -2, -1)
+    return permuting.transpose(self, -2, -1)
 
 
 def _transposed(self: Tensor) -> Tensor:
     """Return a view with the dims in reverse order."""
-    return shapes.transposed(self, tuple(reversed(range(self.ndim))))
+    return permuting.transposed(self, tuple(reversed(range(self.ndim))))
 
 
 METHODS: dict[str, Any] = {

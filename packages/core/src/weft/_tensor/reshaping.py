@@ -17,7 +17,7 @@ from weft._core.node import Leaf
 from weft._core.shapes import shape_tuple
 from weft._core.storage import memory_of, offset_of
 from weft._core.tensor import Size, Tensor, detached_version, version_of, wrap
-from weft.ops import creation, filled, joining, orientation, shape, strides
+from weft.ops import creation, filled, joining, orientation, permuting, shape, strides
 
 
 def _becomes(self: Tensor, view: Tensor, name: str) -> Tensor:
@@ -49,12 +49,12 @@ def unsqueeze_(self: Tensor, dim: int) -> Tensor:
 
 def transpose_(self: Tensor, dim0: int, dim1: int) -> Tensor:
     """Swap two dims in place; return self."""
-    return _becomes(self, shape.transpose(self, dim0, dim1), "transpose_")
+    return _becomes(self, permuting.transpose(self, dim0, dim1), "transpose_")
 
 
 def t_(self: Tensor) -> Tensor:
     """Transpose a matrix in place; return self."""
-    return _becomes(self, shape.t(self), "t_")
+    return _becomes(self, permuting.t(self), "t_")
 
 
 def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:

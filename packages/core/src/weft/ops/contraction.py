@@ -15,8 +15,9 @@ from weft.ops.diagonals import diagonal
 from weft.ops.families.composite import composite
 from weft.ops.matmul import matmul
 from weft.ops.memory import contiguous
+from weft.ops.permuting import movedim, permute
 from weft.ops.reductions import sum
-from weft.ops.shape import movedim, permute, reshape
+from weft.ops.shape import reshape
 
 _ELLIPSIS = "."
 #: What the numbers of the form without an equation stand for, in the order in which they sort.

@@ -11,8 +11,8 @@ from weft.ops.broadcasting import expand_to
 from weft.ops.diagonals import diagonal as take_diagonal
 from weft.ops.families.composite import composite
 from weft.ops.matmul import matmul
+from weft.ops.permuting import movedim
 from weft.ops.products import crossed
-from weft.ops.shape import movedim
 
 
 @composite(

@@ -16,9 +16,9 @@ from weft.ops.exponential import sqrt
 from weft.ops.extremes import amax, amin
 from weft.ops.families.composite import composite
 from weft.ops.matrices import real_dtype, require_floats, require_matrices, require_square
+from weft.ops.permuting import movedim
 from weft.ops.powers import pow
 from weft.ops.reductions import sum
-from weft.ops.shape import movedim
 from weft.ops.singular import singular_values
 from weft.ops.solving import general_inverse
 

@@ -96,7 +96,7 @@ def _own_order(data: Any) -> tuple[int, ...] | None:
 
 def _in(input: Tensor, order: tuple[int, ...]) -> Tensor:
     """Copy into memory whose dims lie in an order."""
-    from weft.ops.shape import transposed
+    from weft.ops.permuting import transposed
 
     back = tuple(sorted(range(len(order)), key=order.__getitem__))
     out: Tensor = transposed(copied(transposed(input, order)), back)

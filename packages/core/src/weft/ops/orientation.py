@@ -9,7 +9,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import canonical_dims
 from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
-from weft.ops.shape import transpose
+from weft.ops.permuting import transpose
 from weft.ops.strides import flip
 
 

@@ -18,7 +18,7 @@ from weft.ops.families.custom import custom
 from weft.ops.matmul import matmul
 from weft.ops.matrices import leading, mH, mT, refuse, require_matrices, require_square
 from weft.ops.memory import contiguous
-from weft.ops.shape import movedim
+from weft.ops.permuting import movedim
 from weft.ops.solve_triangular import solution_shape
 
 _INT = dtypes.int32.numpy

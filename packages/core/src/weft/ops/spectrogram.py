@@ -17,7 +17,7 @@ from weft.ops.families.custom import custom
 from weft.ops.fourier import dtype_of_parts, floating, fourier, from_one_sided, to_one_sided
 from weft.ops.joining import narrow
 from weft.ops.padding import pad
-from weft.ops.shape import transpose
+from weft.ops.permuting import transpose
 from weft.ops.strides import fold_windows, unfold
 
 #: Below this a sum of squared windows counts as zero, as in PyTorch.

@@ -9,7 +9,17 @@ from typing import Any, TypeVar
 from weft._core.samples import Sample, array
 from weft._core.shapes import canonical_dim
 from weft._core.tensor import Tensor
-from weft.ops import broadcasting, casting, diagonals, gathering, indexing, joining, shape, strides
+from weft.ops import (
+    broadcasting,
+    casting,
+    diagonals,
+    gathering,
+    indexing,
+    joining,
+    permuting,
+    shape,
+    strides,
+)
 from weft.ops.complex import view_as_complex, view_as_real
 from weft.ops.families.composite import composite
 from weft.ops.memory import copied
@@ -85,9 +95,9 @@ def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 
 @composite(samples=(Sample(array(2, 3, 4), (2, 0, 1)),), methods=(), out=True)
-@_of(shape.permute)
+@_of(permuting.permute)
 def permute_copy(input: Tensor, dims: Any) -> Tensor:
-    return clone(shape.permute(input, dims))
+    return clone(permuting.permute(input, dims))
 
 
 @composite(samples=(Sample(array(3, 4), 1, 2),), methods=(), out=True)
@@ -110,15 +120,15 @@ def squeeze_copy(input: Tensor, dim: Any = None) -> Tensor:
 
 
 @composite(samples=(Sample(array(2, 3)),), methods=(), out=True)
-@_of(shape.t)
+@_of(permuting.t)
 def t_copy(input: Tensor) -> Tensor:
-    return clone(shape.t(input))
+    return clone(permuting.t(input))
 
 
 @composite(samples=(Sample(array(2, 3, 4), 0, 2),), methods=(), out=True)
-@_of(shape.transpose)
+@_of(permuting.transpose)
 def transpose_copy(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    return clone(shape.transpose(input, dim0, dim1))
+    return clone(permuting.transpose(input, dim0, dim1))
 
 
 @composite(samples=(Sample(array(7), 0, 3, 2),), methods=(), out=True)

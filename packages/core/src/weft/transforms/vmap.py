@@ -16,7 +16,7 @@ from weft._core.tensor import Tensor, wrap
 from weft._core.tree import flatten
 from weft.ops.casting import detach
 from weft.ops.memory import copied
-from weft.ops.shape import movedim
+from weft.ops.permuting import movedim
 
 _RANDOMNESS = ("error", "different", "same")
 
