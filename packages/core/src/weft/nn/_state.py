@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import weft
 from weft import Tensor
 from weft.nn import _hooks
 from weft.nn._hooks import HookTable, RemovableHandle
-from weft.nn._state_errors import IncompatibleKeys, Mismatch, StateDictError
+from weft.nn._loading import Assign, Copy, Extra, LoadPlan, carry_out, compare
+from weft.nn._state_errors import IncompatibleKeys, StateDictError
 from weft.nn.parameter import Parameter
 
 if TYPE_CHECKING:
@@ -26,58 +27,6 @@ if TYPE_CHECKING:
 
 _EXTRA_STATE = "_extra_state"
 _NO_HOOKS: Mapping[int, Any] = MappingProxyType({})
-
-
-class Copy(NamedTuple):
-    """A planned copy of `source` into the memory of `target`."""
-
-    target: Tensor
-    source: Tensor
-
-    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
-        """Do it; returns how to undo it, for which the old values are kept."""
-        before = self.target.detach().clone() if reversible else None
-        self.target.copy_(self.source)
-        return None if before is None else lambda: self.target.copy_(before)
-
-
-class Assign(NamedTuple):
-    """A planned replacement of a module's attribute, for `assign=True`."""
-
-    module: Module
-    name: str
-    value: Tensor
-
-    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
-        """Do it; returns how to undo it, which is always cheap here."""
-        before = getattr(self.module, self.name)
-        setattr(self.module, self.name, self.value)
-        return lambda: setattr(self.module, self.name, before)
-
-
-class Extra(NamedTuple):
-    """A planned call of `set_extra_state`."""
-
-    module: Module
-    state: Any
-
-    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
-        """Do it; returns how to undo it: the subclass's code may raise at any later step."""
-        before = self.module.get_extra_state()
-        self.module.set_extra_state(self.state)
-        return lambda: self.module.set_extra_state(before)
-
-
-class LoadPlan(list[Any]):
-    """The `error_msgs` list of PyTorch's protocol, which carries the plan as well.
-
-    An override of `_load_from_state_dict` hands the list on untouched and may append messages;
-    strings are problems in words, `Mismatch` records those that this module found itself.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: list[Copy | Assign | Extra] = []
 
 
 class StateDict:
@@ -211,7 +160,7 @@ class StateDict:
         if strict and not post_hooks and (keys.missing_keys or keys.unexpected_keys):
             raise StateDictError(type(self).__name__, keys, [], strict=True)
         with weft.no_grad():
-            _carry_out(
+            carry_out(
                 plan,
                 lambda: _after_copying(self, keys, post_hooks, strict=strict),
                 reversible=bool(post_hooks),
@@ -250,7 +199,7 @@ class StateDict:
             source = state_dict[key]
             if isinstance(source, Tensor) and target.ndim == 0 and tuple(source.shape) == (1,):
                 source = source[0]  # checkpoints of PyTorch before 0.4 have no 0-d tensors
-            problem = _compare(key, target, source)
+            problem = compare(key, target, source)
             if problem is not None:
                 plan.append(problem)
             elif assign:
@@ -272,7 +221,7 @@ class StateDict:
             error_msgs.extend(str(problem) for problem in plan)
             if not plan:
                 with weft.no_grad():
-                    _carry_out(plan, lambda: None, reversible=False)
+                    carry_out(plan, lambda: None, reversible=False)
 
     # --- hooks ---------------------------------------------------------------------------------
 
@@ -349,44 +298,6 @@ class _BoundHook:
 
     def __call__(self, *args: Any) -> Any:
         return self.hook(self.module, *args)
-
-
-def _compare(key: str, target: Tensor, source: Any) -> Mismatch | None:
-    """What is wrong with loading `source` into `target`, or None."""
-    if not isinstance(source, Tensor):
-        return Mismatch(key, f"must be a weft.Tensor, got {type(source).__name__}")
-    if tuple(source.shape) != tuple(target.shape):
-        return Mismatch(
-            key,
-            f"has shape {tuple(source.shape)} in the state_dict but {tuple(target.shape)} "
-            "in the module",
-        )
-    if source.dtype.is_complex and not target.dtype.is_complex:
-        return Mismatch(
-            key,
-            f"is {source.dtype} in the state_dict but {target.dtype} in the module; "
-            "the imaginary part would be lost",
-        )
-    return None
-
-
-def _carry_out(plan: LoadPlan, afterwards: Callable[[], None], *, reversible: bool) -> None:
-    """Take all steps, then `afterwards`; undo the steps when something raises.
-
-    Checked copies do not raise, so the old values are kept only when `reversible` asks for it:
-    they double the memory. What can raise, `set_extra_state`, comes before the copies.
-    """
-    undo: list[Callable[[], Any]] = []
-    try:
-        for step in sorted(plan.steps, key=lambda step: not isinstance(step, Extra)):
-            back = step.carry_out(reversible=reversible)
-            if back is not None:
-                undo.append(back)
-        afterwards()
-    except BaseException:
-        for back in reversed(undo):
-            back()
-        raise
 
 
 def _after_copying(
