@@ -13,7 +13,7 @@ from weft._core.dtypes import of
 from weft._core.node import Leaf, Pick
 from weft._core.saving import Packed
 from weft._core.tensor import Tensor
-from weft.debug._nan import _origins
+from weft.debug._nan_watch import origins
 
 
 @dataclasses.dataclass(eq=False)
@@ -203,8 +203,8 @@ def _item(node: Any, kinds: Mapping[Any, str]) -> Item:
     item.settings = ", ".join(f"{key}={_setting(value)}" for key, value in node.params.items())
     if node.op.name != node.op.called:
         item.hint.append(f"op {node.op.name}")
-    if node in _origins and _origins[node][0] is not None:
-        item.hint.append(f"called at {_origins[node][0]}")
+    if node in origins and origins[node][0] is not None:
+        item.hint.append(f"called at {origins[node][0]}")
     if node.args is None:
         item.hint.append("freed by a backward pass")
     return item
