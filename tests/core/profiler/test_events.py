@@ -15,6 +15,7 @@ from weft import nn
 from weft._backend.cpu import language
 from weft._backend.cpu.language import T, f32, kernel, ptr
 from weft.profiler import profile, record_function
+from weft.transforms import plans
 
 
 def leaf(*shape: int) -> weft.Tensor:
@@ -460,3 +461,42 @@ def test_flops_of_attention_are_those_of_its_two_products():
     with profile(with_flops=True) as prof:
         nn.functional.scaled_dot_product_attention(q, k, v)
     assert sum(e.flops for e in prof.events()) == 2 * 2 * 3 * 40 * 50 * (8 + 16)
+
+
+def test_a_pass_that_runs_as_a_plan_shows_the_rules_that_a_walk_shows():
+    layer, x = weft.nn.Linear(300, 300), weft.randn(40, 300)
+
+    def step():
+        y = layer(x)
+        ((y.tanh() * y).mean() + layer.weight.sum()).backward()
+
+    def told():
+        with profile(record_shapes=True, profile_memory=True, with_flops=True) as prof:
+            step()
+        kinds = ("backward", "tape")
+        events = [e for e in prof.events() if e.kind in kinds]
+        return sorted((e.name, e.flops, e.cpu_memory_usage, str(e.input_shapes)) for e in events)
+
+    plans.forget()
+    for _ in range(8):
+        step()
+    (kept,) = [one for plan in plans._plans.values() for one in plan]
+    before = kept.hits
+    planned = told()
+    assert kept.hits == before + 1
+    step()
+    assert kept.hits == before + 2
+    plans.forget()
+    assert told() == planned
+    names = [name for name, *_ in planned]
+    assert "affine backward" in names and "sum of gradients" in names
+    assert names.count("AccumulateGrad") == 2
+
+
+def test_no_plan_is_made_of_what_a_profile_puts_around_programs():
+    x = weft.ones(3, requires_grad=True)
+    plans.forget()
+    with profile():
+        for _ in range(8):
+            (x * x).sum().backward()
+    assert not plans._plans and not plans._seen

@@ -60,7 +60,7 @@ def test_everything_is_as_it_was_when_a_profile_has_ended():
         return (
             [f.__code__ for f in (dispatch.apply, dispatch.apply_one, inplace.write)],
             (tape.walk, walk._cotangents, walk._add_data, lowering.lowered, lowering._made),
-            plans.started,
+            plans._watch,
             [p.function.__globals__.get("_body") for p in public.values()],
             [p.function.__code__ for p in public.values()],
         )

@@ -28,6 +28,8 @@ from weft.profiler._recording import (
     Recorder,
     Span,
 )
+from weft.transforms import plans
+from weft.transforms.sums import summed
 
 
 class Hooks:
@@ -56,6 +58,7 @@ class Hooks:
         """Listen no more."""
         if self._garbage in gc.callbacks:
             gc.callbacks.remove(self._garbage)
+        plans.watch(None)
         if self._modules is not None:
             self._modules.leave()
         while self._entered:
@@ -73,7 +76,6 @@ class Hooks:
             (places.APPLY_ONE, self._applied_to_one),
             (places.AFFINE, self._affine),
             (places.ENTER, self._new_function),
-            (places.PLAN, lambda run, *args: None),  # each rule is to be seen, so none is in a plan
             (places.LOWERED, self._lowered),
             (places.RULE, self._rule),
             (places.ADDED, self._added),
@@ -93,6 +95,9 @@ class Hooks:
             ),
         ):
             self._enter(joint, around)
+        plans.watch(
+            plans.Watch(self._planned, functools.partial(within, TAPE, "sum of gradients", summed))
+        )
         if self._modules is not None:
             self._modules.enter()
         gc.callbacks.append(self._garbage)
@@ -226,33 +231,39 @@ class Hooks:
 
     def _lowered(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
         """Find a rule's program, and return what makes a span of its run."""
-        recorder = self._recorder
         found = run(node, g, wanted)
         if found is None:
             return None
         program, arrays = found
+        return functools.partial(self._program, node, g, wanted, program), arrays
+
+    def _planned(self, node: Node, program: Any, *arrays: Any) -> Any:
+        """Run one program of a plan, in which no rule is looked up."""
+        g = arrays[0] if node.op.outputs == 1 else None
+        wanted = tuple(parent is not None for parent in node.parents)
+        return self._program(node, g, wanted, program, *arrays)
+
+    def _program(
+        self, node: Node, g: Any, wanted: Sequence[bool], program: Any, *arrays: Any
+    ) -> Any:
+        recorder = self._recorder
         args = node.args or ()
-
-        def told(*given: Any) -> Any:
-            span = recorder.begin(BACKWARD, f"{node.op.called} backward", node.sequence)
-            try:
-                result = program(*given)
-            finally:
-                recorder.finish(span)
-            if recorder.shapes or recorder.flops:
-                shape = tuple(g.shape) if hasattr(g, "shape") else ()
-                if recorder.shapes:
-                    span.shapes = [shape]
-                if recorder.flops:
-                    span.flops = _flops.backward(node.op, _flops.shapes_of(args), shape, wanted)
-            if recorder.memory is not None:
-                sources = (*args, *(g.values() if isinstance(g, dict) else (g,)))
-                for ct in result[0]:
-                    if ct is not None:
-                        span.allocated += recorder.memory.made(ct, sources)
-            return result
-
-        return told, arrays
+        span = recorder.begin(BACKWARD, f"{node.op.called} backward", node.sequence)
+        try:
+            result = program(*arrays)
+        finally:
+            recorder.finish(span)
+        if recorder.shapes or recorder.flops:
+            shape = tuple(g.shape) if hasattr(g, "shape") else ()
+            if recorder.shapes:
+                span.shapes = [shape]
+            if recorder.flops:
+                span.flops = _flops.backward(node.op, _flops.shapes_of(args), shape, wanted)
+        if recorder.memory is not None:
+            for ct in result[0]:
+                if ct is not None:
+                    span.allocated += recorder.memory.made(ct, (*args, *arrays))
+        return result
 
     def _rule(self, run: Any, node: Node, g: Any, wanted: Sequence[bool]) -> Any:
         recorder = self._recorder

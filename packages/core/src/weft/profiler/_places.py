@@ -12,7 +12,7 @@ from weft._core.joints import CodeJoint, Joint
 from weft._tensor import writing
 from weft.autograd import _applying
 from weft.ops import affine, creation
-from weft.transforms import leaves, lowering, plans, rules, tape, walk
+from weft.transforms import leaves, lowering, rules, tape, walk
 
 APPLY = CodeJoint(dispatch.apply)
 APPLY_ONE = CodeJoint(dispatch.apply_one)
@@ -24,7 +24,6 @@ PRIMITIVE = CodeJoint(Primitive.__init__)
 CUSTOM = Joint(vars(_applying), "call")
 ENTER = Joint(vars(catalogue), "enter")
 PASS = Joint(vars(tape), "walk")
-PLAN = Joint(vars(plans), "started")
 LOWERED = Joint(vars(lowering), "lowered")
 LOWERING = Joint(vars(lowering), "_made")
 RULE = rules.RULE

@@ -11,7 +11,7 @@ order, so the bits are the same too.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from weft._backend import ndarray
 from weft._core.aval import Aval, Unsaved
@@ -37,14 +37,72 @@ _seen: dict[tuple[Any, ...], int] = {}
 _due: dict[Any, tuple[Any, ...]] = {}
 
 
+#: Who looks on while plans run; see :func:`watch`.
+_watch: Watch | None = None
+
+
+class Watch(NamedTuple):
+    """What runs the parts of a plan for somebody who looks on.
+
+    Attributes:
+        rule: ``rule(node, program, *arrays)`` returns ``program(*arrays)``.
+        summed: stands for :func:`weft.transforms.sums.summed`.
+    """
+
+    rule: Callable[..., Any]
+    summed: Callable[..., Any]
+
+
+def watch(who: Watch | None) -> None:
+    """Have the plans of all threads run within what a watch has; None for nobody.
+
+    Meanwhile no passes are noted for new plans: their programs may be what looks on put around
+    them.
+    """
+    global _watch
+    _watch = who
+
+
 class _Kept:
     """A plan and how it has served."""
 
-    __slots__ = ("hits", "misses", "run")
+    __slots__ = ("_lines", "_scope", "_watched", "hits", "misses", "run")
 
-    def __init__(self, run: Plan) -> None:
-        self.run = run
+    def __init__(self, lines: list[tuple[str, str]], scope: dict[str, Any]) -> None:
+        self._lines, self._scope = lines, scope
+        self._watched: Plan | None = None
+        self.run = _compiled([plain for plain, _ in lines], scope)
         self.hits = self.misses = 0
+
+    @property
+    def watched(self) -> Plan:
+        """The plan where somebody looks on."""
+        if self._watched is None:
+            own = {"rule": _rule, "summed": _summed, "accumulate": _accumulate, "added": _added}
+            self._watched = _compiled([line for _, line in self._lines], {**self._scope, **own})
+        return self._watched
+
+
+def _rule(node: Node, program: Any, *arrays: Any) -> Any:
+    return program(*arrays) if _watch is None else _watch.rule(node, program, *arrays)
+
+
+def _summed(*args: Any) -> Any:
+    return summed(*args) if _watch is None else _watch.summed(*args)
+
+
+def _accumulate(*args: Any) -> None:
+    leaves.accumulate(*args)  # looked up at each call: there others look on too
+
+
+def _added(*args: Any) -> bool:
+    return leaves.added(*args)
+
+
+def _compiled(lines: list[str], scope: dict[str, Any]) -> Plan:
+    exec("\n".join(lines), scope)  # of names that are made here alone
+    made: Plan = scope.pop("plan")
+    return made
 
 
 def forget() -> None:
@@ -60,17 +118,22 @@ def _op_of(root: Any) -> Any:
 
 
 def started(root: Any, g: Any, keep: bool) -> Any:
-    """Run a plan for the graph under a node: True if there is one, else what notes the walk."""
+    """Run a plan for the graph under a node: True if there is one, else what notes the walk.
+
+    None while somebody looks on and there is no plan: such a walk is not noted.
+    """
     kept = _plans.get(_op_of(root), [])
+    alone = _watch is None
     for one in kept:
-        if one.run(root, g, keep):
+        run = one.run if alone else one.watched
+        if run(root, g, keep):
             one.hits += 1
             return True
         one.misses += 1
         if one.misses > 8 + 4 * one.hits:  # graphs like it come, but not this one
             kept.remove(one)
             break
-    return Steps(root, g)
+    return Steps(root, g) if alone else None
 
 
 class Steps:
@@ -106,7 +169,7 @@ class Steps:
         if self.writer is not None:
             if _due.pop(self.op, None) == key:
                 kept = _plans.setdefault(self.op, [])
-                kept.insert(0, _Kept(self.writer.finished()))
+                kept.insert(0, self.writer.finished())
                 del kept[_EACH:]
             return
         if len(_seen) > _REMEMBERED:
@@ -114,6 +177,11 @@ class Steps:
         count = _seen[key] = _seen.get(key, 0) + 1
         if count == 2 + len(key) // 25:  # writing a long one takes as long as many walks
             _due[self.op] = key
+
+
+def _twice(line: str | tuple[str, str]) -> tuple[str, str]:
+    """Return a line of a plan as it is, and as it is where somebody looks on."""
+    return (line, line) if isinstance(line, str) else line
 
 
 class _Odd(Exception):
@@ -125,7 +193,8 @@ class _Writer:
 
     def __init__(self, root: Any, g: Any) -> None:
         self.checks: list[str] = []
-        self.work: list[str] = []
+        #: What is done, and how it is written where somebody looks on.
+        self.work: list[str | tuple[str, str]] = []
         self.scope: dict[str, Any] = {
             "Aval": Aval,
             "GradError": GradError,
@@ -153,9 +222,9 @@ class _Writer:
         else:
             self._node(node, wanted, program)
 
-    def finished(self) -> Plan:
+    def finished(self) -> _Kept:
         """Return the function."""
-        lines = [
+        lines: list[str | tuple[str, str]] = [
             "def plan(n0, g0, keep):",
             " try:",
             *("  " + line for line in self.checks),
@@ -163,13 +232,11 @@ class _Writer:
             " except (AttributeError, IndexError, TypeError, GradError):",
             "  return False",
             " o0 = False",
-            *(" " + line for line in self.work),
+            *((" " + a, " " + b) for a, b in map(_twice, self.work)),
             " return True",
         ]
-        exec("\n".join(lines), self.scope)  # of names that are made here alone
-        made: Plan = self.scope["plan"]
         self.numbers.clear()
-        return made
+        return _Kept([*map(_twice, lines)], self.scope)
 
     # --- what is looked at
 
@@ -282,7 +349,9 @@ class _Writer:
             else:
                 given.append((j, self._find(parent, f"p{i}[{j}]"), parent))
         called = self._constant(program)
-        self.work.append(f"c, f = {called}({', '.join(arrays)})")
+        given_to = ", ".join(arrays)
+        watched = f"c, f = rule(n{i}, {called}, {given_to})"
+        self.work.append((f"c, f = {called}({given_to})", watched))
         nothing = program.gives_none
         for j, number, parent in given:
             if nothing[j]:
