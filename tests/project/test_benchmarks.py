@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benchmarks import chart, first_call, machine, page, profiles, tables
+from benchmarks import chart, first_call, machine, page, peak_memory, profiles, tables
 from benchmarks.__main__ import benchmark_names, modules_with_cases
 from benchmarks.measure import compare, compare_processes, row_of
 from benchmarks.rivals import turns
@@ -252,12 +252,8 @@ def test_a_failing_rival_is_told_and_the_others_are_measured(some_cases) -> None
     not sys.platform.startswith("linux"), reason="the peak is read from Linux's /proc"
 )
 def test_the_peak_of_a_process_covers_what_a_call_adds(some_cases) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.rivals.peak", "weft", some_cases, "large"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    said = json.loads(done.stdout)
-    assert 64 * 2**20 <= said["run"] < said["process"]
+    above = peak_memory.peak_of("weft", some_cases, "large", above=True)
+    assert 64 * 2**20 <= above < peak_memory.peak_of("weft", some_cases, "large", above=False)
 
 
 def test_a_first_call_is_measured_in_two_processes_with_one_folder() -> None:
