@@ -10,7 +10,13 @@ import pytest
 
 import weft
 from weft._backend import xp
-from weft._backend.cpu import onednn, onednn_convolution, onednn_layouts, switches
+from weft._backend.cpu import (
+    onednn,
+    onednn_convolution,
+    onednn_layouts,
+    onednn_pointwise,
+    switches,
+)
 from weft._backend.cpu.launch import turning
 from weft._backend.numpy_ import BFLOAT16
 from weft._core import catalogue
@@ -66,6 +72,8 @@ def assert_near(got, wanted):
 @pytest.fixture
 def everything(monkeypatch):
     monkeypatch.setattr(onednn_convolution, "LEAST_PRODUCTS", 0)
+    monkeypatch.setattr(onednn_pointwise, "_LEAST", 0)
+    monkeypatch.setattr(onednn_pointwise, "_LEAST_PLACES", 0)
     onednn_convolution.here().kept.clear()
     yield
     onednn_convolution.here().kept.clear()
@@ -119,6 +127,47 @@ def test_large_inputs_in_the_order_of_their_indices(codegen, monkeypatch):
     assert_near(onednn_convolution.forward(x, w, None, **settings), wanted)
     to_w = onednn_convolution.to_weight(x, wanted, w.shape, **settings)
     assert_near(to_w, reference("convolution_weight", x, wanted, shape=w.shape, **settings))
+
+
+@pytest.mark.parametrize("shape", [(3, 24, 13, 11), (1, 40, 9, 7), (2, 17, 200), (1, 12, 3, 5, 12)])
+def test_convolutions_of_one_place_are_products_of_images_as_they_lie(shape):
+    rng = np.random.default_rng(6)
+    count = len(shape) - 2
+    x, bias = rng.standard_normal(shape).astype(F32), rng.standard_normal(150).astype(F32)
+    for layout in ("in order", "channels last"):
+        w = laid(rng.standard_normal((150, shape[1], *(1,) * count)).astype(F32), layout)
+        settings = {
+            "stride": (1,) * count, "padding": ((0, 0),) * count, "dilation": (2,) * count,
+            "groups": 1,
+        }  # fmt: skip
+        assert onednn_pointwise.is_product(tuple(settings.values()), w.shape, x)
+        wanted = reference("convolve_bias", x, w, bias, **settings)
+        got = onednn_convolution.forward(x, w, bias, **settings)
+        assert_near(got, wanted)
+        assert got.flags.owndata  # so that a view may bring it in order
+        assert onednn_layouts.lies(got, onednn_layouts.last_strides(got.shape, 4))
+        clipped = onednn_convolution.forward(x, w, bias, after=((onednn.RELU, 0, 0),), **settings)
+        assert_near(clipped, np.maximum(wanted, 0))
+        to_x = onednn_convolution.to_input(wanted, w, x.shape, **settings)
+        assert_near(to_x, reference("convolution_input", wanted, w, shape=x.shape, **settings))
+        to_w = onednn_convolution.to_weight(x, wanted, w.shape, **settings)
+        assert_near(to_w, reference("convolution_weight", x, wanted, shape=w.shape, **settings))
+
+
+def test_a_sum_is_written_over_what_is_added_where_that_lies_as_results_do(everything):
+    rng = np.random.default_rng(8)
+    x, w = rng.standard_normal((2, 8, 6, 5)).astype(F32), rng.standard_normal((8, 8, 3, 3))
+    w = w.astype(F32)
+    settings = {"stride": (1, 1), "padding": ((1, 1),) * 2, "dilation": (1, 1), "groups": 1}
+    plain = rng.standard_normal((2, 8, 6, 5)).astype(F32)
+    wanted = np.maximum(reference("convolve", x, w, **settings) + plain, 0)
+    after = ((onednn.SUM, 0.0, 0.0), (onednn.RELU, 0.0, 0.0))
+    held = laid(plain, "channels last")
+    got = onednn_convolution.forward(x, w, None, after=after, held=held, **settings)
+    assert got is held
+    assert_near(got, wanted)
+    for other in (plain, laid(plain, "channels last")[:1], held.astype(np.float64)):
+        assert onednn_convolution.forward(x, w, None, after=after, held=other, **settings) is None
 
 
 def test_a_cotangent_that_repeats_one_number_is_taken(everything):

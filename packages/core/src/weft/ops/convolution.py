@@ -9,6 +9,8 @@ from typing import Any
 
 from weft._backend import ndarray
 from weft._backend.cpu import onednn_convolution as by_onednn
+from weft._backend.cpu import switches
+from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
@@ -358,21 +360,43 @@ def convolution_weight(
     return xp.matmul(rows, columns.swapaxes(-1, -2)).sum(axis=0).reshape(shape)
 
 
-# --- on the CPU by oneDNN, where that takes the call -------------------------------------------
+# --- on the CPU, by a kernel for planes or by oneDNN, where these take the call -----------------
 
 _CONVOLVE = catalogue.ops["convolve"]
 _INPUT = catalogue.ops["convolution_input"]
 _WEIGHT = catalogue.ops["convolution_weight"]
+_depthwise_kernel = Launcher("depthwise")
 _general = {op.name: op.kernels[ndarray] for op in (_CONVOLVE, _INPUT, _WEIGHT)}
 
 
+#: Elements from which planes are worth a kernel, and groups that hint at one channel each.
+_LEAST, _MANY = 1 << 14, 8
+
+
+def by_planes(x: Any, w: Any, bias: Any, settings: Geometry, turned: bool = False) -> Any:
+    """Return a depthwise convolution of an array in the order of its indices, if one is asked for.
+
+    None if not. ``turned`` asks for the cotangent of the input, given that of the result.
+    """
+    if settings["groups"] < _MANY or x.ndim != 4 or x.size < _LEAST or not x.flags.c_contiguous:
+        return None
+    return _depthwise_kernel.forward(x, w, bias, settings, turned) if switches.codegen else None
+
+
 def _convolve_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
-    out = by_onednn.forward(x, y, None, **settings)
+    out = by_planes(x, y, None, settings)
+    if out is None:
+        out = by_onednn.forward(x, y, None, **settings)
     return _general["convolve"](x, y, **settings) if out is None else out
 
 
 def _input_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
-    out = by_onednn.to_input(x, y, **settings)
+    out = None
+    if settings["shape"] == x.shape:
+        geometry = {name: value for name, value in settings.items() if name != "shape"}
+        out = by_planes(x, y, None, geometry, turned=True)
+    if out is None:
+        out = by_onednn.to_input(x, y, **settings)
     return _general["convolution_input"](x, y, **settings) if out is None else out
 
 

@@ -11,7 +11,7 @@ from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.errors import ShapeError
 from weft._core.samples import Sample, array
-from weft.ops.convolution import convolution_input, convolution_weight, convolve
+from weft.ops.convolution import by_planes, convolution_input, convolution_weight, convolve
 from weft.ops.families.custom import custom
 from weft.ops.reductions import sum
 
@@ -131,7 +131,9 @@ _general = _BIASED.kernels[ndarray]
 
 
 def _on_cpu(x: Any, y: Any, bias: Any, **settings: Any) -> Any:
-    out = by_onednn.forward(x, y, bias, **settings)
+    out = by_planes(x, y, bias, settings)
+    if out is None:
+        out = by_onednn.forward(x, y, bias, **settings)
     return _general(x, y, bias, **settings) if out is None else out
 
 

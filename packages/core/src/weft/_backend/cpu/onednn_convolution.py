@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend.cpu import onednn, threads
+from weft._backend.cpu import onednn_pointwise as pointwise
 from weft._backend.cpu.launch import turning
 from weft._backend.cpu.onednn import (
     BIAS,
@@ -245,6 +246,27 @@ def _way(kind: Any, shapes: Any, *arguments: Any) -> Any:
         return None
 
 
+def _forward_way(x: Array, w: Array, out: Any, bias: bool, after: Any, settings: Any) -> Any:
+    if onednn.SUM not in (function for function, _, _ in after) and pointwise.is_product(
+        settings, w.shape, x
+    ):
+        return pointwise.Forward(x, w, out, bias, after)
+    return _Forward(x, w, out, bias, after, settings)
+
+
+def _input_way(g: Array, w: Array, shape: Any, settings: Any) -> Any:
+    if pointwise.is_product(settings, w.shape, g):
+        return pointwise.Forward(g, w, shape, False, (), turned=True)
+    return _ToInput(g, w, shape, settings)
+
+
+def _weight_way(x: Array, g: Array, shape: Any, settings: Any) -> Any:
+    few = math.prod(shape) * x.shape[0] <= x.size + g.size  # what is summed at the end
+    if few and pointwise.is_product(settings, shape, x, g):
+        return pointwise.ToWeight(x, g, shape)
+    return _ToWeight(x, g, shape, settings)
+
+
 def _takes(a: Array, b: Array) -> bool:
     return a.dtype is b.dtype and a.dtype in NUMBERS and onednn.usable()
 
@@ -295,7 +317,7 @@ def forward(
     except KeyError:
         out = _out_shape(x.shape, w.shape, settings)
         run = kept(
-            key, _way, _Forward, (x.shape, w.shape, out, *settings),
+            key, _way, _forward_way, (x.shape, w.shape, out, *settings),
             x, w, out, bias is not None, after, settings,
         )  # fmt: skip
     if run is None or (held is not None and not run.writes_to(held)):
@@ -338,7 +360,7 @@ def to_input(
     w = dense(w)
     settings = (stride, padding, dilation, groups)
     key = (_ToInput, g.dtype, g.shape, g.strides, w.shape, w.strides, shape, settings)
-    run = kept(key, _way, _ToInput, (shape, w.shape, g.shape, *settings), g, w, shape, settings)
+    run = kept(key, _way, _input_way, (shape, w.shape, g.shape, *settings), g, w, shape, settings)
     if run is None:
         return None
     threads.align()
@@ -364,7 +386,7 @@ def to_weight(
         return None
     settings = (stride, padding, dilation, groups)
     key = (_ToWeight, x.dtype, x.shape, x.strides, g.shape, g.strides, shape, settings)
-    run = kept(key, _way, _ToWeight, (x.shape, shape, g.shape, *settings), x, g, shape, settings)
+    run = kept(key, _way, _weight_way, (x.shape, shape, g.shape, *settings), x, g, shape, settings)
     if run is None:
         return None
     threads.align()

@@ -1,0 +1,102 @@
+"""The kernel of depthwise convolutions gives what the reference gives, as its input lies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import weft
+from weft._backend import xp
+from weft._backend.cpu import language, switches
+from weft._core import catalogue
+from weft.nn import functional as F
+from weft.ops import load_all
+from weft.ops.convolution import by_planes
+
+load_all()
+pytestmark = pytest.mark.skipif(not language.usable(), reason="no compiler of kernels")
+SETTINGS = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
+
+
+def drawn(shape, dtype, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def reference(name, *arrays, **settings):
+    wide = [a.astype(np.float64) for a in arrays]
+    return catalogue.ops[name].kernel(xp, *wide, **settings)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(2, 24, 40, 18), (1, 32, 10, 56), (3, 9, 7, 100), (1, 16, 1, 1024), (5, 8, 2, 399)]
+)
+def test_planes_agree_with_the_reference_forth_and_back(shape, dtype):
+    channels = shape[1]
+    settings = {**SETTINGS, "groups": channels}
+    x, w, bias = (
+        drawn(shape, dtype),
+        drawn((channels, 1, 3, 3), dtype, 1),
+        drawn(channels, dtype, 2),
+    )
+    tolerance = {"rtol": 0, "atol": 1e-5 if dtype == "float32" else 1e-13}
+    got = by_planes(x, w, None, settings)
+    assert got.flags.c_contiguous
+    np.testing.assert_allclose(got, reference("convolve", x, w, **settings), **tolerance)
+    got = by_planes(x, w, bias, settings)
+    np.testing.assert_allclose(got, reference("convolve_bias", x, w, bias, **settings), **tolerance)
+    got = by_planes(x, w, None, settings, turned=True)
+    wanted = reference("convolution_input", x, w, shape=shape, **settings)
+    np.testing.assert_allclose(got, wanted, **tolerance)
+
+
+def test_infinity_and_nan_reach_just_the_results_that_meet_them():
+    x = np.ones((1, 8, 60, 40), np.float32)
+    x[0, 3, 0, 0], x[0, 5, 59, 39] = np.inf, np.nan
+    out = by_planes(x, np.ones((8, 1, 3, 3), np.float32), None, {**SETTINGS, "groups": 8})
+    assert np.isinf(out).sum() == np.isnan(out).sum() == 4
+    assert np.isinf(out[0, 3, :2, :2]).all()
+    assert np.isnan(out[0, 5, 58:, 38:]).all()
+
+
+@pytest.mark.parametrize(
+    "case", ["narrow", "strides", "padding", "bfloat16", "two a group", "channels last", "off"]
+)
+def test_what_it_does_not_take_gives_none(case, monkeypatch):
+    x, w = np.ones((2, 16, 30, 40), np.float32), np.ones((16, 1, 3, 3), np.float32)
+    settings = {**SETTINGS, "groups": 16}
+    assert by_planes(x, w, None, settings) is not None
+    if case == "narrow":
+        x = np.ones((8, 16, 100, 17), np.float32)
+    elif case == "strides":
+        settings["stride"] = (2, 1)
+    elif case == "padding":
+        settings["padding"] = ((1, 1), (0, 1))
+    elif case == "bfloat16":
+        x = weft.ones(2, 16, 30, 40, dtype=weft.bfloat16).numpy()
+    elif case == "two a group":
+        w = np.ones((32, 1, 3, 3), np.float32)
+    elif case == "channels last":
+        x = np.ones((2, 30, 40, 16), np.float32).transpose(0, 3, 1, 2)
+    else:
+        monkeypatch.setattr(switches, "codegen", False)
+    assert by_planes(x, w, None, settings) is None
+
+
+def test_a_layers_gradients_are_those_without_kernels(monkeypatch):
+    weft.manual_seed(0)
+    x = weft.randn(2, 16, 24, 32, requires_grad=True)
+    w, b = weft.randn(16, 1, 3, 3, requires_grad=True), weft.randn(16, requires_grad=True)
+
+    def slopes():
+        out = F.conv2d(x, w, b, padding=1, groups=16)
+        (dx,) = weft.autograd.grad(out.square().sum(), x, create_graph=True)
+        return out, dx, *weft.autograd.grad(dx.square().sum() + out.sum(), (x, w, b))
+
+    quick = slopes()
+    assert quick[0].is_contiguous()
+    monkeypatch.setattr(switches, "codegen", False)
+    monkeypatch.setattr(switches, "onednn", False)
+    for got, wanted in zip(quick, slopes(), strict=True):
+        scale = wanted.abs().max().item()
+        weft.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * scale, check_stride=False)
