@@ -103,7 +103,7 @@ def test_a_layer_learns_the_same_either_way(monkeypatch, layer):
 
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [(1, 1, 1), (2, 3, 2), (8, 64, 64), (5, 17, 9)])
+@pytest.mark.parametrize("size", [(1, 1, 1), (2, 3, 2), (8, 64, 64), (5, 17, 9), (33, 40, 70), (1, 33, 65)])
 def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
     batch, features, hidden = size
     random = np.random.default_rng(0)

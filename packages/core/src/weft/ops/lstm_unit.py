@@ -19,7 +19,7 @@ from weft.ops.lstm_steps import step_by_ops, step_slopes, step_tangents
 from weft.ops.matmul import matmul
 from weft.ops.reductions import sum
 
-_kernels = Launcher("recurrent")
+_kernels = Launcher("cells")
 
 
 def _shape(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
@@ -235,11 +235,12 @@ def lstm_unit_slopes(
 
 
 def _unit_on_cpu(*arrays: Any) -> Any:
-    return _kernels.step(*arrays) if _kernels else None
+    return _kernels.forward(4, False, *arrays) if _kernels else None
 
 
 def _slopes_on_cpu(*arrays: Any) -> Any:
-    return _kernels.step_slopes(*arrays) if _kernels else None
+    found = _kernels.backward(4, False, *arrays) if _kernels else None
+    return None if found is None else found[:-1]
 
 
 prefer(catalogue.ops["lstm_unit"], _unit_on_cpu)

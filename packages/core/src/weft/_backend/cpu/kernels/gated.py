@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
 from weft._backend.cpu.kernels.panels import add_panel
-from weft._backend.cpu.language import Placeholder, T, barrier, kernel, lanes, ptr, simd
+from weft._backend.cpu.language import Placeholder, T, barrier, function, kernel, lanes, ptr, simd
 
 #: Whether the last step in time comes first.
 REVERSE = Placeholder("REVERSE")
@@ -12,6 +12,41 @@ REVERSE = Placeholder("REVERSE")
 PRODUCT = Placeholder("PRODUCT")
 #: Whether threads share the units, and wait for each other at each step in time.
 BY_UNITS = Placeholder("BY_UNITS")
+
+
+@function
+def through_units(z, old, state, hidden, count):
+    """Put one sequence's sums through the nonlinearities in place, and give the state.
+
+    They are those of r and z, the input's share of n and the state's.
+    """
+    for j in simd(count):
+        r = sigmoid(z[j])
+        update = sigmoid(z[hidden + j])
+        n = tanh(z[2 * hidden + j] + r * z[3 * hidden + j])
+        z[j] = r
+        z[hidden + j] = update
+        z[2 * hidden + j] = n
+        state[j] = n + update * (old[j] - n)
+
+
+@function
+def back_through_units(kept, old, g, outer, inner, to_old, hidden, count):
+    """Give the cotangents of both shares of one sequence's gates, and the state's but for these."""
+    for j in simd(count):
+        r = kept[j]
+        z = kept[hidden + j]
+        n = kept[2 * hidden + j]
+        through = g[j] * (1 - z) * (1 - n * n)
+        d_r = through * kept[3 * hidden + j] * (r * (1 - r))
+        d_z = g[j] * (old[j] - n) * (z * (1 - z))
+        outer[j] = d_r
+        outer[hidden + j] = d_z
+        outer[2 * hidden + j] = through
+        inner[j] = d_r
+        inner[hidden + j] = d_z
+        inner[2 * hidden + j] = through * r
+        to_old[j] = g[j] * z
 
 
 @kernel(overlap=True)
@@ -50,7 +85,7 @@ def gated_forward(
                     at = gate * hidden + j
                     add_panel(
                         inner + first * width + at, width, bias + at, 0, old_h + first * hidden,
-                        hidden, panels + (j // side * 3 + gate) * side * hidden, rows, hidden,
+                        hidden, 1, panels + (j // side * 3 + gate) * side * hidden, rows, hidden,
                         min(side, stop - j),
                     )  # fmt: skip
         for b in range(first, first + rows):
@@ -105,33 +140,21 @@ def gated_backward(
         before = t + 1 if REVERSE else t - 1
         old_h = h if step == time - 1 else states + before * batch * hidden
         for b in range(first, first + rows):
-            kept = active + (t * batch + b) * 4 * hidden + start
+            gates = (t * batch + b) * width + start
             given = g_states + (t * batch + b) * hidden + start
-            old = old_h + b * hidden + start
             to = d_h + b * hidden + start
-            outer = slopes + (t * batch + b) * width + start
-            own = inner + (t * batch + b) * width + start
             for j in simd(stop - start):
-                r = kept[j]
-                z = kept[hidden + j]
-                n = kept[2 * hidden + j]
-                g = to[j] + given[j]
-                through = g * (1 - z) * (1 - n * n)
-                d_r = through * kept[3 * hidden + j] * (r * (1 - r))
-                d_z = g * (old[j] - n) * (z * (1 - z))
-                outer[j] = d_r
-                outer[hidden + j] = d_z
-                outer[2 * hidden + j] = through
-                own[j] = d_r
-                own[hidden + j] = d_z
-                own[2 * hidden + j] = through * r
-                to[j] = g * z
+                to[j] += given[j]
+            back_through_units(
+                active + (t * batch + b) * 4 * hidden + start, old_h + b * hidden + start, to,
+                slopes + gates, inner + gates, to, hidden, stop - start,
+            )  # fmt: skip
         if BY_UNITS:
             barrier()
         if PRODUCT:
             for j in range(start, stop, side):
                 to = d_h + first * hidden + j
                 add_panel(
-                    to, hidden, to, hidden, inner + (t * batch + first) * width, width,
+                    to, hidden, to, hidden, inner + (t * batch + first) * width, width, 1,
                     panels + j * width, rows, width, min(side, stop - j),
                 )  # fmt: skip

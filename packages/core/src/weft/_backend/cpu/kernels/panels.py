@@ -59,7 +59,9 @@ def pack_turned(panel, x, step, columns, k):
 
 
 @function
-def rows_with_panel(out, out_step, first, first_step, a, a_step, panel, k, left, right, rows):
+def rows_with_panel(
+    out, out_step, first, first_step, a, a_row, a_column, panel, k, left, right, rows
+):
     """Do what :func:`add_panel` does for a number of rows that is known."""
     w = lanes(panel)
     c = local(T, 2 * rows * lanes(panel))
@@ -70,7 +72,7 @@ def rows_with_panel(out, out_step, first, first_step, a, a_step, panel, k, left,
         x = wide(panel + p * 2 * w)
         y = wide(panel + p * 2 * w + w)
         for r in static(rows):
-            factor = a[r * a_step + p]
+            factor = a[r * a_row + p * a_column]
             spread(c + 2 * r * w, wide(c + 2 * r * w) + factor * x)
             spread(c + (2 * r + 1) * w, wide(c + (2 * r + 1) * w) + factor * y)
     for r in static(rows):
@@ -79,36 +81,37 @@ def rows_with_panel(out, out_step, first, first_step, a, a_step, panel, k, left,
 
 
 @function
-def add_panel(out, out_step, first, first_step, a, a_step, panel, m, k, columns):
+def add_panel(out, out_step, first, first_step, a, a_row, a_column, panel, m, k, columns):
     """Put first + a panel into out: m rows of so many columns, of a (m, k) and a panel (k, side).
 
-    Rows are so many elements apart; ``first`` may be ``out``, and its rows 0 apart.
+    Rows are so many elements apart, of a the columns too; ``first`` may be ``out``, its rows may be
+    0 apart.
     """
     w = lanes(panel)
     left = min(columns, w)
     right = max(columns - w, 0)
     for i in range(0, m // 8 * 8, 8):
         rows_with_panel(
-            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_step,
-            a_step, panel, k, left, right, 8,
+            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_row,
+            a_row, a_column, panel, k, left, right, 8,
         )  # fmt: skip
     i = m // 8 * 8
     if m - i >= 4:
         rows_with_panel(
-            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_step,
-            a_step, panel, k, left, right, 4,
+            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_row,
+            a_row, a_column, panel, k, left, right, 4,
         )  # fmt: skip
         i += 4
     if m - i >= 2:
         rows_with_panel(
-            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_step,
-            a_step, panel, k, left, right, 2,
+            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_row,
+            a_row, a_column, panel, k, left, right, 2,
         )  # fmt: skip
         i += 2
     if m > i:
         rows_with_panel(
-            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_step,
-            a_step, panel, k, left, right, 1,
+            out + i * out_step, out_step, first + i * first_step, first_step, a + i * a_row,
+            a_row, a_column, panel, k, left, right, 1,
         )  # fmt: skip
 
 

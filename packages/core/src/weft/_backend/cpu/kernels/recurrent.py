@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from weft._backend.cpu.kernels.mathematics import sigmoid, tanh
 from weft._backend.cpu.kernels.panels import add_panel
-from weft._backend.cpu.kernels.products import add_product, add_turned_product, row_products
 from weft._backend.cpu.language import Placeholder, T, barrier, function, kernel, lanes, ptr, simd
 
 #: Whether the last step in time comes first.
@@ -13,8 +12,6 @@ REVERSE = Placeholder("REVERSE")
 PRODUCT = Placeholder("PRODUCT")
 #: Whether threads share the units, and wait for each other at each step in time.
 BY_UNITS = Placeholder("BY_UNITS")
-#: Whether there are biases.
-BIASED = Placeholder("BIASED")
 
 
 @function
@@ -90,7 +87,7 @@ def lstm_forward(
                 at = gate * hidden + j
                 if PRODUCT:
                     add_panel(
-                        z + at, width, given + at, width, old_h + first * hidden, hidden,
+                        z + at, width, given + at, width, old_h + first * hidden, hidden, 1,
                         panels + (j // side * 4 + gate) * side * hidden, rows, hidden, count,
                     )  # fmt: skip
                 else:
@@ -152,89 +149,6 @@ def lstm_backward(
             for j in range(start, stop, side):
                 to = d_h + first * hidden + j
                 add_panel(
-                    to, hidden, to, hidden, own, width, panels + j * width, rows, width,
+                    to, hidden, to, hidden, own, width, 1, panels + j * width, rows, width,
                     min(side, stop - j),
                 )  # fmt: skip
-
-
-@kernel
-def cell_forward(
-    begin,
-    end,
-    x: ptr(T),
-    h: ptr(T),
-    c: ptr(T),
-    w_ih: ptr(T),
-    w_hh: ptr(T),
-    b_ih: ptr(T),
-    b_hh: ptr(T),
-    state: ptr(T),
-    cell: ptr(T),
-    active: ptr(T),
-    features,
-    hidden,
-):
-    """One step of sequences begin to end, from input to state."""
-    width = 4 * hidden
-    for b in range(begin, end):
-        row = active + b * width
-        for j in simd(width):
-            row[j] = b_ih[j] + b_hh[j] if BIASED else 0.0
-    z = active + begin * width
-    count = end - begin
-    row_products(z, x + begin * features, w_ih, z, width, count, features, width)
-    row_products(z, h + begin * hidden, w_hh, z, width, count, hidden, width)
-    for b in range(begin, end):
-        at = b * hidden
-        through_gates(active + b * width, c + at, cell + at, state + at, hidden, hidden)
-
-
-@kernel
-def cell_backward(
-    begin,
-    end,
-    g_h: ptr(T),
-    g_c: ptr(T),
-    active: ptr(T),
-    cell: ptr(T),
-    x: ptr(T),
-    h: ptr(T),
-    c: ptr(T),
-    w_ih: ptr(T),
-    w_hh: ptr(T),
-    slopes: ptr(T),
-    to_x: ptr(T),
-    to_h: ptr(T),
-    to_c: ptr(T),
-    to_w_ih: ptr(T),
-    to_w_hh: ptr(T),
-    to_b: ptr(T),
-    batch,
-    features,
-    hidden,
-):
-    """The cotangents of all that a step takes; slopes are memory to work in. One step does it."""
-    width = 4 * hidden
-    for j in simd(width):
-        to_b[j] = 0.0
-    for j in simd(batch * features):
-        to_x[j] = 0.0
-    for j in simd(batch * hidden):
-        to_h[j] = 0.0
-    for j in simd(width * features):
-        to_w_ih[j] = 0.0
-    for j in simd(width * hidden):
-        to_w_hh[j] = 0.0
-    for b in range(batch):
-        at = b * hidden
-        back_through_gates(
-            active + b * width, c + at, cell + at, g_h + at, g_c + at, slopes + b * width,
-            to_c + at, hidden, hidden,
-        )  # fmt: skip
-        row = slopes + b * width
-        for j in simd(width):
-            to_b[j] += row[j]
-    add_product(to_x, slopes, w_ih, batch, width, features)
-    add_product(to_h, slopes, w_hh, batch, width, hidden)
-    add_turned_product(to_w_ih, slopes, x, width, batch, features)
-    add_turned_product(to_w_hh, slopes, h, width, batch, hidden)
