@@ -82,3 +82,55 @@ def test_dropout_acts_between_layers_in_training_only() -> None:
     assert weft.gru(x, h, params, True, 2, 0.9, False, False, False)[0].tolist() == plain.tolist()
     weft.manual_seed(0)
     assert weft.gru(x, h, params, True, 2, 0.9, True, False, False)[0].tolist() != plain.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("sizes", [(1, 3, 2), (4, 5, 3), (9, 70, 45)])
+@pytest.mark.parametrize("kind", GATES)
+def test_a_step_and_its_gradients_are_torchs(
+    kind: str, sizes: tuple[int, int, int], biased: bool, dtype: Any
+) -> None:
+    batch, features, hidden = sizes
+    rng = np.random.default_rng(0)
+    rows = GATES[kind] * hidden
+    shapes = [(batch, features), *[(batch, hidden)] * (2 if kind == "lstm" else 1)]
+    shapes += [(rows, features), (rows, hidden), *([(rows,)] * 2 if biased else [])]
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+    def step(library: Any) -> list[Any]:
+        given = leaves(library, arrays)
+        run = getattr(library, f"{kind}_cell")
+        if kind == "lstm":
+            x, h, c, *weights = given
+            results = list(run(x, (h, c), *weights))
+        else:
+            results = [run(*given)]
+        total = sum((r * (i + 1) * r).sum() for i, r in enumerate(results))
+        return [*results, *library.autograd.grad(total, given)]
+
+    allowed = 1e-9 if dtype is np.float64 else 2e-4
+    for a, b in zip(step(weft), step(torch), strict=True):
+        wanted = b.detach().numpy()
+        np.testing.assert_allclose(
+            a.detach().numpy(), wanted, rtol=allowed, atol=allowed * max(1, np.abs(wanted).max())
+        )
+
+
+@pytest.mark.parametrize("sizes", [None, [5, 5, 5, 3, 3, 1]])
+@pytest.mark.parametrize("kind", GATES)
+def test_wide_networks_both_ways_are_torchs(kind: str, sizes: list[int] | None) -> None:
+    rng = np.random.default_rng(0)
+    features, hidden = 20, 75
+    shape = (7, 5, features) if sizes is None else (sum(sizes), features)
+    data = rng.standard_normal(shape)
+    states = [rng.standard_normal((4, 5, hidden)) for _ in range(2 if kind == "lstm" else 1)]
+    params = [p * hidden**-0.5 for p in parameters(rng, kind, features, hidden, 2, 2)]
+    settings: tuple[Any, ...] = (True, 2, 0.0, True, True)
+    if sizes is None:
+        settings += (False,)
+    mine = run(weft, kind, data, sizes, states, params, settings)
+    other = run(torch, kind, data, sizes, states, params, settings)
+    for part, expected in zip(mine, other, strict=True):
+        for a, b in zip(part, expected, strict=True):
+            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-8, atol=1e-8)

@@ -7,13 +7,17 @@ import pytest
 
 import weft
 import weft.ops.gru_steps
+import weft.ops.gru_unit
 import weft.ops.lstm_steps
 import weft.ops.lstm_unit
+import weft.ops.rnn_steps
+import weft.ops.rnn_unit
 from weft import nn
 from weft._backend.cpu import switches
 from weft._core import catalogue
 
 SIZES = [(1, 1, 1), (1, 8, 64), (3, 2, 5), (7, 5, 16), (20, 9, 33), (4, 3, 260), (2, 70, 8)]
+UNITS = [(1, 1, 1), (2, 3, 2), (8, 64, 64), (5, 17, 9), (33, 40, 70), (1, 33, 65)]
 
 
 def both(monkeypatch, run):
@@ -103,7 +107,7 @@ def test_a_layer_learns_the_same_either_way(monkeypatch, layer):
 
 @pytest.mark.parametrize("biased", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("size", [(1, 1, 1), (2, 3, 2), (8, 64, 64), (5, 17, 9), (33, 40, 70), (1, 33, 65)])
+@pytest.mark.parametrize("size", UNITS)
 def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
     batch, features, hidden = size
     random = np.random.default_rng(0)
@@ -124,6 +128,81 @@ def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
     _, cell, active = wanted
     gs = drawn(batch, hidden), drawn(batch, hidden)
     found, wanted = both(monkeypatch, lambda: slopes(*gs, active, cell, *given))
+    agree(found, wanted, dtype)
+
+
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["gru", "tanh", "relu"])
+@pytest.mark.parametrize("size", UNITS)
+def test_one_step_of_other_networks_and_its_slopes(monkeypatch, size, kind, dtype, biased):
+    batch, features, hidden = size
+    random = np.random.default_rng(0)
+
+    def drawn(*shape):
+        return random.standard_normal(shape).astype(dtype)
+
+    name = "gru_unit" if kind == "gru" else "rnn_unit"
+    settings = {} if kind == "gru" else {"relu": kind == "relu"}
+    step, slopes = (catalogue.ops[n].kernels[np.ndarray] for n in (name, f"{name}_slopes"))
+    rows = (3 if kind == "gru" else 1) * hidden
+    given = drawn(batch, features), drawn(batch, hidden), drawn(rows, features), drawn(rows, hidden)
+    biases = (drawn(rows), drawn(rows)) if biased else (None, None)
+    found, wanted = both(monkeypatch, lambda: step(*given, *biases, **settings))
+    if kind != "gru":
+        found, wanted = (found,), (wanted,)
+    agree(found, wanted, dtype)
+    g = drawn(batch, hidden)
+    found, wanted = both(monkeypatch, lambda: slopes(g, wanted[-1], *given, **settings))
+    agree(found, wanted, dtype)
+
+
+def test_threads_share_a_step_and_a_network():
+    def run():
+        weft.manual_seed(0)
+        cell, net = nn.LSTMCell(130, 200), nn.LSTM(130, 200)
+        x = weft.randn(6, 9, 130)
+        h, _ = cell(x[0])
+        out, _ = net(x)
+        (h.sum() + out.square().sum()).backward()
+        learned = (*cell.parameters(), *net.parameters())
+        return [a.detach().numpy() for a in (h, out)] + [p.grad.numpy() for p in learned]
+
+    before = weft.get_num_threads()
+    try:
+        weft.set_num_threads(1)
+        wanted = run()
+        for count in (2, 3):
+            weft.set_num_threads(count)
+            agree(run(), wanted, "float32")
+    finally:
+        weft.set_num_threads(before)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", SIZES)
+def test_steps_of_elmans_network_and_their_slopes(monkeypatch, size, dtype, reverse, relu):
+    time, batch, hidden = size
+    random = np.random.default_rng(0)
+
+    def drawn(*shape):
+        return random.standard_normal(shape).astype(dtype)
+
+    steps, slopes = (
+        catalogue.ops[name].kernels[np.ndarray] for name in ("rnn_steps", "rnn_slopes")
+    )
+    given = (
+        drawn(time, batch, hidden), drawn(batch, hidden),
+        drawn(hidden, hidden) * np.dtype(dtype).type(hidden**-0.5),
+    )  # fmt: skip
+    settings = {"relu": relu, "reverse": reverse}
+    found, wanted = both(monkeypatch, lambda: steps(*given, **settings))
+    agree(found, wanted, dtype)
+    states, _ = wanted
+    gs = drawn(time, batch, hidden), drawn(batch, hidden)
+    found, wanted = both(monkeypatch, lambda: slopes(*gs, states, *given[1:], **settings))
     agree(found, wanted, dtype)
 
 

@@ -49,7 +49,7 @@ def _shape(gates: Any, h: Any, weight: Any, bias: Any, *, reverse: bool) -> Any:
     )
 
 
-def _one_step(x: Any, a: Any, h: Any) -> tuple[Any, Any]:
+def step_by_ops(x: Any, a: Any, h: Any) -> tuple[Any, Any]:
     """Return the new state and what the derivative reads, by ops, from both shares of the gates."""
     x_r, x_z, x_n = x.chunk(3, -1)
     a_r, a_z, a_n = a.chunk(3, -1)
@@ -62,10 +62,44 @@ def _steps_by_ops(gates: Any, h: Any, weight: Any, bias: Any, reverse: bool) -> 
     found: list[Any] = [None] * gates.shape[0]
     for t in order(gates.shape[0], reverse):
         inner = matmul(h, weight.transpose(-2, -1)) + bias.unsqueeze(-2)
-        h, active = _one_step(gates[t], inner, h)
+        h, active = step_by_ops(gates[t], inner, h)
         found[t] = (h, active)
     states, active = (stack(list(each), 0) for each in zip(*found, strict=True))
     return states, h, active
+
+
+def step_slopes(active: Any, old: Any, g: Any, g_active: Any) -> tuple[Any, Any, Any]:
+    """Return the cotangents of one step's shares of the gates, and of the state but for these.
+
+    Args:
+        active: (..., 4, hidden), what the step keeps.
+        old: (..., hidden), the state before it.
+        g: the cotangent of the state after it.
+        g_active: of what it keeps, or None.
+    """
+    r, z, n, share = active.unbind(-2)
+    to_n = g * (1 - z)
+    to_z = g * (old - n)
+    if g_active is not None:
+        g_r, g_z, g_n, g_share = g_active.unbind(-2)
+        to_n, to_z = to_n + g_n, to_z + g_z
+    d_n = to_n * (1 - n * n)
+    to_r = d_n * share
+    d_share = d_n * r
+    if g_active is not None:
+        to_r, d_share = to_r + g_r, d_share + g_share
+    d_r, d_z = to_r * (r * (1 - r)), to_z * (z * (1 - z))
+    return cat([d_r, d_z, d_n], -1), cat([d_r, d_z, d_share], -1), g * z
+
+
+def step_tangents(active: Any, old: Any, t_x: Any, t_a: Any, t_h: Any) -> tuple[Any, Any]:
+    """Return the tangents of one step's state and of what it keeps, from those of its shares."""
+    x_r, x_z, x_n = t_x.chunk(3, -1)
+    a_r, a_z, a_n = t_a.chunk(3, -1)
+    r, z, n, share = active.unbind(-2)
+    t_r, t_z = (x_r + a_r) * (r * (1 - r)), (x_z + a_z) * (z * (1 - z))
+    t_n = (x_n + t_r * share + r * a_n) * (1 - n * n)
+    return t_n + t_z * (old - n) + z * (t_h - t_n), stack([t_r, t_z, t_n, a_n], -2)
 
 
 def _slopes_by_ops(gs: Any, states: Any, active: Any, h: Any, weight: Any, reverse: bool) -> Any:
@@ -78,22 +112,10 @@ def _slopes_by_ops(gs: Any, states: Any, active: Any, h: Any, weight: Any, rever
     for t in order(length, not reverse):
         at = t + 1 if reverse else t - 1
         old = states[at] if 0 <= at < length else h
-        r, z, n, share = active[t].unbind(-2)
         g = d_h if g_states is None else d_h + g_states[t]
-        g_r, g_z, g_n, g_share = (None,) * 4 if g_active is None else tuple(g_active[t].unbind(-2))
-        to_n = g * (1 - z)
-        to_z = g * (old - n)
-        if g_active is not None:
-            to_n, to_z = to_n + g_n, to_z + g_z
-        d_n = to_n * (1 - n * n)
-        to_r = d_n * share
-        d_share = d_n * r
-        if g_active is not None:
-            to_r, d_share = to_r + g_r, d_share + g_share
-        d_r, d_z = to_r * (r * (1 - r)), to_z * (z * (1 - z))
-        outer[t] = cat([d_r, d_z, d_n], -1)
-        inner[t] = cat([d_r, d_z, d_share], -1)
-        d_h = g * z + matmul(inner[t], weight)
+        given = None if g_active is None else g_active[t]
+        outer[t], inner[t], kept = step_slopes(active[t], old, g, given)
+        d_h = kept + matmul(inner[t], weight)
     d_inner = all_rows(stack(inner, 0))
     found = all_rows(before(h, states, reverse, lambda parts: cat(parts, 0)))
     to_weight = matmul(d_inner.transpose(-2, -1), found)
@@ -138,13 +160,8 @@ def _jvp(
         if t_bias is not None:
             t_a = t_a + t_bias
         t_x = t_a * 0 if t_gates is None else t_gates[t]
-        x_r, x_z, x_n = t_x.chunk(3, -1)
-        a_r, a_z, a_n = t_a.chunk(3, -1)
-        r, z, n, share = active[t].unbind(-2)
-        t_r, t_z = (x_r + a_r) * (r * (1 - r)), (x_z + a_z) * (z * (1 - z))
-        t_n = (x_n + t_r * share + r * a_n) * (1 - n * n)
-        t_h = t_n + t_z * (old - n) + z * (t_h - t_n)
-        moved[t] = (t_h, stack([t_r, t_z, t_n, a_n], -2))
+        moved[t] = step_tangents(active[t], old, t_x, t_a, t_h)
+        t_h = moved[t][0]
     t_states, t_active = (stack(list(each), 0) for each in zip(*moved, strict=True))
     return t_states, t_h, t_active
 

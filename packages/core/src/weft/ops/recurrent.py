@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,42 +16,92 @@ from weft.ops.gru_steps import gru_steps
 from weft.ops.joining import cat, stack
 from weft.ops.lstm_steps import lstm_steps
 from weft.ops.recurrent_cells import STEPS, States
+from weft.ops.rnn_steps import rnn_steps
 from weft.ops.steps import steps
+
+
+def _at_once(
+    kind: str, drive: Tensor, states: States, weights: Sequence[Any], reverse: bool
+) -> tuple[Tensor, States]:
+    """Return the outputs and the last states of steps that all have the same sequences, in one op.
+
+    ``drive``, (time, batch, gates hidden), is the input's share of the gates.
+    """
+    w_hh, b_hh, _ = weights
+    if kind == "gru":
+        bias = w_hh.new_zeros(w_hh.shape[0]) if b_hh is None else b_hh
+        out, *last = gru_steps(drive, *states, w_hh, bias, reverse=reverse)[:2]
+    elif kind == "lstm":
+        out, *last = lstm_steps(drive, *states, w_hh, reverse=reverse)[:3]
+    else:
+        relu = kind == "rnn_relu"
+        out, *last = rnn_steps(drive, *states, w_hh, relu=relu, reverse=reverse)
+    return out, tuple(last)
+
+
+def _by_steps(
+    kind: str, drive: Tensor, states: States, weights: Sequence[Any], reverse: bool
+) -> tuple[Tensor, States]:
+    """The same by the ops of each step, for what the fused ones do not have."""
+    _, step = STEPS[kind]
+    w_hh, b_hh, w_hr = weights
+    outputs = []
+    pieces = steps(drive)
+    for piece in reversed(pieces) if reverse else pieces:
+        states = step(piece, linear(states[0], w_hh, b_hh), states)
+        if w_hr is not None:
+            states = (linear(states[0], w_hr), *states[1:])
+        outputs.append(states[0])
+    if reverse:
+        outputs.reverse()
+    return stack(outputs, 0), states
 
 
 def _one_way(
     kind: str,
-    pieces: list[Tensor],
+    x: Tensor,
+    sizes: list[int] | None,
     states: States,
-    weights: Sequence[Tensor | None],
+    w_ih: Tensor,
+    b_ih: Tensor | None,
+    weights: Sequence[Any],
     reverse: bool,
-) -> tuple[list[Tensor], States]:
-    """Return the outputs at each time, and the last states, of one layer in one direction.
+) -> tuple[Tensor, States]:
+    """Return the outputs, laid out like x, and the last states of one layer in one direction.
 
-    A piece may have fewer rows than the one before it: the sequences it lacks have ended, or, in
-    reverse, not begun; their states stay as they are.
+    Of packed sequences each step may have fewer than the one before it: those it lacks have ended,
+    or, in reverse, not begun; their states stay as they are. Steps with as many go together.
     """
-    _, step = STEPS[kind]
-    w_hh, b_hh, w_hr = weights
-    assert w_hh is not None
+    _, b_hh, w_hr = weights
+    fused = w_hr is None and not x.is_complex()
+    run = _at_once if fused else _by_steps
+    joined = fused and kind != "gru" and b_ih is not None  # both biases are added to the same
+    # the input's share of all steps in one product; only the state's needs the loop
+    drive = linear(x, w_ih, b_ih + b_hh if joined else b_ih)
+    if sizes is None:
+        return run(kind, drive, states, weights, reverse)
+    runs = [(rows, len(list(group))) for rows, group in itertools.groupby(sizes)]
     outputs = []
-    for piece in reversed(pieces) if reverse else pieces:
-        rows, every = piece.shape[0], states[0].shape[0]
+    pieces = _pieces(drive, [rows * length for rows, length in runs])
+    for (rows, length), piece in (
+        zip(reversed(runs), reversed(pieces), strict=True)
+        if reverse
+        else zip(runs, pieces, strict=True)
+    ):
+        every = states[0].shape[0]
         running = states if rows == every else tuple(s.narrow(0, 0, rows) for s in states)
-        new = step(piece, linear(running[0], w_hh, b_hh), running)
-        if w_hr is not None:
-            new = (linear(new[0], w_hr), *new[1:])
-        outputs.append(new[0])
-        if rows == every:
-            states = new
-        else:
-            states = tuple(
+        own = piece.reshape((length, rows, piece.shape[-1]))
+        out, new = run(kind, own, running, weights, reverse)
+        outputs.append(out.reshape((length * rows, out.shape[-1])))
+        if rows < every:
+            new = tuple(
                 cat([n, s.narrow(0, rows, every - rows)], 0)
                 for n, s in zip(new, states, strict=True)
             )
+        states = new
     if reverse:
         outputs.reverse()
-    return outputs, states
+    return outputs[0] if len(outputs) == 1 else cat(outputs, 0), states
 
 
 def _grouped(kind: str, params: Any, has_biases: bool, count: int, projected: bool) -> list[Any]:
@@ -73,8 +124,7 @@ def _grouped(kind: str, params: Any, has_biases: bool, count: int, projected: bo
 def _through_layers(
     kind: str,
     x: Tensor,
-    cut: Callable[[Tensor], list[Tensor]],
-    join: Callable[[list[Tensor]], Tensor],
+    sizes: list[int] | None,
     states: States,
     params: Any,
     has_biases: bool,
@@ -103,23 +153,10 @@ def _through_layers(
                     f"{kind}: layer {layer} expects {w_ih.shape[1]} features (w_ih.shape == "
                     f"{tuple(w_ih.shape)}), got {x.shape[-1]}"
                 )
-            # the input's share of all steps in one product; only the state's needs the loop
             own = tuple(state.select(0, row) for state in states)
-            if kind == "lstm" and cut is steps and not (projected or x.is_complex()):
-                bias = None if b_ih is None else b_ih + weights[1]
-                out, *last = lstm_steps(linear(x, w_ih, bias), *own, weights[0], reverse=way == 1)[
-                    :3
-                ]
-            elif kind == "gru" and cut is steps and not x.is_complex():
-                b_hh = weights[1]
-                bias = weights[0].new_zeros(weights[0].shape[0]) if b_hh is None else b_hh
-                drive = linear(x, w_ih, b_ih)
-                out, *last = gru_steps(drive, *own, weights[0], bias, reverse=way == 1)[:2]
-            else:
-                each, last = _one_way(kind, cut(linear(x, w_ih, b_ih)), own, weights, way == 1)
-                out = join(each)
+            out, last = _one_way(kind, x, sizes, own, w_ih, b_ih, weights, way == 1)
             outputs.append(out)
-            finals.append(tuple(last))
+            finals.append(last)
         x = outputs[0] if ways == 1 else cat(outputs, -1)
         if dropout and train and layer < num_layers - 1:
             x = dropped(x, dropout, True)
@@ -142,7 +179,7 @@ def _dense(
             f"{kind}: the initial states must have the input's batch {x.shape[1]}, got shape "
             f"{tuple(states[0].shape)}"
         )
-    out, last = _through_layers(kind, x, steps, lambda each: stack(each, 0), states, *settings)
+    out, last = _through_layers(kind, x, None, states, *settings)
     return (out.transpose(0, 1) if batch_first else out), last
 
 
@@ -166,9 +203,7 @@ def _packed(
             f"{kind}: the initial states must have the batch {sizes[0]} of the first step, got "
             f"shape {tuple(states[0].shape)}"
         )
-    return _through_layers(
-        kind, data, lambda x: _pieces(x, sizes), lambda each: cat(each, 0), states, *settings
-    )
+    return _through_layers(kind, data, sizes, states, *settings)
 
 
 def _pieces(x: Tensor, sizes: list[int]) -> list[Tensor]:

@@ -10,8 +10,9 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
 from weft.ops.affine import linear
 from weft.ops.families.composite import composite
-from weft.ops.gru_steps import gru_steps
+from weft.ops.gru_unit import gru_unit
 from weft.ops.lstm_unit import lstm_unit
+from weft.ops.rnn_unit import rnn_unit
 
 States = tuple[Tensor, ...]
 #: ``step(input's gates, state's gates, states)``, the new states.
@@ -73,12 +74,14 @@ def _cell(
                 f"{tuple(input.shape)}, got {tuple(state.shape)}"
             )
     alike = (b_ih is None) == (b_hh is None)
-    if kind == "lstm" and input.ndim == 2 and alike and not input.is_complex():
-        new: States = lstm_unit(input, *states, w_ih, w_hh, b_ih, b_hh)[:2]
-        return new
-    if kind == "gru" and input.ndim == 2 and b_hh is not None and not input.is_complex():
-        drive = linear(input, w_ih, b_ih).unsqueeze(0)
-        return (gru_steps(drive, *states, w_hh, b_hh, reverse=False)[1],)
+    if input.ndim == 2 and alike and not input.is_complex():
+        given = input, *states, w_ih, w_hh, b_ih, b_hh
+        if kind == "lstm":
+            new: States = lstm_unit(*given)[:2]
+            return new
+        if kind == "gru":
+            return (gru_unit(*given)[0],)
+        return (rnn_unit(*given, relu=kind == "rnn_relu"),)
     return step(linear(input, w_ih, b_ih), linear(states[0], w_hh, b_hh), states)
 
 

@@ -49,6 +49,24 @@ def _lstm_slopes(shapes: Sequence[Shape], out: Shape) -> int:
     return 2 * 2 * math.prod(states) * 4 * states[-1]
 
 
+def _rnn_steps(shapes: Sequence[Shape], out: Shape) -> int:
+    drive = shapes[0]
+    return 2 * math.prod(drive) * drive[-1]
+
+
+def _rnn_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * 2 * math.prod(shapes[0]) * shapes[0][-1]
+
+
+def _unit(shapes: Sequence[Shape], out: Shape) -> int:
+    weights = [shape for shape in shapes[-4:] if len(shape) == 2][-2:]  # before the biases
+    return 2 * shapes[0][0] * sum(map(math.prod, weights))
+
+
+def _unit_slopes(shapes: Sequence[Shape], out: Shape) -> int:
+    return 2 * 2 * shapes[0][0] * sum(map(math.prod, shapes[-2:]))
+
+
 def _attend(shapes: Sequence[Shape], out: Shape) -> int:
     q, v = shapes[0], shapes[2]  # scores of all queries with all keys, and sums of the values
     return 2 * math.prod(q[:3]) * v[2] * (q[3] + v[3])
@@ -82,8 +100,16 @@ FORMULAS: dict[str, Formula] = {
     "attend_slopes": _attend_slopes,
     "gru_steps": _gru_steps,
     "gru_slopes": _gru_slopes,
+    "gru_unit": _unit,
+    "gru_unit_slopes": _unit_slopes,
     "lstm_steps": _lstm_steps,
     "lstm_slopes": _lstm_slopes,
+    "lstm_unit": _unit,
+    "lstm_unit_slopes": _unit_slopes,
+    "rnn_steps": _rnn_steps,
+    "rnn_slopes": _rnn_slopes,
+    "rnn_unit": _unit,
+    "rnn_unit_slopes": _unit_slopes,
 }
 #: The arguments of each of these whose cotangent is a product as large as the op's own.
 _FACTORS = {
@@ -96,7 +122,11 @@ _FACTORS = {
     "convolution_weight": (0, 1),
     "attend": (0, 1),
     "gru_steps": (0, 2),
+    "gru_unit": (0, 2),
     "lstm_steps": (0, 3),
+    "lstm_unit": (0, 3),
+    "rnn_steps": (0, 2),
+    "rnn_unit": (0, 2),
 }
 
 

@@ -36,7 +36,7 @@ def back_through_state(state, g, slopes, count):
     """Give the cotangents of one sequence's sums."""
     for j in simd(count):
         s = state[j]
-        slopes[j] = select(s > 0, g[j], 0.0) if RELU else g[j] * (1 - s * s)
+        slopes[j] = select(s <= 0, 0.0, g[j]) if RELU else g[j] * (1 - s * s)
 
 
 @kernel(overlap=True)
