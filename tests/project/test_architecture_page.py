@@ -112,6 +112,14 @@ def test_the_diagram_of_layers_is_the_layers_that_there_are() -> None:
     }
 
 
+def test_every_folder_of_the_core_has_its_row() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    section = text.split("## Every folder of the core")[1].split("\n## ")[0]
+    listed = re.findall(r"^\| `([\w/]+)` \|", section, re.MULTILINE)
+    there = {str(path.parent.relative_to(CORE)) for path in CORE.rglob("__init__.py")} - {"."}
+    assert listed == sorted(there)
+
+
 def test_the_picture_of_layers_shows_the_layers_of_the_text() -> None:
     picture = (PAGE.parent / "assets" / "layers.svg").read_text(encoding="utf-8")
     drawn = [words.split() for words in re.findall(r">([^<>]+)</text>", picture)]
