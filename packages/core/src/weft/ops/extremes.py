@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from weft._core import dtypes
+from weft._backend.cpu.launching import Launcher
+from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
+from weft._core.kernels import prefer
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim, without
@@ -205,6 +207,23 @@ def argmin(xp: Any, x: Any, *, dim: int | None = None, keepdim: bool = False) ->
         DTypeError: input is complex.
     """
     return xp.argmin(x, axis=dim if x.ndim else None, keepdims=keepdim)
+
+
+_launched = Launcher("places")
+
+
+def _fast(name: str) -> Any:
+    def run(x: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+        if x.size < 8192 or not _launched:
+            return None
+        return getattr(_launched, name)(x, dim=dim, keepdim=keepdim)
+
+    run.least = 8192  # type: ignore[attr-defined]  # what looks at sizes first reads it
+    return run
+
+
+for _name in ("argmax", "argmin"):
+    prefer(catalogue.ops[_name], _fast(_name))
 
 
 class Extreme(NamedTuple):
