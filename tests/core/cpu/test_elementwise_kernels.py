@@ -312,6 +312,11 @@ def test_the_call_and_the_short_path_give_the_same_bits():
     assert (weft.tanh(x).numpy() == apart.numpy().ravel()).all()
 
 
+def test_one_and_erf_are_one_function():
+    root, _ = symbolic.run(OPS["gelu"].kernel, (np.dtype(np.float32),), {"approximate": "none"})
+    assert "erf_plus_one(" in formulas.flat("gelu", root, [0], []).source
+
+
 def test_equal_parts_are_computed_once():
     root, _ = symbolic.run(lambda xp, x: xp.exp(x) / (1 + xp.exp(x)), (np.dtype(np.float32),), {})
     assert [n.op for n in symbolic.ordered(root)].count("exp") == 1

@@ -122,6 +122,19 @@ def test_errors_over_the_range_are_bounded(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_one_and_erf_are_as_right_as_their_sum(dtype):
+    x = numbers(np.dtype(dtype), 40_000)
+    out = run("erf_plus_one", x).astype(LONG)
+    exact = 2 - _erfc(x)  # erfc(-x), without what 1 - 1 loses
+    exact = np.where(x < 0, _erfc(-x), exact)
+    bound = 1.5e-7 if dtype == "float32" else 5e-16
+    assert np.isnan(out[np.isnan(x)]).all()
+    assert np.nanmax(abs(out - exact)) <= bound
+    assert (out[x < -9] == 0).all()  # so that infinity times it is NaN, as of the sum
+    assert (out[x > 9] == 2).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", TWO)
 def test_errors_of_functions_of_two_are_bounded(name, dtype):
     reference, *bounds = TWO[name]

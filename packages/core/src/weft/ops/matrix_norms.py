@@ -18,7 +18,7 @@ from weft.ops.families.composite import composite
 from weft.ops.matrices import real_dtype, require_floats, require_matrices, require_square
 from weft.ops.permuting import movedim
 from weft.ops.powers import pow
-from weft.ops.reductions import sum
+from weft.ops.reductions import sum, sum_of_squares
 from weft.ops.singular import singular_values
 from weft.ops.solving import general_inverse
 
@@ -58,6 +58,8 @@ def vector_norm_of(
             f"{name}: the norm of order {ord} of no element is not defined (input.shape == "
             f"{tuple(x.shape)})"
         )
+    if ord == 2 and not x.dtype.is_complex:  # squares need no modulus
+        return _root(sum_of_squares(x, dims if x.ndim else None, keepdim), 2).to(result)
     return _of_order(abs(x), ord, dims if x.ndim else None, keepdim).to(result)
 
 

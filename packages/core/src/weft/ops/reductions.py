@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from weft._backend import np
 from weft._core import dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
@@ -15,6 +16,8 @@ from weft.ops.comparison import eq, ne, where
 from weft.ops.complex import conj
 from weft.ops.families.composite import composite
 from weft.ops.families.reduction import reduction
+
+_F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def _spread(g: Any, x: Any) -> Any:
@@ -45,6 +48,38 @@ def sum(xp: Any, x: Any) -> Any:
         IndexError: a dim is out of range.
     """
     return x
+
+
+def _squares_jvp(t: Any, out: Any, x: Any, dim: tuple[int, ...], keepdim: bool) -> Any:
+    slopes = x * t * 2
+    return sum(slopes, dim, keepdim) if dim else slopes
+
+
+@reduction(
+    combine="sum",
+    identity=0,
+    dtype="sum",
+    vjp=lambda g, out, x, dim: (g * 2) * (conj(x) if x.dtype.is_complex else x),
+    jvp=_squares_jvp,
+    saves=("x",),
+    namespaces=(),
+    methods=(),
+)
+def sum_of_squares(xp: Any, x: Any) -> Any:
+    """Sum of the squares over dims, in one pass.
+
+    Args:
+        input: (...).
+        dim: the dim or dims to sum over; all if None.
+        keepdim: whether those dims stay, with length 1.
+
+    Returns:
+        Tensor: without the summed dims. The sum of nothing is 0.
+
+    Raises:
+        IndexError: a dim is out of range.
+    """
+    return x * x
 
 
 _SUMS = (
@@ -117,10 +152,22 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
         DTypeError: input is integer or boolean and no floating dtype is given.
         IndexError: a dim is out of range.
     """
+    data = input._data
+    kind = data.dtype
+    if dtype is None and (kind is _F32 or kind is _F64):  # each question more costs as a sum does
+        shape = data.shape
+        count = 0
+        if dim is None:
+            count = math.prod(shape)
+        elif type(dim) is int and -len(shape) <= dim < len(shape):
+            count = shape[dim]
+        if count:
+            mean_of: Tensor = sum(input, dim, keepdim) / count
+            return mean_of
     own, wide = _mean_dtype("mean", input, dtype)
     dims = canonical_dims("mean", None if dim in ((), []) else dim, input.ndim)
     count = math.prod(input.shape[d] for d in dims) if input.ndim else 1
-    total = sum(input, dim, keepdim, dtype=wide)
+    total = sum(input, dim, keepdim, dtype=None if wide is input.dtype else wide)
     out = total / count if count else total * math.nan
     return out if out.dtype is own else out.to(own)
 

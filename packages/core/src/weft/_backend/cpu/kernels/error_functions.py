@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from weft._backend.cpu.kernels.exponentials import exp, exp_of_moderate32
 from weft._backend.cpu.kernels.polynomials import horner
-from weft._backend.cpu.language import copysign, f32, f64, fma, function, overload
+from weft._backend.cpu.language import (
+    bits,
+    copysign,
+    f32,
+    f64,
+    fma,
+    function,
+    i32,
+    overload,
+)
 
 _ERF32 = (
     7.853849820094183e-05, -0.0008010202436707914, 0.005188330542296171, -0.026853814721107483,
@@ -18,6 +27,16 @@ _LOG_ERFC32 = (
     -2.169750769098755e-05, 0.00044147131848149, -0.004205277655273676, 0.025210320949554443,
     -0.10842206329107285, -0.6332164406776428, -1.1295802593231201, 0.0001884641096694395,
 )  # fmt: skip
+#: log2(erfc(a)) / a up to 4, right to 1.6e-8 of erfc; and (2**r - 1) / r.
+_LOG2_ERFC32 = (
+    -4.535860326192115e-05, 0.00044550770894384757, -0.0014894419020659035, -0.0007746291116434382,
+    0.02825368051602475, -0.1484816147761816, -0.9184163933274492, -1.6279085930569595,
+)  # fmt: skip
+_SHORT_EXP2_32 = (
+    0.00015353361907269152, 0.0013398874414000915, 0.009618437357674672, 0.05550332471126172,
+    0.24022647913628756, 0.693147202855066,
+)  # fmt: skip
+_ROUND32 = 12582912.0  # 1.5 * 2**23
 _ERF64 = (
     5.945255584223488e-11, -1.136567067182716e-09, 1.4657883530919653e-08,
     -1.635002619207727e-07, 1.6460972954153765e-06, -1.4925593518728226e-05,
@@ -72,5 +91,24 @@ def _erfc32(x):
     return f32(_erfc64(f64(x)))
 
 
+@function
+def _erf_plus_one32(x):
+    """1 + erf(x), off by 1.5e-7 at most as the sum of both is, without erf's two polynomials."""
+    a = abs(x)
+    t = 4.0 if a > 4.0 else a
+    p = t * horner(t, _LOG2_ERFC32)
+    whole = p + _ROUND32
+    r = p - (whole - _ROUND32)
+    y = fma(r, horner(r, _SHORT_EXP2_32), 1.0) * bits(f32, (bits(i32, whole) << 23) + 0x3F800000)
+    y = 0.0 if a > 4.0 else y
+    return 2.0 - y if x > 0.0 else y
+
+
+@function
+def _erf_plus_one64(x):
+    return 1.0 + _erf64(x)
+
+
+erf_plus_one = overload(f32=_erf_plus_one32, f64=_erf_plus_one64)
 erf = overload(f32=_erf32, f64=_erf64)
 erfc = overload(f32=_erfc32, f64=_erfc64)

@@ -4,7 +4,7 @@ Errors, measured by tests/core/cpu/test_mathematics.py, are told in docs/guide/c
 """
 
 from weft._backend.cpu.kernels.circular import acos, asin, atan, atan2, cos, sin, tan
-from weft._backend.cpu.kernels.error_functions import erf, erfc
+from weft._backend.cpu.kernels.error_functions import erf, erf_plus_one, erfc
 from weft._backend.cpu.kernels.exponentials import (
     clamped,
     cosh,
@@ -41,6 +41,7 @@ __all__ = [
     "cos",
     "cosh",
     "erf",
+    "erf_plus_one",
     "erfc",
     "exp",
     "exp2",

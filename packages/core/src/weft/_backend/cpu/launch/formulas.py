@@ -60,6 +60,10 @@ def _said(node: Node, names: dict[int, str], loads: dict[int, str]) -> str:
         return f"{to}({_number(node.args[0])})"
     args = [names[id(a)] for a in node.args]
     of = node.args[0].type
+    if op == "add":
+        for one, other in (node.args, node.args[::-1]):
+            if one.op == "constant" and one.args[0] == 1 and other.op == "erf":
+                return f"erf_plus_one({names[id(other.args[0])]})"
     if op == "cast":
         return f"{to}({args[0]})"
     if len(args) == 2 and of is BOOL and op in _OF_TRUTHS:
