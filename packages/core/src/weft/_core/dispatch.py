@@ -15,11 +15,12 @@ from weft._core.kernels import for_library
 from weft._core.modes import flags, here
 from weft._core.node import Node, Pick, Version, Writes, next_sequence
 from weft._core.op import Op
-from weft._core.tensor import Tensor, version_of, wrap
+from weft._core.tensor import Tensor, version_of
 
 _SCALARS = frozenset({bool, int, float, complex})
 _new = Tensor.__new__
 _new_node = Node.__new__
+_new_pick = Pick.__new__
 _new_version = Version.__new__
 _new_writes = Writes.__new__
 _new_unsaved = Unsaved.__new__
@@ -196,12 +197,17 @@ def finish(
     """Wrap one result; share the version of what it views; record the call if asked."""
     if op.is_view:
         return viewed(op, args[0], data, params)
-    out = wrap(data)
+    out = _new(Tensor)
+    out._data = data
+    out._node = out._version = out._extra = None
     if record and of(data.dtype).category >= 2:
+        if len(args) == 1 and op.reads is None:
+            record_one(op, args[0], params, out)
+            return out
         node = make_node(op, args, params)
         if -1 in (op.saves if op.reads is None else _read(op, args)):
             node.out = data
-            node.versions = (*node.versions, (version_of(out).writes, 0))
+            node.versions += ((_first_writes(out), 0),)
         out._node = node
     return out
 
@@ -220,7 +226,13 @@ def _read(op: Op, args: tuple[Any, ...]) -> frozenset[int]:
 def _finish_several(
     op: Op, args: tuple[Any, ...], params: dict[str, Any], data: tuple[Any, ...], record: bool
 ) -> tuple[Tensor, ...]:
-    outs = tuple(wrap(one) for one in data)
+    made = []
+    for one in data:
+        out = _new(Tensor)
+        out._data = one
+        out._node = out._version = out._extra = None
+        made.append(out)
+    outs = tuple(made)
     if op.is_view:
         version = version_of(args[0])
         if version.base is None:
@@ -229,15 +241,25 @@ def _finish_several(
             out._version = version
     if record:
         node = make_node(op, args, params)
-        kept = [op.keeps(index) for index in range(len(data))]
-        node.out = tuple(
-            d if keep else Aval(d.shape, d.dtype) for d, keep in zip(data, kept, strict=True)
-        )
-        for index, out in enumerate(outs):
-            if of(out._data.dtype).category >= 2:
-                out._node = Pick(node, index)
-            if kept[index]:
-                node.versions = (*node.versions, (version_of(out).writes, 0))
+        saves = op.saves
+        every = -1 in saves
+        left: list[Any] = []
+        versions = node.versions
+        for index, out in enumerate(made):
+            own = out._data
+            dtype = own.dtype
+            if of(dtype).category >= 2:
+                pick = _new_pick(Pick)
+                pick.node, pick.index, pick.hooks = node, index, None
+                pick.sequence = next_sequence()
+                out._node = pick
+            if every or -2 - index in saves:  # Op.keeps, written out
+                left.append(own)
+                versions += ((_first_writes(out), 0),)
+            else:
+                left.append(Aval(own.shape, dtype))
+        node.out = tuple(left)
+        node.versions = versions
     return outs
 
 

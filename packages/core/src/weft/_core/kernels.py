@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from weft._backend.numpy_ import FLOAT8, NARROW, restore, silence
 from weft._core.aval import Aval
 from weft._core.dtypes import of
 from weft._core.errors import DTypeError, apart
+from weft._core.public import kernel_signature
 
 Kernel = Callable[..., Any]
 
@@ -194,13 +196,37 @@ def prefer_compiled(op: Any, module: str, name: str) -> None:
         module: the module of ``weft._backend.cpu.launch`` that has the function.
         name: the function.
     """
-    general, launcher = op.kernels[ndarray], Launcher(module)
+    arrays, variadic, settings = kernel_signature(op.kernel)
+    defaults = op.kernel.__defaults__ or ()
+    optional = dict(zip(arrays[len(arrays) - len(defaults) :], defaults, strict=True))
+    optional |= op.kernel.__kwdefaults__ or {}
+    written = [f"{n}=_default_{n}" if n in optional else n for n in (*arrays, *settings)]
+    written[len(arrays) : len(arrays)] = [f"*{variadic}"] if variadic else ["*"] if settings else []
+    given = [*arrays, *([f"*{variadic}"] if variadic else []), *(f"{s}={s}" for s in settings)]
+    scope = {f"_default_{name}": value for name, value in optional.items()}
+    scope |= {"_switches": switches, "_launcher": Launcher(module), "_general": op.kernels[ndarray]}
+    exec(_compiled_first(", ".join(written), ", ".join(given), name), scope)  # of our own names
+    op.kernels[ndarray] = scope["run"]
 
-    def run(*arrays: Any, **params: Any) -> Any:
-        if switches.codegen:
-            out = getattr(launcher, name)(*arrays, **params)
-            if out is not None:
-                return out
-        return general(*arrays, **params)
 
-    op.kernels[ndarray] = run
+@functools.cache
+def _compiled_first(written: str, given: str, name: str) -> Any:
+    """Return the code of ``run``, which tries a launching function first.
+
+    Its arguments are written out: packing and unpacking them costs as much as a small add. What is
+    not an argument begins with an underscore, as no argument does.
+    """
+    source = f"""
+_fast = None
+
+def run({written}):
+    global _fast
+    if _switches.codegen:
+        if _fast is None:
+            _fast = _launcher.{name}
+        _out = _fast({given})
+        if _out is not None:
+            return _out
+    return _general({given})
+"""
+    return compile(source, f"<weft kernel {name}>", "exec")

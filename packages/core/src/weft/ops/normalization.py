@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend import ndarray, np
+from weft._backend.cpu import switches
 from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.dispatch import apply
@@ -24,6 +25,7 @@ from weft.ops.row_norms import LAYER
 
 _F = catalogue.FUNCTIONAL
 _kernels = Launcher("batch_norms")
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})  # found sooner than a kind
 
 
 def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -95,16 +97,17 @@ def batch_norm(
 
     Source: Ioffe and Szegedy, arXiv:1502.03167.
     """
-    _require_channels(
-        "batch_norm",
-        input,
-        running_mean=running_mean,
-        running_var=running_var,
-        weight=weight,
-        bias=bias,
-    )
+    shape = input._data.shape
+    own = shape[1:2]
+    if (
+        (running_mean is not None and running_mean._data.shape != own)
+        or (running_var is not None and running_var._data.shape != own)
+        or (weight is not None and weight._data.shape != own)
+        or (bias is not None and bias._data.shape != own)
+    ):
+        named = {"running_mean": running_mean, "running_var": running_var}
+        _require_channels("batch_norm", input, **named, weight=weight, bias=bias)
     if training:
-        shape = input._data.shape
         count = math.prod(shape) // (shape[1] or 1)
         if count < 2:
             raise ValueError(
@@ -120,9 +123,14 @@ def batch_norm(
             out = _scaled(out, *_across(input, weight, bias))
         unbiased = count / (count - 1)
         if running_mean is not None and running_var is not None:
-            held = (running_mean._data, running_var._data, centre._data, variance._data)
-            plain = _kernels and all(type(one) is ndarray for one in held)
-            if plain and _kernels.record(*held, momentum, unbiased):
+            mean_data, spread_data, found = running_mean._data, running_var._data, centre._data
+            if (
+                switches.codegen
+                and type(mean_data) is type(spread_data) is type(found) is ndarray
+                and _kernels.record(
+                    mean_data, spread_data, found, variance._data, momentum, unbiased
+                )
+            ):
                 version_of(running_mean).writes.bump("batch_norm")
                 version_of(running_var).writes.bump("batch_norm")
                 return out
@@ -150,9 +158,11 @@ def _alike(x: Tensor, *others: Tensor | None) -> bool:
     """Whether all are of x's dtype, and that is a real float: one op then does it all."""
     dtype = x._data.dtype
     for one in others:
-        if one is not None and one._data.dtype is not dtype and one._data.dtype != dtype:
-            return False
-    return dtype.kind in "fV"
+        if one is not None:
+            own = one._data.dtype
+            if own is not dtype and own != dtype:
+                return False
+    return dtype in _FLOATS or dtype.kind in "fV"
 
 
 def _across(x: Tensor, *params: Tensor | None) -> list[Tensor | None]:

@@ -223,7 +223,10 @@ def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """
     data = input._data
     if dtype is None and data.dtype.kind == "f":
-        return apply_one(_EXP, input, {"dim": canonical_dim("softmax", dim, data.ndim)})
+        ndim = data.ndim
+        if type(dim) is not int or not -ndim <= dim < ndim:
+            dim = canonical_dim("softmax", dim, ndim)
+        return apply_one(_EXP, input, {"dim": dim if dim >= 0 else dim + ndim})
     out: Tensor = normalised_exp(_converted(input, dtype), dim)
     return out
 
@@ -251,6 +254,9 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """
     data = input._data
     if dtype is None and data.dtype.kind == "f":
-        return apply_one(_LOG, input, {"dim": canonical_dim("softmax", dim, data.ndim)})
+        ndim = data.ndim
+        if type(dim) is not int or not -ndim <= dim < ndim:
+            dim = canonical_dim("softmax", dim, ndim)
+        return apply_one(_LOG, input, {"dim": dim if dim >= 0 else dim + ndim})
     out: Tensor = normalised_log(_converted(input, dtype), dim)
     return out

@@ -146,8 +146,11 @@ def reduction(
                     if len(dim) == x.ndim and x.size <= _FEW:
                         ones = _ONES32 if x.dtype is _F32 else _ONES64
                         return asarray(x.ravel().dot(ones[x.size]))
-                    if dim == (0,) and _is_small_table(x):
-                        return _row_sum(x)
+                    if x.ndim == 2 and _is_small_table(x):
+                        if dim == (0,):
+                            return _row_sum(x)
+                        if dim == (1,) and 0 < x.shape[1] <= _FEW:
+                            return _column_sum(x)
                 # None costs NumPy less than a tuple that names every axis
                 axis = None if len(dim) == x.ndim else dim
                 out = ufunc.reduce(formula(xp, x), axis=axis, keepdims=keepdim)
@@ -262,6 +265,10 @@ def _row_sum(x: Any) -> Any:
     return (_ONES32 if x.dtype is _F32 else _ONES64)[x.shape[0]].dot(x)
 
 
+def _column_sum(x: Any) -> Any:
+    return x.dot((_ONES32 if x.dtype is _F32 else _ONES64)[x.shape[1]])
+
+
 def _is_identity(formula: Rule) -> bool:
     """Whether a formula gives back its argument."""
     mark = object()
@@ -298,10 +305,14 @@ def _short(
         axis: Any = UNSET,
         keepdims: Any = UNSET,
     ) -> Any:
-        x = getattr(input, "_data", None)
+        try:
+            x = input._data
+            own = x.dtype
+        except AttributeError:
+            return settled(input, dim, keepdim, dtype=dtype, out=out, axis=axis, keepdims=keepdims)
         if (
             type(x) is not ndarray
-            or (x.dtype is not _SHORT32 and x.dtype is not _SHORT64)
+            or (own is not _SHORT32 and own is not _SHORT64)
             or (dim is not None and (type(dim) is not int or not -x.ndim <= dim < x.ndim))
             or dtype is not None
             or out is not None
@@ -309,24 +320,29 @@ def _short(
             or keepdims is not UNSET
         ):
             return settled(input, dim, keepdim, dtype=dtype, out=out, axis=axis, keepdims=keepdims)
-        if adds and (dim == 0 or dim == -2) and not keepdim and _is_small_table(x):
-            before = silence()
-            try:
-                data = _row_sum(x)
-            finally:
-                restore(before)
-        elif adds and dim is None and not keepdim and x.size <= _FEW:
+        first = data = None
+        if adds and not keepdim:
             # a product with ones: NumPy's reductions cost three times as much to begin
+            ones = _ONES32 if own is _F32 else _ONES64
+            if dim is None:
+                if x.size <= _FEW:
+                    first, second = x.ravel(), ones[x.size]
+            elif x.ndim == 2 and _is_small_table(x):
+                rows, columns = x.shape
+                if dim == 0 or dim == -2:
+                    first, second = ones[rows], x
+                elif 0 < columns <= _FEW:
+                    first, second = x, ones[columns]
+        if first is not None:
             before = silence()
             try:
-                data = x.ravel().dot((_ONES32 if x.dtype is _F32 else _ONES64)[x.size])
+                data = first.dot(second)
             finally:
                 restore(before)
         else:
-            data = None
             if x.size >= _LARGE and x.ndim:
                 dims = tuple(range(x.ndim)) if dim is None else (dim % x.ndim,)
-                data = _compiled(combine, formula, x, dims, bool(keepdim), x.dtype)
+                data = _compiled(combine, formula, x, dims, bool(keepdim), own)
             if data is None:
                 before = silence()
                 try:

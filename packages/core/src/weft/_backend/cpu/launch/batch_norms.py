@@ -18,6 +18,9 @@ from weft._backend.cpu.launch.arrays import (
 )
 
 _made: dict[Any, Callable[..., Any]] = {}
+#: The kernels of small tables, by what is asked for least.
+_tables: dict[Any, Callable[..., Any]] = {}
+_empty = np.empty
 #: Elements of a chunk of rows: as many as the first cache holds, twice.
 _CHUNK = 8192
 #: Elements that are few enough to be read again and again by columns.
@@ -37,7 +40,10 @@ def _fits(x: Any, *others: Any) -> bool:
     dtype = x.dtype
     if dtype not in FLOATS or not x.size or x.ndim < 2:
         return False
-    return all(one is None or one.dtype == dtype for one in others)
+    for one in others:  # noqa: SIM110  # a generator takes several times as long
+        if one is not None and one.dtype != dtype:
+            return False
+    return True
 
 
 def _dense(p: Any) -> Any:
@@ -56,8 +62,13 @@ def batch_forward(x: Any, weight: Any = None, bias: Any = None, *, eps: float) -
     """Normalise channels by their own moments; see ``batch_normalised``."""
     if not _fits(x, weight, bias):
         return None
+    if weight is not None and not weight.flags.c_contiguous:
+        weight = dense(weight)
+    if bias is not None and not bias.flags.c_contiguous:
+        bias = dense(bias)
+    if x.ndim == 2 and x.size <= _LITTLE and x.flags.c_contiguous:
+        return _table_forward(x, weight, bias, eps)
     channels = x.shape[1]
-    weight, bias = _dense(weight), _dense(bias)
     parts = {"WEIGHT": weight is not None, "BIAS": bias is not None}
     own = COMPUTED[x.dtype]
     means, spreads = np.empty(channels, own), np.empty(channels, own)
@@ -107,6 +118,23 @@ def batch_forward(x: Any, weight: Any = None, bias: Any = None, *, eps: float) -
     return channels_first(out, x.ndim), means, spreads
 
 
+def _table_forward(x: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """The same of a small table (N, C), where each question counts."""
+    dtype = x.dtype
+    key = (dtype, weight is None, bias is None)
+    run = _tables.get(key)
+    if run is None:
+        run = _tables[key] = _kernel(
+            kernels.little_forward, x, WEIGHT=weight is not None, BIAS=bias is not None
+        )
+    rows, channels = shape = x.shape
+    own = dtype if dtype.itemsize > 2 else COMPUTED[dtype]
+    out, means, spreads = _empty(shape, dtype), _empty(channels, own), _empty(channels, own)
+    steps = 24576 // (64 * rows) or 1
+    run(-(-channels // 64), steps, x, weight, bias, out, means, spreads, rows, channels, eps)
+    return out, means, spreads
+
+
 def fixed_forward(
     x: Any, centre: Any, variance: Any, weight: Any = None, bias: Any = None, *, eps: float
 ) -> Any:
@@ -114,8 +142,16 @@ def fixed_forward(
     if not _fits(x, centre, variance, weight, bias):
         return None
     channels = x.shape[1]
-    weight, bias = _dense(weight), _dense(bias)
-    centre, variance = dense(centre), dense(variance)
+    if weight is not None and not weight.flags.c_contiguous:
+        weight = dense(weight)
+    if bias is not None and not bias.flags.c_contiguous:
+        bias = dense(bias)
+    if not centre.flags.c_contiguous:
+        centre = dense(centre)
+    if not variance.flags.c_contiguous:
+        variance = dense(variance)
+    if x.ndim == 2 and x.size <= _LITTLE and x.flags.c_contiguous:
+        return _table_fixed(x, centre, variance, weight, bias, eps)
     parts = {"WEIGHT": weight is not None, "BIAS": bias is not None}
     turned = channels_last(x)
     if turned is None:
@@ -134,6 +170,26 @@ def fixed_forward(
         channels, several, eps,
     )  # fmt: skip
     return channels_first(out, x.ndim)
+
+
+def _table_fixed(x: Any, centre: Any, variance: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """The same of a small table (N, C), where each question counts."""
+    dtype = x.dtype
+    key = (dtype, weight is None, bias is None, True)
+    run = _tables.get(key)
+    if run is None:
+        run = _tables[key] = _kernel(
+            kernels.columns_apply, x, U=FLOATS[dtype], WEIGHT=weight is not None,
+            BIAS=bias is not None,
+        )  # fmt: skip
+    rows, channels = shape = x.shape
+    chunk, chunks, several = _chunked(rows, channels)
+    out = _empty(shape, dtype)
+    steps = 24576 // (chunk * channels) or 1
+    run(
+        chunks, steps, x, centre, variance, weight, bias, out, rows, chunk, channels, several, eps
+    )  # fmt: skip
+    return out
 
 
 def batch_backward(g: Any, x: Any, weight: Any, centre: Any, variance: Any, *, eps: float) -> Any:
@@ -212,12 +268,19 @@ def record(
     dtype = mean.dtype
     if dtype not in FLOATS or not dtype == spread.dtype == means.dtype == spreads.dtype:
         return None
-    for one in (mean, spread, means, spreads):
-        if not one.flags.c_contiguous or one.shape != means.shape:
+    shape = means.shape
+    for one in (mean, spread):
+        flags = one.flags
+        if not flags.c_contiguous or not flags.writeable or one.shape != shape:
             return None
-    if not (mean.flags.writeable and spread.flags.writeable) or mean is spread:
+    if spreads.shape != shape or mean is spread:
         return None
-    _kernel(kernels.record, mean)(means.size, 1 << 20, mean, spread, means, spreads, share, factor)
+    if not means.flags.c_contiguous or not spreads.flags.c_contiguous:
+        return None
+    run = _tables.get(dtype)
+    if run is None:
+        run = _tables[dtype] = _kernel(kernels.record, mean)
+    run(means.size, 1 << 20, mean, spread, means, spreads, share, factor)
     return True
 
 

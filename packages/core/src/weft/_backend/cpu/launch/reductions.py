@@ -16,6 +16,7 @@ from weft._backend.cpu import switches
 from weft._backend.cpu.language import TextKernel, function, usable
 from weft._backend.cpu.language.types import type_of
 from weft._backend.cpu.launch.formulas import NAMES, kind, lines
+from weft._backend.numpy_ import restore, silence
 
 _F32, _F64, _I64, _BOOL = (np.dtype(d) for d in (np.float32, np.float64, np.int64, np.bool_))
 #: Elements that a thread has to itself at least.
@@ -104,11 +105,11 @@ def reduced(
     out = np.empty(plan.made, plan.kind)
     plan.function(plan.steps, plan.grain, x, out, *plan.numbers)
     if plan.rest:
-        before = np.seterr(all="ignore")
+        before = silence()
         try:
             out = np.asarray(_NUMPYS[combine].reduce(out, axis=plan.rest)).astype(dtype, copy=False)
         finally:
-            np.seterr(**before)
+            restore(before)
     out = out.reshape(plan.shape)
     return out if plan.back is None else out.transpose(plan.back)
 

@@ -13,6 +13,8 @@ from weft._backend.cpu.launch.arrays import FLOATS, dense, like, ordered, unorde
 _made: dict[Any, Callable[..., Any]] = {}
 #: The forward kernels of rows, by kind and dtype.
 _rows: tuple[dict[Any, Callable[..., Any]], ...] = ({}, {})
+_EXP_ROWS, _LOG_ROWS = _rows
+_empty = np.empty
 _PAIRS = {
     "forward": (kernels.rows_forward, kernels.columns_forward),
     "backward": (kernels.rows_backward, kernels.columns_backward),
@@ -49,13 +51,6 @@ def _run(name: str, kind: int, dtype: Any, shape: Any, dim: int, *arrays: Any) -
 
 
 def _forward(x: Any, dim: int, kind: int) -> Any:
-    dtype = x.dtype
-    run = _rows[kind].get(dtype)
-    if run is not None and dim == x.ndim - 1 and x.flags.c_contiguous and x.size:
-        out = np.empty(x.shape, dtype)  # as below, for small rows, where each question counts
-        n = x.shape[dim]
-        run(x.size // n, 8192 // n or 1, x, out, n)
-        return out
     if x.dtype not in FLOATS or not x.size or not x.ndim:
         return None
     turned, order = ordered(x)
@@ -78,11 +73,25 @@ def _backward(g: Any, out: Any, dim: int, kind: int) -> Any:
 
 def softmax(x: Any, *, dim: int) -> Any:
     """Return the softmax along a dim; see ``normalised_exp``."""
+    run = _EXP_ROWS.get(x.dtype)
+    if run is not None and x.flags.c_contiguous:  # as below, for small rows: each question counts
+        shape, size = x.shape, x.size
+        if dim == len(shape) - 1 and size:
+            out, n = _empty(shape, x.dtype), shape[dim]
+            run(size // n, 8192 // n or 1, x, out, n)
+            return out
     return _forward(x, dim, kernels.EXP)
 
 
 def log_softmax(x: Any, *, dim: int) -> Any:
     """Return its logarithm; see ``normalised_log``."""
+    run = _LOG_ROWS.get(x.dtype)
+    if run is not None and x.flags.c_contiguous:
+        shape, size = x.shape, x.size
+        if dim == len(shape) - 1 and size:
+            out, n = _empty(shape, x.dtype), shape[dim]
+            run(size // n, 8192 // n or 1, x, out, n)
+            return out
     return _forward(x, dim, kernels.LOG)
 
 
