@@ -50,7 +50,7 @@ def linear(
     F = lib.nn.functional
     x, weight = factors(lib, (m, k), (n, k), dtype)
     bias = normal(lib, n, seed=2).to(getattr(lib, dtype))
-    weight = weight * k**-0.5
+    weight = lib.nn.Parameter(weight * k**-0.5, requires_grad=False)
     if activation:
         return lambda: F.gelu(F.linear(x, weight, bias))
     return lambda: F.linear(x, weight, bias)

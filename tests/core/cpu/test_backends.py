@@ -57,15 +57,17 @@ def test_flags_take_pytorchs_arguments():
     ("value", "expected"), [("0", False), ("OFF", False), ("no", False), ("1", True), ("", True)]
 )
 def test_the_environment_gives_the_first_value(value, expected):
-    program = "from weft._backend.cpu import switches as s; print(s.onednn, s.codegen, s.malloc)"
+    names = ("onednn", "codegen", "malloc", "packing")
+    said = ", ".join(f"s.{name}" for name in names)
+    program = f"from weft._backend.cpu import switches as s; print({said})"
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         check=True,
-        env={"WEFT_ONEDNN": value, "WEFT_CODEGEN": value, "WEFT_MALLOC": value, **_paths()},
+        env={**{f"WEFT_{name.upper()}": value for name in names}, **_paths()},
     )
-    assert done.stdout.split() == [str(expected)] * 3
+    assert done.stdout.split() == [str(expected)] * 4
 
 
 def _paths() -> dict[str, str]:

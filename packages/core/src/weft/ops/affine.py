@@ -18,6 +18,7 @@ from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, wrap
 from weft._core.watching import short_path
+from weft.ops.constant_weights import OF_A_LAYER, layer_with_weight
 from weft.ops.families.batching import all_batched
 from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
@@ -39,6 +40,9 @@ from weft.ops.reductions import sum
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _SHORT32, _SHORT64 = _F32, _F64
 short_path(globals(), "_SHORT32", "_SHORT64")
+#: Rows up to which a product of float32 with a plain weight is quick, and up to which one with a
+#: weight in oneDNN's order is quicker by what a second copy of the weight is worth: a seventh.
+FEW_ROWS, MOST_ROWS = 16, 64
 _NONE: dict[str, Any] = {}  # the settings of ops that have none; never written to
 
 
@@ -366,6 +370,26 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     Raises:
         ShapeError: the numbers of features differ.
     """
+    # whoever held the weight's array here would keep others from trusting it: see _core/made.py
+    if type(weight) is not Tensor and _pays(input, weight):  # a module's parameter
+        return layer_with_weight(_linear, weight, input, weight, bias)
+    return _linear(input, weight, bias)
+
+
+def _pays(input: Tensor, weight: Tensor) -> bool:
+    """Whether a product is one for which weights are kept; few rows of float32 need none."""
+    x = input._data
+    if (
+        type(weight._data) is not ndarray
+        or weight._data.size < OF_A_LAYER
+        or type(x) is not ndarray
+    ):
+        return False
+    rows = x.size // weight._data.shape[-1]
+    return rows <= MOST_ROWS and (x.itemsize == 2 or (x.itemsize == 4 and rows > FEW_ROWS))
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if bias is None:
         return linear_map(input, weight)
     out = _shortly(input, weight, bias)

@@ -15,7 +15,6 @@ import sys
 from ctypes import (
     POINTER,
     byref,
-    c_char,
     c_float,
     c_int,
     c_int32,
@@ -99,10 +98,6 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "dnnl_convolution_backward_weights_primitive_desc_create": (
         POINTER(_handle), _handle, c_int, _md, _md, _md, _md,
         _dims, _dims, _dims, _dims, _handle, _handle,
-    ),
-    "dnnl_sgemm": (
-        c_char, c_char, c_int64, c_int64, c_int64, c_float, c_void_p, c_int64,
-        c_void_p, c_int64, c_float, c_void_p, c_int64,
     ),
     "dnnl_set_primitive_cache_capacity": (c_int,),
 }  # fmt: skip

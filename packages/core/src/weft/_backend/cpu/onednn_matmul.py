@@ -8,9 +8,10 @@ needs to know is found out once for its shapes, strides and dtype and kept under
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
-from weft._backend.cpu import onednn, switches, threads
+from weft._backend.cpu import onednn, onednn_packed, switches, threads
 from weft._backend.cpu.onednn import BIAS, DST, SRC, WEIGHTS, OneDNNError
 from weft._backend.cpu.onednn_primitives import (
     NUMBERS,
@@ -123,6 +124,49 @@ def _product(x: Array, y: Array, bias: bool, after: Any) -> Any:
         return None
 
 
+class _Offered(threading.local):
+    """What is kept of the weight that this thread's next products may read, and where it lies."""
+
+    at = 0
+    weight: Any = None
+    made: list[Any] | None = None
+
+
+_offered = _Offered()
+
+
+def constant(weight: Array | None, made: list[Any] | None) -> None:
+    """Say what is kept of a weight that layers of this thread are about to read; None: nothing.
+
+    Args:
+        weight: (n, k). The caller holds it until it has said that nothing is kept.
+        made: a list that belongs to it and to its values as they are.
+    """
+    _offered.weight, _offered.made = weight, made
+    _offered.at = 0 if weight is None else address_of(weight)
+
+
+def _with_constant(x: Array, y: Array, bias: Array | None, made: list[Any]) -> Array | None:
+    """Return the product if y is the transpose of the weight that is offered; None otherwise."""
+    weight = _offered.weight
+    dtype = weight.dtype
+    if address_of(y) != _offered.at or y.shape != weight.shape[::-1] or dtype not in NUMBERS:
+        return None
+    if not (x.dtype is y.dtype is dtype and x.flags.c_contiguous and weight.flags.c_contiguous):
+        return None
+    n, k = weight.shape
+    if y.strides != (dtype.itemsize, k * dtype.itemsize) or x.shape[-1] != k:
+        return None
+    if x.size * n <= BEYOND[dtype] or (dtype is F32 and x.size <= k) or not onednn.usable():
+        return None
+    plain = bias is None or (bias.dtype is dtype and bias.shape == (n,) and bias.flags.c_contiguous)
+    if not plain:
+        return None
+    rows = x if x.ndim == 2 else x.reshape(-1, k)
+    out = onednn_packed.product(rows, weight, bias, made)
+    return out if out is None or x.ndim == 2 else out.reshape(*x.shape[:-1], n)
+
+
 def product(
     x: Array,
     y: Array,
@@ -137,6 +181,11 @@ def product(
         bias: (n,), or None; added to each row.
         after: elementwise functions of the result, as oneDNN numbers them, with two parameters.
     """
+    made = _offered.made
+    if made is not None and not after:
+        out = _with_constant(x, y, bias, made)
+        if out is not None:
+            return out
     dtype = x.dtype
     given = None if bias is None else (bias.dtype, bias.shape, bias.strides)
     key = (_Product, dtype, y.dtype, x.shape, x.strides, y.shape, y.strides, given, after)

@@ -17,5 +17,7 @@ def _said(variable: str) -> bool:
 onednn: bool = _said("WEFT_ONEDNN")
 #: Whether generated machine code may run.
 codegen: bool = _said("WEFT_CODEGEN")
+#: Whether weights that are not being trained may be kept in oneDNN's order beside themselves.
+packing: bool = _said("WEFT_PACKING")
 #: Whether the allocator's settings may be changed; they are when weft is imported, or never.
 malloc: bool = _said("WEFT_MALLOC")
