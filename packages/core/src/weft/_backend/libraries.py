@@ -11,7 +11,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from weft._backend.cpu.launching import Launcher
 from weft._backend.numpy_ import ndarray, xp
+
+_truths = Launcher("truths")
 
 
 class Library(Protocol):
@@ -111,6 +114,10 @@ def nonzero(data: Any) -> Any:
     """Return where an array is not 0, one index array for each dim, on the device that holds it."""
     library = by_array.get(type(data))
     if library is None:
+        if data.size >= 2048 and _truths:
+            found = _truths.true_places(data, together=False)
+            if found is not None:
+                return tuple(found)
         return xp.nonzero(data)
     with library.on(library.where(data)):
         return library.xp.nonzero(data)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft._backend.cpu.launching import Launcher
+from weft._core import catalogue
+from weft._core.kernels import prefer
 from weft._core.op import not_batchable, not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, booleans
 from weft._core.shapes import broadcast_shapes
@@ -57,6 +60,16 @@ def places(xp: Any, x: Any) -> Any:
         Tensor: int64, (number of them, n).
     """
     return xp.stack(xp.nonzero(x), axis=-1) if x.ndim else xp.zeros((int(x != 0), 0), "int64")
+
+
+_truths = Launcher("truths")
+
+
+def _places_on_cpu(x: Any) -> Any:
+    return _truths.true_places(x, together=True) if x.size >= 2048 and _truths else None
+
+
+prefer(catalogue.ops["places"], _places_on_cpu)
 
 
 def _nonzero_shape(x: Any) -> Any:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from weft._backend import np
 from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue
+from weft._core.aval import Aval
 from weft._core.errors import ShapeError, did_you_mean
 from weft._core.kernels import prefer
 from weft._core.samples import ErrorSample, Sample, array
-from weft._core.tensor import Tensor
-from weft.ops.creation import arange
+from weft._core.tensor import Tensor, wrap
 from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
-from weft.ops.indexing import getitem
+from weft.ops.families.linear import linear
+from weft.ops.index_keys import ARRAY
+from weft.ops.indexing import added_into_zeros
 from weft.ops.joining import narrow
 
 Widths = tuple[tuple[int, int], ...]
@@ -69,24 +73,86 @@ def _padded_fast(x: Any, *, widths: Widths, value: float) -> Any:
 prefer(catalogue.ops["constant_pad"], _padded_fast)
 
 
-def _places(mode: str, length: int, low: int, high: int, dim: int, device: Any) -> Tensor:
+# --- with elements of its own ------------------------------------------------------------------
+
+_NAMES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+
+
+def _places(xp: Any, mode: str, length: int, low: int, high: int) -> Any:
     """Return which element of a dim stands at each place of the padded dim."""
-    where = arange(-low, length + high, device=device)
+    where = xp.arange(-low, length + high)
     if mode == "replicate":
-        return where.clamp(0, length - 1)
+        return xp.clip(where, 0, length - 1)
     if mode == "circular":
-        if low > length or high > length:
+        return where % length
+    folded = abs(where)  # mirror at the first element, then at the last
+    return (length - 1) - abs((length - 1) - folded)
+
+
+def _check_edges(shape: Sequence[int], widths: Widths, mode: str) -> None:
+    for dim, (length, (low, high)) in enumerate(zip(shape, widths, strict=True)):
+        if mode == "circular" and max(low, high) > length:
             raise ShapeError(
                 f"pad: circular padding ({low}, {high}) exceeds dim {dim} of length {length}"
             )
-        return where % length
-    if low >= length or high >= length:
-        raise ShapeError(
-            f"pad: reflection needs padding below the length; got ({low}, {high}) for dim {dim} of "
-            f"length {length}"
-        )
-    folded = where.abs()  # mirror at the first element, then at the last
-    return (length - 1) - ((length - 1) - folded).abs()
+        if mode == "reflect" and max(low, high) and max(low, high) >= length:
+            raise ShapeError(
+                f"pad: reflection needs padding below the length; got ({low}, {high}) for dim "
+                f"{dim} of length {length}"
+            )
+        if mode == "replicate" and max(low, high) and not length:
+            raise ShapeError(f"pad: dim {dim} has no element to replicate")
+
+
+def _unsurrounded(g: Any, x: Any, *, widths: Widths, mode: str) -> Any:
+    """Add up the cotangents of the places at which each element stands."""
+    for dim, (low, high) in enumerate(widths):
+        if low or high:
+            length = x.shape[dim]
+            places = wrap(_places(np, mode, length, low, high)).to(g.device)
+            shape = (*tuple(g.shape)[:dim], length, *tuple(g.shape)[dim + 1 :])
+            like = Aval(shape, g.dtype.numpy)
+            g = added_into_zeros(g, like, places, key=(*(slice(None),) * dim, ARRAY))
+    return g
+
+
+@linear(
+    shape=lambda x, *, widths, mode: _shape(x, widths=widths, value=0.0),
+    transpose=_unsurrounded,
+    batch=with_params("surrounded", lambda size, p: {**p, "widths": ((0, 0), *p["widths"])}),
+    widen=False,
+    samples=(
+        Sample(array(2, 4), widths=((0, 0), (3, 2)), mode="reflect"),
+        Sample(array(2, 3), widths=((1, 0), (0, 2)), mode="replicate"),
+        Sample(array(2, 3), widths=((1, 2), (3, 0)), mode="circular"),
+    ),
+    namespaces=(),
+    methods=(),
+)
+def surrounded(xp: Any, x: Any, *, widths: Widths, mode: str) -> Any:
+    """Surround with elements of its own.
+
+    Args:
+        input: (...).
+        widths: (before, after) for every dim.
+        mode: ``"reflect"``, ``"replicate"`` or ``"circular"``.
+
+    Returns:
+        Tensor: each dim longer by its widths.
+    """
+    return xp.pad(x, widths, mode=_NAMES[mode])
+
+
+_edges = Launcher("edges")
+
+
+def _surrounded_fast(x: Any, *, widths: Widths, mode: str) -> Any:
+    if x.size < 256 or not _edges:
+        return None
+    return _edges.surrounded(x, widths=widths, mode=mode, places=_places)
+
+
+prefer(catalogue.ops["surrounded"], _surrounded_fast)
 
 
 _MODES = ("constant", "reflect", "replicate", "circular")
@@ -147,15 +213,13 @@ def pad(
             start, end = max(-low, 0), max(-high, 0)
             out = narrow(out, dim, start, out.shape[dim] - start - end)
     grown = {dim: (max(low, 0), max(high, 0)) for dim, (low, high) in pairs.items()}
+    widths = tuple(grown.get(d, (0, 0)) for d in range(input.ndim))
     if mode == "constant":
-        widths = tuple(grown.get(d, (0, 0)) for d in range(input.ndim))
         padded: Tensor = constant_pad(out, widths=widths, value=0.0 if value is None else value)
         return padded
-    for dim, (low, high) in grown.items():
-        if low or high:
-            places = _places(mode, out.shape[dim], low, high, dim, input.device)
-            out = getitem(out, (slice(None),) * dim + (places,))
-    return out.contiguous()
+    _check_edges(tuple(out.shape), widths, mode)
+    surround: Tensor = surrounded(out, widths=widths, mode=mode)
+    return surround
 
 
 @composite(

@@ -6,32 +6,25 @@ dims are made from it at the end of the file.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from weft._core import catalogue, dtypes
-from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.modes import flags, here
-from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
-from weft.ops.creation import tensor
 from weft.ops.families.composite import composite
-from weft.ops.families.custom import custom
 from weft.ops.families.promotion import real_only
 from weft.ops.pooling_largest import at_places, largest, window_max
 from weft.ops.pooling_means import window_mean
+from weft.ops.pooling_spans import adaptive_places, spans_mean
 from weft.ops.reductions import mean
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
-
-_PLACES = not_differentiable("it finds places, which are whole numbers")
 
 
 # --- windows -----------------------------------------------------------------------------------
@@ -79,45 +72,6 @@ def _windows(
             high = max(p, (places - 1) * s + reach - n - p)
         pairs.append((p, high))
     return {"kernel": kernel, "stride": steps, "padding": tuple(pairs), "dilation": spread}
-
-
-def _adaptive_spans(length: int, parts: int) -> list[tuple[int, int]]:
-    """Return where each of the windows that divide a dim starts and ends."""
-    return [(i * length // parts, -(-(i + 1) * length // parts)) for i in range(parts)]
-
-
-@custom(
-    shape=lambda x, *, sizes: Aval(
-        (*x.shape[: len(x.shape) - len(sizes)], *sizes), dtypes.int64.numpy
-    ),
-    vjp=_PLACES,
-    jvp=_PLACES,
-    batch=lambda size, batched, x, *, sizes: adaptive_places(x, sizes=sizes),
-    samples=(Sample(array(2, 5, 4, distinct=True), sizes=(2, 3)),),
-    namespaces=(),
-    methods=(),
-)
-def adaptive_places(xp: Any, x: Any, *, sizes: Ints) -> Any:
-    """Where the largest element of each window is, when windows divide the spatial dims.
-
-    Args:
-        input: (..., *spatial).
-        sizes: how many windows per spatial dim.
-
-    Returns:
-        Tensor: int64, (..., *sizes), places in the flattened spatial dims.
-    """
-    count = len(sizes)
-    lead, spatial = x.shape[:-count], x.shape[-count:]
-    numbers = xp.arange(math.prod(spatial)).reshape(spatial)
-    where = xp.empty((*lead, *sizes), xp.int64)
-    spans = [_adaptive_spans(n, parts) for n, parts in zip(spatial, sizes, strict=True)]
-    for cell in itertools.product(*map(range, sizes)):
-        region = tuple(slice(*spans[dim][i]) for dim, i in enumerate(cell))
-        inside = numbers[region].reshape(-1)
-        best = x[(..., *region)].reshape(*lead, len(inside)).argmax(axis=-1)
-        where[(..., *cell)] = inside[best]
-    return where
 
 
 def _recorded(x: Tensor) -> bool:
@@ -269,6 +223,11 @@ def _output_size(name: str, input: Tensor, output_size: Any, count: int) -> Ints
     spatial = tuple(input.shape)[input.ndim - count :]
     if len(sizes) == count:
         sizes = [own if n is None else n for n, own in zip(sizes, spatial, strict=True)]
+    if 0 in spatial:
+        raise ShapeError(
+            f"{name}: windows need elements, but a spatial dim is 0 (input.shape == "
+            f"{tuple(input.shape)})"
+        )
     return ints_per_dim(name, "output_size", sizes, count, 1)
 
 
@@ -283,13 +242,9 @@ def _adaptive_avg_pool(count: int) -> Callable[..., Any]:
             return window_mean(input, **even, include=True, divisor=0.0)
         if all(n == 1 for n in sizes):
             return mean(input, tuple(range(lead, input.ndim)), True)
-        out = input
-        for dim, parts in enumerate(sizes, start=lead):
-            if parts != out.shape[dim]:
-                weights = tensor(
-                    _averaging(out.shape[dim], parts), dtype=input.dtype, device=input.device
-                )
-                out = (out.transpose(dim, -1) @ weights).transpose(dim, -1)
+        if input.dtype.category < 2:
+            raise DTypeError(f"{name}: expected floating or complex numbers, got {input.dtype}")
+        out: Tensor = spans_mean(input, sizes=sizes)
         return out
 
     function.__doc__ = f"""Mean of as many windows as the result has places, over {_DIMS[count]}.
@@ -313,15 +268,6 @@ def _adaptive_avg_pool(count: int) -> Callable[..., Any]:
         samples=(Sample(array(2, 2, *shape), 1), Sample(array(2, *shape), 2)),
         errors=(ErrorSample(array(1, *shape), 0, error=ValueError, match="output_size"),),
     )
-
-
-def _averaging(length: int, parts: int) -> list[list[float]]:
-    """Return the matrix (length, parts) that averages a dim over windows that divide it."""
-    matrix = [[0.0] * parts for _ in range(length)]
-    for part, (start, end) in enumerate(_adaptive_spans(length, parts)):
-        for place in range(start, end):
-            matrix[place][part] = 1 / (end - start)
-    return matrix
 
 
 def _adaptive_max_pool(count: int) -> Callable[..., Any]:

@@ -2,23 +2,64 @@
 
 from __future__ import annotations
 
-from weft._core import dtypes
+import operator
+from typing import Any
+
+from weft._backend.cpu.launching import Launcher
+from weft._core import catalogue
 from weft._core.errors import ShapeError
+from weft._core.kernels import prefer
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor
+from weft.ops.families.batching import with_params
 from weft.ops.families.composite import composite
+from weft.ops.families.linear import linear
+
+_kernels = Launcher("edges")
+
+
+@linear(
+    shape=lambda x, *, diagonal, lower: x,
+    transpose=lambda g, x, *, diagonal, lower: triangle(g, diagonal=diagonal, lower=lower),
+    batch=with_params("triangle", lambda size, params: params),
+    widen=False,
+    namespaces=(),
+    methods=(),
+    samples=(
+        Sample(array(3, 4), diagonal=0, lower=True),
+        Sample(array(2, 3, 3), diagonal=1, lower=False),
+    ),
+)
+def triangle(xp: Any, x: Any, *, diagonal: int, lower: bool) -> Any:
+    """Keep what lies on one side of a diagonal of matrices.
+
+    Args:
+        input: (..., n, m).
+        diagonal: the diagonal, which is kept; 0 is the main one, positive ones lie above.
+        lower: whether what lies below is kept; what lies above else.
+
+    Returns:
+        Tensor: (..., n, m), 0 elsewhere.
+    """
+    rows, columns = xp.arange(x.shape[-2])[:, None], xp.arange(x.shape[-1])
+    kept = columns - rows <= diagonal if lower else columns - rows >= diagonal
+    return xp.where(kept, x, xp.zeros((), x.dtype))
+
+
+def _on_cpu(x: Any, *, diagonal: int, lower: bool) -> Any:
+    if x.size < 1024 or not _kernels:
+        return None
+    return _kernels.triangle(x, diagonal=diagonal, lower=lower)
+
+
+prefer(catalogue.ops["triangle"], _on_cpu)
 
 
 def _triangle(name: str, input: Tensor, diagonal: int, lower: bool) -> Tensor:
-    from weft.ops.comparison import where
-    from weft.ops.creation import arange
-
     if input.ndim < 2:
         raise ShapeError(f"{name}: expected at least 2 dims, got shape {tuple(input.shape)}")
-    rows = arange(input.shape[-2], device=input.device).reshape(-1, 1)
-    offset = arange(input.shape[-1], device=input.device) - rows
-    zero = False if input.dtype is dtypes.bool_ else 0  # 0 would make integers of booleans
-    return where(offset <= diagonal if lower else offset >= diagonal, input, zero)
+    out: Tensor = triangle(input, diagonal=operator.index(diagonal), lower=lower)
+    return out
 
 
 @composite(
