@@ -94,6 +94,7 @@ from weft.settings import __all__ as _settings
 
 if TYPE_CHECKING:
     from weft import (
+        amp,
         array_api,
         backends,
         compat,
@@ -116,15 +117,37 @@ if TYPE_CHECKING:
         utils,
     )
     from weft._functions import *
+    from weft.amp import GradScaler, autocast
+    from weft.amp._switches import (
+        autocast_decrement_nesting,
+        autocast_increment_nesting,
+        clear_autocast_cache,
+        get_autocast_dtype,
+        is_autocast_cache_enabled,
+        is_autocast_enabled,
+        set_autocast_cache_enabled,
+        set_autocast_dtype,
+        set_autocast_enabled,
+    )
 
     __version__: str
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "array_api", "backends", "compat", "cpu", "cuda", "debug", "distributions", "fft", "foreach",
-    "io", "library", "linalg", "nn", "optim", "profiler", "random", "signal", "special", "testing",
-    "utils",
+    "amp", "array_api", "backends", "compat", "cpu", "cuda", "debug", "distributions", "fft",
+    "foreach", "io", "library", "linalg", "nn", "optim", "profiler", "random", "signal", "special",
+    "testing", "utils",
 )  # fmt: skip
+
+#: Names at the top level that a subpackage defines, which loads when one is first used.
+_FROM = {
+    **dict.fromkeys(("GradScaler", "autocast"), "amp"),
+    **dict.fromkeys((
+        "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache",
+        "get_autocast_dtype", "is_autocast_cache_enabled", "is_autocast_enabled",
+        "set_autocast_cache_enabled", "set_autocast_dtype", "set_autocast_enabled",
+    ), "amp._switches"),
+}  # fmt: skip
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
@@ -147,15 +170,20 @@ __all__ = [
     "DeviceError",
     "Generator",
     "GradError",
+    "GradScaler",
     "RankPromotionWarning",
     "ShapeError",
     "Size",
     "Tensor",
     "__version__",
+    "amp",
     "array_api",
     "as_strided_",
     "as_tensor",
     "asarray",
+    "autocast",
+    "autocast_decrement_nesting",
+    "autocast_increment_nesting",
     "autograd",
     "backends",
     "bfloat16",
@@ -165,6 +193,7 @@ __all__ = [
     "cfloat",
     "channels_last",
     "channels_last_3d",
+    "clear_autocast_cache",
     "compat",
     "complex128",
     "complex64",
@@ -197,6 +226,7 @@ __all__ = [
     "from_numpy",
     "frombuffer",
     "func",
+    "get_autocast_dtype",
     "get_default_device",
     "get_default_dtype",
     "get_device",
@@ -215,6 +245,8 @@ __all__ = [
     "io",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "is_autocast_cache_enabled",
+    "is_autocast_enabled",
     "is_complex",
     "is_floating_point",
     "is_grad_enabled",
@@ -243,6 +275,9 @@ __all__ = [
     "result_type",
     "seed",
     "set_anomaly_enabled",
+    "set_autocast_cache_enabled",
+    "set_autocast_dtype",
+    "set_autocast_enabled",
     "set_default_device",
     "set_default_dtype",
     "set_grad_enabled",
@@ -290,6 +325,10 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"weft.{name}")
+    if name in _FROM:
+        import importlib
+
+        return getattr(importlib.import_module(f"weft.{_FROM[name]}"), name)
     if name in _FUNCTIONS["weft"]:
         return _lazy.attribute(__name__, _FUNCTIONS["weft"], name)
     if name.startswith("_foreach_"):  # as PyTorch calls them
@@ -303,4 +342,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_FUNCTIONS["weft"], "__version__"})
+    return sorted({*globals(), *_LAZY, *_FROM, *_FUNCTIONS["weft"], "__version__"})

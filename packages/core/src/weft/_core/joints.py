@@ -1,8 +1,8 @@
 """Joints: functions of weft's own that others can run around, at no cost while nobody does.
 
-What looks on (anomaly mode, :mod:`weft.debug`, :mod:`weft.profiler`) enters a joint and leaves it.
-In between every call goes through what it gave; before and after, the function is the plain one,
-with nothing asked on its way.
+What looks on (anomaly mode, :mod:`weft.debug`, :mod:`weft.profiler`) or changes what is computed
+(:mod:`weft.amp`) enters a joint and leaves it. In between every call goes through what it gave;
+before and after, the function is the plain one, with nothing asked on its way.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 #: ``around(run, *args)``, which returns ``run(*args)`` or what stands for it.
@@ -95,6 +95,32 @@ class CodeJoint(Joint):
             self._function.__code__ = _forwarding(len(free)).replace(
                 co_names=(self.name,), co_name=self._code.co_name, co_freevars=free
             )
+
+
+#: The joints of public functions, and of their authors' bodies; made when first needed.
+_functions: dict[tuple[Callable[..., Any], bool], Sequence[Joint]] = {}
+
+
+def joints_of(function: Any, *, whole: bool = False) -> Sequence[Joint]:
+    """Return the joints of a public function, and of the operator that is its like.
+
+    Args:
+        function: the function.
+        whole: whether to be around what a composite has around its author's body, too: its
+            ``out=``, NumPy's spellings.
+    """
+    scope = function.__globals__
+    body = getattr(function, "__wrapped__", None)
+    inner = not whole and body is not None and scope.get("_body") is body
+    known = _functions.get((function, inner))
+    if known is None:
+        if inner:
+            known = [Joint(scope, "_body")]
+        else:
+            operator = getattr(function, "operator", None)
+            known = [CodeJoint(one) for one in (function, operator) if one is not None]
+        _functions[function, inner] = known
+    return known
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Generator
-from contextlib import ContextDecorator
+from contextlib import AbstractContextManager, ContextDecorator
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -63,6 +63,9 @@ class Here(threading.local):
 
 flags = Flags()
 here = Here()
+#: What makes a block in which a mode of a public package is as it is now: entered where a function
+#: is run again that ran before.
+carried: list[Callable[[], AbstractContextManager[Any]]] = []
 _lock = threading.Lock()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from weft._core import catalogue
 from weft._core.boxed import Boxed
-from weft._core.joints import Joint
+from weft._core.joints import Joint, joints_of
 from weft._core.node import Node
 from weft._core.op import Op
 from weft._core.tensor import Tensor
@@ -133,7 +133,7 @@ class Hooks:
         entry = catalogue.public[key]
         op = entry.op
         around = self._function(key) if op is None else functools.partial(self._called, op)
-        for joint in places.joints_of(entry.function):
+        for joint in joints_of(entry.function):
             self._enter(joint, around)
 
     def _function(self, key: str) -> Callable[..., Any]:

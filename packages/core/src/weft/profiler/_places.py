@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 from weft._backend.cpu.language.kernel import Kernel
 from weft._backend.cpu.onednn_primitives import Primitive
 from weft._core import catalogue, dispatch, inplace
@@ -35,20 +32,3 @@ MAKERS: dict[str, Joint] = {
 }
 ADDED = Joint(vars(leaves), "added")
 ACCUMULATE = Joint(vars(leaves), "accumulate")
-#: The joints of public functions; made when first needed.
-_functions: dict[Callable[..., Any], Sequence[Joint]] = {}
-
-
-def joints_of(function: Any) -> Sequence[Joint]:
-    """Return the joints of a public function, and of the operator that is its like."""
-    known = _functions.get(function)
-    if known is None:
-        scope = function.__globals__
-        body = getattr(function, "__wrapped__", None)
-        if body is not None and scope.get("_body") is body:
-            known = [Joint(scope, "_body")]
-        else:
-            operator = getattr(function, "operator", None)
-            known = [CodeJoint(one) for one in (function, operator) if one is not None]
-        _functions[function] = known
-    return known

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from weft._core import saving
@@ -17,7 +17,7 @@ from weft._core.callsite import Site, user_site
 from weft._core.device import device_of
 from weft._core.errors import GradError
 from weft._core.generator import default_generator
-from weft._core.modes import differentiating, here
+from weft._core.modes import carried, differentiating, here
 from weft._core.node import Leaf
 from weft._core.tensor import Tensor, version_of
 from weft._core.tree import flatten, tree_map
@@ -188,6 +188,7 @@ class _Frame:
         self._early_stop = early_stop
         self._rng = default_generator.get_state() if preserve_rng_state else None
         self._devices = here.devices
+        self._modes = [make() for make in carried]
         self._slots: list[weakref.ref[_Slot]] = []  # weak: a node that is gone needs no tensor
         self._kinds: list[str] | None = [] if checks else None
         self.first_ops: list[_Call] | None = [] if debug else None
@@ -269,7 +270,11 @@ class _Frame:
             here.devices = self._devices
             if self._rng is not None:
                 default_generator.set_state(self._rng)
-            with differentiating(), self.noting(calls), _afresh(self._second):
+            with ExitStack() as blocks:
+                for block in (differentiating(), self.noting(calls), _afresh(self._second)):
+                    blocks.enter_context(block)
+                for mode in self._modes:
+                    blocks.enter_context(mode)
                 self._function(*args, **kwargs)
         except _Enough:
             pass
