@@ -65,6 +65,15 @@ def test_parts_are_joined_in_the_order_of_the_first(dim):
     assert np.moveaxis(got, 1, -1).flags.c_contiguous
 
 
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("widths", [(4, 4), (16, 16, 16, 16), (1, 300, 7), (0, 5)])
+def test_rows_of_any_widths_are_joined(dtype, widths):
+    parts = [values(dtype, 5, 41, width) for width in widths]
+    assert compare("joined", copying.joined, parts, {"dim": 2})
+    parts = [values(dtype, 5, width, 3) for width in widths]
+    assert compare("joined", copying.joined, parts, {"dim": 1})
+
+
 def test_what_surrounds_is_one_value():
     x = values("float32", 2, 10, 9, 11)
     last = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)

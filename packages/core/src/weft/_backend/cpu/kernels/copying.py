@@ -16,6 +16,7 @@ from weft._backend.cpu.language import (
     i64,
     kernel,
     local,
+    memory,
     ptr,
     simd,
     static,
@@ -80,6 +81,42 @@ def copy_rows(
                 for j in simd(0, width):
                     there[j] = row[j * step]
         s += many
+
+
+@kernel
+def join_rows(
+    begin, end, arrays: ptr(i64), widths: ptr(i64), starts: ptr(i64), out: ptr(T),
+    count, total, many,
+):  # fmt: skip
+    """Join rows of arrays without gaps, ``many`` of each in turn; a step is a row of the result.
+
+    One array after the other would touch each line of the result's memory once for each of them.
+
+    Args:
+        arrays: the addresses of the array objects.
+        widths: how long the rows of each are.
+        starts: where they begin in a row of the result.
+        count: how many arrays there are.
+        total: how long the result's rows are.
+    """
+    for first in range(begin, end, many):
+        stop = min(end, first + many)
+        for q in range(count):
+            width = widths[q]
+            source = memory(T, arrays[q])
+            to = out + starts[q]
+            for r in range(first, stop):
+                row = source + r * width
+                there = to + r * total
+                if WIDTH > 0:
+                    for j in static(WIDTH):
+                        there[j] = row[j]
+                else:
+                    if width < 256:
+                        for j in simd(0, width):
+                            there[j] = row[j]
+                    else:
+                        copy(there, row, width)
 
 
 @function

@@ -48,11 +48,28 @@ def joined(a, b):
 def scan_rows(begin, end, x: ptr(T), out: ptr(U), start: ptr(U), n):
     """Sums or products so far, from ``start`` on; a step is a row."""
     held = local(U, MANY)
+    tile = local(U, MANY * BLOCK)
+    whole = n // BLOCK * BLOCK
     r = begin
     while r + MANY <= end:
         for q in static(MANY):
             held[q] = start[r + q]
-        for i in range(n):
+        for i in range(0, whole, BLOCK):
+            # rows may lie as far apart as a cache's sets: what all need of them comes at once
+            at = r * n + (n - BLOCK - i if BACKWARD else i)
+            for q in static(MANY):
+                for k in simd(0, BLOCK):
+                    tile[q * BLOCK + k] = U(x[at + q * n + k])
+            for k in range(BLOCK):
+                j = BLOCK - 1 - k if BACKWARD else k
+                for q in static(MANY):
+                    now = joined(held[q], tile[q * BLOCK + j])
+                    held[q] = now
+                    tile[q * BLOCK + j] = now
+            for q in static(MANY):
+                for k in simd(0, BLOCK):
+                    out[at + q * n + k] = tile[q * BLOCK + k]
+        for i in range(whole, n):
             at = r * n + (n - 1 - i if BACKWARD else i)
             for q in static(MANY):
                 now = joined(held[q], U(x[at + q * n]))
@@ -127,22 +144,28 @@ def extreme_rows(begin, end, x: ptr(T), out: ptr(i64), n):
         to = out + r * n
         most = own[0]
         at = 0
-        for base in range(0, n, BLOCK):
-            stop = min(n - base, BLOCK)
+        whole = n // BLOCK * BLOCK
+        for base in range(0, whole, BLOCK):
             block = own + base
             hits = 0
-            for i in simd(0, stop):
+            for i in simd(0, BLOCK):
                 hits = hits | i64(wins(block[i], most))
             if hits == 0:
-                for i in simd(0, stop):
+                for i in simd(0, BLOCK):
                     to[base + i] = at
             else:
-                for i in range(stop):
+                for i in range(BLOCK):
                     new = block[i]
                     better = wins(new, most)
                     most = select(better, new, most)
                     at = select(better, base + i, at)
                     to[base + i] = at
+        for i in range(whole, n):
+            new = own[i]
+            better = wins(new, most)
+            most = select(better, new, most)
+            at = select(better, i, at)
+            to[i] = at
 
 
 @kernel
@@ -174,11 +197,29 @@ def extreme_lanes(begin, end, x: ptr(T), out: ptr(i64), scratch: ptr(T), length,
 def recurrence_rows(begin, end, x: ptr(T), y: ptr(T), out: ptr(T), n):
     """out[i] = y[i] + x[i] out[i - 1]; a step is a row."""
     held = local(T, MANY)
+    tile = local(T, MANY * BLOCK)
+    factors = local(T, MANY * BLOCK)
+    whole = n // BLOCK * BLOCK
     r = begin
     while r + MANY <= end:
         for q in static(MANY):
             held[q] = 0
-        for i in range(n):
+        for i in range(0, whole, BLOCK):
+            at = r * n + (n - BLOCK - i if BACKWARD else i)
+            for q in static(MANY):
+                for k in simd(0, BLOCK):
+                    tile[q * BLOCK + k] = y[at + q * n + k]
+                    factors[q * BLOCK + k] = x[at + q * n + k]
+            for k in range(BLOCK):
+                j = BLOCK - 1 - k if BACKWARD else k
+                for q in static(MANY):
+                    now = tile[q * BLOCK + j] + factors[q * BLOCK + j] * held[q]
+                    held[q] = now
+                    tile[q * BLOCK + j] = now
+            for q in static(MANY):
+                for k in simd(0, BLOCK):
+                    out[at + q * n + k] = tile[q * BLOCK + k]
+        for i in range(whole, n):
             at = r * n + (n - 1 - i if BACKWARD else i)
             for q in static(MANY):
                 now = y[at + q * n] + x[at + q * n] * held[q]

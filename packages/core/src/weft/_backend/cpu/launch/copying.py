@@ -14,6 +14,8 @@ from weft._backend.cpu.language import u8, u16, u32, u64, usable
 GRAIN = 65536
 #: Rows that are written out.
 _SHORT = (1, 2, 3, 4, 8, 16, 32)
+#: Up to how many elements rows of a result are put together at once, and of how many bytes.
+_LONG_ROW, _TOGETHER = 65536, 1024
 _BY_SIZE = {1: u8, 2: u16, 4: u32, 8: u64}
 
 
@@ -101,6 +103,8 @@ def joined(*xs: Any, dim: int) -> Any:
     lengths = [x.shape[dim] for x in xs]
     shape = (*first.shape[:dim], sum(lengths), *first.shape[dim + 1 :])
     out = _like(shape, first)
+    if _joined_rows(xs, out, math.prod(shape[:dim])):
+        return out
     start = 0
     lead = (slice(None),) * dim
     for x, length in zip(xs, lengths, strict=True):
@@ -108,6 +112,26 @@ def joined(*xs: Any, dim: int) -> Any:
             return None
         start += length
     return out
+
+
+def _joined_rows(xs: Sequence[Any], out: Any, rows: int) -> bool:
+    """Join arrays whose rows lie without gaps into others that do; whether it was done."""
+    kind = _BY_SIZE.get(out.dtype.itemsize)
+    if rows < 2 or not out.size or kind is None or out.dtype.hasobject or not usable():
+        return False
+    if not all(x.flags.c_contiguous and x.flags.aligned and x.dtype == out.dtype for x in xs):
+        return False
+    widths = [x.size // rows for x in xs]
+    total = sum(widths)
+    if total > _LONG_ROW:
+        return False
+    starts = [sum(widths[:q]) for q in range(len(xs))]
+    short = widths[0] if widths[0] in _SHORT and len(set(widths)) == 1 else 0
+    kernels.join_rows.at(T=kind, WIDTH=short)(
+        rows, max(1, GRAIN // total), *_arrays([id(x) for x in xs], widths, starts), out,
+        len(xs), total, max(1, _TOGETHER // (total * out.dtype.itemsize)),
+    )  # fmt: skip
+    return True
 
 
 def constant_pad(x: Any, *, widths: Any, value: Any) -> Any:
