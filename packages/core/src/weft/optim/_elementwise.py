@@ -23,7 +23,7 @@ class Elementwise(Optimizer):
     settings and from the state's ``_counters``.
     """
 
-    #: The kernel's name in weft/_backend/cpu/kernels/optimizers.py.
+    #: The rule's name in weft/_backend/cpu/kernels/optimizers.py.
     _kernel: ClassVar[str]
     #: How many numbers ``_coefficients`` returns.
     _width: ClassVar[int]

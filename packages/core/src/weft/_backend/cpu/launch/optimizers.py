@@ -97,10 +97,10 @@ class Rows:
             self.addresses[role] = [id(a) for a in column]
 
     def run(self, kernel: str, grads: Sequence[Any], **given: Any) -> None:
-        """Run a kernel over all elements.
+        """Run an optimizer's rule over all elements.
 
         Args:
-            kernel: its name.
+            kernel: the rule's name.
             grads: a gradient for each parameter.
             given: what the kernel is specialised for.
 
@@ -116,7 +116,12 @@ class Rows:
         key = (kernel, *given.values())
         run = self._made.get(key)
         if run is None:
-            run = self._made[key] = getattr(kernels, kernel).at(T=self.kind, **given)
+            run = self._made[key] = kernels.step.at(
+                T=self.kind,
+                RULE=getattr(kernels, kernel),
+                WIDTH=self.numbers.shape[1],
+                **given,
+            )
         run(self.total, GRAIN, self.count, self.addresses, self.starts, self.numbers)
 
 
