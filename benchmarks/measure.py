@@ -24,6 +24,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from benchmarks.rivals.repeats import repeats_for
+
 
 @dataclass(frozen=True)
 class Row:
@@ -63,7 +65,9 @@ def compare(
         round_s: about how long one turn lasts; a call is repeated to fill it.
         rivals: what to call, by the rival's name.
     """
-    repeats = {name: _repeats_for(call, round_s) for name, call in rivals.items()}
+    for call in rivals.values():
+        call()  # what it compiles and caches at first is no part of a turn
+    repeats = {name: repeats_for(call, round_s)[0] for name, call in rivals.items()}
     samples: dict[str, list[float]] = {name: [] for name in rivals}
     collecting = gc.isenabled()
     gc.disable()
@@ -152,17 +156,3 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="processor time of all threads, not the clock's: with --threads 1 on a busy machine",
     )
-
-
-def _repeats_for(call: Callable[[], object], round_s: float) -> int:
-    """Return how many calls fill a turn, after warming up."""
-    call()
-    count = 1
-    while True:
-        start = time.perf_counter()
-        for _ in range(count):
-            call()
-        taken = time.perf_counter() - start
-        if taken >= round_s / 4 or count >= 1_000_000:
-            return max(1, round(count * round_s / max(taken, 1e-9)))
-        count *= 4

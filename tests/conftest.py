@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,24 @@ def repository() -> Path:
 def media() -> Path:
     """Return the folder of shipped photos and recordings (see its NOTICE.md)."""
     return ROOT / "examples" / "media"
+
+
+@pytest.fixture(scope="session")
+def pretrained(request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """Load a model from the hub by name; downloads are kept in pytest's cache folder."""
+    from weft_hub import Hub
+
+    cache = request.config.cache
+    assert cache is not None
+    hub = Hub(cache=cache.mkdir("weft-hub"))
+    loaded: dict[str, Any] = {}
+
+    def load(name: str) -> Any:
+        if name not in loaded:
+            loaded[name] = hub.load(name, progress=False)
+        return loaded[name]
+
+    return load
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.rivals.case import cases_of, load
+from benchmarks.rivals.repeats import repeats_for
 from benchmarks.rivals.results import store
 
 
@@ -67,20 +68,6 @@ def _keep_to_threads() -> None:
     threads = int(os.environ.get("OMP_NUM_THREADS") or machine.default_threads())
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-
-
-def repeats_for(call: Callable[[], Any], round_s: float) -> tuple[int, float]:
-    """Return how many calls fill a turn, after warming up, and how long one takes."""
-    count = 1
-    while True:
-        start = time.perf_counter()
-        for _ in range(count):
-            call()
-        taken = time.perf_counter() - start
-        if taken >= round_s / 4 or count >= 1_000_000:
-            one = taken / count
-            return max(1, round(round_s / max(one, 1e-9))), one
-        count *= 4
 
 
 def main(library: str, module: str) -> None:

@@ -10,20 +10,12 @@ import pytest
 import torch
 
 import weft
+from tests.parity.programs import Programs, leaf
 
 # torch's own modules, imported by its transforms at first use, warn of one another
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-CASES: list[Callable[[Any], Any]] = []
-
-
-def case(program: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    CASES.append(program)
-    return program
-
-
-def leaf(lib: Any, *values: float) -> Any:
-    return lib.tensor(list(values or (1.0, 2.0)), requires_grad=True)
+case = Programs()
 
 
 def plain(value: Any) -> Any:
@@ -582,7 +574,7 @@ def tangents_come_as_zeros_or_as_none(lib: Any) -> Any:
     return seen, plain(results)
 
 
-@pytest.mark.parametrize("program", CASES, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("program", case, ids=lambda p: p.__name__)
 def test_a_custom_function_does_what_it_does_in_torch(program):
     assert program(weft) == program(torch)
 

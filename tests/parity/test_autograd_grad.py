@@ -9,18 +9,10 @@ import pytest
 import torch
 
 import weft
+from tests.parity.programs import Programs, leaf
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
-CASES: list[Callable[[Any], Any]] = []
-
-
-def case(program: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    CASES.append(program)
-    return program
-
-
-def leaf(lib: Any, *values: float) -> Any:
-    return lib.tensor(list(values or (1.0, 2.0)), requires_grad=True)
+case = Programs()
 
 
 def plain(value: Any) -> Any:
@@ -121,7 +113,7 @@ def the_innermost_hooks_count(lib: Any) -> Any:
     return seen, plain(a.grad)
 
 
-@pytest.mark.parametrize("program", CASES, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("program", case, ids=lambda p: p.__name__)
 def test_the_tapes_functions_do_what_they_do_in_torch(program):
     assert program(weft) == program(torch)
 

@@ -95,3 +95,26 @@ def quietly(function: Any, *args: Any, **kwargs: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return function(*args, **kwargs)
+
+
+def assert_same_slopes(line: str, names: dict[str, Any] | None = None) -> None:
+    """Compare the gradients of an expression of x and y, whose elements lie at kinks and ties.
+
+    Args:
+        line: the expression, of the library ``m`` and its functions ``F`` too.
+        names: what else it may name.
+    """
+    gradients = []
+    for m in (weft, torch):
+        x = m.tensor([-1.0, -0.5, -0.0, 0.0, 0.5, 1.0, 1.0], dtype=m.float64, requires_grad=True)
+        y = m.tensor([-1.0, 0.5, 0.0, 0.0, 0.25, 1.0, 2.0], dtype=m.float64, requires_grad=True)
+        known = {"m": m, "F": m.nn.functional, "x": x, "y": y, **(names or {})}
+        out = quietly(eval, line, known)
+        (out * m.arange(1, out.numel() + 1, dtype=m.float64).reshape(out.shape)).sum().backward()
+        gradients.append((x.grad, y.grad))
+    for mine, other in zip(*gradients, strict=True):
+        if mine is None or other is None:  # each may know better that there is no path
+            for one in (mine, other):
+                assert one is None or not one.count_nonzero().item()
+        else:
+            assert_same(mine, other, f"gradient of {line}")
