@@ -237,9 +237,9 @@ class _Trace:
         found = [f"t{number}_{i}" for i in range(len(outs))]
         self.large.update(name for name, out in zip(found, outs, strict=True) if is_large(out))
         self.lines.append(f"    {', '.join(found)}{',' if several else ''} = {call}")
+        if not op.is_view:
+            self.new.update(dict.fromkeys(found, allocates and not several))
         if not several:
-            if not op.is_view:
-                self.new[found[0]] = allocates
             return Traced(self, found[0], tuple(promised.shape), promised.dtype)
         return tuple(
             Traced(self, name, tuple(out.shape), out.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from weft._backend import np
@@ -12,6 +13,18 @@ from weft._backend.cpu.launch.arrays import WIDE
 from weft._backend.cpu.launch.panels import side
 
 _empty = np.empty
+
+
+@functools.cache
+def _forward(dtype: Any, gates: int, relu: bool, biased: bool, alone: bool) -> Any:
+    return cell_forward.at(T=type_of(dtype), GATES=gates, RELU=relu, BIASED=biased, ALONE=alone)
+
+
+@functools.cache
+def _backward(dtype: Any, gates: int, relu: bool, alone: bool) -> Any:
+    return cell_backward.at(T=type_of(dtype), GATES=gates, RELU=relu, ALONE=alone)
+
+
 #: Multiplications that are worth a thread.
 _GRAIN = 400_000
 
@@ -52,9 +65,7 @@ def forward(
     scratch = None
     if batch > 1:
         scratch = _empty(threads.count() * width * max(features, hidden), dtype)
-    run = cell_forward.at(
-        T=type_of(dtype), GATES=gates, RELU=relu, BIASED=b_ih is not None, ALONE=batch == 1
-    )
+    run = _forward(dtype, gates, relu, b_ih is not None, batch == 1)
     run(
         -(-hidden // width), _grain(gates, sizes, width), x, h, c, w_ih, w_hh, b_ih, b_hh, state,
         cell, active, scratch, batch, features, hidden,
@@ -98,7 +109,7 @@ def backward(
     to_c = _empty((batch, hidden), dtype) if gates == 4 else None
     to_w_ih, to_w_hh = np.empty_like(w_ih), np.empty_like(w_hh)
     scratch = _empty(threads.count() * width * max(gates * hidden, batch), dtype)
-    run = cell_backward.at(T=type_of(dtype), GATES=gates, RELU=relu, ALONE=batch == 1)
+    run = _backward(dtype, gates, relu, batch == 1)
     run(
         -(-hidden // width), _grain(gates, sizes, width), g_h, g_c, active, cell, x, h, c, w_ih,
         w_hh, outer, inner, to_x, to_h, to_c, to_w_ih, to_w_hh, to_b_ih, to_b_hh, scratch, batch,
