@@ -154,6 +154,22 @@ def test_convolutions_of_one_place_are_products_of_images_as_they_lie(shape):
         assert_near(to_w, reference("convolution_weight", x, wanted, shape=w.shape, **settings))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_cotangent_of_a_wide_weight(stride):
+    rng = np.random.default_rng(9)
+    channels = onednn_convolution.WIDE
+    settings = {
+        "stride": (stride,) * 2, "padding": ((1, 1),) * 2, "dilation": (1, 1), "groups": 1,
+    }  # fmt: skip
+    x = rng.standard_normal((2, channels, 7, 6)).astype(F32)
+    w = rng.standard_normal((channels + 8, channels, 3, 3)).astype(F32)
+    g = reference("convolve", x, w, **settings)
+    wanted = reference("convolution_weight", x, g, shape=w.shape, **settings)
+    for layout in ("in order", "channels last"):
+        got = onednn_convolution.to_weight(laid(x, layout), laid(g, layout), w.shape, **settings)
+        assert_near(got, wanted)
+
+
 def test_a_sum_is_written_over_what_is_added_where_that_lies_as_results_do(everything):
     rng = np.random.default_rng(8)
     x, w = rng.standard_normal((2, 8, 6, 5)).astype(F32), rng.standard_normal((8, 8, 3, 3))

@@ -197,6 +197,23 @@ def test_a_later_convolution_reads_a_value_before_it_is_overwritten():
     agree(settled(Model()), weft.randn(2, 16, 9, 9))
 
 
+@pytest.mark.parametrize(
+    ("pad", "steps"),
+    [((0, 1, 2, 1), 1), ((1, 1, 1, 1, 0, 8), 2), ((-1, 2, 1, 1), 2), ((1, 1), 1)],
+)
+def test_zeros_around_images_are_padding_of_the_convolution(pad, steps):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(16 if len(pad) == 6 else 8, 12, 3, 2, padding=1)
+
+        def forward(self, x):
+            return self.conv(F.pad(x, pad))
+
+    fused = agree(settled(Model()), weft.randn(2, 8, 9, 10))
+    assert len(kinds(fused)) == steps
+
+
 @pytest.mark.parametrize("flag", ["onednn", "codegen"])
 def test_without_the_libraries_a_fused_model_is_right_too(flag, monkeypatch):
     monkeypatch.setattr(switches, flag, False)

@@ -1,6 +1,6 @@
 """What captured calls become for inference: norms in weights, convolutions with their tail.
 
-Two rewrites. A normalisation by constant moments that follows a convolution or a linear layer is an
+Three rewrites. Zeros that are put around images become the padding of the convolution after them. A normalisation by constant moments that follows a convolution or a linear layer is an
 affine map of each channel, so that it is folded into weight and bias. Then activations and a sum
 that follow a convolution move into it; each result of a convolution is thereby written once.
 """
@@ -66,7 +66,7 @@ def fused(captured: Captured) -> list[Step]:
     steps = [Step(*call) for call in captured.calls]
     last = [r.number for r in captured.results if isinstance(r, Value)]
     _drop_unread(steps, last)
-    steps = _fold_norms(steps, last)
+    steps = _fold_norms(_fold_borders(steps, last), last)
     return _join_tails(steps, last, captured.avals)
 
 
@@ -84,6 +84,41 @@ def _uses(steps: Sequence[Step], last: Sequence[int]) -> Counter[int]:
     for step in steps:
         count.update(step.reads)
     return count
+
+
+# --- borders -----------------------------------------------------------------------------------
+
+
+def _fold_borders(steps: list[Step], last: Sequence[int]) -> list[Step]:
+    """Let convolutions pad with zeros where a step before them alone does that."""
+    count = _uses(steps, last)
+    borders = {
+        step.results[0]: step
+        for step in steps
+        if step.op.name == "constant_pad" and _is_border(step) and count[step.results[0]] == 1
+    }
+    folded = set()
+    for step in steps:
+        first = step.args[0] if step.op.name in _CONVOLUTIONS else None
+        border = borders.get(first.number) if isinstance(first, Value) else None
+        if border is not None:
+            pairs = zip(step.params["padding"], border.params["widths"][2:], strict=True)
+            padding = tuple((a + c, b + d) for (a, b), (c, d) in pairs)
+            step.args = (border.args[0], *step.args[1:])
+            step.params = {**step.params, "padding": padding}
+            folded.add(border)
+    return [step for step in steps if step not in folded]
+
+
+def _is_border(step: Step) -> bool:
+    """Whether a step puts zeros around places alone."""
+    widths = step.params["widths"]
+    return (
+        len(widths) > 2
+        and not step.params["value"]
+        and not any(map(any, widths[:2]))
+        and min(map(min, widths)) >= 0
+    )
 
 
 # --- norms -------------------------------------------------------------------------------------

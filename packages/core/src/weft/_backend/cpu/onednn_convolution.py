@@ -61,6 +61,9 @@ from weft._backend.numpy_ import np
 #: millisecond, which so little work would have to be repeated often to be worth.
 LEAST_PRODUCTS = 1 << 13
 
+#: Channels from which weights' cotangents are computed channels last, whatever that costs to copy.
+WIDE = 128
+
 Pairs = tuple[tuple[int, int], ...]
 Array = Any
 
@@ -188,11 +191,14 @@ def _is_chosen_better(x: Array, g: Array, w: Any, stride: Any, groups: int) -> b
     """Whether oneDNN's own layouts pay for their copies where a weight's cotangent is computed.
 
     They are quicker to make of arrays in the order of their indices than channels last is, and to
-    compute with where a dense convolution has strides.
+    compute with where a dense convolution has strides; but not where it has none and many channels.
     """
     plain = any(not lies(a, last_strides(a.shape, a.itemsize)) for a in (x, g))
-    strided_kernel = max(stride) > 1 and math.prod(w[2:]) > 1
-    return plain or (strided_kernel and groups == 1 and x.shape[1] >= turning.TILE)
+    if groups > 1 or math.prod(w[2:]) == 1:
+        return plain
+    if max(stride) > 1:
+        return plain or x.shape[1] >= turning.TILE
+    return plain and min(x.shape[1], g.shape[1]) < WIDE
 
 
 class _ToWeight:
