@@ -1,8 +1,9 @@
 """What captured calls become for inference: norms in weights, convolutions with their tail.
 
-Three rewrites. Zeros that are put around images become the padding of the convolution after them. A normalisation by constant moments that follows a convolution or a linear layer is an
-affine map of each channel, so that it is folded into weight and bias. Then activations and a sum
-that follow a convolution move into it; each result of a convolution is thereby written once.
+Three rewrites. Zeros that are put around images become the padding of the convolution after them.
+A normalisation by constant moments that follows a convolution or a linear layer is an affine map of
+each channel, so that it is folded into weight and bias. Then activations and a sum that follow a
+convolution move into it; each result of a convolution is thereby written once.
 """
 
 from __future__ import annotations
