@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._backend.cpu.language import function, lanes, simd, spread, wide
+from weft._backend.cpu.language import C, function, lanes, local, simd, spread, static, wide
 
 
 @function
@@ -44,104 +44,64 @@ def add_turned_block(out, out_step, a, a_step, b, b_step, m, k, n):
 def add_tiles(out, out_step, a, a_row, a_column, b, b_step, m, k, n):
     """Add a b to out by tiles that stay in registers: element (i, p) of a at i a_row + p a_column.
 
-    A tile is four rows of four times 64 bytes. The columns of b under it are read by all rows
-    before the next ones are.
+    A tile is four rows of four times 64 bytes; where fewer columns are left, eight rows of 64 bytes
+    or part of them. The columns of b under it are read by all rows before the next ones are.
     """
     w = lanes(out)
     tiles = n // (4 * w) * (4 * w)
+    whole = m // 4 * 4
     for j in range(0, tiles, 4 * w):
-        for i in range(0, m // 4 * 4, 4):
-            o0 = out + i * out_step + j
-            o1 = o0 + out_step
-            o2 = o1 + out_step
-            o3 = o2 + out_step
-            c00, c01, c02, c03 = wide(o0), wide(o0 + w), wide(o0 + 2 * w), wide(o0 + 3 * w)
-            c10, c11, c12, c13 = wide(o1), wide(o1 + w), wide(o1 + 2 * w), wide(o1 + 3 * w)
-            c20, c21, c22, c23 = wide(o2), wide(o2 + w), wide(o2 + 2 * w), wide(o2 + 3 * w)
-            c30, c31, c32, c33 = wide(o3), wide(o3 + w), wide(o3 + 2 * w), wide(o3 + 3 * w)
-            for p in range(k):
-                row = b + p * b_step + j
-                x0, x1, x2, x3 = wide(row), wide(row + w), wide(row + 2 * w), wide(row + 3 * w)
-                y = a + i * a_row + p * a_column
-                y0, y1, y2, y3 = y[0], y[a_row], y[2 * a_row], y[3 * a_row]
-                c00 += y0 * x0
-                c01 += y0 * x1
-                c02 += y0 * x2
-                c03 += y0 * x3
-                c10 += y1 * x0
-                c11 += y1 * x1
-                c12 += y1 * x2
-                c13 += y1 * x3
-                c20 += y2 * x0
-                c21 += y2 * x1
-                c22 += y2 * x2
-                c23 += y2 * x3
-                c30 += y3 * x0
-                c31 += y3 * x1
-                c32 += y3 * x2
-                c33 += y3 * x3
-            spread(o0, c00)
-            spread(o0 + w, c01)
-            spread(o0 + 2 * w, c02)
-            spread(o0 + 3 * w, c03)
-            spread(o1, c10)
-            spread(o1 + w, c11)
-            spread(o1 + 2 * w, c12)
-            spread(o1 + 3 * w, c13)
-            spread(o2, c20)
-            spread(o2 + w, c21)
-            spread(o2 + 2 * w, c22)
-            spread(o2 + 3 * w, c23)
-            spread(o3, c30)
-            spread(o3 + w, c31)
-            spread(o3 + 2 * w, c32)
-            spread(o3 + 3 * w, c33)
-        for i in range(m // 4 * 4, m):
-            o0 = out + i * out_step + j
-            c00, c01, c02, c03 = wide(o0), wide(o0 + w), wide(o0 + 2 * w), wide(o0 + 3 * w)
-            for p in range(k):
-                row = b + p * b_step + j
-                y0 = a[i * a_row + p * a_column]
-                c00 += y0 * wide(row)
-                c01 += y0 * wide(row + w)
-                c02 += y0 * wide(row + 2 * w)
-                c03 += y0 * wide(row + 3 * w)
-            spread(o0, c00)
-            spread(o0 + w, c01)
-            spread(o0 + 2 * w, c02)
-            spread(o0 + 3 * w, c03)
-    add_strips(out, out_step, a, a_row, a_column, b, b_step, m, k, tiles, n)
+        for i in range(0, whole, 4):
+            to, x = out + i * out_step + j, a + i * a_row
+            add_tile(to, out_step, x, a_row, a_column, b + j, b_step, k, 4)
+        for i in range(whole, m):
+            to, x = out + i * out_step + j, a + i * a_row
+            add_tile(to, out_step, x, a_row, a_column, b + j, b_step, k, 1)
+    eights = m // 8 * 8
+    for j in range(tiles, n, w):
+        part = min(w, n - j)
+        for i in range(0, eights, 8):
+            to, x = out + i * out_step + j, a + i * a_row
+            add_strip(to, out_step, x, a_row, a_column, b + j, b_step, k, 8, part)
+        if eights < whole:
+            to, x = out + eights * out_step + j, a + eights * a_row
+            add_strip(to, out_step, x, a_row, a_column, b + j, b_step, k, 4, part)
+        for i in range(whole, m):
+            to, x = out + i * out_step + j, a + i * a_row
+            add_strip(to, out_step, x, a_row, a_column, b + j, b_step, k, 1, part)
 
 
 @function
-def add_strips(out, out_step, a, a_row, a_column, b, b_step, m, k, first, n):
-    """Add a b to out in the columns from ``first`` on, too few for a tile."""
-    w = lanes(out)
-    for j in range(first, n, w):
-        part = min(w, n - j)
-        for i in range(0, m // 4 * 4, 4):
-            o0 = out + i * out_step + j
-            o1 = o0 + out_step
-            o2 = o1 + out_step
-            o3 = o2 + out_step
-            c0, c1, c2, c3 = wide(o0, part), wide(o1, part), wide(o2, part), wide(o3, part)
-            for p in range(k):
-                x = wide(b + p * b_step + j, part)
-                y = a + i * a_row + p * a_column
-                c0 += y[0] * x
-                c1 += y[a_row] * x
-                c2 += y[2 * a_row] * x
-                c3 += y[3 * a_row] * x
-            spread(o0, c0, part)
-            spread(o1, c1, part)
-            spread(o2, c2, part)
-            spread(o3, c3, part)
-        for i in range(m // 4 * 4, m):
-            o0 = out + i * out_step + j
-            c0 = wide(o0, part)
-            for p in range(k):
-                c0 += a[i * a_row + p * a_column] * wide(b + p * b_step + j, part)
-            spread(o0, c0, part)
+def add_tile(out, out_step, a, a_row, a_column, b, b_step, k, rows):
+    """Add a b to out: so many rows, known beforehand, of four times 64 bytes."""
+    sums = local(C, rows * 4 * lanes(out))  # which LLVM keeps in registers
+    for i in static(rows):
+        for j in static(4):
+            spread(sums + (4 * i + j) * lanes(out), wide(out + i * out_step + j * lanes(out)))
+    for p in range(k):
+        for i in static(rows):
+            y = a[i * a_row + p * a_column]
+            for j in static(4):
+                at = sums + (4 * i + j) * lanes(out)
+                spread(at, wide(at) + y * wide(b + p * b_step + j * lanes(out)))
+    for i in static(rows):
+        for j in static(4):
+            spread(out + i * out_step + j * lanes(out), wide(sums + (4 * i + j) * lanes(out)))
+
+
+@function
+def add_strip(out, out_step, a, a_row, a_column, b, b_step, k, rows, part):
+    """The same where just ``part`` columns are left, 64 bytes at most."""
+    sums = local(C, rows * lanes(out))
+    for i in static(rows):
+        spread(sums + i * lanes(out), wide(out + i * out_step, part))
+    for p in range(k):
+        x = wide(b + p * b_step, part)
+        for i in static(rows):
+            at = sums + i * lanes(out)
+            spread(at, wide(at) + a[i * a_row + p * a_column] * x)
+    for i in static(rows):
+        spread(out + i * out_step, wide(sums + i * lanes(out)), part)
 
 
 @function(loose=True)
