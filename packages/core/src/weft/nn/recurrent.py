@@ -150,7 +150,7 @@ class RNNBase(Module):
 
     def _function(self) -> Callable[..., tuple[Tensor, ...]]:
         """The function of this kind of network over a whole sequence."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no _function")
 
     # --- checks --------------------------------------------------------------------------------
 

@@ -61,11 +61,11 @@ class Elementwise(Optimizer):
 
     def _buffers(self, group: Group) -> tuple[str, ...]:
         """Return the names of the state tensors of a parameter's shape, as the rule takes them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no _buffers")
 
     def _flags(self, group: Group) -> dict[str, Any]:
         """Return what the kernel is specialised for."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no _flags")
 
     def _coefficients(
         self, group: Group, counters: Sequence[float], rounded: Callable[[Any], Any]
@@ -77,11 +77,11 @@ class Elementwise(Optimizer):
             counters: the values before this step.
             rounded: rounds a number as storing it in a counter does.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no _coefficients")
 
     def _formula(self, group: Group, numbers: Any, p: Tensor, g: Tensor, *state: Tensor) -> None:
         """Update one parameter, and its state, by its gradient (negated if to be maximized)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no _formula")
 
     def _initial(self, group: Group, p: Tensor) -> dict[str, Any]:
         """Return the state of a parameter before its first step."""
