@@ -107,3 +107,12 @@ def test_large_tensors_by_what_users_call():
     assert (x.grad == 3).all()
     windows = weft.nn.functional.unfold(x.detach().reshape(1, 1, 300, 500), 3)
     assert (windows[0, 4].numpy() == data[1:-1, 1:-1].reshape(-1)).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "bool", "complex128"])
+@pytest.mark.parametrize("dims", [(0,), (2,), (0, 2), (1,), (0, 1, 2)])
+def test_flipping_large_arrays(dtype, dims):
+    data = np.random.default_rng(7).integers(0, 2, (31, 20, 45)).astype(dtype)
+    for x in (data, data.transpose(1, 2, 0), data[:, :, ::2]):
+        got = weft.flip(weft.from_numpy(x), dims)
+        assert (got.numpy() == np.flip(x, dims)).all()

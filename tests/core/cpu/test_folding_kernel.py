@@ -8,6 +8,7 @@ import pytest
 
 import weft
 from tests.core.cpu.beside import calls_of, compare
+from weft._backend.cpu import switches
 from weft._backend.cpu.launch import folding
 
 F = weft.nn.functional
@@ -57,3 +58,25 @@ def test_fold_is_the_transpose_of_unfold():
     assert weft.allclose(folded, gradient)
     (back,) = weft.autograd.grad(folded, g, x.detach())
     assert weft.allclose(back, columns)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int32"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"kernel_size": 3, "padding": 1}, {"kernel_size": (2, 4), "stride": (2, 4)},
+     {"kernel_size": 3, "dilation": (2, 1), "stride": 2, "padding": (2, 0)}],
+)  # fmt: skip
+def test_taking_apart_and_its_derivative_are_those_of_the_references(settings, dtype, monkeypatch):
+    values = weft.tensor(np.random.default_rng(3).integers(-9, 9, (2, 17, 3, 19)))
+    found = []
+    for compiled in (True, False):
+        monkeypatch.setattr(switches, "codegen", compiled)
+        x = values.to(getattr(weft, dtype)).permute(0, 2, 1, 3)  # no dense images
+        x = x.requires_grad_() if dtype != "int32" else x
+        out = weft.nn.functional.unfold(x, **settings)
+        results = [out.detach().double().numpy()]
+        if dtype != "int32":
+            results.append(weft.autograd.grad(out.sum(), x)[0].double().numpy())
+        found.append(results)
+    for a, b in zip(*found, strict=True):
+        assert np.array_equal(a, b)

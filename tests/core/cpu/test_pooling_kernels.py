@@ -133,7 +133,6 @@ def test_what_the_kernels_do_not_take():
     x = values("float32", 1, 1, 2, 6000)
     plain = {"kernel": (2, 2), "stride": (1, 1), "padding": ((0, 0),) * 2}
     assert pooling.window_max(x, **plain, dilation=(1, 1)) is None
-    assert pooling.window_max(x[..., :9], **plain, dilation=(1, 2)) is None
     assert pooling.window_max(x[:0], **plain, dilation=(1, 1)) is None
     assert pooling.window_max(x[..., :9] > 0, **plain, dilation=(1, 1)) is None
     assert F.max_pool2d(weft.from_numpy(x), 2, 1).shape == (1, 1, 1, 5999)
@@ -189,3 +188,38 @@ def test_the_pooled_may_be_overwritten_before_the_gradient():
     out.relu_()
     out.sum().backward()
     assert x.grad.sum() == (out > 0).sum()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32"])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "dilation"),
+    [
+        ((3, 3), (2, 2), ((1, 1), (1, 1)), (2, 2)),
+        ((2, 3), (1, 1), ((0, 0), (1, 2)), (3, 4)),
+        ((3, 2), (3, 5), ((1, 0), (0, 0)), (1, 7)),
+        ((1, 4), (2, 3), ((0, 0), (2, 2)), (1, 2)),
+    ],
+)
+def test_windows_whose_elements_lie_apart(kernel, stride, padding, dilation, dtype):
+    values = np.random.default_rng(5).integers(-4, 5, (2, 3, 17, 19)).astype(dtype)
+    if dtype != "int32":
+        values[0, 0, 4, 4] = values[1, 2, 6:9, 2] = np.nan
+    settings = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+    assert compare("largest", pooling.largest, (values,), {**settings, "narrow": False})
+    assert compare("window_max", pooling.window_max, (values,), settings)
+
+
+def test_windows_that_pass_over_all_elements_are_left_to_the_reference():
+    settings = {"kernel": (2,), "stride": (1,), "padding": ((1, 1),), "dilation": (5,)}
+    assert pooling.largest(np.ones((1, 1, 4), "f4"), **settings, narrow=False) is None
+
+
+def test_one_and_three_dims_with_elements_apart():
+    x = np.random.default_rng(6).standard_normal((2, 3, 9, 10, 11)).astype("f4")
+    settings = {
+        "kernel": (2, 3, 2), "stride": (2, 1, 3), "padding": ((1, 1), (0, 0), (1, 0)),
+        "dilation": (3, 2, 4),
+    }  # fmt: skip
+    assert compare("largest", pooling.largest, (x,), {**settings, "narrow": True})
+    one = {"kernel": (3,), "stride": (1,), "padding": ((1, 1),), "dilation": (4,)}
+    assert compare("largest", pooling.largest, (x[0, 0],), {**one, "narrow": True})

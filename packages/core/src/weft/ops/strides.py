@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend import ndarray, np
+from weft._backend.cpu.launching import Launcher
+from weft._core import catalogue
 from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.errors import GradError, ShapeError
+from weft._core.kernels import prefer
 from weft._core.layouts import nameable, strided_array
 from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
@@ -42,6 +45,18 @@ def flipped(xp: Any, x: Any, *, dims: tuple[int, ...]) -> Any:
         Tensor: of input's shape, a copy.
     """
     return xp.flip(x, dims).copy()
+
+
+_copying = Launcher("copying")
+
+
+def _flipped_on_cpu(x: Any, *, dims: tuple[int, ...]) -> Any:
+    if x.size < 16384 or x.ndim - 1 not in dims or not _copying:
+        return None  # whole rows NumPy moves as fast
+    return _copying.copied(np.flip(x, dims))
+
+
+prefer(catalogue.ops["flipped"], _flipped_on_cpu)
 
 
 @composite(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from weft._core import catalogue
@@ -11,7 +10,7 @@ from weft._core.samples import ErrorSample, Sample, array
 from weft._core.shapes import ints_per_dim
 from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
-from weft.ops.padding import constant_pad
+from weft.ops.folding import windows_taken
 
 
 @composite(
@@ -61,19 +60,16 @@ def unfold(
     pads = ints_per_dim("unfold", "padding", padding, 2, 0)
     steps = ints_per_dim("unfold", "stride", stride, 2, 1)
     x = input if input.ndim == 4 else input.unsqueeze(0)
-    batch, channels = x.shape[0], x.shape[1]
-    if any(pads):
-        x = constant_pad(x, widths=((0, 0), (0, 0), *((p, p) for p in pads)), value=0.0)
-    for dim, (k, d, s) in enumerate(zip(kernel, spread, steps, strict=True), start=2):
+    counts = []
+    for k, d, s, p, n in zip(kernel, spread, steps, pads, tuple(x.shape)[2:], strict=True):
         reach = d * (k - 1) + 1
-        if reach > x.shape[dim]:
+        if reach > n + 2 * p:
             raise ShapeError(
                 f"unfold: the window {kernel} with dilation {spread} is larger than the padded "
                 f"image (input.shape == {tuple(input.shape)}, padding {pads})"
             )
-        x = x.unfold(dim, reach, s)[..., ::d]
-    # (N, C, rows, columns, window's rows, window's columns)
-    counts = tuple(x.shape)[2:4]
-    out = x.permute(0, 1, 4, 5, 2, 3)
-    out = out.reshape((batch, channels * math.prod(kernel), math.prod(counts)))
+        counts.append((n + 2 * p - reach) // s + 1)
+    out: Tensor = windows_taken(
+        x, counts=tuple(counts), kernel=kernel, stride=steps, padding=pads, dilation=spread
+    )
     return out if input.ndim == 4 else out.squeeze(0)

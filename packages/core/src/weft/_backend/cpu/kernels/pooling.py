@@ -2,7 +2,8 @@
 
 A plane is (depth, height, width), with ones for the dims that are not there. Plain arrays are
 (planes, depth, height, width); those whose channels lie last are (n, depth, height, width,
-channels). Windows have no dilation and hold at least one element.
+channels). Windows hold at least one element; where no other steps within them are told, all that
+lies between their ends.
 """
 
 # what the language reads: mypy has no words for it
@@ -92,9 +93,12 @@ def window_max(
 @kernel
 def window_places(
     begin, end, x: ptr(T), values: ptr(T), places: ptr(I), depth, height, width, out_depth,
-    out_height, out_width, kd, kh, kw, sd, sh, sw, pd, ph, pw,
+    out_height, out_width, kd, kh, kw, sd, sh, sw, pd, ph, pw, ed, eh, ew,
 ):  # fmt: skip
-    """The largest of each window and where in its plane it is; a step is a row of the result."""
+    """The largest of each window and where in its plane it is; a step is a row of the result.
+
+    Elements of a window are ``ed``, ``eh`` and ``ew`` apart.
+    """
     best = local(V, ROW)
     where = local(i32, ROW)
     step = STEP if STEP > 0 else sw
@@ -106,14 +110,17 @@ def window_places(
         for j in simd(0, out_width):
             best[j] = LOW
             where[j] = -1
-        for dz in range(max(z * sd - pd, 0), min(z * sd - pd + kd, depth)):
-            for dy in range(max(y * sh - ph, 0), min(y * sh - ph + kh, height)):
+        for tap in range(kd * kh):
+            dz = z * sd - pd + tap // kh * ed
+            dy = y * sh - ph + tap % kh * eh
+            if dz >= 0 and dz < depth and dy >= 0 and dy < height:
                 first = (dz * height + dy) * width - pw
                 for k in range(kw):
-                    lo = (max(pw - k, 0) + step - 1) // step
-                    hi = min((width - 1 + pw - k + step) // step, out_width)
+                    shift = k * ew
+                    lo = (max(pw - shift, 0) + step - 1) // step
+                    hi = min((width - 1 + pw - shift + step) // step, out_width)
                     for j in simd(lo, hi):
-                        at = i32(first + k + j * step)
+                        at = i32(first + shift + j * step)
                         v = own[at]
                         have = best[j]
                         better = v > have or (v != v and have == have) or where[j] < 0

@@ -18,14 +18,18 @@ GRAIN = 16384
 class _Windows:
     """Windows over arrays of one shape, as the kernels read them."""
 
-    def __init__(self, shape: Any, kernel: Any, stride: Any, padding: Any) -> None:
+    def __init__(
+        self, shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any = ()
+    ) -> None:
         count = len(kernel)
+        dilation = dilation or (1,) * count
+        reaches = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
         absent = 3 - count
         self.lead = shape[: len(shape) - count]
         self.spatial = shape[len(shape) - count :]
         self.out = tuple(
             (n + low + high - k) // s + 1
-            for n, k, s, (low, high) in zip(self.spatial, kernel, stride, padding, strict=True)
+            for n, k, s, (low, high) in zip(self.spatial, reaches, stride, padding, strict=True)
         )
         self.planes = math.prod(self.lead)
         self.size = math.prod(self.spatial)
@@ -36,7 +40,7 @@ class _Windows:
             *(0,) * absent, *(low for low, _ in padding),
         )  # fmt: skip
         # the widest row that is looked at, with what is padded on both sides
-        reach = (self.out[-1] - 1) * stride[-1] + kernel[-1]
+        reach = (self.out[-1] - 1) * stride[-1] + reaches[-1]
         self.row = max(reach, padding[-1][0] + self.spatial[-1])
         self.known = {
             "STEP": stride[-1] if stride[-1] <= 2 else 0,
@@ -44,6 +48,17 @@ class _Windows:
         }
 
         fits = self.row + self.spatial[-1] <= kernels.ROW and self.size < 2**31
+        #: Steps from element to element within a window.
+        self.within = (*ones, *dilation)
+        self.dilated = max(dilation) > 1
+        if self.dilated and fits:  # such windows may pass over all elements
+            fits = all(
+                any(0 <= i * s - low + t * d < n for t in range(k))
+                for n, out, k, s, (low, _), d in zip(
+                    self.spatial, self.out, kernel, stride, padding, dilation, strict=True
+                )
+                for i in range(out)
+            )
         #: Whether kernels take them.
         self.fit = fits and min(self.out) > 0 and self.planes > 0 and self.size > 0
 
@@ -77,9 +92,9 @@ def _known(dtype: Any) -> dict[str, Any] | None:
 
 
 def _windows(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> _Windows | None:
-    if any(d != 1 for d in dilation) or not x.size or not usable():
+    if not x.size or not usable():
         return None
-    windows = _over(x.shape, kernel, stride, padding)
+    windows = _over(x.shape, kernel, stride, padding, dilation)
     return windows if windows.fit else None
 
 
@@ -91,6 +106,9 @@ def window_max(x: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any)
     settings, windows = _settings(x), _windows(x, kernel, stride, padding, dilation)
     if settings is None or windows is None:
         return None
+    if windows.dilated:
+        settings = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+        return largest(x, **settings, narrow=True)[0]
     if _channels_last(x, len(kernel)):
         n, channels = windows.lead
         last = np.moveaxis(x, 1, -1)
@@ -115,7 +133,7 @@ def largest(x: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any, na
         return None
     settings["I"] = i32 if narrow else i64
     dtype = np.int32 if narrow else np.int64
-    if _channels_last(x, len(kernel)):
+    if _channels_last(x, len(kernel)) and not windows.dilated:
         n, channels = windows.lead
         shape = (n, *windows.out, channels)
         values, places = np.empty(shape, x.dtype), np.empty(shape, dtype)
@@ -129,8 +147,9 @@ def largest(x: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any, na
     values, places = np.empty(shape, x.dtype), np.empty(shape, dtype)
     steps = windows.planes * windows.rows
     kernels.window_places.at(**settings, STEP=windows.known["STEP"])(
-        steps, windows.grain(steps), np.ascontiguousarray(x), values, places, *windows.numbers
-    )
+        steps, windows.grain(steps), np.ascontiguousarray(x), values, places, *windows.numbers,
+        *windows.within,
+    )  # fmt: skip
     return values, places
 
 
