@@ -17,7 +17,7 @@ from weft._backend.cpu import (
     onednn_pointwise,
     switches,
 )
-from weft._backend.cpu.launch import turning
+from weft._backend.cpu.launch import overlapping, turning
 from weft._backend.numpy_ import BFLOAT16
 from weft._core import catalogue
 from weft.nn import functional as F
@@ -152,6 +152,39 @@ def test_convolutions_of_one_place_are_products_of_images_as_they_lie(shape):
         assert_near(to_x, reference("convolution_input", wanted, w, shape=x.shape, **settings))
         to_w = onednn_convolution.to_weight(x, wanted, w.shape, **settings)
         assert_near(to_w, reference("convolution_weight", x, wanted, shape=w.shape, **settings))
+
+
+@pytest.mark.parametrize("codegen", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "wide", "kernel", "stride", "padding"),
+    [
+        ((2, 3, 61, 50), 32, (7, 7), (2, 2), ((3, 3), (3, 3))),
+        ((1, 1, 70, 33), 64, (4, 5), (2, 3), ((1, 2), (0, 4))),
+        ((3, 8, 40, 41), 17, (3, 3), (1, 1), ((1, 1), (1, 1))),
+        ((1, 4, 90, 95), 24, (2, 3), (3, 4), ((0, 0), (0, 0))),
+        ((1, 3, 30, 1000), 16, (3, 2), (1, 2), ((5, 5), (7, 9))),
+    ],
+)
+def test_the_way_back_to_images_of_few_channels(
+    shape, wide, kernel, stride, padding, codegen, monkeypatch
+):
+    monkeypatch.setattr(overlapping, "_LEAST", 1 << 18)
+    rng = np.random.default_rng(11)
+    settings = {"stride": stride, "padding": padding, "dilation": (1, 1), "groups": 1}
+    w = rng.standard_normal((wide, shape[1], *kernel)).astype(F32)
+    out = onednn_convolution._out_shape(shape, w.shape, tuple(settings.values()))
+    g = rng.standard_normal(out).astype(F32)
+    assert overlapping.is_taken(g, w, shape, tuple(settings.values()))
+    wanted = reference("convolution_input", g, w, shape=shape, **settings)
+    room = onednn_layouts.empty_last(shape, F32)
+    assert overlapping.to_input(g, w, room, stride, padding)
+    for layout in ("in order", "channels last"):
+        with monkeypatch.context() as patch:
+            onednn_convolution.to_input(laid(g, layout), w, shape, **settings)
+            patch.setattr(switches, "codegen", codegen)
+            got = onednn_convolution.to_input(laid(g, layout), w, shape, **settings)
+        assert_near(got, wanted)
+        assert got.flags.owndata
 
 
 @pytest.mark.parametrize("stride", [1, 2])

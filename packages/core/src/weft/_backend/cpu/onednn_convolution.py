@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend.cpu import onednn, threads
+from weft._backend.cpu import onednn, switches, threads
 from weft._backend.cpu import onednn_pointwise as pointwise
 from weft._backend.cpu.launch import turning
 from weft._backend.cpu.onednn import (
@@ -187,6 +187,26 @@ class _ToInput:
         return out
 
 
+class _ToFewChannels:
+    """The same for images of few channels, where a kernel of ours is quicker."""
+
+    __slots__ = ("_general", "_settings", "_shape")
+
+    def __init__(self, shape: Sequence[int], settings: Any) -> None:
+        self._shape, self._settings = shape, settings
+        self._general: Any = None
+
+    def __call__(self, g: Array, w: Array) -> Array:
+        from weft._backend.cpu.launch import overlapping
+
+        out = empty_last(self._shape, g.dtype)
+        if overlapping.to_input(g, w, out, *self._settings[:2]):
+            return out
+        if self._general is None:  # kernels were switched off since
+            self._general = _ToInput(g, w, self._shape, self._settings)
+        return self._general(g, w)
+
+
 def _is_chosen_better(x: Array, g: Array, w: Any, stride: Any, groups: int) -> bool:
     """Whether oneDNN's own layouts pay for their copies where a weight's cotangent is computed.
 
@@ -263,6 +283,11 @@ def _forward_way(x: Array, w: Array, out: Any, bias: bool, after: Any, settings:
 def _input_way(g: Array, w: Array, shape: Any, settings: Any) -> Any:
     if pointwise.is_product(settings, w.shape, g):
         return pointwise.Forward(g, w, shape, False, (), turned=True)
+    if switches.codegen and shape[1] < turning.TILE:
+        from weft._backend.cpu.launch import overlapping
+
+        if overlapping.is_taken(g, w, shape, settings):
+            return _ToFewChannels(shape, settings)
     return _ToInput(g, w, shape, settings)
 
 
