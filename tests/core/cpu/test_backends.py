@@ -141,3 +141,10 @@ def test_show_config_tells_what_is_switched_off(capsys):
     if not weft.backends.codegen.is_available():
         pytest.skip(engine.why_no_codegen())
     assert shown(capsys)["kernels"].endswith(", switched off")
+
+
+@pytest.mark.skipif(bool(engine.why_no_onednn()), reason="oneDNN is missing")
+def test_the_configuration_tells_that_no_weights_are_kept():
+    assert "no weights kept" not in engine.rows()["oneDNN"]
+    switches.packing = False
+    assert engine.rows()["oneDNN"].endswith("no weights kept in its order")

@@ -297,7 +297,9 @@ def _small_map(x: Any, y: Any, bias: Any = None) -> Any:
             if out is not None:
                 return out
     elif m * k * n >= FEW:
-        return compiled.few(x, y.T, bias)
+        out = compiled.few(x, y.T, bias)
+        if out is not None:
+            return out
     return _small.forward(x, y, bias)
 
 

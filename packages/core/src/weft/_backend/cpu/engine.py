@@ -47,7 +47,9 @@ def _onednn() -> str:
         return f"none: {why}"
     from weft._backend.cpu import onednn
 
-    return onednn.loaded().version + ("" if switches.onednn else ", switched off")
+    if not switches.onednn:
+        return f"{onednn.loaded().version}, switched off"
+    return onednn.loaded().version + ("" if switches.packing else ", no weights kept in its order")
 
 
 def _kernels() -> str:

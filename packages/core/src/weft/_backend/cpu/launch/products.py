@@ -15,6 +15,8 @@ _ONE_STEP = 1 << 62  # a grain that keeps all in the calling thread
 SMALL_OF_MANY = 1 << 12
 #: Rows of the smaller factor, at most: where the other's rows are read along, and where columns.
 FEW_ALONG, FEW_ACROSS = 16, 8
+#: Bytes of a row from which reading along it pays: each sum of vectors is added up in the end.
+_LONG, _LONGER = 256, 2048
 #: Multiplications that are worth a thread of their own.
 _SHARE = 1 << 16
 
@@ -179,7 +181,9 @@ def _few_rows(x: Any, y: Any, bias: Any, m: int, k: int, n: int) -> Any:
     down, across = y.strides
     if bias is None:
         bias = zeros(dtype, n)
-    if down == item or k == 1:
+    if down == item:
+        if not _is_long(m, k * item):
+            return None
         out = ndarray((m, n), dtype)
         _along(out, n, 1, _dense(x), y, across // item, bias, m, k, n)
         return out
@@ -195,7 +199,9 @@ def _few_columns(x: Any, y: Any, m: int, k: int, n: int) -> Any:
     dtype = x.dtype
     item = dtype.itemsize
     down, across = x.strides
-    if across == item or k == 1:
+    if across == item:
+        if not _is_long(n, k * item):
+            return None
         out = ndarray((m, n), dtype)
         _along(out, 1, n, _dense(y.T), x, down // item, zeros(dtype, m), n, k, m)
         return out
@@ -203,6 +209,10 @@ def _few_columns(x: Any, y: Any, m: int, k: int, n: int) -> Any:
         return None
     turned = _across(_dense(y.T), x.T, across // item, zeros(dtype, m), n, k, m)
     return turned.reshape(m, 1) if n == 1 else np.ascontiguousarray(turned.T)
+
+
+def _is_long(few: int, nbytes: int) -> bool:
+    return nbytes >= (_LONG if few <= FEW_ACROSS else _LONGER)
 
 
 def _dense(a: Any) -> Any:
