@@ -62,6 +62,11 @@ from weft.ops.loss import (
     kl_div,
     nll_loss,
 )
+from weft.ops.loss_class_margins import (
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+)
 from weft.ops.loss_ctc import (
     ctc_loss,
 )
@@ -74,9 +79,6 @@ from weft.ops.loss_margins import (
     cosine_embedding_loss,
     hinge_embedding_loss,
     margin_ranking_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
