@@ -11,7 +11,7 @@ import weft
 import weft.nn.functional as F
 from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn, hold
 from weft._backend.cpu import switches
-from weft._backend.cpu.launch import class_losses, pair_losses
+from weft._backend.cpu.launch import class_losses, pair_losses, soft_losses
 from weft._core import catalogue
 from weft.transforms import lowering
 
@@ -161,3 +161,58 @@ def test_without_the_code_generator_the_same_calls_give_the_same(monkeypatch):
     lowering.forget()
     for one, other in zip(fast, run(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(5,), (1, 1), (6, 70), (2, 3, 67), (2, 9000)], ids=str)
+def test_cross_entropy_of_probabilities(shape, dtype):
+    x = (3 * drawn(shape, dtype)).astype(dtype)
+    p = abs(drawn(shape, np.dtype(np.float64), seed=2))
+    p = (p / p.sum(-1, keepdims=True)).astype(dtype)
+    w = abs(drawn((shape[-1],), dtype, seed=3))
+    for weight, smoothing in itertools.product((None, w), (0.0, 0.3)):
+        own = {"smoothing": smoothing}
+        assert soft_losses.losses(x, p, weight, **own) is not None
+        loss, sums = hold("soft_class_losses", x, p, weight, **own)
+        g = drawn(loss.shape, dtype, seed=4)
+        assert soft_losses.slopes(g, x, p, weight, sums, **own) is not None
+        hold("soft_class_slopes", g, x, p, weight, sums, **own)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_probabilities_in_any_layout(layout):
+    x = drawn((4, 5, 3, 6), np.dtype(np.float32), layout)
+    p = abs(drawn((4, 5, 3, 6), np.dtype(np.float32), layout, seed=5))
+    loss, sums = hold("soft_class_losses", x, p, None, smoothing=0.1)
+    g = drawn(loss.shape, loss.dtype, "reversed")
+    hold("soft_class_slopes", g, x, p, None, sums, smoothing=0.1)
+
+
+def test_what_is_not_finite_stays_so_beside_probabilities():
+    x = np.array([[0.0, np.inf, 1.0], [0.0, np.nan, 1.0], [0.0, 1.0, 2.0]], np.float32)
+    p = np.array([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0], [np.nan, 0.0, 1.0]], np.float32)
+    loss, sums = hold("soft_class_losses", x, p, None, smoothing=0.0)
+    assert np.isnan(loss).all()
+    hold("soft_class_slopes", np.ones(3, np.float32), x, p, None, sums, smoothing=0.0)
+
+
+def test_no_probabilities_are_numpys():
+    nothing = np.zeros((0, 3), np.float32)
+    assert soft_losses.losses(nothing, nothing, smoothing=0.0) is None
+    (loss, _) = hold("soft_class_losses", nothing, nothing, None, smoothing=0.0)
+    assert loss.shape == (0,)
+
+
+def test_gradients_through_probabilities_and_weights():
+    rng = np.random.default_rng(0)
+    x, p, w = (
+        weft.tensor(rng.uniform(0.1, 1.0, size), requires_grad=True)
+        for size in ((3, 4), (3, 4), (4,))
+    )
+    for reduction in ("mean", "sum", "none"):
+
+        def loss(x, p, w, reduction=reduction):
+            return F.cross_entropy(x, p, w, reduction=reduction, label_smoothing=0.1)
+
+        assert weft.autograd.gradcheck(loss, (x, p, w))
+    assert weft.autograd.gradgradcheck(lambda x: F.cross_entropy(x, p, w).sum(), (x,))

@@ -21,6 +21,7 @@ from weft.ops.indexing import getitem
 from weft.ops.loss_pairs import PAIR_ERRORS, REDUCTIONS, reduced, same_shape
 from weft.ops.pair_losses import fused
 from weft.ops.reductions import sum
+from weft.ops.soft_losses import SOFT_LOSSES
 from weft.ops.softmax import log_softmax
 
 _F = catalogue.FUNCTIONAL
@@ -293,6 +294,11 @@ def cross_entropy(
     at = 1 if input._data.ndim > 1 else 0
     if target.dtype.category == 1 and (weight is None or weight._data.dtype == input._data.dtype):
         return _of_classes(input, target, weight, ignore_index, reduction, label_smoothing)
+    if target.dtype.category == 2 and at == input._data.ndim - 1 and _same(input, target, weight):
+        rows: Tensor = apply(SOFT_LOSSES, (input, target, weight), {"smoothing": label_smoothing})[
+            0
+        ]
+        return _averaged(rows, reduction)
     logs = log_softmax(input, at)
     across = tuple(-1 if d == at else 1 for d in range(input.ndim))
     if target.dtype.category > 1:
@@ -358,7 +364,21 @@ def _soft(
         target = target * (1 - label_smoothing) + label_smoothing / classes
     if weight is not None:
         logs = logs * weight.reshape(across)
-    loss = -sum(logs * target, dim=at)
+    return _averaged(-sum(logs * target, dim=at), reduction)
+
+
+def _averaged(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return sum(loss) / max(loss.numel(), 1)
     return reduced("cross_entropy", loss, reduction)
+
+
+def _same(input: Tensor, target: Tensor, weight: Tensor | None) -> bool:
+    """Whether one op takes probabilities: of the logits' shape and dtype, as are the weights."""
+    data, wanted = input._data, target._data
+    dtype, shape = data.dtype, tuple(data.shape)
+    if dtype.kind not in "fV" or wanted.dtype != dtype or tuple(wanted.shape) != shape:
+        return False
+    return weight is None or (
+        weight._data.dtype == dtype and tuple(weight._data.shape) == shape[-1:]
+    )
