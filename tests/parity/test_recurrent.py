@@ -134,3 +134,27 @@ def test_wide_networks_both_ways_are_torchs(kind: str, sizes: list[int] | None) 
     for part, expected in zip(mine, other, strict=True):
         for a, b in zip(part, expected, strict=True):
             np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("sizes", [None, [5, 5, 3, 1]])
+@pytest.mark.parametrize("state", [3, 12, 90])
+@pytest.mark.parametrize("biased", [True, False])
+def test_projected_states_are_torchs(biased: bool, state: int, sizes: list[int] | None) -> None:
+    rng = np.random.default_rng(0)
+    features, hidden = 6, 16 if state < 90 else 400
+    shape = (4, 5, features) if sizes is None else (sum(sizes), features)
+    data = rng.standard_normal(shape)
+    states = [rng.standard_normal((4, 5, n)) for n in (state, hidden)]
+    params = []
+    for columns in (features, features, 2 * state, 2 * state):
+        shapes = [(4 * hidden, columns), (4 * hidden, state)]
+        shapes += [(4 * hidden,)] * 2 if biased else []
+        params += [rng.standard_normal(s) * hidden**-0.5 for s in [*shapes, (state, hidden)]]
+    settings: tuple[Any, ...] = (biased, 2, 0.0, True, True)
+    if sizes is None:
+        settings += (False,)
+    mine = run(weft, "lstm", data, sizes, states, params, settings)
+    other = run(torch, "lstm", data, sizes, states, params, settings)
+    for part, expected in zip(mine, other, strict=True):
+        for a, b in zip(part, expected, strict=True):
+            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-8, atol=1e-8)

@@ -15,6 +15,7 @@ from weft.ops.families.composite import composite
 from weft.ops.gru_steps import gru_steps
 from weft.ops.joining import cat, stack
 from weft.ops.lstm_steps import lstm_steps
+from weft.ops.matmul import matmul
 from weft.ops.recurrent_cells import STEPS, States
 from weft.ops.rnn_steps import rnn_steps
 from weft.ops.steps import steps
@@ -37,6 +38,28 @@ def _at_once(
         relu = kind == "rnn_relu"
         out, *last = rnn_steps(drive, *states, w_hh, relu=relu, reverse=reverse)
     return out, tuple(last)
+
+
+def _projected(
+    kind: str, drive: Tensor, states: States, weights: Sequence[Any], reverse: bool
+) -> tuple[Tensor, States]:
+    """The same of a long short-term memory whose states are projections of what its steps give.
+
+    What a step takes of the state before it, w_hh (w_hr m), is (w_hh w_hr) m: so the steps run on
+    what is not yet projected. The state before the first is none such; its share is added before.
+    """
+    w_hh, b_hh, w_hr = weights
+    h, c = states
+    drive = drive if b_hh is None else drive + b_hh
+    length = drive.shape[0]
+    first = drive.narrow(0, length - 1 if reverse else 0, 1) + linear(h, w_hh)
+    if length > 1:
+        others = drive.narrow(0, 0 if reverse else 1, length - 1)
+        first = cat([others, first] if reverse else [first, others], 0)
+    none = c.new_zeros(tuple(c.shape))
+    found = lstm_steps(first, none, c, matmul(w_hh, w_hr), reverse=reverse)
+    out = linear(found[0], w_hr)
+    return out, (out[0 if reverse else length - 1], found[2])
 
 
 def _by_steps(
@@ -75,6 +98,8 @@ def _one_way(
     _, b_hh, w_hr = weights
     fused = w_hr is None and not x.is_complex()
     run = _at_once if fused else _by_steps
+    if w_hr is not None and not x.is_complex() and _worthwhile(*w_hr.shape):
+        run = _projected
     joined = fused and kind != "gru" and b_ih is not None  # both biases are added to the same
     # the input's share of all steps in one product; only the state's needs the loop
     drive = linear(x, w_ih, b_ih + b_hh if joined else b_ih)
@@ -102,6 +127,15 @@ def _one_way(
     if reverse:
         outputs.reverse()
     return outputs[0] if len(outputs) == 1 else cat(outputs, 0), states
+
+
+def _worthwhile(state: int, hidden: int) -> bool:
+    """Whether a projected network is to run on the product of both of its weights.
+
+    That takes 4 hidden² multiplications where two products take 5 hidden state, which is worth it
+    as far as those are few.
+    """
+    return hidden <= 256 or 4 * hidden <= 15 * state
 
 
 def _grouped(kind: str, params: Any, has_biases: bool, count: int, projected: bool) -> list[Any]:
