@@ -15,15 +15,6 @@ _FASTCALL = 0x80
 _held: list[Any] = []  # what the functions read; they live as long as the process
 
 
-class _Method(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_char_p),
-        ("call", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    )
-
-
 @functools.cache
 def data_offset() -> int:
     """Return where in an array's object the address of its memory lies."""
@@ -57,13 +48,14 @@ def table() -> Any:
 
 def function(name: str, address: int) -> Any:
     """Return the function of Python that runs the code at an address."""
-    label = name.encode()
-    method = _Method(label, address, _FASTCALL, None)
+    label = ctypes.create_string_buffer(name.encode())
+    # a PyMethodDef: name, function, flags, no docstring
+    method = (ctypes.c_uint64 * 4)(ctypes.addressof(label), address, _FASTCALL, 0)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
     _held.append((label, method))
-    return make(ctypes.addressof(method), table(), label.decode())
+    return make(ctypes.addressof(method), table(), name)
 
 
 def _of_the_system(name: str) -> int:

@@ -116,7 +116,7 @@ def usable() -> bool:
 @functools.cache
 def why_unusable() -> str:
     """Return why kernels cannot be compiled here, in one clause; empty if they can."""
-    if PathFinder.find_spec("llvmlite") is None:
+    if _llvmlite() is None:
         return "llvmlite, which compiles them, is not installed"
     x = np.array([1.0, 2.0])
     try:
@@ -133,6 +133,12 @@ def kernel(python: Any = None, *, loose: bool = True, overlap: bool = False) -> 
     return Kernel(python, loose=loose, overlap=overlap)
 
 
+@functools.cache
+def _llvmlite() -> Any:
+    """Return where llvmlite is, without importing it; None if it is not installed."""
+    return PathFinder.find_spec("llvmlite")
+
+
 def told_of_files(folder: str, *paths: str) -> list[bytes]:
     """Return bytes that differ when a file of Python in a folder, or one of the paths, does."""
     paths = (*(entry.path for entry in os.scandir(folder) if entry.name.endswith(".py")), *paths)
@@ -147,7 +153,7 @@ def _of_the_language() -> bytes:
     here = os.path.dirname(__file__)
     beside = [os.path.join(os.path.dirname(here), f"{name}.py") for name in _ITS_OTHER_FILES]
     parts = told_of_files(here, *beside)
-    found = PathFinder.find_spec("llvmlite")
+    found = _llvmlite()
     if found is not None and found.origin:
         version = os.path.join(os.path.dirname(found.origin), "_version.py")
         if os.path.exists(version):

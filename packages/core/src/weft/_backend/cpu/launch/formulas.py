@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import symbolic
-from weft._backend.cpu.kernels.copying import STRIP, TILE, turn
 from weft._backend.cpu.language import Names, TextKernel
 from weft._backend.cpu.language.types import type_of
 from weft._backend.symbolic import BOOL, F32, Node
 
 #: What generated kernels may name.
 NAMES = Names("mathematics", INF=float("inf"), NAN=float("nan"))
+#: What `turn` turns at once: squares of this side, and rows of a strip. It is imported when it is
+#: called: few programs have formulas over arrays that lie across others.
+TILE, STRIP = 16, 32
 #: Columns of a strip that are turned before the formula runs over them.
 _WIDE = 64
 _OPERATORS = {
@@ -184,6 +186,9 @@ def tiled(
         inner: as in :func:`strided`; t for an array whose step along the strip is 1.
         dims: how many dims there are; the last two are of the rows of a strip, and along a row.
     """
+    from weft._backend.cpu.kernels import copying
+
+    assert (copying.TILE, copying.STRIP) == (TILE, STRIP)
     more = "".join(f", d{k}" for k in range(dims)) + ", strips"
     operands = [*(f"x{i}" for i in arrays), "out"]
     for operand, step in zip(operands, inner, strict=True):
@@ -239,4 +244,4 @@ def tiled(
             f"                    out_row[first + j] = {result}",
         ]
     )
-    return TextKernel(name, text, NAMES.also(turn=turn), loose=False, overlap=True)
+    return TextKernel(name, text, NAMES.also(turn=copying.turn), loose=False, overlap=True)
