@@ -11,6 +11,7 @@ from weft._core.boxed import Boxed, check_live, live
 from weft._core.device import device_of
 from weft._core.dtypes import of
 from weft._core.errors import DeviceError, apart
+from weft._core.inference import born
 from weft._core.kernels import for_library
 from weft._core.modes import flags, here
 from weft._core.node import Node, Pick, Version, Writes, next_sequence
@@ -200,6 +201,8 @@ def finish(
     out = _new(Tensor)
     out._data = data
     out._node = out._version = out._extra = None
+    if flags.inference:
+        born(out)
     if record and of(data.dtype).category >= 2:
         if len(args) == 1 and op.reads is None:
             record_one(op, args[0], params, out)
@@ -231,6 +234,8 @@ def _finish_several(
         out = _new(Tensor)
         out._data = one
         out._node = out._version = out._extra = None
+        if flags.inference:
+            born(out)
         made.append(out)
     outs = tuple(made)
     if op.is_view:
