@@ -84,6 +84,26 @@ FILES = {
         (_random.standard_normal((2, 3, 224, 224)).astype(np.float32),),
         lambda out: [out],
     ),
+    "U-Net": ModelFile(
+        "unet",
+        lambda file: file.UNet2D(
+            in_channels=3, out_classes=4, num_encoding_blocks=3, out_channels_first_layer=8,
+            padding=1, normalization="batch", upsampling_type="linear", residual=True,
+        ),
+        (_photo,),
+        lambda out: [out],
+    ),
+    "U-Net with transposed convolutions": ModelFile(
+        "unet",
+        lambda file: file.UNet2D(
+            in_channels=3, out_classes=4, num_encoding_blocks=2, out_channels_first_layer=8,
+            padding=1, normalization="instance", preactivation=True, activation="LeakyReLU",
+        ),
+        # Not _photo itself: a value of it lies so near a kink that torch's gradient in float32 departs
+        # from its own in float64 by 4e-4 of the largest one (weft's by 4e-6).
+        (-_photo,),
+        lambda out: [out],
+    ),
     "ViT": ModelFile(
         "vit_pytorch.vit",
         lambda file: file.ViT(

@@ -83,6 +83,15 @@ CASES = [
     case("Conv3d", 2, 3, 2, on=(2, 2, 4, 5, 3)),
     case("Conv3d", 2, 4, (2, 3, 1), stride=(1, 2, 1), padding=1, groups=2, on=(2, 2, 4, 5, 3)),
     case("Conv3d", 2, 4, (2, 3, 2), padding="same", on=(1, 2, 4, 5, 3)),
+    # transposed convolutions
+    case("ConvTranspose1d", 4, 6, 3, on=(2, 4, 9)),
+    case("ConvTranspose1d", 4, 6, 3, 2, 1, 1, 2, False, 2, on=(4, 9)),
+    case("ConvTranspose2d", 4, 6, 3, on=IMAGE),
+    case("ConvTranspose2d", 4, 6, 2, stride=2, on=IMAGE[1:]),
+    case("ConvTranspose2d", 4, 8, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), on=IMAGE),
+    case("ConvTranspose2d", 4, 8, 3, stride=2, output_padding=(1, 0), groups=4, on=IMAGE),
+    case("ConvTranspose3d", 2, 3, 2, on=(2, 2, 4, 5, 3)),
+    case("ConvTranspose3d", 2, 4, (2, 3, 1), stride=(1, 2, 1), groups=2, on=(2, 2, 4, 5, 3)),
     # batch normalisation
     *(
         case(name, 4, on=shape, **options)
@@ -93,6 +102,18 @@ CASES = [
         for options in (
             {}, {"eps": 0.1, "momentum": 0.3}, {"momentum": None}, {"affine": False},
             {"track_running_stats": False}, {"bias": False},
+        )
+    ),
+    # instance normalisation
+    *(
+        case(name, 4, on=shape, **options)
+        for name, shape in (
+            ("InstanceNorm1d", (2, 4, 5)), ("InstanceNorm1d", (4, 5)), ("InstanceNorm2d", IMAGE),
+            ("InstanceNorm2d", IMAGE[1:]), ("InstanceNorm3d", (2, 4, 3, 2, 5)),
+        )
+        for options in (
+            {}, {"eps": 0.1, "affine": True}, {"track_running_stats": True, "momentum": 0.3},
+            {"affine": True, "bias": False, "track_running_stats": True},
         )
     ),
     # other normalisations
@@ -179,6 +200,18 @@ CASES = [
     case("PixelShuffle", 2, on=(2, 8, 3, 4)),
     case("PixelUnshuffle", 2, on=(2, 3, 4, 6)),
     case("ChannelShuffle", 2, on=IMAGE),
+    # resampling
+    case("Upsample", (5, 7), on=IMAGE),
+    case("Upsample", 5, on=(2, 3, 4)),
+    case("Upsample", scale_factor=2, on=IMAGE),
+    case("Upsample", scale_factor=(1.5, 2), mode="bilinear", align_corners=True, on=IMAGE),
+    case("Upsample", None, 1.7, "bicubic", False, True, on=IMAGE),
+    case("Upsample", scale_factor=2, mode="linear", on=(2, 3, 4)),
+    case("Upsample", size=(4, 3, 5), mode="trilinear", on=(1, 2, 3, 4, 2)),
+    case("UpsamplingNearest2d", 5, on=IMAGE),
+    case("UpsamplingNearest2d", scale_factor=2, on=IMAGE),
+    case("UpsamplingBilinear2d", (5, 7), on=IMAGE),
+    case("UpsamplingBilinear2d", scale_factor=(2, 1.5), on=IMAGE),
     # distance
     case("CosineSimilarity", on=[(3, 4), (3, 4)]),
     case("CosineSimilarity", dim=-1, on=[(3, 2, 4), (3, 1, 4)]),
@@ -370,8 +403,8 @@ def test_layer_agrees_with_pytorch(case: Case, dtype: str) -> None:
         pair.close(a, b, f"buffer {name} after the call")
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if "Batch" in c.name], ids=str)
-def test_batch_norm_agrees_after_training_and_in_evaluation(case: Case) -> None:
+@pytest.mark.parametrize("case", [c for c in CASES if c.name[:5] in ("Batch", "Insta")], ids=str)
+def test_norms_agree_after_training_and_in_evaluation(case: Case) -> None:
     pair = Pair(case, F64)
     for step in range(3):
         pair.ours(weft.from_numpy(pair.arrays[0] * (step + 1)))

@@ -40,9 +40,11 @@ from weft.nn.activation import (
 from weft.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from weft.nn.containers import ModuleDict, ModuleList, Sequential
 from weft.nn.conv import Conv1d, Conv2d, Conv3d
+from weft.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from weft.nn.distance import CosineSimilarity, PairwiseDistance
 from weft.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from weft.nn.embedding import Embedding
+from weft.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from weft.nn.linear import Bilinear, Identity, Linear
 from weft.nn.loss import (
     BCELoss,
@@ -93,6 +95,7 @@ from weft.nn.pooling import (
 from weft.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from weft.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from weft.nn.shape import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle, Unflatten
+from weft.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
     "CELU",
@@ -129,6 +132,9 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
@@ -146,6 +152,9 @@ __all__ = [
     "HuberLoss",
     "Identity",
     "IncompatibleKeys",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
     "LSTMCell",
@@ -197,6 +206,9 @@ __all__ = [
     "Tanhshrink",
     "Threshold",
     "Unflatten",
+    "Upsample",
+    "UpsamplingBilinear2d",
+    "UpsamplingNearest2d",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

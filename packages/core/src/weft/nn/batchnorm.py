@@ -1,4 +1,4 @@
-"""Batch normalisation with running statistics."""
+"""Normalisation of channels with running statistics: the base, and batch normalisation."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ from weft.nn.module import Module
 from weft.nn.normalization import affine_parameters
 
 
-class BatchNormalization(Module):
-    """Normalises each channel by its mean and variance over the batch, then scales and shifts.
-
-    `y = (x − mean) / √(var + eps) · weight + bias`. In training the statistics are the batch's
-    (variance with divisor n), and the running ones follow them (variance with divisor n − 1); in
-    evaluation the running ones are used.
+class ChannelNormalization(Module):
+    """What normalises channels by statistics that it may keep; base of batch and instance norm.
 
     Args:
         num_features: channels, the length of axis 1.
@@ -24,8 +20,7 @@ class BatchNormalization(Module):
         momentum: how far the running statistics move toward a batch's; None takes the plain
             average of all batches seen.
         affine: whether there is a learned weight and bias.
-        track_running_stats: whether to keep running statistics; without them the batch's are
-            used in evaluation too.
+        track_running_stats: whether to keep running statistics.
         device: where the parameters lie.
         dtype: the parameters' dtype.
         bias: with `affine`, whether there is a bias.
@@ -39,7 +34,6 @@ class BatchNormalization(Module):
     """
 
     _version = 2  # 2 added num_batches_tracked
-    _ranks: tuple[int, ...]
 
     def __init__(
         self,
@@ -88,6 +82,58 @@ class BatchNormalization(Module):
             if self.bias is not None:
                 self.bias.copy_(weft.zeros_like(self.bias))
 
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+    def _load_from_state_dict(
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: dict[str, Any],
+        *lists: Any,
+    ) -> None:
+        # Checkpoints before version 2, and files that carry no version, may lack the count.
+        version = local_metadata.get("version")
+        key = prefix + "num_batches_tracked"
+        if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
+            held = self.num_batches_tracked
+            state_dict[key] = weft.tensor(0, dtype=weft.int64) if held is None else held
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
+
+
+class BatchNormalization(ChannelNormalization):
+    """Normalises each channel by its mean and variance over the batch, then scales and shifts.
+
+    `y = (x − mean) / √(var + eps) · weight + bias`. In training the statistics are the batch's
+    (variance with divisor n), and the running ones follow them (variance with divisor n − 1); in
+    evaluation the running ones are used.
+
+    Args:
+        num_features: channels, the length of axis 1.
+        eps: added to the variance.
+        momentum: how far the running statistics move toward a batch's; None takes the plain
+            average of all batches seen.
+        affine: whether there is a learned weight and bias.
+        track_running_stats: whether to keep running statistics; without them the batch's are
+            used in evaluation too.
+        device: where the parameters lie.
+        dtype: the parameters' dtype.
+        bias: with `affine`, whether there is a bias.
+
+    Attributes:
+        weight: (num_features,), ones at first, or None.
+        bias: (num_features,), zeros at first, or None.
+        running_mean: buffer (num_features,), zeros at first, or None.
+        running_var: buffer (num_features,), ones at first, or None.
+        num_batches_tracked: buffer (), int64, or None.
+    """
+
+    _ranks: tuple[int, ...]
+
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in self._ranks:
             raise ValueError(
@@ -116,28 +162,6 @@ class BatchNormalization(Module):
             momentum,
             self.eps,
         )
-
-    def extra_repr(self) -> str:
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, bias={self.bias is not None}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
-
-    def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: dict[str, Any],
-        *lists: Any,
-    ) -> None:
-        # Checkpoints before version 2, and files that carry no version, may lack the count.
-        version = local_metadata.get("version")
-        key = prefix + "num_batches_tracked"
-        if (version is None or version < 2) and self.track_running_stats and key not in state_dict:
-            held = self.num_batches_tracked
-            state_dict[key] = weft.tensor(0, dtype=weft.int64) if held is None else held
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *lists)
 
 
 class BatchNorm1d(BatchNormalization):

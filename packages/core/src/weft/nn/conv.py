@@ -49,6 +49,7 @@ class Convolution(Module):
         ValueError: an argument that no convolution has; the message names it.
     """
 
+    transposed = False
     _axes: int
     _function: Callable[..., Tensor]
 
@@ -98,9 +99,13 @@ class Convolution(Module):
             self.padding: str | tuple[int, ...] = padding
         else:
             self.padding = spread(padding, axes, f"{who}: padding")
+        self.output_padding = (0,) * axes  # only a transposed convolution has some
         self.groups = groups
         self.padding_mode = padding_mode
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
+        rows, columns = out_channels, in_channels // groups
+        if self.transposed:
+            rows, columns = in_channels, out_channels // groups
+        shape = (rows, columns, *self.kernel_size)
         self.weight = Parameter(weft.empty(shape, device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(weft.empty(out_channels, device=device, dtype=dtype))
@@ -148,6 +153,8 @@ class Convolution(Module):
             text += f", padding={self.padding}"
         if self.dilation != (1,) * self._axes:
             text += f", dilation={self.dilation}"
+        if self.output_padding != (0,) * self._axes:
+            text += f", output_padding={self.output_padding}"
         if self.groups != 1:
             text += f", groups={self.groups}"
         if self.bias is None:

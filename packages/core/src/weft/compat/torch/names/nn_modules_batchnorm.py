@@ -1,7 +1,7 @@
-"""``torch.nn.modules.batchnorm``: the base classes of batch norms."""
+"""``torch.nn.modules.batchnorm`` and ``instancenorm``: the base classes of their norms."""
 
 from weft.nn.batchnorm import BatchNormalization as _BatchNorm
+from weft.nn.batchnorm import ChannelNormalization as _NormBase
+from weft.nn.instancenorm import InstanceNormalization as _InstanceNorm
 
-__all__ = ["_BatchNorm", "_NormBase"]
-
-_NormBase = _BatchNorm
+__all__ = ["_BatchNorm", "_InstanceNorm", "_NormBase"]

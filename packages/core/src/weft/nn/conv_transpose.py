@@ -1,0 +1,158 @@
+"""Transposed convolution layers: the way back from a convolution's output to its input's size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import weft
+from weft import Tensor
+from weft.nn import functional as F
+from weft.nn._sizes import Sizes, spread
+from weft.nn.conv import Convolution
+
+
+class TransposedConvolution(Convolution):
+    """The gradient of a convolution with respect to its input, as a layer; base of those below.
+
+    Length of an axis: `(n − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding
+    + 1`. A convolution with stride maps several lengths to one; `output_padding`, or `output_size`
+    in the call, says which of them is meant.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: extent of the kernel, one number or one for each axis.
+        stride: step of the convolution that this one turns round.
+        padding: that convolution's padding; so many elements are cut off on both sides.
+        output_padding: elements added at the end of each axis, fewer than stride or dilation.
+        groups: number of blocks into which the channels are divided.
+        bias: whether to add a learned bias.
+        dilation: distance between the kernel's elements.
+        padding_mode: "zeros"; there is no other here.
+        device: where the parameters lie.
+        dtype: the parameters' dtype.
+
+    Attributes:
+        weight: (in_channels, out_channels / groups, *kernel_size), uniform in ±1/√fan at first,
+            where fan is `out_channels / groups` times the kernel's elements.
+        bias: (out_channels,), likewise, or None.
+
+    Raises:
+        ValueError: an argument that no transposed convolution has; the message names it.
+    """
+
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        who = type(self).__name__
+        if padding_mode != "zeros":
+            raise ValueError(f"{who}: padding_mode must be 'zeros', got {padding_mode!r}")
+        if isinstance(padding, str):
+            raise ValueError(f"{who}: padding must be numbers, got {padding!r}")
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+            padding_mode, device, dtype,
+        )  # fmt: skip
+        self.output_padding = spread(output_padding, self._axes, f"{who}: output_padding")
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """The transposed convolution of `input`.
+
+        Args:
+            input: (N, in_channels, …) or without the batch axis.
+            output_size: the lengths that the output is to have, with or without the axes of
+                batch and channels; takes the place of `output_padding`.
+
+        Raises:
+            ValueError: no `output_padding` gives that size.
+        """
+        extra = self.output_padding
+        if output_size is not None:
+            extra = self._padding_for(input, output_size)
+        return type(self)._function(
+            input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
+            self.dilation,
+        )  # fmt: skip
+
+    def _padding_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
+        """The output padding with which the output gets `output_size`."""
+        axes, who = self._axes, type(self).__name__
+        leading = input.ndim - axes
+        wanted = tuple(output_size)
+        if len(wanted) == leading + axes:
+            wanted = wanted[leading:]
+        if len(wanted) != axes:
+            raise ValueError(
+                f"{who}: output_size must have {axes} or {leading + axes} numbers, got {wanted}"
+            )
+        padding: Any = self.padding
+        smallest = tuple(
+            (input.shape[leading + axis] - 1) * self.stride[axis]
+            - 2 * padding[axis]
+            + self.dilation[axis] * (self.kernel_size[axis] - 1)
+            + 1
+            for axis in range(axes)
+        )
+        largest = tuple(low + step - 1 for low, step in zip(smallest, self.stride, strict=True))
+        if not all(
+            low <= size <= high for low, size, high in zip(smallest, wanted, largest, strict=True)
+        ):
+            raise ValueError(
+                f"{who}: output_size must lie between {smallest} and {largest} for an input of "
+                f"lengths {tuple(input.shape[leading:])}, got {wanted}"
+            )
+        return tuple(size - low for size, low in zip(wanted, smallest, strict=True))
+
+
+class ConvTranspose1d(TransposedConvolution):
+    """Transposed convolution over time: (N, C, L) or (C, L).
+
+    Arguments, attributes and errors: as for `weft.nn.conv_transpose.TransposedConvolution`, with
+    one axis.
+
+    Source: PyTorch's `torch.nn.ConvTranspose1d`.
+    """
+
+    _axes = 1
+    _function = staticmethod(F.conv_transpose1d)
+
+
+class ConvTranspose2d(TransposedConvolution):
+    """Transposed convolution over images: (N, C, H, W) or (C, H, W).
+
+    Arguments, attributes and errors: as for `weft.nn.conv_transpose.TransposedConvolution`, with
+    two axes.
+
+    Source: PyTorch's `torch.nn.ConvTranspose2d`.
+    """
+
+    _axes = 2
+    _function = staticmethod(F.conv_transpose2d)
+
+
+class ConvTranspose3d(TransposedConvolution):
+    """Transposed convolution over volumes: (N, C, D, H, W) or (C, D, H, W).
+
+    Arguments, attributes and errors: as for `weft.nn.conv_transpose.TransposedConvolution`, with
+    three axes.
+
+    Source: PyTorch's `torch.nn.ConvTranspose3d`.
+    """
+
+    _axes = 3
+    _function = staticmethod(F.conv_transpose3d)
