@@ -99,8 +99,8 @@ FILES = {
             in_channels=3, out_classes=4, num_encoding_blocks=2, out_channels_first_layer=8,
             padding=1, normalization="instance", preactivation=True, activation="LeakyReLU",
         ),
-        # Not _photo itself: a value of it lies so near a kink that torch's gradient in float32 departs
-        # from its own in float64 by 4e-4 of the largest one (weft's by 4e-6).
+        # Not _photo itself: a value of it lies so near a kink that torch's gradient in float32
+        # departs from its own in float64 by 4e-4 of the largest one (weft's by 4e-6).
         (-_photo,),
         lambda out: [out],
     ),
