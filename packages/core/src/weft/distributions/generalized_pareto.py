@@ -59,11 +59,19 @@ class GeneralizedPareto(Distribution):
     def _z(self, value: Tensor) -> Tensor:
         return (value - self.loc) / self.scale
 
-    def _by_concentration(self, exponential: Any, general: Any) -> Tensor:
-        """Return one of two results: what divides by a concentration of 0 does not see it."""
+    def _by_concentration(self, size: Tensor, series: Any, general: Any) -> Tensor:
+        """Return `general(c)`, and where c * size is tiny `series(c)`, which c = 0 is part of."""
         c = self.concentration
-        zero = weft.isclose(c, weft.zeros_like(c))
-        return weft.where(zero, exponential, general(weft.where(zero, 1.0, c)))
+        near = (c * size).abs() < 1e-5
+        return weft.where(near, series(c), general(weft.where(near, 1.0, c)))
+
+    def _shrunk(self, z: Tensor) -> Tensor:
+        """Return log(1 + c z) / c: minus the logarithm of the probability of more."""
+        return self._by_concentration(
+            z,
+            lambda c: z * (1 - c * z / 2 + (c * z).square() / 3),
+            lambda c: weft.log1p(c * z) / c,
+        )
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended_shape(sample_shape))
@@ -73,15 +81,14 @@ class GeneralizedPareto(Distribution):
         if self._validate_args:
             self._validate_sample(value)
         z = self._z(value)
-        shape = self._by_concentration(-z, lambda c: -(1 + 1 / c) * weft.log1p(c * z))
-        return shape - weft.log(self.scale)
+        beyond = weft.log1p(self.concentration * z)
+        return -self._shrunk(z) - beyond - weft.log(self.scale)
 
     def log_survival_function(self, value: Tensor) -> Tensor:
         """Return the logarithm of the probability of drawing more than each value."""
         if self._validate_args:
             self._validate_sample(value)
-        z = self._z(value)
-        return self._by_concentration(-z, lambda c: -weft.log1p(c * z) / c)
+        return -self._shrunk(self._z(value))
 
     def log_cdf(self, value: Tensor) -> Tensor:
         """Return the logarithm of the cdf."""
@@ -92,7 +99,11 @@ class GeneralizedPareto(Distribution):
 
     def icdf(self, value: Tensor) -> Tensor:
         left = weft.log1p(-value)  # the logarithm of what lies above
-        z = self._by_concentration(-left, lambda c: weft.expm1(-c * left) / c)
+        z = self._by_concentration(
+            left,
+            lambda c: -left * (1 - c * left / 2 + (c * left).square() / 6),
+            lambda c: weft.expm1(-c * left) / c,
+        )
         return self.loc + self.scale * z
 
     @property
