@@ -14,7 +14,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "guide"
 #: The pictures: the page, and the name under which a block of it leaves the drawing.
-PICTURES = {GUIDE / "assets" / "graph.svg": (GUIDE / "debugging.md", "drawing")}
+PICTURES = {
+    GUIDE / "assets" / "graph.svg": (GUIDE / "debugging.md", "drawing"),
+    GUIDE / "assets" / "gamma-draws.svg": (GUIDE / "distributions.md", "drawing"),
+}
 
 
 def drawn(page: Path, name: str) -> str:

@@ -19,7 +19,7 @@ __all__ = ["Geometric"]
 class Geometric(Logits, Distribution):
     r"""Geometric distribution: how many failures come before the first success.
 
-    .. math:: P(k) = (1 - p)^k p, \quad k = 0, 1, \dots
+    .. math:: P(k) = (1 - p)^k p, \quad k = 0, 1, \ldots
 
     Args:
         probs: the probability of success, (...) or a number, above 0, at most 1.

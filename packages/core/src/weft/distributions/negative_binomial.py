@@ -19,7 +19,7 @@ __all__ = ["NegativeBinomial"]
 class NegativeBinomial(Logits, Distribution):
     r"""Negative binomial distribution: how many successes come before so many failures.
 
-    .. math:: P(k) = \frac{\Gamma(k + r)}{k! \, \Gamma(r)} p^k (1 - p)^r, \quad k = 0, 1, \dots
+    .. math:: P(k) = \frac{\Gamma(k + r)}{k! \, \Gamma(r)} p^k (1 - p)^r, \quad k = 0, 1, \ldots
 
     Args:
         total_count: the number of failures r, (...) or a number, at least 0; need not be whole.

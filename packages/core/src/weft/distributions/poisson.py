@@ -16,7 +16,7 @@ __all__ = ["Poisson"]
 class Poisson(ExponentialFamily):
     r"""Poisson distribution: how often in a time comes what comes at a constant rate.
 
-    .. math:: P(k) = \frac{\lambda^k e^{-\lambda}}{k!}, \quad k = 0, 1, \dots
+    .. math:: P(k) = \frac{\lambda^k e^{-\lambda}}{k!}, \quad k = 0, 1, \ldots
 
     Args:
         rate: the mean, (...) or a number, at least 0.
