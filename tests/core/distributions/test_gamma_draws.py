@@ -8,13 +8,12 @@ from scipy import special, stats
 
 import weft
 from weft.ops.gamma_draws import (
-    dirichlet_slope,
     drawn_dirichlet,
     drawn_gamma,
-    gamma_slope,
     standard_dirichlet,
     standard_gamma,
 )
+from weft.ops.quantile_slopes import dirichlet_slope, gamma_slope
 
 CONCENTRATIONS = [1e-3, 0.01, 0.1, 0.3, 0.7, 1.0, 1.5, 3.0, 8.0, 20.0, 100.0, 1e3, 1e4, 1e6]
 LEVELS = [1e-6, 1e-3, 0.05, 0.3, 0.5, 0.7, 0.95, 0.999, 1 - 1e-7]
@@ -73,6 +72,18 @@ def test_a_dirichlet_draw_moves_as_the_quantile_of_its_part() -> None:
     wanted = -fall / stats.beta.pdf(x, a, b) / (1 - x)
     found = dirichlet_slope(*map(weft.from_numpy, (x, a, a + b))).numpy()
     np.testing.assert_allclose(found, wanted, rtol=2e-6)
+
+
+def test_kernels_and_formulas_agree() -> None:
+    rng = np.random.default_rng(7)
+    a, b = (weft.from_numpy(10 ** rng.uniform(-2, 4, 1500)) for _ in range(2))
+    x = standard_gamma(a, weft.Generator(seed=1))
+    part = weft.from_numpy(rng.uniform(0.001, 0.999, 1500))
+    fast = gamma_slope(a, x), dirichlet_slope(part, a, a + b)
+    with weft.backends.codegen.flags(enabled=False):
+        plain = gamma_slope(a, x), dirichlet_slope(part, a, a + b)
+    for one, other in zip(fast, plain, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-10)
 
 
 def test_slopes_at_the_ends() -> None:

@@ -1,19 +1,12 @@
-"""Draws from gamma and Dirichlet distributions, with the slopes of what is drawn by its parameters.
+"""Draws from gamma and Dirichlet distributions, differentiable by their parameters.
 
-A draw x of a distribution with cdf F(x; a) moves with the parameter as the quantile does that it
-is: ``dx/da = -(dF/da) / p``, with the density p. That is the integral of ``d ln p / da`` over one
-tail, weighed by p relative to the density at x, and is computed so: no difference of near numbers,
-and one formula from tiny parameters to huge ones.
-
-Sources: Figurnov, Mohamed and Mnih, "Implicit reparameterization gradients" (2018), equation 6;
-Takahasi and Mori, "Double exponential formulas for numerical integration" (1974); Marsaglia and
-Tsang, "A simple method for generating gamma variables" (2000).
+Source: Marsaglia and Tsang, "A simple method for generating gamma variables" (2000).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from weft._backend import np
 from weft._backend.numpy_ import restore, silence
@@ -21,155 +14,20 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of, placed
 from weft._core.drawn import drawn_by
-from weft._core.errors import DTypeError, GradError, ShapeError
+from weft._core.errors import DTypeError, ShapeError
 from weft._core.generator import Generator
 from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, wrap
 from weft.ops import draws
-from weft.ops.exponential import log
 from weft.ops.families.composite import composite
 from weft.ops.families.custom import custom
 from weft.ops.families.elementwise import elementwise
-from weft.ops.gamma_functions import digamma
 from weft.ops.gathering import plain_data
+from weft.ops.quantile_slopes import dirichlet_slope, gamma_slope
 
 # Concentrations are fixed in the samples: finite differences do not see how a draw moves with them.
 # tests/core/distributions/test_gamma_draws.py holds those rules to differences of quantiles.
-_FIRST, _LAST, _STEP = -3.5, 5.0, 1 / 12
-_AT_ONCE = 1024  # elements whose nodes are worked on together: they stay in the cache
-
-
-def _nodes(xp: Any) -> tuple[Any, Any]:
-    """Return places and weights (nodes, 1) of the integral from 0 to infinity."""
-    u = xp.arange(_FIRST, _LAST, _STEP).reshape(-1, 1)
-    shrunk = xp.exp(-u)
-    places = xp.exp(u - shrunk)
-    return places, _STEP * places * (1 + shrunk)
-
-
-def _in_pieces(xp: Any, compute: Callable[..., Any], *arrays: Any) -> Any:
-    """Return ``compute`` of a few elements at a time, in float64, rounded as the first array is."""
-    own = arrays[0].dtype
-    wide = xp.broadcast_arrays(*arrays)
-    shape = wide[0].shape
-    flat = [a.astype(xp.float64).reshape(-1) for a in wide]
-    out = xp.empty(flat[0].shape, xp.float64)
-    for start in range(0, flat[0].size, _AT_ONCE):
-        piece = slice(start, start + _AT_ONCE)
-        out[piece] = compute(xp, *(a[piece] for a in flat))
-    return out.reshape(shape).astype(own)
-
-
-def _gamma_slope(xp: Any, a: Any, x: Any) -> Any:
-    """Integrate over t = x exp(∓v), the tail on the side of x that holds less."""
-    places, weights = _nodes(xp)
-    above = x > a
-    sign = xp.where(above, 1.0, -1.0)
-    # how far the weight reaches: a few widths near the mean, the slower end of it elsewhere
-    near = 1 / (xp.abs(a - x) + xp.sqrt(x))
-    reach = xp.where(above, xp.minimum(near, 1 + xp.log1p(1 / x)), xp.maximum(1 / a, near))
-    v = places * reach
-    weight = weights * xp.exp(sign * a * v - x * xp.expm1(sign * v))
-    slope = x * reach * (weight * (sign * (xp.log(x) - xp.digamma(a)) + v)).sum(0)
-    return xp.where(x > 0, slope, xp.where(x == 0, 0.0, xp.nan))
-
-
-def _dirichlet_slope(xp: Any, x: Any, a: Any, total: Any) -> Any:
-    """Integrate over log odds, the tail on the side of x that holds less."""
-    places, weights = _nodes(xp)
-    above = x * total > a
-    rate = xp.where(above, total - a, a)  # with which the weight falls at the tail's end
-    side = xp.where(above, 1 - x, x)
-    width = xp.sqrt(total * side * (1 - side))
-    reach = xp.maximum(1 / rate, 1 / (rate - total * side + width))
-    v = places * reach
-    shrunk = xp.log1p(side * xp.expm1(-v))
-    weight = weights * xp.exp(-rate * v - total * shrunk)
-    start = xp.where(above, 1.0, -1.0) * (xp.log(x) - xp.digamma(a) + xp.digamma(total))
-    slope = x * reach * (weight * (start + xp.where(above, -shrunk, v + shrunk))).sum(0)
-    return xp.where(x > 0, slope, xp.where(x == 0, 0.0, xp.nan))
-
-
-def _no_second(name: str, argument: str) -> Any:
-    def partial(*_: Any) -> NoReturn:
-        raise GradError(
-            f"{name}: the slope of a draw has no derivative by {argument}; a draw can be "
-            f"differentiated once by its parameter"
-        )
-
-    return partial
-
-
-@elementwise(
-    partials=[
-        _no_second("gamma_slope", "the concentration"),
-        # the slope s solves  s' + s ((a - 1) / x - 1) = digamma(a) - ln x
-        lambda out, a, x: digamma(a) - log(x) - out * ((a - 1) / x - 1),
-    ],
-    saves=("out", "a", "x"),
-    dtype="float",
-    real=True,
-    numbers=False,
-    widen=False,
-    namespaces=(),
-    methods=(),
-    samples=(
-        Sample(array(2, 3, low=0.3, high=4.0, fixed=True), array(2, 3, low=0.3, high=4.0)),
-        Sample(array(2, 1, low=20.0, high=40.0, fixed=True), array(3, low=20.0, high=40.0)),
-        Sample(array(low=0.5, high=4.0, fixed=True), array(low=0.3, high=4.0)),
-    ),
-)
-def gamma_slope(xp: Any, a: Any, x: Any) -> Any:
-    """How a gamma draw moves with the concentration.
-
-    Args:
-        a: (...), the concentration, above 0.
-        input: (...), the draw, at least 0; broadcasts with it.
-
-    Returns:
-        Tensor: (...), the derivative of the quantile that the draw is.
-    """
-    return _in_pieces(xp, _gamma_slope, a, x)
-
-
-@elementwise(
-    partials=[
-        # the same, over 1 - x
-        lambda out, x, a, total: (
-            (digamma(a) - digamma(total) - log(x)) / (1 - x)
-            + out * ((total - a) / (1 - x) - (a - 1) / x)
-        ),
-        _no_second("dirichlet_slope", "the concentration"),
-        _no_second("dirichlet_slope", "the sum of concentrations"),
-    ],
-    saves=("out", "x", "a", "total"),
-    dtype="float",
-    real=True,
-    numbers=False,
-    widen=False,
-    namespaces=(),
-    methods=(),
-    samples=(
-        Sample(
-            array(2, 3, low=0.1, high=0.9),
-            array(2, 3, low=0.3, high=4.0, fixed=True),
-            array(2, 1, low=5.0, high=9.0, fixed=True),
-        ),
-    ),
-)
-def dirichlet_slope(xp: Any, x: Any, a: Any, total: Any) -> Any:
-    """How one of a Dirichlet draw's parts moves with its concentration, over 1 minus the part.
-
-    Args:
-        input: (...), the part, in [0, 1].
-        a: (...), its concentration, above 0.
-        total: (...), the sum of all concentrations.
-
-    Returns:
-        Tensor: (...).
-    """
-    return _in_pieces(xp, _dirichlet_slope, x, a, total)
 
 
 @elementwise(

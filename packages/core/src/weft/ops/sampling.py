@@ -389,10 +389,12 @@ def _categories(weights: Any, count: int, replacement: bool, generator: Generato
             restore(before)
         return order[:, :count].astype(np.int64)
     upto = np.cumsum(weights, -1)
-    marks = draws.between(generator, rows * count).reshape(rows, count) * upto[:, -1:]
-    out = np.empty((rows, count), np.int64)
-    for row in range(rows):
-        out[row] = np.searchsorted(upto[row], marks[row], side="right")
+    # row r lies between r and r + 1, so that one search serves all
+    number = np.arange(rows)[:, None]
+    bounds = upto / upto[:, -1:] + number
+    marks = draws.between(generator, rows * count).reshape(rows, count) + number
+    out = np.searchsorted(bounds.reshape(-1), marks.reshape(-1), side="right")
+    out = out.reshape(rows, count) - number * categories
     # rounding may put a mark at the very end: the last category with any weight
     last = categories - 1 - np.argmax(weights[:, ::-1] > 0, axis=-1)
     return np.minimum(out, last[:, None])
