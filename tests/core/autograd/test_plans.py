@@ -47,7 +47,7 @@ def gradients(entry, sample) -> list[np.ndarray | None]:
 @pytest.mark.parametrize(("entry", "sample"), DIFFERENTIABLE)
 def test_a_plan_gives_the_bits_of_the_walk(entry, sample, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(plans, "started", lambda root, g, keep: None)
+        patch.setattr(plans, "started", lambda *_: None)
         for _ in range(3):
             walked = gradients(entry, sample)
     found = []
@@ -210,13 +210,36 @@ def test_plans_that_do_not_serve_are_dropped():
     assert not any(plans._plans.values())
 
 
-def test_nothing_is_planned_for_passes_that_are_recorded_or_aimed():
+def test_passes_that_are_recorded_are_walked():
     x = weft.ones(3, requires_grad=True)
     for _ in range(8):
         y = (x.exp() * x).sum()
         (g,) = weft.autograd.grad(y, x, create_graph=True)
         g.sum().backward()
     assert x.grad is not None
+
+
+def test_gradients_that_are_asked_for_by_all_leaves_are_planned():
+    layer = nn.Linear(3, 2)
+    x = weft.ones(4, 3)
+    parameters = list(layer.parameters())
+
+    def asked(of=parameters):
+        return weft.autograd.grad(layer(x).square().sum(), of)
+
+    walked = asked()
+    assert until_planned(asked)
+    before = hits()
+    for a, b in zip(asked(), walked, strict=True):
+        assert weft.equal(a, b)
+    assert hits() == before + 1
+    assert [parameter.grad for parameter in parameters] == [None, None]
+    (weight,) = asked(parameters[:1])  # of one leaf alone: by the walk
+    assert hits() == before + 1
+    assert weft.equal(weight, walked[0])
+    layer(x).square().sum().backward()  # the plan of the one is that of the other
+    assert hits() == before + 2
+    assert weft.equal(parameters[0].grad, walked[0])
 
 
 def test_a_long_graph_gets_its_plan_later_and_one_too_long_none():

@@ -22,8 +22,9 @@ from weft.transforms import leaves, lowering
 from weft.transforms.lowering import is_large
 from weft.transforms.sums import summed
 
-#: ``plan(root, g, keep)``: whether it knew the graph and did the work.
-Plan = Callable[[Any, Any, bool], bool]
+#: ``plan(root, g, keep, targets, found)``: whether it knew the graph and did the work. Cotangents
+#: of leaves go to their ``.grad``, or where there are targets, which are all leaves then, to found.
+Plan = Callable[[Any, Any, bool, Any, dict[Any, Any]], bool]
 
 #: Steps of a walk that is worth a plan.
 LONGEST = 1500
@@ -117,7 +118,7 @@ def _op_of(root: Any) -> Any:
     return root.op if kind is Node else root.node.op if kind is Pick else None
 
 
-def started(root: Any, g: Any, keep: bool) -> Any:
+def started(root: Any, g: Any, keep: bool, targets: Any, found: dict[Any, Any]) -> Any:
     """Run a plan for the graph under a node: True if there is one, else what notes the walk.
 
     None while somebody looks on and there is no plan: such a walk is not noted.
@@ -126,7 +127,7 @@ def started(root: Any, g: Any, keep: bool) -> Any:
     alone = _watch is None
     for one in kept:
         run = one.run if alone else one.watched
-        if run(root, g, keep):
+        if run(root, g, keep, targets, found):
             one.hits += 1
             return True
         one.misses += 1
@@ -210,6 +211,7 @@ class _Writer:
             "wrap": wrap,
         }
         self.numbers: dict[Any, int] = {root: 0}
+        self.leaves: list[int] = []
         self.waiting: set[str] = {"g0"}  # cotangents that were sent to
         self._check_array("g0", g)
 
@@ -224,10 +226,12 @@ class _Writer:
 
     def finished(self) -> _Kept:
         """Return the function."""
+        asked = ", ".join(f"n{i}" for i in self.leaves)
         lines: list[str | tuple[str, str]] = [
-            "def plan(n0, g0, keep):",
+            "def plan(n0, g0, keep, targets, found):",
             " try:",
             *("  " + line for line in self.checks),
+            f"  if targets is not None and targets != {{{asked}}}: return False",
             # GradError: an argument is read that this graph did not save
             " except (AttributeError, IndexError, TypeError, GradError):",
             "  return False",
@@ -372,9 +376,11 @@ class _Writer:
     def _leaf(self, node: Leaf) -> None:
         i = self.numbers[node]
         self._require(f"type(n{i}) is Leaf and n{i}.hooks is None")
-        self.work.append(f"t = n{i}.tensor()")
+        self.leaves.append(i)
+        self.work.append(f"t = n{i}.tensor() if targets is None else None")
+        self.work.append(f"if targets is not None: found[n{i}] = wrap(g{i})")
         self.work.append(
-            f"if t is not None and not added(t, g{i}): accumulate(t, wrap(g{i}), False, o{i})"
+            f"elif t is not None and not added(t, g{i}): accumulate(t, wrap(g{i}), False, o{i})"
         )
         self.work.append(f"g{i} = None")
 

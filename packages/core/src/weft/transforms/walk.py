@@ -39,7 +39,6 @@ def walk(
     pending: Cotangents = {}
     owned: set[Any] = set()  # whose pending cotangent has memory of its own, to be added into
     heap: list[tuple[int, Any]] = []
-    needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
     found: Cotangents = {}
     run: Run | None = None  # what hooks are told of this pass
     before = here.asked
@@ -52,11 +51,12 @@ def walk(
     silenced = silence()
     steps: Any = None  # notes what is done, for a plan of passes like this
     try:
-        if lowers and accumulate and targets is None and len(roots) == 1:
+        if lowers and accumulate is (targets is None) and len(roots) == 1:
             ((node, seed),) = roots
-            steps = plans.started(node, seed._data, keep)
+            steps = plans.started(node, seed._data, keep, targets, found)
             if steps is True:
                 return found
+        needed = None if targets is None else _leading_to(targets, [node for node, _ in roots])
         for node, seed in roots:
             send(node, inside(seed), pending, owned, heap)
         while heap:
@@ -86,6 +86,7 @@ def walk(
                     steps.add(node, Leaf)
                 continue
             if targets is not None and node in targets:
+                steps = None
                 found[node] = outside(g)
                 owned.discard(node)
             if kind is Pick:

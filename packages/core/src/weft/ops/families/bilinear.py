@@ -18,7 +18,7 @@ from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
 from weft._core.watching import short_path
 from weft.ops.families.batching import loop
-from weft.ops.families.elementwise import declining
+from weft.ops.families.elementwise import or_decline
 from weft.ops.families.promotion import promoted
 
 Rule = Callable[..., Any]
@@ -132,8 +132,7 @@ def _short(op: Op, run: Callable[..., Any]) -> Callable[..., Any]:
     Its operator has that path in itself too, so that no call is added.
     """
     function = _short_or(op, run)
-    declines = declining(function)
-    function.__dict__["operator"] = _short_or(op, lambda args, params: declines(*args))
+    function.__dict__["operator"] = _short_or(op, or_decline(run))
     return function
 
 

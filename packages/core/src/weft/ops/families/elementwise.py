@@ -136,7 +136,7 @@ def elementwise(
         else:
             function = _binary(op, formula, compiled, run)
             # the same, for the operator: a function of its own, so that no call is added
-            function.__dict__["operator"] = _binary(op, formula, compiled, _or_decline(run))
+            function.__dict__["operator"] = _binary(op, formula, compiled, or_decline(run))
         drawn = samples.samples(len(arrays)) if isinstance(samples, Domain) else samples
         return catalogue.enter(
             function,
@@ -335,7 +335,7 @@ def _promoting(
     return run
 
 
-def _or_decline(run: Callable[..., Any]) -> Callable[..., Any]:
+def or_decline(run: Callable[..., Any]) -> Callable[..., Any]:
     """Return ``run`` for an operator's second operand: NotImplemented for one it does not know."""
 
     def checked(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -472,7 +472,7 @@ def declining(function: Callable[..., Any]) -> Callable[..., Any]:
     made: Callable[..., Any] | None = getattr(function, "operator", None)
     if made is not None:
         return made
-    checked = _or_decline(lambda args, params: function(*args))
+    checked = or_decline(lambda args, params: function(*args))
 
     def operator(self: Any, other: Any) -> Any:
         return checked((self, other), _NONE)
