@@ -42,7 +42,7 @@ CHECKED_SOURCES = [
         for name, folder in DISTRIBUTIONS.items()
     ),
     "benchmarks",
-    "examples/demo.py",
+    "examples",
     "tools",
 ]
 

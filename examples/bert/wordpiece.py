@@ -1,0 +1,115 @@
+"""WordPiece: text into the pieces of a vocabulary, as BERT's uncased models were trained on.
+
+Text is cleaned, lower-cased and freed of accents, and parted at spaces and punctuation. Each word
+becomes the longest pieces that the vocabulary has, taken from the left; those within a word begin
+with ``##``. Source: Devlin et al., "BERT" (2018), and its published vocabularies.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+_LONGEST_WORD = 100  # a longer one is unknown as a whole
+# Blocks of Chinese characters, each of which is a word by itself.
+_IDEOGRAPHS = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B820, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+
+
+class WordPiece:
+    """A tokenizer.
+
+    Args:
+        vocabulary: the pieces; the place of one is its id. ``[PAD]``, ``[UNK]``, ``[CLS]`` and
+            ``[SEP]`` are among them.
+    """
+
+    def __init__(self, vocabulary: Iterable[str]) -> None:
+        self.ids = {piece: number for number, piece in enumerate(vocabulary)}
+        for needed in ("[PAD]", "[UNK]", "[CLS]", "[SEP]"):
+            if needed not in self.ids:
+                raise ValueError(f"a vocabulary of WordPiece needs {needed}; this one has none")
+
+    @classmethod
+    def from_file(cls, path: Path) -> WordPiece:
+        """Read a vocabulary with a piece a line."""
+        return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+
+    def encode(self, text: str, longest: int = 256) -> list[int]:
+        """Return the ids of a text between ``[CLS]`` and ``[SEP]``, cut to ``longest``."""
+        pieces = [piece for word in words(text) for piece in self.pieces(word)]
+        ids = [self.ids[piece] for piece in pieces[: longest - 2]]
+        return [self.ids["[CLS]"], *ids, self.ids["[SEP]"]]
+
+    def batch(
+        self, texts: Sequence[str], longest: int = 256
+    ) -> tuple[list[list[int]], list[list[bool]]]:
+        """Return ids filled up to one length, and which of them are text."""
+        rows = [self.encode(text, longest) for text in texts]
+        width = max(map(len, rows))
+        padding = self.ids["[PAD]"]
+        ids = [row + [padding] * (width - len(row)) for row in rows]
+        return ids, [[at < len(row) for at in range(width)] for row in rows]
+
+    def pieces(self, word: str) -> list[str]:
+        """Return the pieces of one word; ``[UNK]`` where some part of it has none."""
+        if len(word) > _LONGEST_WORD:
+            return ["[UNK]"]
+        found: list[str] = []
+        start = 0
+        while start < len(word):
+            mark = "##" if start else ""
+            ends = range(len(word), start, -1)
+            end = next((end for end in ends if mark + word[start:end] in self.ids), None)
+            if end is None:
+                return ["[UNK]"]
+            found.append(mark + word[start:end])
+            start = end
+        return found
+
+
+def words(text: str) -> Iterator[str]:
+    """Yield the words and punctuation marks of a text, lower-cased and without accents."""
+    plain = unicodedata.normalize("NFD", "".join(_cleaned(text)))
+    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
+    for run in plain.split():
+        word = ""
+        for character in run:
+            if _is_punctuation(character):
+                if word:
+                    yield word
+                yield character
+                word = ""
+            else:
+                word += character
+        if word:
+            yield word
+
+
+def _cleaned(text: str) -> Iterator[str]:
+    for character in text:
+        code = ord(character)
+        if character in "\t\n\r" or unicodedata.category(character) == "Zs":
+            yield " "
+        elif code in (0, 0xFFFD) or unicodedata.category(character).startswith("C"):
+            continue
+        elif any(first <= code <= last for first, last in _IDEOGRAPHS):
+            yield f" {character} "
+        else:
+            yield character
+
+
+def _is_punctuation(character: str) -> bool:
+    """Whether a character stands by itself: Unicode's punctuation, and all of ASCII's signs."""
+    if character.isascii():
+        return not character.isalnum() and not character.isspace()
+    return unicodedata.category(character).startswith("P")
