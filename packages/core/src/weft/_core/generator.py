@@ -13,10 +13,13 @@ import threading
 from typing import Any
 
 from weft._backend import np, xp
+from weft._backend.cpu.launching import Launcher
 from weft._core import philox
 from weft._core.tensor import Tensor, wrap
 
 _MASK = 0xFFFFFFFFFFFFFFFF
+_WORTH_A_KERNEL = 256  # words
+_kernels = Launcher("dropout")
 
 
 def _fresh_seed() -> int:
@@ -128,6 +131,10 @@ class Generator:
     def words(self, count: int) -> Any:
         """Return the next random 32-bit words, a uint32 array (count,)."""
         seed, stream, offset = self.key(count)
+        if count >= _WORTH_A_KERNEL and _kernels:
+            drawn = _kernels.words(seed, offset, count, stream)
+            if drawn is not None:
+                return drawn
         return philox.words(xp, seed, offset, count, stream)
 
 

@@ -35,6 +35,8 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
         ValueError: a value is neither a tensor nor a number.
         ShapeError: the shapes do not broadcast.
     """
+    if all(isinstance(v, Tensor) and v.shape == values[0].shape for v in values):
+        return values
     first: Tensor | None = None
     for position, value in enumerate(values):
         if isinstance(value, Tensor):
@@ -124,14 +126,14 @@ class lazy_property(Generic[_Value]):
         functools.update_wrapper(self, wrapped)  # type: ignore[arg-type]  # no function, as wide
 
     @overload
-    def __get__(self, instance: None, owner: Any = None) -> lazy_property[_Value]: ...
+    def __get__(self, instance: None, owner: Any = None) -> property: ...
 
     @overload
     def __get__(self, instance: object, owner: Any = None) -> _Value: ...
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
-            return self
+            return property(self.wrapped)  # as what readers of the class know it
         with weft.enable_grad():
             value = self.wrapped(instance)
         setattr(instance, self.wrapped.__name__, value)

@@ -11,11 +11,11 @@ Takahasi and Mori, "Double exponential formulas for numerical integration" (1974
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weft._backend import ndarray
-from weft._backend.cpu import switches
+from weft._backend import ndarray, np
 from weft._backend.cpu.launching import Launcher
 from weft._core.errors import GradError
 from weft._core.samples import Sample, array
@@ -25,7 +25,7 @@ from weft.ops.gamma_functions import digamma
 
 _FIRST, _LAST, _STEP = -3.5, 5.0, 1 / 12
 _AT_ONCE = 1024  # elements whose nodes are worked on together: they stay in the cache
-_WORTH_A_KERNEL = 128  # elements
+_WORTH_A_KERNEL = 16  # elements
 _KERNELS = Launcher("tails")
 
 
@@ -37,6 +37,13 @@ def _nodes(xp: Any) -> tuple[Any, Any]:
     return places, _STEP * places * (1 + shrunk)
 
 
+@functools.cache
+def _flat_nodes() -> tuple[Any, Any]:
+    """Return them as the kernels take them, (nodes,)."""
+    places, weights = _nodes(np)
+    return places.reshape(-1), weights.reshape(-1)
+
+
 def _computed(xp: Any, compute: Callable[..., Any], *arrays: Any) -> Any:
     """Return ``compute`` of flat float64 arrays, rounded as the first array is."""
     wide = xp.broadcast_arrays(*arrays)
@@ -46,9 +53,11 @@ def _computed(xp: Any, compute: Callable[..., Any], *arrays: Any) -> Any:
 
 def _integral(xp: Any, name: str, integrand: Callable[..., Any], reach: Any, *rest: Any) -> Any:
     """Return the sum of ``integrand(xp, v, *rest)`` over the places v, (n,), by their weights."""
+    if type(reach) is ndarray and reach.size >= _WORTH_A_KERNEL and _KERNELS:
+        fast = getattr(_KERNELS, name)(*_flat_nodes(), reach, *rest)
+        if fast is not None:
+            return fast
     places, weights = _nodes(xp)
-    if type(reach) is ndarray and reach.size >= _WORTH_A_KERNEL and switches.codegen:
-        return getattr(_KERNELS, name)(places.reshape(-1), weights.reshape(-1), reach, *rest)
     out = xp.empty(reach.shape, xp.float64)
     for start in range(0, reach.size, _AT_ONCE):
         piece = slice(start, start + _AT_ONCE)

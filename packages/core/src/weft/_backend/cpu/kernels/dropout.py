@@ -1,4 +1,4 @@
-"""Dropout: Philox's words drawn, compared and applied without being written down.
+"""Philox's words; and dropout, which draws, compares and applies them without writing them down.
 
 The words are those of ``weft._core.philox``: element 4 i + q gets word q of counter offset + i.
 """
@@ -60,6 +60,13 @@ def words_of(to, key, first, count):
         to[4 * j + 1] = u32(w1)
         to[4 * j + 2] = u32(w2)
         to[4 * j + 3] = u32(w3)
+
+
+@kernel
+def words(begin, end, key: ptr(u64), out: ptr(u32), counters):
+    """A step is the four words each of 256 counters."""
+    for i in range(begin, end):
+        words_of(out + i * 1024, key, i * 256, min(256, counters - i * 256))
 
 
 @kernel

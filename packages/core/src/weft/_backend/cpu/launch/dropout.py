@@ -1,4 +1,4 @@
-"""Starts the kernel of dropout."""
+"""Starts the kernels of random words and of dropout."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from weft._backend.cpu.launch.arrays import FLOATS, dense, like, ordered, unorde
 
 _made: dict[Any, Callable[..., Any]] = {}
 _masks: dict[Any, Callable[..., Any]] = {}
+
+
+def words(seed: int, offset: int, count: int, stream: int) -> Any:
+    """Return random 32-bit words; see ``philox.words``, whose these are."""
+    run = _made.get("words")
+    if run is None:
+        run = _made["words"] = kernels.words.at()
+    counters = -(-count // 4)
+    out = np.empty(4 * counters, np.uint32)
+    run(-(-counters // 256), 16, np.array([seed, stream, offset], np.uint64), out, counters)
+    return out[:count]
 
 
 @functools.lru_cache(maxsize=256)
