@@ -37,6 +37,7 @@ from weft.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from weft.nn.attention import MultiheadAttention
 from weft.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from weft.nn.containers import ModuleDict, ModuleList, Sequential
 from weft.nn.conv import Conv1d, Conv2d, Conv3d
@@ -95,6 +96,8 @@ from weft.nn.pooling import (
 from weft.nn.recurrent import GRU, LSTM, RNN, RNNBase
 from weft.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
 from weft.nn.shape import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle, Unflatten
+from weft.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
+from weft.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
 from weft.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
@@ -171,6 +174,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "PairwiseDistance",
@@ -205,6 +209,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "Upsample",
     "UpsamplingBilinear2d",

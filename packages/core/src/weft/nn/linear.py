@@ -80,6 +80,13 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """A `Linear` that stays in full precision when a model's linear layers are quantised.
+
+    The arguments are those of `Linear`. `MultiheadAttention` has one as `out_proj`.
+    """
+
+
 class Bilinear(Module):
     """A form linear in each of two inputs: `y_o = x1ᵀ W_o x2 + b_o`.
 

@@ -13,6 +13,7 @@ from weft.nn import init
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 from weft.nn.recurrent_cells import check_nonlinearity
+from weft.nn.utils.rnn import PackedSequence
 
 
 class RNNBase(Module):
@@ -116,37 +117,66 @@ class RNNBase(Module):
 
     @property
     def all_weights(self) -> list[list[Parameter]]:
-        """The parameters of each layer and direction, in PyTorch's order."""
+        """The parameters of each layer and direction, in PyTorch's order.
+
+        Read as attributes, so that those which are computed (by a parametrisation, by pruning) are
+        what they are computed to be.
+        """
+        names = ["weight_ih", "weight_hh"]
+        if self.bias:
+            names += ["bias_ih", "bias_hh"]
+        if self.proj_size:
+            names.append("weight_hr")
         return [
-            [p for name, p in self._parameters.items() if name.endswith(suffix) and p is not None]
+            [getattr(self, name + self._suffix(layer, direction)) for name in names]
             for layer in range(self.num_layers)
             for direction in range(self._directions)
-            for suffix in [self._suffix(layer, direction)]
         ]
 
     # --- the sequence --------------------------------------------------------------------------
 
-    def _run(self, input: Tensor, states: tuple[Tensor, ...] | None) -> tuple[Tensor, Any]:
+    def _run(
+        self, input: Tensor | PackedSequence, states: tuple[Tensor, ...] | None
+    ) -> tuple[Any, Any]:
         """The outputs of the last layer, and the final states, each stacked over layers."""
+        if isinstance(input, PackedSequence):
+            return self._run_packed(input, states)
         batched = self._check_input(input)
         if not batched:
             x = input.unsqueeze(1)  # (time, 1, features)
         else:
             x = input.transpose(0, 1) if self.batch_first else input
-        states = self._initial(x, states, batched=batched, given=input)
-        output, *last = self._function()(
-            x,
-            states if len(states) > 1 else states[0],
-            [p for group in self.all_weights for p in group],
-            self.bias,
-            self.num_layers,
-            self.dropout,
-            self.training,
-            self.bidirectional,
-        )
+        states = self._initial(x, states, x.shape[1], batched=batched, given=input)
+        output, *last = self._function()(x, *self._rest(states))
         if not batched:
             return output.squeeze(1), tuple(state.squeeze(1) for state in last)
         return (output.transpose(0, 1) if self.batch_first else output), tuple(last)
+
+    def _run_packed(
+        self, input: PackedSequence, states: tuple[Tensor, ...] | None
+    ) -> tuple[PackedSequence, Any]:
+        """The same of packed sequences; the states are in the order that the sequences had."""
+        data, batch_sizes, sorted_indices, unsorted_indices = input
+        who = type(self).__name__
+        if data.ndim != 2 or data.shape[1] != self.input_size:
+            raise ValueError(
+                f"{who} expects packed sequences of {self.input_size} features, got data of shape "
+                f"{tuple(data.shape)}"
+            )
+        batch = int(batch_sizes[0])
+        states = self._initial(data, states, batch, batched=True, given=data)
+        states = tuple(_reordered(state, sorted_indices) for state in states)
+        output, *last = self._function()(data, batch_sizes, *self._rest(states))
+        packed = PackedSequence(output, batch_sizes, sorted_indices, unsorted_indices)
+        return packed, tuple(_reordered(state, unsorted_indices) for state in last)
+
+    def _rest(self, states: tuple[Tensor, ...]) -> tuple[Any, ...]:
+        """What the function of a network takes after the sequence."""
+        return (
+            states if len(states) > 1 else states[0],
+            [p for group in self.all_weights for p in group],
+            self.bias, self.num_layers, self.dropout, self.training, self.bidirectional,
+        )  # fmt: skip
 
     def _function(self) -> Callable[..., tuple[Tensor, ...]]:
         """The function of this kind of network over a whole sequence."""
@@ -178,10 +208,16 @@ class RNNBase(Module):
         return (self.proj_size or self.hidden_size,)
 
     def _initial(
-        self, x: Tensor, states: tuple[Tensor, ...] | None, *, batched: bool, given: Tensor
+        self,
+        x: Tensor,
+        states: tuple[Tensor, ...] | None,
+        batch: int,
+        *,
+        batched: bool,
+        given: Tensor,
     ) -> tuple[Tensor, ...]:
         """The initial states as (layers · directions, batch, size); zeros when none are given."""
-        rows, batch = self.num_layers * self._directions, x.shape[1]
+        rows = self.num_layers * self._directions
         sizes = self._state_sizes()
         if states is None:
             return tuple(
@@ -217,6 +253,11 @@ class RNNBase(Module):
         if self.bidirectional:
             text += f", bidirectional={self.bidirectional}"
         return text
+
+
+def _reordered(state: Tensor, order: Tensor | None) -> Tensor:
+    """A state with its sequences in another order."""
+    return state if order is None else state.index_select(1, order)
 
 
 class RNN(RNNBase):
@@ -255,17 +296,18 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
         self.mode = f"RNN_{nonlinearity.upper()}"
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         """All outputs and the final state.
 
         Args:
             input: (time, batch, input_size), (batch, time, input_size) with `batch_first`, or
-                (time, input_size).
+                (time, input_size); or packed sequences of several lengths.
             hx: (num_layers · directions, batch, hidden_size), without the batch axis for an
                 unbatched input; zeros when None.
 
         Returns:
-            The last layer's outputs, laid out like the input, and the final states, like `hx`.
+            The last layer's outputs, laid out or packed like the input, and the final states, like
+            `hx`.
         """
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden
@@ -290,18 +332,19 @@ class LSTM(RNNBase):
     _gates = 4
 
     def forward(
-        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Any, tuple[Tensor, Tensor]]:
         """All outputs and the final state.
 
         Args:
             input: (time, batch, input_size), (batch, time, input_size) with `batch_first`, or
-                (time, input_size).
+                (time, input_size); or packed sequences of several lengths.
             hx: h and c, each (num_layers · directions, batch, its size), without the batch axis
                 for an unbatched input; zeros when None.
 
         Returns:
-            The last layer's outputs, laid out like the input, and the final (h, c), like `hx`.
+            The last layer's outputs, laid out or packed like the input, and the final (h, c), like
+            `hx`.
         """
         return self._run(input, hx)
 
@@ -343,7 +386,7 @@ class GRU(RNNBase):
             device=device, dtype=dtype,
         )  # fmt: skip
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple[Any, Tensor]:
         """All outputs and the final state; arguments and results as for `RNN`."""
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden

@@ -1,5 +1,5 @@
-"""``torch.nn.modules.linear``: a linear layer that is not to be quantised, as any here."""
+"""``torch.nn.modules.linear``: a linear layer that is not to be quantised."""
 
-from weft.nn import Linear as NonDynamicallyQuantizableLinear
+from weft.nn.linear import NonDynamicallyQuantizableLinear
 
 __all__ = ["NonDynamicallyQuantizableLinear"]
