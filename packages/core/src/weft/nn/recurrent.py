@@ -296,7 +296,9 @@ class RNN(RNNBase):
         self.nonlinearity = nonlinearity
         self.mode = f"RNN_{nonlinearity.upper()}"
 
-    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Tensor | None = None
+    ) -> tuple[Any, Tensor]:
         """All outputs and the final state.
 
         Args:
@@ -386,7 +388,9 @@ class GRU(RNNBase):
             device=device, dtype=dtype,
         )  # fmt: skip
 
-    def forward(self, input: Tensor | PackedSequence, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+    def forward(
+        self, input: Tensor | PackedSequence, hx: Tensor | None = None
+    ) -> tuple[Any, Tensor]:
         """All outputs and the final state; arguments and results as for `RNN`."""
         output, (hidden,) = self._run(input, None if hx is None else (hx,))
         return output, hidden

@@ -1,9 +1,9 @@
 """What is done to modules, their parameters and gradients.
 
 Clipping, one vector of all parameters, fusing layers; parameters computed from others
-(`parametrize`, `parametrizations`), norms apart or bounded, pruning (`prune`); sequences of several
-lengths (`rnn`); calls with other tensors (`stateless`), modules without initial values, and the order
-of weights in memory.
+(`parametrize`, `parametrizations`), norms apart or bounded, pruning (`prune`); sequences of
+several lengths (`rnn`); calls with other tensors (`stateless`), modules without initial values, and
+the order of weights in memory.
 """
 
 from weft.nn.utils import fusion, parametrizations, parametrize, prune, rnn, stateless

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from weft import Tensor
-from weft.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from weft.nn.conv_transpose import TransposedConvolution
 from weft.nn.module import Module
 
 
@@ -16,4 +16,4 @@ def as_matrix(weight: Tensor, dim: int) -> Tensor:
 
 def stretched_dim(module: Module) -> int:
     """The dim of a module's weight in which its outputs are."""
-    return int(isinstance(module, (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)))
+    return int(isinstance(module, TransposedConvolution))

@@ -1,4 +1,4 @@
-"""Parametrisations that are there to be used: orthogonal matrices, norms apart, largest stretch 1."""
+"""Parametrisations that are there to be used: orthogonal matrices, lengths apart, stretch 1."""
 
 from __future__ import annotations
 
@@ -99,9 +99,7 @@ class _Orthogonal(Module):
         if n == k:
             base = Q.clone() if _is_orthogonal(Q) else _made_orthogonal(Q)
         else:
-            noise = weft.randn(
-                (*tuple(Q.shape)[:-2], n, n - k), dtype=Q.dtype, device=Q.device
-            )
+            noise = weft.randn((*tuple(Q.shape)[:-2], n, n - k), dtype=Q.dtype, device=Q.device)
             base = _made_orthogonal(weft.cat([Q, noise], -1))
         self.base = base
         # -1 and not 0 on the diagonal: Householder's map takes the signs from there

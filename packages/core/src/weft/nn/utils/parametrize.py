@@ -7,7 +7,7 @@ module a class of its own, in which NAME is a property that computes the value.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import Any
 
@@ -89,8 +89,7 @@ class ParametrizationList(ModuleList):
         with weft.no_grad():
             new: Any = original
             for module in reversed(modules):
-                if hasattr(module, "right_inverse"):
-                    new = module.right_inverse(new)
+                new = _before(module, new)
         if not isinstance(new, Tensor) and not isinstance(new, Sequence):
             raise ValueError(
                 f"{type(modules[0]).__name__}.right_inverse must return a tensor or a sequence of "
@@ -175,6 +174,15 @@ class ParametrizationList(ModuleList):
         for module in others:
             value = module(value)
         return value
+
+
+def _before(module: Any, value: Any) -> Any:
+    """What a parametrisation computes a value from; the value itself if it does not know."""
+    if not hasattr(module, "right_inverse"):
+        return value
+    with suppress(NotImplementedError):
+        return module.right_inverse(value)
+    return value
 
 
 def _become(tensor: Tensor, new: Tensor) -> None:
@@ -294,8 +302,8 @@ def register_parametrization(
             before = getattr(module, tensor_name)
             _check_same(f"what {type(parametrization).__name__} computes", parametrization(before),
                         before)  # fmt: skip
-            if hasattr(parametrization, "right_inverse"):
-                back = parametrization.right_inverse(before)
+            back = _before(parametrization, before)
+            if back is not before:
                 _check_same(f"{type(parametrization).__name__}.right_inverse", back, before)
         held.append(parametrization)
         held.unsafe = held.unsafe or unsafe
@@ -393,11 +401,11 @@ def type_before_parametrizations(module: Module) -> type:
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
-    """Give a module the parametrisations of another, and what they learned.
+    """Give a module the parametrisations of another, and what they learn.
 
     Args:
         from_module: whose parametrisations they are.
-        to_module: which gets copies of them; what it lacks of these tensors it gets too.
+        to_module: which shares them from then on, and what they learn.
         tensor_name: the tensor; all when None.
 
     Returns:
@@ -426,10 +434,7 @@ def transfer_parametrizations_and_params(
             else:
                 to_module.register_buffer(name, value)
         for parametrization in held:
-            register_parametrization(
-                to_module, name, deepcopy(parametrization), unsafe=held.unsafe
-            )
-        taken: Any = to_module.parametrizations[name]
+            register_parametrization(to_module, name, parametrization, unsafe=held.unsafe)
         for original in held._names():
-            _become(getattr(taken, original), getattr(held, original).clone())
+            setattr(to_module.parametrizations[name], original, getattr(held, original))
     return to_module

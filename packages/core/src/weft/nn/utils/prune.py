@@ -79,7 +79,9 @@ def random_unstructured(module: Model, name: str, amount: float) -> Model:
     Source: PyTorch's `torch.nn.utils.prune.random_unstructured`.
 
     Example:
-        >>> layer = weft.nn.utils.prune.random_unstructured(weft.nn.Linear(2, 3), "weight", amount=1)
+        >>> layer = weft.nn.utils.prune.random_unstructured(
+        ...     weft.nn.Linear(2, 3), "weight", amount=1
+        ... )
         >>> layer.weight_mask.sum()
         tensor(5.)
     """

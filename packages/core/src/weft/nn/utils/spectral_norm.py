@@ -132,7 +132,11 @@ class _Loading:
         if (version is not None and version >= 1) or not old:
             return
         with weft.no_grad():
-            learned, weight, u = state_dict[key + "_orig"], state_dict.pop(key), state_dict[key + "_u"]
+            learned, weight, u = (
+                state_dict[key + "_orig"],
+                state_dict.pop(key),
+                state_dict[key + "_u"],
+            )
             matrix = as_matrix(learned, self.norm.dim)
             v = weft.linalg.pinv(matrix) @ u
             # the stretch that had been found: u · (W v), for which the scale of v is free
