@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from weft.nn.module import Module
-
-Hook = TypeVar("Hook")
 
 
 def pre_hooks(module: Module) -> dict[int, Any]:
@@ -16,12 +14,12 @@ def pre_hooks(module: Module) -> dict[int, Any]:
     return {} if own is None else own.pre
 
 
-def found(module: Module, kind: type[Hook], name: str) -> Hook | None:
+def found(module: Module, kind: Any, name: str) -> Any:
     """The hook of a kind that computes the tensor `name`, or None."""
     return next(hooks_of(module, kind, name), None)
 
 
-def hooks_of(module: Module, kind: type[Hook], name: str) -> Iterator[Hook]:
+def hooks_of(module: Module, kind: Any, name: str) -> Iterator[Any]:
     """The hooks of a kind that compute the tensor `name`."""
     for hook in list(pre_hooks(module).values()):
         if isinstance(hook, kind) and _name_of(hook) == name:
@@ -29,8 +27,8 @@ def hooks_of(module: Module, kind: type[Hook], name: str) -> Iterator[Hook]:
 
 
 def _name_of(hook: Any) -> str:
-    name: str = getattr(hook, "name", None) or getattr(hook, "_tensor_name", "")
-    return name
+    name: Any = getattr(hook, "name", None) or getattr(hook, "_tensor_name", "")
+    return str(name)
 
 
 def remove_hook(module: Module, hook: object) -> None:

@@ -186,9 +186,10 @@ class CustomFromMask(BasePruningMethod):
 
 
 def _check_amount(who: str, amount: Any) -> None:
-    if isinstance(amount, bool) or not isinstance(amount, numbers.Real):
+    whole = isinstance(amount, numbers.Integral)
+    if isinstance(amount, bool) or not (whole or isinstance(amount, numbers.Real)):
         raise TypeError(f"{who}: amount must be an int or a float, got {amount!r}")
-    if amount < 0 or (not isinstance(amount, numbers.Integral) and amount > 1):
+    if amount < 0 or (not whole and amount > 1):
         raise ValueError(
             f"{who}: amount must be a non-negative int, or a float in [0, 1], got {amount}"
         )

@@ -41,5 +41,6 @@ def skip_init(module_cls: type[Model], *args: Any, **kwargs: Any) -> Model:
             f"left out"
         )
     device = kwargs.pop("device", None)
-    module = module_cls(*args, device="meta", **kwargs)
+    kwargs["device"] = "meta"
+    module = module_cls(*args, **kwargs)
     return module._apply(lambda x: weft.empty_like(x, device=device or "cpu"))

@@ -61,7 +61,7 @@ class _Orthogonal(Module):
             A = X.tril()
             if n != k:
                 A = weft.cat([A, A.new_zeros((*tuple(A.shape)[:-2], n, n - k))], -1)
-            A = A - A.mH
+            A = A - A.adjoint()
             if self.orthogonal_map == "matrix_exp":
                 Q = weft.linalg.matrix_exp(A)
             else:
@@ -119,7 +119,7 @@ def _on_diagonal(values: Tensor, rows: int, columns: int | None = None) -> Tenso
 def _is_orthogonal(Q: Tensor) -> bool:
     n, k = Q.shape[-2:]
     one = weft.eye(k, dtype=Q.dtype, device=Q.device)
-    return weft.allclose(Q.mH @ Q, one, atol=10.0 * n * weft.finfo(Q.dtype).eps)
+    return weft.allclose(Q.adjoint() @ Q, one, atol=10.0 * n * weft.finfo(Q.dtype).eps)
 
 
 def _made_orthogonal(A: Tensor) -> Tensor:
@@ -265,7 +265,7 @@ class _SpectralNorm(Module):
         with weft.no_grad():
             for _ in range(iterations):
                 self._u.copy_(F.normalize(matrix @ self._v, dim=0, eps=self.eps))
-                self._v.copy_(F.normalize(matrix.mH @ self._u, dim=0, eps=self.eps))
+                self._v.copy_(F.normalize(matrix.adjoint() @ self._u, dim=0, eps=self.eps))
 
     def forward(self, weight: Tensor) -> Tensor:
         if weight.ndim == 1:

@@ -97,7 +97,7 @@ class ParametrizationList(ModuleList):
             )
         self.is_tensor = isinstance(new, Tensor)
         self.ntensors = 1 if self.is_tensor else len(new)
-        if self.is_tensor:
+        if isinstance(new, Tensor):
             if original.dtype is not new.dtype:
                 raise ValueError(
                     f"{type(modules[0]).__name__}.right_inverse of one tensor must keep its dtype "
@@ -223,7 +223,7 @@ def _deepcopy(self: Any, memo: dict[int, Any]) -> Any:
     known = memo.get(id(self))
     if known is not None:
         return known
-    base = type(self).__bases__[0]
+    base: Any = type(self).__bases__[0]
     copied = self.__new__(type(self))
     memo[id(self)] = copied
     base.__setstate__(copied, deepcopy(base.__getstate__(self), memo))

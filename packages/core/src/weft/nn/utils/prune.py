@@ -264,7 +264,7 @@ def remove(module: Model, name: str) -> Model:
 
     Source: PyTorch's `torch.nn.utils.prune.remove`.
     """
-    hook: Any = found(module, BasePruningMethod, name)  # type: ignore[type-abstract]  # isinstance
+    hook = found(module, BasePruningMethod, name)
     if hook is None:
         raise ValueError(f"prune.remove: {name!r} of {type(module).__name__} is not pruned")
     hook.remove(module)

@@ -76,8 +76,8 @@ class PackedSequence(PackedSequence_):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def pin_memory(self: Self) -> Self:
-        """All tensors in pinned memory."""
-        return type(self)(*(None if x is None else x.pin_memory() for x in self))
+        """Itself: weft pins no memory."""
+        return self
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
         """The data in another dtype, on another device or both, as `Tensor.to` has it.
@@ -136,7 +136,7 @@ class PackedSequence(PackedSequence_):
     @property
     def is_cuda(self) -> bool:
         """Whether the data lies on a GPU."""
-        return self.data.is_cuda
+        return self.data.device.type == "cuda"
 
     def is_pinned(self) -> bool:
         """Whether the data lies in pinned memory."""
