@@ -23,8 +23,10 @@ from weft.ops.affine import (
     linear,
 )
 from weft.ops.attention import (
-    multi_head_attention_forward,
     scaled_dot_product_attention,
+)
+from weft.ops.attention_heads import (
+    multi_head_attention_forward,
 )
 from weft.ops.bags import (
     embedding_bag,
