@@ -8,6 +8,37 @@ import weft
 from weft import Tensor
 from weft.distributions._checking import check_constraint, only_one_given
 from weft.distributions.constraints import Constraint
+from weft.distributions.utils import lazy_property
+
+
+class ByFactor:
+    """Part of a distribution that keeps the lower Cholesky factor of a covariance.
+
+    The matrix that it was given stands in the instance already; the others are computed when asked
+    for.
+    """
+
+    _unbroadcasted_scale_tril: Tensor
+    _batch_shape: Any
+
+    def _wide(self, matrix: Tensor) -> Tensor:
+        return matrix.expand((*tuple(self._batch_shape), *tuple(matrix.shape)[-2:]))
+
+    @lazy_property
+    def scale_tril(self) -> Tensor:
+        """The lower Cholesky factor of the covariance matrix, (..., D, D)."""
+        return self._wide(self._unbroadcasted_scale_tril)
+
+    @lazy_property
+    def covariance_matrix(self) -> Tensor:
+        """The covariance matrix, (..., D, D)."""
+        factor = self._unbroadcasted_scale_tril
+        return self._wide(factor @ factor.mT)
+
+    @lazy_property
+    def precision_matrix(self) -> Tensor:
+        """The inverse of the covariance matrix, (..., D, D)."""
+        return self._wide(weft.cholesky_inverse(self._unbroadcasted_scale_tril))
 
 
 def given_matrix(

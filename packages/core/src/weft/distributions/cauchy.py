@@ -7,14 +7,13 @@ from typing import Any
 
 import weft
 from weft import Tensor
-from weft.distributions import constraints
-from weft.distributions.distribution import Distribution
-from weft.distributions.utils import broadcast_all, uniform_inside
+from weft.distributions._location import LocationScale
+from weft.distributions.utils import uniform_inside
 
 __all__ = ["Cauchy"]
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     r"""Cauchy (Lorentz) distribution: that of the ratio of two normal numbers of mean 0.
 
     .. math:: p(x) = \frac{1}{\pi \gamma \left(1 + ((x - x_0) / \gamma)^2\right)}
@@ -31,22 +30,9 @@ class Cauchy(Distribution):
         tensor([0.5000, 0.7500])
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-    _expanded = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
     @property
     def mean(self) -> Tensor:
         return weft.full_like(self.loc, math.nan)
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

@@ -9,14 +9,14 @@ import weft
 from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._transforms_by_element import AffineTransform, ExpTransform
-from weft.distributions.transformed_distribution import TransformedDistribution
+from weft.distributions.transformed_distribution import Chained
 from weft.distributions.uniform import Uniform
 from weft.distributions.utils import broadcast_all, euler_constant
 
 __all__ = ["Gumbel"]
 
 
-class Gumbel(TransformedDistribution):
+class Gumbel(Chained):
     r"""Gumbel distribution: of the largest of many numbers with exponential tails.
 
     .. math:: p(x) = \frac{1}{\beta} \exp(-z - e^{-z}), \quad z = \frac{x - \mu}{\beta}
@@ -33,6 +33,7 @@ class Gumbel(TransformedDistribution):
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
+    _expanded = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
@@ -54,14 +55,6 @@ class Gumbel(TransformedDistribution):
             ExpTransform().inv,
             AffineTransform(self.loc, -self.scale),
         ]
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(Gumbel, _instance)
-        new.loc = self.loc.expand(tuple(batch_shape))
-        new.scale = self.scale.expand(tuple(batch_shape))
-        new.base_dist = self.base_dist.expand(batch_shape)
-        new.transforms = new._chain()
-        return self._finished(new, batch_shape, ())
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

@@ -8,14 +8,14 @@ import weft
 from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._transforms_by_element import AffineTransform, PowerTransform
-from weft.distributions.transformed_distribution import TransformedDistribution
+from weft.distributions.transformed_distribution import Chained
 from weft.distributions.uniform import Uniform
 from weft.distributions.utils import broadcast_all, euler_constant
 
 __all__ = ["Kumaraswamy"]
 
 
-class Kumaraswamy(TransformedDistribution):
+class Kumaraswamy(Chained):
     r"""Kumaraswamy distribution: like the beta distribution, with a cdf that inverts.
 
     .. math:: p(x) = a b x^{a - 1} (1 - x^a)^{b - 1}, \quad 0 < x < 1
@@ -39,6 +39,7 @@ class Kumaraswamy(TransformedDistribution):
     }
     support = constraints.unit_interval
     has_rsample = True
+    _expanded = ("concentration1", "concentration0")
 
     def __init__(
         self, concentration1: Any, concentration0: Any, validate_args: bool | None = None
@@ -58,14 +59,6 @@ class Kumaraswamy(TransformedDistribution):
             AffineTransform(1.0, -1.0),
             PowerTransform(exponent=self.concentration1.reciprocal()),
         ]
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(Kumaraswamy, _instance)
-        new.concentration1 = self.concentration1.expand(tuple(batch_shape))
-        new.concentration0 = self.concentration0.expand(tuple(batch_shape))
-        new.base_dist = self.base_dist.expand(batch_shape)
-        new.transforms = new._chain()
-        return self._finished(new, batch_shape, ())
 
     def _moment(self, order: int) -> Tensor:
         """Return the moment of an order: b times the beta function of 1 + order / a and b."""

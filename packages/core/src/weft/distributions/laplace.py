@@ -6,14 +6,12 @@ from typing import Any
 
 import weft
 from weft import Tensor
-from weft.distributions import constraints
-from weft.distributions.distribution import Distribution
-from weft.distributions.utils import broadcast_all
+from weft.distributions._location import LocationScale
 
 __all__ = ["Laplace"]
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     r"""Laplace distribution.
 
     .. math:: p(x) = \frac{1}{2 b} \exp\left(-\frac{|x - \mu|}{b}\right)
@@ -27,23 +25,6 @@ class Laplace(Distribution):
         >>> weft.distributions.Laplace(0.0, 1.0).icdf(weft.tensor([0.25, 0.5]))
         tensor([-0.6931,  0.0000])
     """
-
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-    _expanded = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import weft
-from weft import Size, Tensor
+from weft import Tensor
 from weft.distributions import constraints
+from weft.distributions._categories import OfCategories
 from weft.distributions.binomial import Binomial
 from weft.distributions.categorical import Categorical
 from weft.distributions.distribution import Distribution
@@ -14,7 +15,7 @@ from weft.distributions.distribution import Distribution
 __all__ = ["Multinomial"]
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategories, Distribution):
     r"""Multinomial distribution: how often each category comes in n draws.
 
     .. math:: P(x) = \frac{n!}{x_1! \cdots x_K!} \prod_k p_k^{x_k}, \quad \sum_k x_k = n
@@ -65,21 +66,6 @@ class Multinomial(Distribution):
     def support(self) -> Any:
         """Vectors of counts that add up to at most total_count."""
         return constraints.multinomial(self.total_count)
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities, (..., K)."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """The log probabilities, (..., K)."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:

@@ -8,14 +8,20 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft.distributions import constraints
-from weft.distributions._covariance import factor_of, given_matrix, log_diagonal, mahalanobis
+from weft.distributions._covariance import (
+    ByFactor,
+    factor_of,
+    given_matrix,
+    log_diagonal,
+    mahalanobis,
+)
 from weft.distributions.distribution import Distribution
-from weft.distributions.utils import lazy_property, standard_normal
+from weft.distributions.utils import standard_normal
 
 __all__ = ["MultivariateNormal"]
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(ByFactor, Distribution):
     r"""Multivariate normal distribution.
 
     .. math:: p(x) = \frac{1}{\sqrt{(2 \pi)^D \det \Sigma}}
@@ -78,26 +84,6 @@ class MultivariateNormal(Distribution):
                 wide = self.__dict__[name].expand((*tuple(batch_shape), *event, *event))
                 setattr(new, name, wide)
         return self._finished(new, batch_shape, event)
-
-    def _wide(self, matrix: Tensor) -> Tensor:
-        event = tuple(self._event_shape)
-        return matrix.expand((*tuple(self._batch_shape), *event, *event))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of the covariance, (..., D, D)."""
-        return self._wide(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariance, (..., D, D)."""
-        factor = self._unbroadcasted_scale_tril
-        return self._wide(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariance, (..., D, D)."""
-        return self._wide(weft.cholesky_inverse(self._unbroadcasted_scale_tril))
 
     @property
     def mean(self) -> Tensor:

@@ -7,14 +7,14 @@ from typing import Any
 
 import weft
 from weft import Tensor
-from weft.distributions import constraints
+from weft.distributions._location import LocationScale
 from weft.distributions.exp_family import ExponentialFamily
-from weft.distributions.utils import broadcast_all, standard_normal
+from weft.distributions.utils import standard_normal
 
 __all__ = ["Normal"]
 
 
-class Normal(ExponentialFamily):
+class Normal(LocationScale, ExponentialFamily):
     r"""Normal distribution.
 
     .. math:: p(x) = \frac{1}{\sigma \sqrt{2 \pi}} \exp\left(-\frac{(x - \mu)^2}{2 \sigma^2}\right)
@@ -29,23 +29,7 @@ class Normal(ExponentialFamily):
         tensor([0.5000, 0.8413])
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
     _mean_carrier_measure = 0
-    _expanded = ("loc", "scale")
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = broadcast_all(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:

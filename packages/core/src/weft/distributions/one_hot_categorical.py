@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import weft
-from weft import Size, Tensor
+from weft import Tensor
 from weft.distributions import constraints
+from weft.distributions._categories import OfCategories
 from weft.distributions.categorical import Categorical
 from weft.distributions.distribution import Distribution
 
 __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
-class OneHotCategorical(Distribution):
+class OneHotCategorical(OfCategories, Distribution):
     r"""Categorical distribution whose draws are vectors with a 1 in the category's place.
 
     Args:
@@ -50,25 +51,6 @@ class OneHotCategorical(Distribution):
         new = self._get_checked_instance(OneHotCategorical, _instance)
         new._categorical = self._categorical.expand(batch_shape)
         return self._finished(new, batch_shape, self.event_shape)
-
-    @property
-    def _param(self) -> Tensor:
-        return self._categorical._param
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities, (..., K)."""
-        return self._categorical.probs
-
-    @property
-    def logits(self) -> Tensor:
-        """The log probabilities, (..., K)."""
-        return self._categorical.logits
-
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
 
     @property
     def mean(self) -> Tensor:

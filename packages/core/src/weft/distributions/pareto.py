@@ -10,13 +10,13 @@ from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._transforms_by_element import AffineTransform, ExpTransform
 from weft.distributions.exponential import Exponential
-from weft.distributions.transformed_distribution import TransformedDistribution
+from weft.distributions.transformed_distribution import Chained
 from weft.distributions.utils import broadcast_all
 
 __all__ = ["Pareto"]
 
 
-class Pareto(TransformedDistribution):
+class Pareto(Chained):
     r"""Pareto distribution, of type 1: a power law above a least value.
 
     .. math:: p(x) = \frac{\alpha m^\alpha}{x^{\alpha + 1}}, \quad x \ge m
@@ -32,6 +32,7 @@ class Pareto(TransformedDistribution):
     """
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
+    _expanded = ("scale", "alpha")
 
     def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = broadcast_all(scale, alpha)
@@ -40,14 +41,6 @@ class Pareto(TransformedDistribution):
 
     def _chain(self) -> list[Any]:
         return [ExpTransform(), AffineTransform(0, self.scale)]
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(Pareto, _instance)
-        new.scale = self.scale.expand(tuple(batch_shape))
-        new.alpha = self.alpha.expand(tuple(batch_shape))
-        new.base_dist = self.base_dist.expand(batch_shape)
-        new.transforms = new._chain()
-        return self._finished(new, batch_shape, ())
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:

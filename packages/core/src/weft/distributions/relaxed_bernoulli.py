@@ -8,9 +8,9 @@ import weft
 from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._logits import Logits
+from weft.distributions._relaxed import Relaxed
 from weft.distributions._transforms_by_element import SigmoidTransform
 from weft.distributions.distribution import Distribution
-from weft.distributions.transformed_distribution import TransformedDistribution
 from weft.distributions.utils import clamp_probs
 from weft.nn.functional import softplus
 
@@ -73,7 +73,7 @@ class LogitRelaxedBernoulli(Logits, Distribution):
         return weft.log(temperature) + away - 2 * softplus(away)
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class RelaxedBernoulli(Relaxed):
     """Relaxed Bernoulli distribution: numbers in (0, 1), near its ends where temperature is low.
 
     Its draws are differentiable, unlike a Bernoulli distribution's.
@@ -98,8 +98,6 @@ class RelaxedBernoulli(TransformedDistribution):
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
-    has_rsample = True
-    base_dist: LogitRelaxedBernoulli
 
     def __init__(
         self,
@@ -114,18 +112,3 @@ class RelaxedBernoulli(TransformedDistribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return super().expand(batch_shape, self._get_checked_instance(RelaxedBernoulli, _instance))
-
-    @property
-    def temperature(self) -> Any:
-        """How far draws are from 0 and 1."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """The log odds."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self.base_dist.probs

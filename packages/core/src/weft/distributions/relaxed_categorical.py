@@ -6,18 +6,19 @@ import math
 from typing import Any
 
 import weft
-from weft import Size, Tensor
+from weft import Tensor
 from weft.distributions import constraints
+from weft.distributions._categories import OfCategories
+from weft.distributions._relaxed import Relaxed
 from weft.distributions._transforms_by_element import ExpTransform
 from weft.distributions.categorical import Categorical
 from weft.distributions.distribution import Distribution
-from weft.distributions.transformed_distribution import TransformedDistribution
 from weft.distributions.utils import clamp_probs
 
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
 
-class ExpRelaxedCategorical(Distribution):
+class ExpRelaxedCategorical(OfCategories, Distribution):
     r"""Distribution of the logarithm of a relaxed one-hot vector.
 
     .. math:: x = \operatorname{logsoftmax}\left(\frac{\ell + g}{\tau}\right)
@@ -59,21 +60,6 @@ class ExpRelaxedCategorical(Distribution):
         new._categorical = self._categorical.expand(batch_shape)
         return self._finished(new, batch_shape, self.event_shape)
 
-    @property
-    def param_shape(self) -> Size:
-        """The shape of the parameter."""
-        return self._categorical.param_shape
-
-    @property
-    def logits(self) -> Tensor:
-        """The log probabilities, (..., K)."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities, (..., K)."""
-        return self._categorical.probs
-
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = tuple(self._extended_shape(sample_shape))
         like = self.logits
@@ -90,7 +76,7 @@ class ExpRelaxedCategorical(Distribution):
         return weft.log_softmax(self.logits - value * temperature, -1).sum(-1) + scale
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(Relaxed):
     """Relaxed one-hot categorical distribution: probabilities, near one-hot at low temperature.
 
     Its draws are differentiable, unlike a categorical distribution's.
@@ -115,8 +101,6 @@ class RelaxedOneHotCategorical(TransformedDistribution):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
-    has_rsample = True
-    base_dist: ExpRelaxedCategorical
 
     def __init__(
         self,
@@ -132,18 +116,3 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         cls = RelaxedOneHotCategorical
         return super().expand(batch_shape, self._get_checked_instance(cls, _instance))
-
-    @property
-    def temperature(self) -> Any:
-        """How far draws are from one-hot vectors."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """The log probabilities, (..., K)."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities, (..., K)."""
-        return self.base_dist.probs

@@ -154,3 +154,20 @@ class TransformedDistribution(Distribution):
         if isinstance(sign, int):
             return probability if sign == 1 else 1 - probability
         return weft.where(sign > 0, probability, 1 - probability)
+
+
+class Chained(TransformedDistribution):
+    """Base of those with parameters of their own, of which the transforms are made."""
+
+    def _chain(self) -> list[Any]:
+        """Return the transforms, by the parameters."""
+        raise NotImplementedError(f"{type(self).__name__} has no _chain")
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        owner = next(cls for cls in type(self).__mro__ if "_expanded" in vars(cls))
+        new = self._get_checked_instance(owner, _instance)
+        for name in self._expanded:
+            setattr(new, name, getattr(self, name).expand(tuple(batch_shape)))
+        new.base_dist = self.base_dist.expand(batch_shape)
+        new.transforms = new._chain()
+        return self._finished(new, batch_shape, ())

@@ -9,13 +9,13 @@ from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._transforms_by_element import AffineTransform, PowerTransform
 from weft.distributions.exponential import Exponential
-from weft.distributions.transformed_distribution import TransformedDistribution
+from weft.distributions.transformed_distribution import Chained
 from weft.distributions.utils import broadcast_all, euler_constant
 
 __all__ = ["Weibull"]
 
 
-class Weibull(TransformedDistribution):
+class Weibull(Chained):
     r"""Weibull distribution: of life times, where the rate of failure is a power of the age.
 
     .. math:: p(x) = \frac{k}{\lambda} \left(\frac{x}{\lambda}\right)^{k - 1}
@@ -33,6 +33,7 @@ class Weibull(TransformedDistribution):
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive
+    _expanded = ("scale", "concentration")
 
     def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.scale, self.concentration = broadcast_all(scale, concentration)
@@ -42,14 +43,6 @@ class Weibull(TransformedDistribution):
     def _chain(self) -> list[Any]:
         power = PowerTransform(exponent=self.concentration.reciprocal())
         return [power, AffineTransform(0, self.scale)]
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        new = self._get_checked_instance(Weibull, _instance)
-        new.scale = self.scale.expand(tuple(batch_shape))
-        new.concentration = self.concentration.expand(tuple(batch_shape))
-        new.base_dist = self.base_dist.expand(batch_shape)
-        new.transforms = new._chain()
-        return self._finished(new, batch_shape, ())
 
     @property
     def mean(self) -> Tensor:

@@ -9,15 +9,15 @@ import weft
 from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._checking import check_constraint
-from weft.distributions._covariance import factor_of, given_matrix, log_diagonal
+from weft.distributions._covariance import ByFactor, factor_of, given_matrix, log_diagonal
 from weft.distributions.chi2 import Chi2
 from weft.distributions.exp_family import ExponentialFamily
-from weft.distributions.utils import lazy_property, standard_normal
+from weft.distributions.utils import standard_normal
 
 __all__ = ["Wishart"]
 
 
-class Wishart(ExponentialFamily):
+class Wishart(ByFactor, ExponentialFamily):
     r"""Wishart distribution: of the sum of outer products of so many normal vectors.
 
     .. math:: p(X) = \frac{\det(X)^{(\nu - D - 1) / 2} e^{-\operatorname{tr}(\Sigma^{-1} X) / 2}}
@@ -93,25 +93,6 @@ class Wishart(ExponentialFamily):
         self._finished(new, batch_shape, event)
         new._chi2 = new._squares()
         return new
-
-    def _wide(self, matrix: Tensor) -> Tensor:
-        return matrix.expand((*tuple(self._batch_shape), *tuple(self._event_shape)))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower Cholesky factor of Σ, (..., D, D)."""
-        return self._wide(self._unbroadcasted_scale_tril)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """Σ, (..., D, D)."""
-        factor = self._unbroadcasted_scale_tril
-        return self._wide(factor @ factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of Σ, (..., D, D)."""
-        return self._wide(weft.cholesky_inverse(self._unbroadcasted_scale_tril))
 
     def _df_for_matrices(self) -> Tensor:
         return self.df.reshape((*tuple(self._batch_shape), 1, 1))
