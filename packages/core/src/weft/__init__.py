@@ -129,6 +129,7 @@ if TYPE_CHECKING:
         set_autocast_dtype,
         set_autocast_enabled,
     )
+    from weft.io import load, save
 
     __version__: str
 
@@ -142,6 +143,7 @@ _LAZY = (
 #: Names at the top level that a subpackage defines, which loads when one is first used.
 _FROM = {
     **dict.fromkeys(("GradScaler", "autocast"), "amp"),
+    **dict.fromkeys(("load", "save"), "io"),
     **dict.fromkeys((
         "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache",
         "get_autocast_dtype", "is_autocast_cache_enabled", "is_autocast_enabled",
@@ -151,8 +153,6 @@ _FROM = {
 
 #: Where something is that PyTorch has at its top level and weft has elsewhere.
 _ELSEWHERE = {
-    "load": "weft.io.load_safetensors and weft.io.load_pytorch read weights",
-    "save": "weft.io.save_safetensors writes weights",
     "FloatTensor": "weft.tensor(data, dtype=weft.float32) makes one",
     "LongTensor": "weft.tensor(data, dtype=weft.int64) makes one",
     **ABSENT,
@@ -258,6 +258,7 @@ __all__ = [
     "layout",
     "library",
     "linalg",
+    "load",
     "long",
     "manual_seed",
     "memory_format",
@@ -273,6 +274,7 @@ __all__ = [
     "random",
     "resize_as_",
     "result_type",
+    "save",
     "seed",
     "set_anomaly_enabled",
     "set_autocast_cache_enabled",

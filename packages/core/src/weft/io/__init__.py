@@ -1,7 +1,8 @@
-"""Reading and writing weights: safetensors, and PyTorch checkpoints without running their code."""
+"""Reading and writing: weft's own files, safetensors, PyTorch's, without running what they hold."""
 
 from .errors import FormatError, MissingTensorError, UnsafeCheckpointError, WeightsError
-from .pytorch import load_pytorch, load_torchscript
+from .opening import Outline, SavedFile, open_saved
+from .pytorch import load_pytorch, load_torchscript, save_pytorch
 from .safetensors import (
     SafetensorsFile,
     TensorSlice,
@@ -9,17 +10,27 @@ from .safetensors import (
     open_safetensors,
     save_safetensors,
 )
+from .saving import load, save
+from .sharded import load_sharded, save_sharded
 
 __all__ = [
     "FormatError",
     "MissingTensorError",
+    "Outline",
     "SafetensorsFile",
+    "SavedFile",
     "TensorSlice",
     "UnsafeCheckpointError",
     "WeightsError",
+    "load",
     "load_pytorch",
     "load_safetensors",
+    "load_sharded",
     "load_torchscript",
     "open_safetensors",
+    "open_saved",
+    "save",
+    "save_pytorch",
     "save_safetensors",
+    "save_sharded",
 ]

@@ -13,9 +13,11 @@ import platform
 import stat
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import weft
+from weft._backend import ndarray, np
+from weft._core import dtypes
 
 from ._dtypes import ITEM_BITS
 from .errors import FormatError, WeightsError, shown
@@ -23,7 +25,16 @@ from .errors import FormatError, WeightsError, shown
 if TYPE_CHECKING:
     from weft import Tensor
 
-__all__ = ["Region", "bytes_of", "flat_tensor", "has_dtype", "read_regular_file"]
+__all__ = [
+    "Region",
+    "bytes_of",
+    "flat_tensor",
+    "gathered",
+    "has_dtype",
+    "in_memory_order",
+    "read_regular_file",
+    "require_tensor",
+]
 
 _CHUNK = 1 << 20
 # The mmap module of Python 3.11 does not name this flag of Linux; its value is one of the kernel's
@@ -131,13 +142,38 @@ def swapped(data: memoryview, dtype: str) -> bytearray:
     return out
 
 
-def bytes_of(tensor: Tensor, dtype: str) -> memoryview:
+def bytes_of(tensor: Tensor) -> memoryview:
     """Return the elements of `tensor` in row-major order as little-endian bytes."""
-    array = tensor.detach().contiguous().numpy()
+    return _little_endian(tensor.detach().cpu().contiguous().numpy())
+
+
+def in_memory_order(array: Any, order: tuple[int, ...]) -> memoryview:
+    """Return an array's elements as little-endian bytes, the dims in an order of one's own."""
+    turned = np.ascontiguousarray(array.transpose(order))
+    return _little_endian(turned)
+
+
+def gathered(count: int, parts: list[tuple[Any, int, tuple[int, ...]]]) -> memoryview:
+    """Return `count` elements as bytes, put together from arrays that were windows on them.
+
+    Args:
+        count: elements in all; those that no window shows are zero.
+        parts: at least one array of values, each with the place of its first element and its
+            strides, in elements.
+    """
+    dtype = parts[0][0].dtype
+    memory = np.zeros(count, dtype)
+    for values, offset, stride in parts:
+        steps = tuple(step * dtype.itemsize for step in stride)
+        ndarray(values.shape, dtype, memory, offset * dtype.itemsize, steps)[...] = values
+    return _little_endian(memory)
+
+
+def _little_endian(array: Any) -> memoryview:
     # Viewed as bytes by the array itself: bfloat16 and float8 have no buffer format of their own.
     data = memoryview(array.reshape(-1).view("u1"))
     if sys.byteorder == "big":
-        return memoryview(swapped(data, dtype))
+        return memoryview(swapped(data, dtypes.of(array.dtype).name))
     return data
 
 

@@ -15,7 +15,7 @@ from typing import NoReturn
 from ._dtypes import ITEM_BITS, SAFETENSORS, SAFETENSORS_ORDER
 from .errors import FormatError, shown
 
-__all__ = ["MAX_HEADER_BYTES", "Header", "TensorInfo", "build_header", "parse_header"]
+__all__ = ["Header", "HeaderTooLarge", "TensorInfo", "build_header", "parse_header"]
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own bound
 # Python needs some 60 bytes for each bracket, colon and comma of JSON: without this bound a header
@@ -63,6 +63,10 @@ def parse_header(memory: memoryview, origin: str) -> Header:
         raise FormatError(f"{origin}: not a valid safetensors file: {broken}") from None
 
 
+class HeaderTooLarge(Exception):
+    """What is to be written takes a header beyond the format's bounds."""
+
+
 class _Broken(Exception):
     """Carries the broken rule up to the one place that knows the file's name."""
 
@@ -93,7 +97,7 @@ def _parse_json(raw: bytes) -> dict[str, object]:
     """Parse a header's text, refusing all that Python's parser takes beyond JSON."""
     if raw[:1] != b"{":
         raise _Broken(f"the header begins with {{, but this one with {shown(raw[:8])}")
-    punctuation = sum(raw.count(sign) for sign in (b"{", b"[", b":", b","))
+    punctuation = _punctuation(raw)
     if punctuation > MAX_PUNCTUATION:
         raise _Broken(
             f"the header may have {MAX_PUNCTUATION} brackets, colons and commas, enough for "
@@ -118,6 +122,10 @@ def _parse_json(raw: bytes) -> dict[str, object]:
         raise _Broken("the header is JSON nested far deeper than the format's 3 levels") from None
     assert isinstance(document, dict)  # it begins with "{"
     return document
+
+
+def _punctuation(raw: bytes) -> int:
+    return sum(raw.count(sign) for sign in (b"{", b"[", b":", b","))
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -232,6 +240,9 @@ def build_header(
     Args:
         tensors: name -> (the format's dtype code, shape).
         metadata: written as it is, keys sorted.
+
+    Raises:
+        HeaderTooLarge: no reader would take it.
     """
     document: dict[str, object] = {}
     if metadata:
@@ -244,4 +255,9 @@ def build_header(
         document[name] = {"dtype": code, "shape": list(shape), "data_offsets": [start, end]}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     text += b" " * (-len(text) % 8)
+    if len(text) > MAX_HEADER_BYTES or _punctuation(text) > MAX_PUNCTUATION:
+        raise HeaderTooLarge(
+            f"the header may have {MAX_HEADER_BYTES} bytes with {MAX_PUNCTUATION} brackets, "
+            f"colons and commas, but names and metadata take {len(text)} with {_punctuation(text)}"
+        )
     return len(text).to_bytes(8, "little") + text, order

@@ -8,6 +8,7 @@ kind, and `torch.save(..., _use_new_zipfile_serialization=False)` still writes i
 
 from __future__ import annotations
 
+from ._locations import Placing
 from ._memory import Region
 from ._pickle_machine import Budget, Machine
 from ._torch_objects import TorchObjects
@@ -21,8 +22,8 @@ VERSION = 1001
 MAX_PICKLE_BYTES = 256 << 20
 
 
-def read_legacy_checkpoint(memory: memoryview, origin: str) -> object:
-    """Return the object in the legacy checkpoint that `memory` is.
+def read_legacy_checkpoint(memory: memoryview, origin: str, placed: Placing) -> object:
+    """Return the object in the legacy checkpoint that `memory` is, its tensors in their places.
 
     Raises:
         FormatError: it is damaged, or a pickle that torch.save did not write.
@@ -51,7 +52,7 @@ def read_legacy_checkpoint(memory: memoryview, origin: str) -> object:
     def place(storage: Storage, where: str) -> Region:
         return regions[storage.key]
 
-    value, _ = _run(memory, start, Storages(place), f"{origin}: pickle 4")
+    value, _ = _run(memory, start, Storages(place, placed), f"{origin}: pickle 4")
     return value
 
 

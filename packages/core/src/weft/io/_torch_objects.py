@@ -7,7 +7,7 @@ lead to PyTorch's function of that name (PyTorch is not even installed), but to 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ class TorchObjects:
         self._budget = budget
         constructors: dict[str, Callable[[_Arguments, str], object]] = {
             "collections.OrderedDict": self._ordered_dict,
+            "collections.Counter": self._counter,
+            "builtins.bytearray": self._bytearray,
             "builtins.set": self._set,
             "builtins.complex": self._complex,
             "_codecs.encode": self._bytes,
@@ -78,12 +80,13 @@ class TorchObjects:
                 "nothing was executed"
             )
         if len(key) == 5:
-            (_, kind, name, _, count), view = key, None
+            (_, kind, name, location, count), view = key, None
         elif len(key) == 6:
-            _, kind, name, _, count, view = key
+            _, kind, name, location, count, view = key
         else:
             raise FormatError(f"{where}: a storage is named by 5 or 6 values, not {shown(key)}")
-        if not isinstance(kind, StorageType) or type(name) is not str:
+        texts = type(name) is str and type(location) is str
+        if not isinstance(kind, StorageType) or not texts:
             raise FormatError(f"{where}: a storage has a type and a text as key, not {shown(key)}")
         count = _natural(count, "a storage's count", where)
         offset, length = 0, count
@@ -92,7 +95,7 @@ class TorchObjects:
                 raise FormatError(f"{where}: a storage's view is 3 values, not {shown(view)}")
             offset = _natural(view[1], "a storage view's offset", where)
             length = _natural(view[2], "a storage view's length", where)
-        return self._storages.refer(Storage(name, kind.dtype, count, offset, length), where)
+        return self._storages.refer(Storage(name, kind.dtype, count, offset, length, location), where)
 
     # Plain values. Each copies what it is given, so each pays for it.
 
@@ -111,6 +114,26 @@ class TorchObjects:
             require_key(pair[0], where)
             found[pair[0]] = pair[1]
         return found
+
+    def _counter(self, arguments: _Arguments, where: str) -> object:
+        """Counts of keys, as the milestones of a schedule are."""
+        (counts,) = _exactly(1, arguments or ({},), where)
+        if type(counts) is not dict or not all(type(n) is int for n in counts.values()):
+            raise FormatError(f"{where} takes a dict of whole numbers, not {shown(counts)}")
+        self._budget.spend(1 + len(counts), where)
+        return Counter(counts)
+
+    def _bytearray(self, arguments: _Arguments, where: str) -> object:
+        """Bytes that may be written to, given as bytes or as Latin-1 text."""
+        if len(arguments) == 1 and type(arguments[0]) is bytes:
+            self._budget.spend(1 + len(arguments[0]) // 16, where)
+            return bytearray(arguments[0])
+        if not arguments:
+            return bytearray()
+        text, codec = _exactly(2, arguments, where)
+        made = self._bytes((text, str(codec).replace("-", "")), where)
+        assert type(made) is bytes
+        return bytearray(made)
 
     def _set(self, arguments: _Arguments, where: str) -> object:
         self._budget.spend(1, where)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ._dtypes import ITEM_BITS
+from ._locations import Placing
 from ._memory import Region, flat_tensor
 from ._pickle_result import NotAValue
 from .errors import FormatError, UnsafeCheckpointError, shown
@@ -20,7 +21,7 @@ from .errors import FormatError, UnsafeCheckpointError, shown
 if TYPE_CHECKING:
     from weft import Tensor
 
-__all__ = ["Storage", "StorageType", "Storages"]
+__all__ = ["MAX_REPEATED_BYTES", "Storage", "StorageType", "Storages", "require_window"]
 
 UNTYPED = "bytes"
 MAX_DIMENSIONS = 64  # NumPy's
@@ -50,6 +51,7 @@ class Storage(NotAValue):
     count: int  # of the whole that is kept, in elements (bytes if untyped)
     offset: int = 0
     length: int = 0  # of this run
+    location: str = "cpu"  # where it was saved from
 
     @property
     def itemsize(self) -> int:
@@ -66,10 +68,14 @@ class Storages:
     Args:
         place: returns where the bytes of a whole storage are, or raises; None for a dry run, which
             only collects what the checkpoint refers to and makes no tensor.
+        placed: puts a storage on its device; none leaves all on the CPU.
     """
 
-    def __init__(self, place: Callable[[Storage, str], Region] | None) -> None:
+    def __init__(
+        self, place: Callable[[Storage, str], Region] | None, placed: Placing | None = None
+    ) -> None:
         self._place = place
+        self._placed = placed
         self._regions: dict[str, Region] = {}
         self._flat: dict[tuple[str, str], Tensor] = {}
         self.known: dict[str, Storage] = {}
@@ -126,12 +132,15 @@ class Storages:
         begin, rest = divmod(storage.offset * storage.itemsize, itemsize)
         if rest:
             raise FormatError(f"{where}: {storage!r} begins inside an element of {dtype}")
-        _require_window(offset, size, stride, itemsize, held, where)
+        require_window(offset, size, stride, itemsize, held, where)
         if self._place is None:
             return None
         flat = self._flat.get((storage.key, dtype))
         if flat is None:
-            flat = self._flat[storage.key, dtype] = self._whole(storage.key, dtype, itemsize, where)
+            flat = self._whole(storage.key, dtype, itemsize, where)
+            if self._placed is not None:
+                flat = self._placed(flat, storage.location, where)
+            self._flat[storage.key, dtype] = flat
         return flat.as_strided(size, stride, begin + offset)
 
     def _whole(self, key: str, dtype: str, itemsize: int, where: str) -> Tensor:
@@ -143,7 +152,7 @@ class Storages:
         )
 
 
-def _require_window(
+def require_window(
     offset: int,
     size: tuple[int, ...],
     stride: tuple[int, ...],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ._locations import Placing
 from ._memory import Region, swapped
 from ._pickle_machine import Budget, Machine, Vocabulary
 from ._torch_objects import TorchObjects
@@ -18,8 +19,10 @@ NEWEST_VERSION = 10
 MAX_PICKLE_BYTES = 256 << 20
 
 
-def read_zip_checkpoint(memory: memoryview, origin: str, *, check_crc: bool) -> object:
-    """Return the object in the zip checkpoint that `memory` is.
+def read_zip_checkpoint(
+    memory: memoryview, origin: str, placed: Placing, *, check_crc: bool
+) -> object:
+    """Return the object in the zip checkpoint that `memory` is, its tensors put in their places.
 
     Raises:
         FormatError: it is damaged, newer than this reader, or no checkpoint of tensors.
@@ -32,7 +35,7 @@ def read_zip_checkpoint(memory: memoryview, origin: str, *, check_crc: bool) -> 
             "weft.io.load_torchscript reads the weights alone"
         )
     budget = Budget()
-    return archive.unpickle(TorchObjects(Storages(archive.place), budget), budget)
+    return archive.unpickle(TorchObjects(Storages(archive.place, placed), budget), budget)
 
 
 class TorchArchive:

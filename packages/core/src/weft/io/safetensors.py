@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ._atomic import written_atomically
 from ._dtypes import SAFETENSORS
-from ._memory import Region, bytes_of, flat_tensor, read_regular_file, require_tensor
+from ._memory import Region, bytes_of, flat_tensor, require_tensor
 from ._safetensors_header import (
-    MAX_HEADER_BYTES,
     Header,
+    HeaderTooLarge,
     TensorInfo,
     build_header,
     parse_header,
 )
+from ._sources import FileLike, memory_of, name_of, opened_for_writing
 from .errors import MissingTensorError, WeightsError, shown
 
 if TYPE_CHECKING:
@@ -49,9 +48,9 @@ class SafetensorsFile(Mapping[str, "Tensor"]):
         (['w'], (2, 2), [3.0, 4.0])
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, mapped: bool = True) -> None:
-        self._origin = os.fspath(path)
-        self._memory: memoryview | None = read_regular_file(path, self._origin, mapped=mapped)
+    def __init__(self, path: FileLike, *, mapped: bool = True) -> None:
+        self._memory: memoryview | None
+        self._memory, self._origin = memory_of(path, mapped=mapped)
         self._header: Header = parse_header(self._memory, self._origin)
 
     @property
@@ -143,11 +142,11 @@ class TensorSlice:
         return f"<TensorSlice {shown(self._name)}: {self.dtype} {list(self.shape)}>"
 
 
-def open_safetensors(path: str | os.PathLike[str], *, mmap: bool = True) -> SafetensorsFile:
+def open_safetensors(path: FileLike, *, mmap: bool = True) -> SafetensorsFile:
     """Open a safetensors file to read its tensors one at a time.
 
     Args:
-        path: the file.
+        path: the file, or a file object open for reading in binary mode.
         mmap: map the file (default), or read the whole of it now. Read it where the file may be
             cut or overwritten in place while its tensors live: a page that has gone from under a
             map ends the process.
@@ -162,11 +161,11 @@ def open_safetensors(path: str | os.PathLike[str], *, mmap: bool = True) -> Safe
     return SafetensorsFile(path, mapped=mmap)
 
 
-def load_safetensors(path: str | os.PathLike[str], *, mmap: bool = True) -> dict[str, Tensor]:
+def load_safetensors(path: FileLike, *, mmap: bool = True) -> dict[str, Tensor]:
     """Return all tensors of a safetensors file by name, in the order of their data.
 
     Args:
-        path: the file.
+        path: the file, or a file object open for reading in binary mode.
         mmap: as in `open_safetensors`. Mapped, the call itself reads no more than the header.
 
     Returns:
@@ -183,7 +182,7 @@ def load_safetensors(path: str | os.PathLike[str], *, mmap: bool = True) -> dict
 
 def save_safetensors(
     tensors: Mapping[str, Tensor],
-    path: str | os.PathLike[str],
+    path: FileLike,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write tensors to a safetensors file, whole or not at all.
@@ -194,14 +193,14 @@ def save_safetensors(
 
     Args:
         tensors: name -> tensor.
-        path: the file to write; an older one is replaced in one step once the new one is on disk.
+        path: the file to write, or a file object; an older file is replaced in one step once the new one is on disk.
         metadata: notes for the header.
 
     Raises:
         WeightsError: a name, tensor or note is none; a dtype the format cannot hold (complex128).
         OSError: the disk is full, the folder does not exist or may not be written to.
     """
-    origin = f"save_safetensors to {os.fspath(path)}"
+    origin = f"save_safetensors to {name_of(path)}"
     _require_strings(metadata or {}, origin)
     described: dict[str, tuple[str, tuple[int, ...]]] = {}
     for name, value in tensors.items():
@@ -214,16 +213,14 @@ def save_safetensors(
                 "convert it first (complex128 to complex64, or its real view)"
             )
         described[name] = (_CODES[dtype], tuple(tensor.shape))
-    head, order = build_header(described, metadata)
-    if len(head) - 8 > MAX_HEADER_BYTES:
-        raise WeightsError(
-            f"{origin}: the header may have {MAX_HEADER_BYTES} bytes, but names and metadata "
-            f"take {len(head) - 8}; split the tensors over several files"
-        )
-    with written_atomically(path) as file:
+    try:
+        head, order = build_header(described, metadata)
+    except HeaderTooLarge as error:
+        raise WeightsError(f"{origin}: {error}; split the tensors over several files") from None
+    with opened_for_writing(path) as file:
         file.write(head)
         for name in order:
-            file.write(bytes_of(tensors[name], SAFETENSORS[described[name][0]]))
+            file.write(bytes_of(tensors[name]))
 
 
 def _require_name(name: object, origin: str) -> None:

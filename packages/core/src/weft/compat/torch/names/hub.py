@@ -63,7 +63,7 @@ def load_state_dict_from_url(
             f"{url} is not at {path}: weft downloads by weft_hub only (weft_hub.download checks "
             "what it gets); put the file there to go on"
         )
-    return io.load_pytorch(path)
+    return io.load_pytorch(path, map_location)
 
 
 load_url = load_state_dict_from_url

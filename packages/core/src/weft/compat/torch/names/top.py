@@ -12,6 +12,7 @@ from weft.compat.torch.names.cuda import Event as Event
 from weft.compat.torch.names.cuda import OutOfMemoryError as OutOfMemoryError
 from weft.compat.torch.names.cuda import Stream as Stream
 from weft.compat.torch.names.serialization import load as load
+from weft.compat.torch.names.serialization import save as save
 from weft.compat.torch.names.torch_version import __version__ as __version__
 
 newaxis = None

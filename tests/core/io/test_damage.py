@@ -1,0 +1,142 @@
+"""Files cut short, with flipped bits, or of a newer version: one typed error with the path."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import weft
+from tests.core.io.trees import assert_same
+
+
+def value() -> dict[str, object]:
+    x = weft.arange(60.0).reshape(5, 12)
+    return {
+        "model": {"w": x, "row": x[2], "flags": weft.ones(9, dtype=weft.bool)},
+        "optimizer": {"state": {0: {"step": weft.tensor(3.0), "m": weft.rand(2, 3)}}},
+        "schedule": [1, 2.5, "text", None, b"bytes" * 300],
+    }
+
+
+@pytest.fixture(scope="module")
+def saved() -> dict[str, bytes]:
+    """Return a sound file of each format that we write."""
+    weft.manual_seed(0)
+    found = {}
+    for name, save in (("weft", weft.save), ("pytorch", weft.io.save_pytorch)):
+        file = io.BytesIO()
+        save(value(), file)
+        found[name] = file.getvalue()
+    return found
+
+
+def load_weft(path: Path) -> object:
+    return weft.load(path)
+
+
+def load_pytorch(path: Path) -> object:
+    return weft.io.load_pytorch(path, check_crc=True)
+
+
+LOADS: dict[str, Callable[[Path], object]] = {"weft": load_weft, "pytorch": load_pytorch}
+
+
+@pytest.mark.parametrize("kind", LOADS)
+def test_a_file_cut_anywhere_is_refused_with_its_path(saved, tmp_path, kind):
+    path = tmp_path / "cut"
+    sound = saved[kind]
+    for part in range(50):
+        path.write_bytes(sound[: len(sound) * part // 50])
+        with pytest.raises(weft.io.FormatError) as caught:
+            LOADS[kind](path)
+        assert str(path) in str(caught.value), part
+    path.write_bytes(sound[:-1])
+    with pytest.raises(weft.io.FormatError):
+        LOADS[kind](path)
+    path.write_bytes(sound)
+    LOADS[kind](path)
+
+
+@pytest.mark.parametrize("kind", LOADS)
+def test_a_flipped_bit_is_found_wherever_it_is(saved, tmp_path, kind):
+    """Each bit of a weft file is under a checksum; of a zip archive, all that means something."""
+    path = tmp_path / "flipped"
+    sound = saved[kind]
+    rng = random.Random(7)
+    weft.manual_seed(0)
+    weft_value = value()
+    for _ in range(400):
+        place, bit = rng.randrange(len(sound)), rng.randrange(8)
+        data = bytearray(sound)
+        data[place] ^= 1 << bit
+        path.write_bytes(data)
+        try:
+            loaded = LOADS[kind](path)
+        except weft.io.WeightsError as error:
+            assert str(path) in str(error), (place, bit)
+        else:
+            assert kind == "pytorch", (place, bit)  # padding, times, notes for other programs
+            assert_same(loaded, weft_value)
+
+
+def test_every_bit_of_a_small_header_is_under_the_checksum(tmp_path):
+    file = io.BytesIO()
+    weft.save({"a": weft.ones(1), "b": [1, "x"]}, file)
+    sound = file.getvalue()
+    path = tmp_path / "flipped"
+    for place in range(len(sound)):
+        data = bytearray(sound)
+        data[place] ^= 1 << (place % 8)
+        path.write_bytes(data)
+        with pytest.raises(weft.io.WeightsError, match="flipped"):
+            weft.load(path)
+
+
+def test_without_verifying_damaged_values_are_not_noticed(saved, tmp_path):
+    path = tmp_path / "damaged"
+    data = bytearray(saved["weft"])
+    data[-1] ^= 64
+    path.write_bytes(data)
+    with pytest.raises(weft.io.FormatError, match="do not match their checksum"):
+        weft.load(path)
+    try:
+        weft.load(path, verify=False)
+    except weft.io.FormatError as error:  # the last tensor is of booleans, which only 0 and 1 are
+        assert "bool" in str(error)
+
+
+def test_an_undamaged_part_of_a_damaged_file_can_be_saved(saved, tmp_path):
+    path = tmp_path / "damaged"
+    data = bytearray(saved["weft"])
+    data[-1] ^= 64
+    path.write_bytes(data)
+    with weft.io.open_saved(path) as file:
+        assert file.load("model", "w").shape == (5, 12)
+        with pytest.raises(weft.io.FormatError, match="damaged"):
+            file.load()
+
+
+def test_a_newer_version_is_one_clear_error(tmp_path, monkeypatch):
+    path = tmp_path / "newer"
+    monkeypatch.setattr("weft.io._saved_format.VERSION", 2)
+    weft.save({"w": weft.ones(2)}, path)
+    monkeypatch.undo()
+    with pytest.raises(weft.io.FormatError, match="version 2 .*1 is the newest.*update weft") as e:
+        weft.load(path)
+    assert str(path) in str(e.value)
+    assert weft.io.load_safetensors(path)["w"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [(b"\x1f\x8b", "gzip"), (b"GGUF", "GGUF"), (b"<!DOCTYPE html>", "web page")],
+)
+def test_files_of_other_kinds_are_told_by_name(tmp_path, start, said):
+    path = tmp_path / "other"
+    path.write_bytes(start + bytes(100))
+    with pytest.raises(weft.io.FormatError, match=said):
+        weft.load(path)
