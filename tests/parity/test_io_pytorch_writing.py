@@ -387,6 +387,8 @@ def test_a_malicious_tar_file_is_refused(tmp_path, kind):
                 tar.addfile(info, io.BytesIO(content))
     path = tmp_path / "bad.pth"
     path.write_bytes(out.getvalue())
-    with pytest.raises(weft.io.UnsafeCheckpointError, match="nothing was (extracted|executed)") as e:
+    with pytest.raises(
+        weft.io.UnsafeCheckpointError, match=r"nothing was (extracted|executed)"
+    ) as e:
         weft.io.load_pytorch(path)
     assert str(path) in str(e.value)

@@ -22,9 +22,7 @@ def test_a_training_script_saves_and_loads(tmp_path: Path) -> None:
         optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
         net(torch.ones(1, 3)).sum().backward()
         optimizer.step()
-        torch.save(
-            {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, path
-        )
+        torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}, path)
         found = torch.load(path, map_location="cpu", weights_only=False)
         other = torch.nn.Linear(3, 2)
         other.load_state_dict(found["net"])

@@ -125,7 +125,7 @@ def test_a_newer_version_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr("weft.io._saved_format.VERSION", 2)
     weft.save({"w": weft.ones(2)}, path)
     monkeypatch.undo()
-    with pytest.raises(weft.io.FormatError, match="version 2 .*1 is the newest.*update weft") as e:
+    with pytest.raises(weft.io.FormatError, match=r"version 2 .*1 is the newest.*update weft") as e:
         weft.load(path)
     assert str(path) in str(e.value)
     assert weft.io.load_safetensors(path)["w"].tolist() == [1, 1]

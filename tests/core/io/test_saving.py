@@ -72,7 +72,7 @@ PLAIN = {
     "flags": [True, False],
     "ints": (0, -1, 2**63 - 1, 2**64, -(2**200)),
     "floats": [0.0, -0.0, 0.1, 1e-320, float("inf"), -float("inf"), float("nan")],
-    "text": "naïve 日本語 \ud800 \0 \"quoted\"",
+    "text": 'naïve 日本語 \ud800 \0 "quoted"',
     "bytes": b"\x00\xff",
     "many bytes": bytes(range(256)) * 20,
     "bytearray": bytearray(b"abc"),

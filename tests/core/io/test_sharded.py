@@ -130,7 +130,17 @@ def index_of(folder: Path, document: object) -> Path:
 
 @pytest.mark.parametrize(
     "file",
-    ["../other.safetensors", "/etc/passwd", "a\\b", "..", "", "C:x", "sub/x.safetensors", 3, "a\0b"],
+    [
+        "../other.safetensors",
+        "/etc/passwd",
+        "a\\b",
+        "..",
+        "",
+        "C:x",
+        "sub/x.safetensors",
+        3,
+        "a\0b",
+    ],
 )
 def test_an_index_that_leads_outside_is_refused(folder, file):
     path = index_of(folder, {"weight_map": {"head": file}})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-
 from ._dtypes import ITEM_BITS
 from ._locations import Placing
 from ._memory import Region, flat_tensor

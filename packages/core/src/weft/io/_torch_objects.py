@@ -95,7 +95,9 @@ class TorchObjects:
                 raise FormatError(f"{where}: a storage's view is 3 values, not {shown(view)}")
             offset = _natural(view[1], "a storage view's offset", where)
             length = _natural(view[2], "a storage view's length", where)
-        return self._storages.refer(Storage(name, kind.dtype, count, offset, length, location), where)
+        return self._storages.refer(
+            Storage(name, kind.dtype, count, offset, length, location), where
+        )
 
     # Plain values. Each copies what it is given, so each pays for it.
 

@@ -182,7 +182,11 @@ def open_saved(
         >>> weft.save({"model": {"w": weft.ones(2, 3), "b": weft.zeros(2)}, "epoch": 3}, file)
         >>> _ = file.seek(0)
         >>> with weft.io.open_saved(file) as saved:
-        ...     saved.outline(), saved.tensors(prefix="model.", strip=True)["b"], saved.load("epoch")
+        ...     (
+        ...         saved.outline(),
+        ...         saved.tensors(prefix="model.", strip=True)["b"],
+        ...         saved.load("epoch"),
+        ...     )
         ({'model': {'w': float32[2, 3], 'b': float32[2]}, 'epoch': 3}, tensor([0., 0.]), 3)
     """
     memory, origin = memory_of(path, mapped=mmap)

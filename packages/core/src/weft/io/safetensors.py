@@ -193,7 +193,8 @@ def save_safetensors(
 
     Args:
         tensors: name -> tensor.
-        path: the file to write, or a file object; an older file is replaced in one step once the new one is on disk.
+        path: the file to write, or a file object; an older file is replaced in one step once the
+            new one is on disk.
         metadata: notes for the header.
 
     Raises:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ._dtypes import SAFETENSORS
 from ._locations import MapLocation, placing
-from ._saved_format import checksum, metadata_for
 from ._safetensors_header import HeaderTooLarge, build_header
+from ._saved_format import checksum, metadata_for
 from ._sources import FileLike, memory_of, name_of, opened_for_writing
 from ._spans import Span, Window, windows_of
 from ._structure import Leaves, described
@@ -162,4 +162,3 @@ def _stored(leaves: Leaves, windows: list[Window]) -> _Stored:
         if span.device != "cpu":
             node["device"] = span.device
     return found
-

@@ -216,9 +216,7 @@ def _chosen(
     return found
 
 
-def _parted(
-    tensors: Mapping[str, Tensor], limit: int, origin: str
-) -> list[dict[str, Tensor]]:
+def _parted(tensors: Mapping[str, Tensor], limit: int, origin: str) -> list[dict[str, Tensor]]:
     """Return the tensors in order, in as many parts as the limit asks for."""
     parts: list[dict[str, Tensor]] = [{}]
     filled = 0
