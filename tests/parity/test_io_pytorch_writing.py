@@ -168,7 +168,9 @@ def test_parameters_and_gradients_are_read_by_torch(read):
 def test_a_training_checkpoint_goes_on_in_torch(read):
     def model(library: Any) -> Any:
         nn = library.nn
-        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+        return nn.Sequential(
+            nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2)
+        )
 
     def step(net: Any, optimizer: Any, schedule: Any, x: Any) -> None:
         optimizer.zero_grad()

@@ -104,8 +104,7 @@ def test_a_disk_that_is_full_at_any_write_leaves_the_old_file(path, save, way, m
                 break
         assert path.read_bytes() == before, fail_at
         assert only(path), fail_at
-    assert file.calls < fail_at
-    assert fail_at > 4
+    assert fail_at == file.calls > 3  # the last flushes the folder, after the new file is there
     assert path.read_bytes() != before
     assert only(path)
 
@@ -190,14 +189,14 @@ def test_a_process_killed_at_any_moment_leaves_the_old_file_or_the_new(tmp_path,
     weft.save(NEW, path)
     kept.add(path.read_bytes())
     outcomes = set()
-    for at in (1, 2, 3, 4, 5, 6, 7, 8):
+    for at in (1, 3, 4, 5, 6, 9):
         weft.save(OLD, path)
         command = [sys.executable, "-c", KILLED, way, str(at), str(path)]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL or done.stdout == "saved\n", done.stderr
         assert path.read_bytes() in kept
         outcomes.add((done.returncode, weft.load(path)["epoch"]))
-        if way == "nameless" and at < 3:  # the file has had no name yet
+        if way == "nameless" and at < 5:  # the file has had no name yet
             assert only(path)
         weft.save(OLD, path)  # removes what was left
         assert only(path), at

@@ -17,7 +17,7 @@ def value() -> dict[str, object]:
     x = weft.arange(60.0).reshape(5, 12)
     return {
         "model": {"w": x, "row": x[2], "flags": weft.ones(9, dtype=weft.bool)},
-        "optimizer": {"state": {0: {"step": weft.tensor(3.0), "m": weft.rand(2, 3)}}},
+        "optimizer": {"state": {0: {"step": weft.tensor(3.0), "m": x[:2, :3] + 0.5}}},
         "schedule": [1, 2.5, "text", None, b"bytes" * 300],
     }
 
@@ -25,7 +25,6 @@ def value() -> dict[str, object]:
 @pytest.fixture(scope="module")
 def saved() -> dict[str, bytes]:
     """Return a sound file of each format that we write."""
-    weft.manual_seed(0)
     found = {}
     for name, save in (("weft", weft.save), ("pytorch", weft.io.save_pytorch)):
         file = io.BytesIO()
@@ -67,8 +66,6 @@ def test_a_flipped_bit_is_found_wherever_it_is(saved, tmp_path, kind):
     path = tmp_path / "flipped"
     sound = saved[kind]
     rng = random.Random(7)
-    weft.manual_seed(0)
-    weft_value = value()
     for _ in range(400):
         place, bit = rng.randrange(len(sound)), rng.randrange(8)
         data = bytearray(sound)
@@ -80,7 +77,7 @@ def test_a_flipped_bit_is_found_wherever_it_is(saved, tmp_path, kind):
             assert str(path) in str(error), (place, bit)
         else:
             assert kind == "pytorch", (place, bit)  # padding, times, notes for other programs
-            assert_same(loaded, weft_value)
+            assert_same(loaded, value(), strides=False)
 
 
 def test_every_bit_of_a_small_header_is_under_the_checksum(tmp_path):

@@ -35,10 +35,9 @@ def value(path: Path) -> dict[str, object]:
 def test_an_outline_has_dtypes_and_shapes_for_tensors(path, value):
     with weft.io.open_saved(path) as file:
         outline = file.outline()
-        assert repr(outline["model"]) == (
-            "OrderedDict([('a.weight', float32[2, 3]), ('a.bias', float32[2]), "
-            "('b', {'tied': float32[2, 3]})])"
-        ) or "float32[2, 3]" in repr(outline["model"])
+        assert repr(outline["model"]["a.weight"]) == "float32[2, 3]"
+        assert repr(outline["model"]["b"]) == "{'tied': float32[2, 3]}"
+        assert type(outline["model"]) is OrderedDict
         assert repr(outline["double"]) == "complex128[2]"
         assert repr(outline["views"]) == "[float32[3], float32[2, 4]]"
         assert outline["optimizer"]["groups"] == [({"lr": 0.1},)]
@@ -59,7 +58,7 @@ def test_a_part_is_loaded_by_its_keys(path, value):
 def test_tensors_are_loaded_by_name_and_prefix(path, value):
     with weft.io.open_saved(path) as file:
         assert file.names() == list(file)
-        assert len(file) == 8
+        assert len(file) == 7
         found = file.tensors(["optimizer.state.0.m", "model.a.bias"])
         assert list(found) == ["optimizer.state.0.m", "model.a.bias"]
         found = file.tensors(prefix="model.", strip=True)
@@ -104,7 +103,7 @@ def test_what_is_absent_is_told_with_what_is_there(path, value):
 def test_what_was_loaded_outlives_the_handle(path, value):
     with weft.io.open_saved(path) as file:
         x = file.load("model", "a.weight")
-        assert "8 tensors" in repr(file)
+        assert "7 tensors" in repr(file)
     assert "closed" in repr(file)
     path.unlink()
     assert x.tolist() == [[0, 1, 2], [3, 4, 5]]

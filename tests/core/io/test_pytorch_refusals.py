@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 import struct
-from collections import Counter, OrderedDict
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 
 import pytest
@@ -82,7 +82,7 @@ def refused(request, tmp_path: Path):
         (builtins.__import__, "builtins.__import__"),
         (getattr, "builtins.getattr"),
         (open, f"{open.__module__}.open"),  # io, or _io since Python 3.13
-        (Counter, "collections.Counter"),
+        (defaultdict, "collections.defaultdict"),
         (os.execv, f"{os.name}.execv"),
         (os.path.join, f"{os.path.__name__}.join"),
     ],

@@ -187,7 +187,7 @@ class _Describer:
                 "defines it knows how to save it; save plain tensors (x.as_subclass(weft.Tensor))"
             )
         if value.device.type == "meta":
-            node = {"meta": value.dtype.name, "size": list(value.shape)}
+            node: dict[str, Any] = {"meta": value.dtype.name, "size": list(value.shape)}
             if kind != "tensor" or value.requires_grad:
                 node |= {"kind": kind, "requires_grad": value.requires_grad}
             return node
@@ -208,7 +208,9 @@ def _kind_of(value: weft.Tensor) -> str | None:
         return "tensor"
     from weft import nn  # a saved Parameter has loaded it
 
-    return {nn.Parameter: "parameter", nn.Buffer: "buffer"}.get(type(value))  # type: ignore[call-overload, no-any-return]  # any class may be asked for
+    if type(value) is nn.Parameter:
+        return "parameter"
+    return "buffer" if type(value) is nn.Buffer else None
 
 
 def _float(value: float) -> _Node:

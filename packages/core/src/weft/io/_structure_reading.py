@@ -144,7 +144,7 @@ class Reader:
 
     def _counter(self, node: _Node, inner: _Node, depth: int) -> object:
         made: Counter[Any] = Counter()
-        made.update(dict(self._pairs(node, inner, depth)))  # type: ignore[arg-type]  # counts are numbers where a Counter was saved
+        made.update(dict(self._pairs(node, inner, depth)))
         return made
 
     def _float(self, node: _Node, inner: _Node, depth: int) -> object:
@@ -162,9 +162,10 @@ class Reader:
 
     def _complex(self, node: _Node, inner: _Node, depth: int) -> object:
         parts = self._list(node, inner, depth)
-        if len(parts) != 2 or not all(type(part) is float for part in parts):
+        floats = [part for part in parts if isinstance(part, float)]
+        if len(parts) != 2 or len(floats) != 2:
             raise self._broken(node)
-        return complex(*parts)  # type: ignore[arg-type]  # two floats, as just checked
+        return complex(floats[0], floats[1])
 
     def _bytes(self, node: _Node, inner: _Node, depth: int) -> object:
         try:

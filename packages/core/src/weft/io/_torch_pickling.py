@@ -65,10 +65,10 @@ class _Pickler:
         elif isinstance(value, float):  # NumPy's float64 is one
             self.out += b"G" + struct.pack(">d", value)
         elif kind in _CONTAINERS:
-            if self._recall(id(value)):
-                return
             if id(value) in self._open:
                 raise WeightsError(f"{self._at(path)} is a {kind.__name__} that holds itself")
+            if self._recall(id(value)):
+                return
             if len(path) >= MAX_DEPTH:
                 raise WeightsError(f"{self._at(path)} is nested more than {MAX_DEPTH} deep")
             self._open.add(id(value))

@@ -135,18 +135,18 @@ class _TarCheckpoint:
             key, location, dtype = _row(stream.pickled(), 3, origin)
             if type(key) is not int or type(location) is not str or type(dtype) is not str:
                 raise FormatError(f"{origin}: a storage is {shown((key, location, dtype))}")
-            (count,) = stream.numbers("<q")
-            storage = Storage(str(key), dtype, max(count, 0), 0, max(count, 0), location)
-            if count < 0 or key in self._known:
-                raise FormatError(f"{origin}: storage {key} has {count} elements or stands twice")
-            self._regions[storage.key] = stream.region(count * storage.itemsize)
+            (length,) = stream.numbers("<q")
+            if length < 0 or key in self._known:
+                raise FormatError(f"{origin}: storage {key} has {length} elements or stands twice")
+            storage = Storage(str(key), dtype, length, 0, length, location)
+            self._regions[storage.key] = stream.region(length * storage.itemsize)
             self._known[key] = self._storages.refer(storage, origin)
         views = stream.pickled()
         for view in views if isinstance(views, list) else [views]:
-            target, root, offset, count = _row(view, 4, origin)
-            numbers = (target, root, offset, count)
-            if not all(type(n) is int for n in numbers) or root not in self._known:
+            numbers = [n for n in _row(view, 4, origin) if isinstance(n, int)]
+            if len(numbers) != 4 or numbers[1] not in self._known:
                 raise FormatError(f"{origin}: a part of a storage is {shown(view)}")
+            target, root, offset, count = numbers
             whole = self._known[root]
             part = Storage(
                 whole.key, whole.dtype, whole.count, whole.offset + offset, count, whole.location
