@@ -517,7 +517,7 @@ def test_wrong_arguments_of_listed_names_are_refused(refused, value):
         (b"GGUF" + bytes(50), "a GGUF file"),
         (b"<!doctype html><html>", "a web page, so its download went wrong"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
-        (bytes(257) + b"ustar\x0000" + bytes(300), "a tar archive: checkpoints of PyTorch before"),
+        (bytes(257) + b"ustar\x0000" + bytes(300), "the tar header at byte 0 does not match"),
         (b"just some text", "begins with 'PK' or a pickle's 0x80, but this file with"),
         (struct.pack("<Q", 2) + b"{}" + bytes(8), "this looks like safetensors; use weft.io.load_"),
         (b"", "the file is empty"),
