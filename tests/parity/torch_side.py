@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,13 +30,15 @@ DTYPES = (
 
 
 def to_torch(value: Any) -> Any:
-    """Return a weft tensor or dtype, or a sequence with such, as torch's; else the value itself."""
+    """Return a tensor or dtype of weft's, or a container with such, as torch's; else the value."""
     if isinstance(value, weft.Tensor):
         return tensor_of(value.detach().numpy())
     if isinstance(value, (weft.dtype, weft.memory_format, weft.layout)):
         return getattr(torch, value.name)
     if type(value) in (tuple, list):
         return type(value)(map(to_torch, value))
+    if type(value) in (dict, OrderedDict):
+        return type(value)((k, to_torch(v)) for k, v in value.items())
     return value
 
 

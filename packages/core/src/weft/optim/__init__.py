@@ -18,6 +18,7 @@ from weft.optim.radam import RAdam
 from weft.optim.rmsprop import RMSprop
 from weft.optim.rprop import Rprop
 from weft.optim.sgd import SGD
+from weft.optim.sparse_adam import SparseAdam
 
 if TYPE_CHECKING:
     from weft.optim import swa_utils
@@ -38,6 +39,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
     "swa_utils",
 ]
@@ -51,7 +53,6 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module("weft.optim.swa_utils")
-    hint = did_you_mean(name, __all__)
-    if name == "SparseAdam":
-        hint = "; it takes sparse gradients alone, and none here is sparse: use weft.optim.Adam"
-    raise AttributeError(f"module 'weft.optim' has no attribute {name!r}{hint}")
+    raise AttributeError(
+        f"module 'weft.optim' has no attribute {name!r}{did_you_mean(name, __all__)}"
+    )

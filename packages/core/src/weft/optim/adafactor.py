@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import weft
@@ -11,10 +10,10 @@ from weft._core.tensor import version_of
 from weft.optim._checks import at_least_zero, learning_rate
 from weft.optim._elementwise import counter_dtype, number
 from weft.optim._factored import factored_step
-from weft.optim.optimizer import Optimizer, evaluated, with_gradient
+from weft.optim._one_by_one import OneByOne
 
 
-class Adafactor(Optimizer):
+class Adafactor(OneByOne):
     """Adafactor: Adam without momentum, whose mean of squares is the product of two vectors.
 
     With `1 - β = t^beta2_decay`, the running means of `g²` by rows, `R`, and by columns, `C`, give
@@ -80,15 +79,6 @@ class Adafactor(Optimizer):
             "maximize": maximize,
         }
         super().__init__(params, defaults)
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the parameters that have a gradient; see :meth:`weft.optim.Optimizer.step`."""
-        loss = evaluated(closure)
-        with weft.no_grad():
-            for group in self.param_groups:
-                for p in with_gradient(group["params"]):
-                    self._update(group, p, p.grad)
-        return loss
 
     def _update(self, group: dict[str, Any], p: Tensor, g: Tensor) -> None:
         if p.is_complex():

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import weft
 from weft import Tensor
 from weft.optim._checks import at_least_zero, learning_rate
 from weft.optim._elementwise import number
-from weft.optim.optimizer import Optimizer, evaluated, with_gradient
+from weft.optim._one_by_one import OneByOne
 
 #: Elements up to which products in float32 are quicker. Measured: 128x128 they are, 256x256 not.
 _SMALL = 128 * 128
 
 
-class Muon(Optimizer):
+class Muon(OneByOne):
     """Muon, for the matrices of hidden layers: steps along a nearly orthogonal matrix.
 
     With `b` the running mean of the gradient and `u = b`, or `u = g + momentum (b - g)` in
@@ -91,15 +90,6 @@ class Muon(Optimizer):
                         f"{who}: parameters must be matrices, got one of shape {tuple(p.shape)}; "
                         f"give it to another optimizer"
                     )
-
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update the matrices that have a gradient; see :meth:`weft.optim.Optimizer.step`."""
-        loss = evaluated(closure)
-        with weft.no_grad():
-            for group in self.param_groups:
-                for p in with_gradient(group["params"]):
-                    self._update(group, p, p.grad)
-        return loss
 
     def _update(self, group: dict[str, Any], p: Tensor, g: Tensor) -> None:
         if p.is_complex():
