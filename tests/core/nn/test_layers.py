@@ -373,7 +373,6 @@ def test_a_pretrained_table_is_shared_and_frozen() -> None:
     [
         ({"padding_idx": 4}, r"within the 4 embeddings, got 4"),
         ({"padding_idx": -5}, r"within the 4 embeddings, got -5"),
-        ({"sparse": True}, r"sparse=True is not supported"),
         ({"_weight": weft.ones(2, 2)}, r"must have shape \(4, 2\), got \(2, 2\)"),
     ],
 )

@@ -320,3 +320,8 @@ def test_repr_shows_what_differs_from_the_default() -> None:
     assert repr(nn.GRU(3, 4, 2, False, True, 0.5, True)) == (
         "GRU(3, 4, num_layers=2, bias=False, batch_first=True, dropout=0.5, bidirectional=True)"
     )
+
+
+def test_all_recurrent_networks_are_an_rnnbase() -> None:
+    for kind in (nn.RNN, nn.LSTM, nn.GRU):
+        assert issubclass(kind, nn.RNNBase)

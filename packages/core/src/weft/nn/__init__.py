@@ -20,16 +20,13 @@ from weft.nn.activation import (
     Hardtanh,
     LeakyReLU,
     LogSigmoid,
-    LogSoftmax,
     Mish,
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
-    Softmax,
-    Softmax2d,
-    Softmin,
     Softplus,
     Softshrink,
     Softsign,
@@ -37,16 +34,57 @@ from weft.nn.activation import (
     Tanhshrink,
     Threshold,
 )
+from weft.nn.adaptive import AdaptiveLogSoftmaxWithLoss
 from weft.nn.attention import MultiheadAttention
 from weft.nn.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from weft.nn.containers import ModuleDict, ModuleList, Sequential
+from weft.nn.containers import Container, ModuleDict, ModuleList, Sequential
 from weft.nn.conv import Conv1d, Conv2d, Conv3d
 from weft.nn.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from weft.nn.distance import CosineSimilarity, PairwiseDistance
-from weft.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
+from weft.nn.dropout import (
+    AlphaDropout,
+    Dropout,
+    Dropout1d,
+    Dropout2d,
+    Dropout3d,
+    FeatureAlphaDropout,
+)
 from weft.nn.embedding import Embedding
+from weft.nn.embedding_bag import EmbeddingBag
+from weft.nn.folding import Fold, Unfold
+from weft.nn.fractional_pooling import FractionalMaxPool2d, FractionalMaxPool3d
+from weft.nn.global_hooks import (
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from weft.nn.instancenorm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
+from weft.nn.lazy import LazyModuleMixin
+from weft.nn.lazy_convolutions import (
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+)
+from weft.nn.lazy_layers import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+)
+from weft.nn.likelihood_losses import CTCLoss, GaussianNLLLoss, NLLLoss2d, PoissonNLLLoss
 from weft.nn.linear import Bilinear, Identity, Linear
+from weft.nn.linear_cross_entropy import LinearCrossEntropyLoss, LinearCrossEntropyOptions
 from weft.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -58,7 +96,19 @@ from weft.nn.loss import (
     NLLLoss,
     SmoothL1Loss,
 )
-from weft.nn.module import Module, register_module_forward_hook, register_module_forward_pre_hook
+from weft.nn.lp_pooling import LPPool1d, LPPool2d, LPPool3d
+from weft.nn.margin_losses import (
+    CosineEmbeddingLoss,
+    HingeEmbeddingLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
+)
+from weft.nn.module import Module
 from weft.nn.normalization import GroupNorm, LayerNorm, RMSNorm
 from weft.nn.padding import (
     CircularPad1d,
@@ -94,10 +144,15 @@ from weft.nn.pooling import (
     MaxPool3d,
 )
 from weft.nn.recurrent import GRU, LSTM, RNN, RNNBase
-from weft.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell
+from weft.nn.recurrent_cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
+from weft.nn.response_norm import CrossMapLRN2d, LocalResponseNorm
 from weft.nn.shape import ChannelShuffle, Flatten, PixelShuffle, PixelUnshuffle, Unflatten
+from weft.nn.softmaxes import LogSoftmax, Softmax, Softmax2d, Softmin
+from weft.nn.syncbatchnorm import SyncBatchNorm
 from weft.nn.transformer import Transformer, TransformerDecoder, TransformerEncoder
 from weft.nn.transformer_layers import TransformerDecoderLayer, TransformerEncoderLayer
+from weft.nn.uninitialized import UninitializedBuffer, UninitializedParameter
+from weft.nn.unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 from weft.nn.upsampling import Upsample, UpsamplingBilinear2d, UpsamplingNearest2d
 
 __all__ = [
@@ -112,9 +167,11 @@ __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
+    "AdaptiveLogSoftmaxWithLoss",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
     "AdaptiveMaxPool3d",
+    "AlphaDropout",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -125,6 +182,7 @@ __all__ = [
     "BatchNorm3d",
     "Bilinear",
     "Buffer",
+    "CTCLoss",
     "ChannelShuffle",
     "CircularPad1d",
     "CircularPad2d",
@@ -132,26 +190,36 @@ __all__ = [
     "ConstantPad1d",
     "ConstantPad2d",
     "ConstantPad3d",
+    "Container",
     "Conv1d",
     "Conv2d",
     "Conv3d",
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
     "Dropout3d",
     "Embedding",
+    "EmbeddingBag",
+    "FeatureAlphaDropout",
     "Flatten",
+    "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
+    "GaussianNLLLoss",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
+    "HingeEmbeddingLoss",
     "HuberLoss",
     "Identity",
     "IncompatibleKeys",
@@ -160,22 +228,50 @@ __all__ = [
     "InstanceNorm3d",
     "KLDivLoss",
     "L1Loss",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
+    "LazyModuleMixin",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
+    "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Mish",
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiLabelMarginLoss",
+    "MultiLabelSoftMarginLoss",
+    "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
@@ -183,9 +279,12 @@ __all__ = [
     "ParameterList",
     "PixelShuffle",
     "PixelUnshuffle",
+    "PoissonNLLLoss",
     "RMSNorm",
     "RNNBase",
     "RNNCell",
+    "RNNCellBase",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "ReflectionPad1d",
@@ -199,6 +298,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
     "Softmax2d",
     "Softmin",
@@ -206,6 +306,7 @@ __all__ = [
     "Softshrink",
     "Softsign",
     "StateDictError",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
@@ -214,7 +315,12 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
     "Unflatten",
+    "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
@@ -224,8 +330,14 @@ __all__ = [
     "consume_prefix_in_state_dict_if_present",
     "functional",
     "init",
+    "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
     "register_module_forward_hook",
     "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
     "utils",
 ]
 

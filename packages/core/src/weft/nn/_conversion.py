@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import weft
 from weft import Tensor
+from weft.nn.uninitialized import is_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +55,9 @@ class Conversion:
                 if gradient is not None:
                     parameter.grad = fn(gradient)
             for name, buffer in list(self._buffers.items()):
-                if buffer is not None:
+                if buffer is not None and is_lazy(buffer):
+                    buffer.data = fn(buffer.data)
+                elif buffer is not None:
                     setattr(self, name, fn(buffer))
         return self
 
@@ -116,6 +120,49 @@ class Conversion:
     def cpu(self: Self) -> Self:
         """Move to the CPU, in place."""
         return self.to("cpu")
+
+    def cuda(self: Self, device: Any = None) -> Self:
+        """Move to a GPU, in place.
+
+        Args:
+            device: which, as an int or a device; the current one when None.
+
+        Raises:
+            DeviceError: there is no such GPU, or none can be used, with the reason.
+        """
+        return self._apply(lambda tensor: tensor.cuda(device))
+
+    def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:
+        """Move to a device without the values, which are whatever the memory holds, in place.
+
+        The way from the meta device to one with memory, before values are loaded.
+
+        Args:
+            device: where to; None keeps the device.
+            recurse: whether modules below move too.
+        """
+        return self._apply(lambda tensor: weft.empty_like(tensor, device=device), recurse)
+
+    def share_memory(self: Self) -> Self:
+        """Move to memory that processes forked from this one share, in place.
+
+        What one of them then writes to a parameter, all others read.
+
+        Raises:
+            RuntimeError: a parameter or buffer has no shape yet, or does not lie on the CPU.
+        """
+        return self._apply(_shared)
+
+
+def _shared(tensor: Tensor) -> Tensor:
+    """A copy of a tensor in memory that forked processes share."""
+    if tensor.device.type != "cpu":
+        raise RuntimeError(f"share_memory: the tensors must lie on the CPU, not {tensor.device}")
+    if tensor.numel() == 0:
+        return tensor
+    memory = mmap(-1, tensor.numel() * tensor.dtype.itemsize)
+    shared = weft.frombuffer(memory, dtype=tensor.dtype).reshape(tensor.shape)
+    return shared.copy_(tensor)
 
 
 def _is_inexact(tensor: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Hooks that run around a module's forward: their storage, their handles, their order.
+"""Hooks that run around a module's calls: their storage, their handles, their order.
 
 A module that has no hooks has no storage for them either: `Module._call_hooks` is None on the
 class, and that one comparison is all that a plain call pays. Hooks for every module at once replace
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HookTable: TypeAlias = OrderedDict[int, Any]  # ids to hooks, in the order they run
 
 _ids = itertools.count()
+_REGISTERED = ("parameter", "buffer", "module")
 
 
 class RemovableHandle:
@@ -47,6 +48,14 @@ class RemovableHandle:
     def __exit__(self, *exc: object) -> None:
         self.remove()
 
+    # Weak references are not copied; a copied module's handle refers to the copied tables.
+    def __getstate__(self) -> tuple[int, list[HookTable | None]]:
+        return self.id, [reference() for reference in self._tables]
+
+    def __setstate__(self, state: tuple[int, list[HookTable | None]]) -> None:
+        self.id = state[0]
+        self._tables = tuple(weakref.ref(table) for table in state[1] if table is not None)
+
 
 def add(table: HookTable, hook: Any, *flags: HookTable, prepend: bool = False) -> RemovableHandle:
     """Put `hook` into `table`, mark its id in each of `flags`, and return its handle."""
@@ -69,9 +78,18 @@ def refill(table: HookTable, hooks: HookTable) -> None:
 
 
 class CallHooks:
-    """The hooks of one module (or of all modules) that run around forward."""
+    """The hooks of one module (or of all modules) that run around forward and in backward."""
 
-    __slots__ = ("always", "forward", "forward_kwargs", "pre", "pre_kwargs")
+    __slots__ = (
+        "always",
+        "backward",
+        "backward_pre",
+        "forward",
+        "forward_kwargs",
+        "full",
+        "pre",
+        "pre_kwargs",
+    )
 
     def __init__(self) -> None:
         self.pre: HookTable = OrderedDict()
@@ -81,9 +99,16 @@ class CallHooks:
         self.always: HookTable = (
             OrderedDict()
         )  # ids of the forward hooks that run after an exception too
+        self.backward_pre: HookTable = OrderedDict()
+        self.backward: HookTable = OrderedDict()
+        self.full: bool | None = None  # whether those are of all arguments, or of the last op
+
+    def is_empty(self) -> bool:
+        """Whether there are no hooks."""
+        return not (self.pre or self.forward or self.backward or self.backward_pre)
 
 
-def own(module: Module) -> CallHooks:
+def own(module: Any) -> CallHooks:
     """The hooks of one module, made on first use."""
     held = module.__dict__.get("_call_hooks")
     if held is None:
@@ -91,7 +116,33 @@ def own(module: Module) -> CallHooks:
     return held
 
 
+def choose(hooks: CallHooks, full: bool, where: str) -> None:
+    """Say which kind the backward hooks of a table are.
+
+    Raises:
+        RuntimeError: they are of the other kind.
+    """
+    if hooks.full is not None and hooks.full is not full and hooks.backward:
+        raise RuntimeError(
+            f"{where} cannot have hooks of register_backward_hook and of "
+            "register_full_backward_hook together; use the full ones"
+        )
+    hooks.full = full
+
+
 EVERYWHERE = CallHooks()  # the hooks of all modules
+
+#: The hooks that run when a parameter, a buffer or a child is registered with any module.
+REGISTRATION: dict[str, HookTable] = {kind: OrderedDict() for kind in _REGISTERED}
+
+
+def registered(kind: str, module: Any, name: str, value: Any) -> Any:
+    """What is to be registered after the hooks of its kind had their say."""
+    for hook in list(REGISTRATION[kind].values()):
+        other = hook(module, name, value)
+        if other is not None:
+            value = other
+    return value
 
 
 def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -100,7 +151,7 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
     A pre-hook may return new arguments, a forward hook a new result; None keeps what there was.
     """
     own = module.__dict__.get("_call_hooks")
-    if own is None and not EVERYWHERE.pre and not EVERYWHERE.forward:
+    if own is None and EVERYWHERE.is_empty():
         # The last hook for every module was removed since: back to the short way.
         from weft.nn.module import Module
 
@@ -113,6 +164,12 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
                 args, kwargs = _run_pre_hook(
                     module, hook, args, kwargs, with_kwargs=key in group.pre_kwargs
                 )
+        watch = None
+        if any(group.backward or group.backward_pre for group in groups):
+            from weft.nn._backward_hooks import Watch
+
+            watch = Watch(module, groups)
+            args = watch.enter(args)
         result = module.forward(*args, **kwargs)
         for group in groups:
             for key, hook in list(group.forward.items()):
@@ -123,7 +180,7 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
                     replaced = hook(module, args, result)
                 if replaced is not None:
                     result = replaced
-        return result
+        return result if watch is None else watch.leave(result)
     except Exception:
         _run_always_hooks(module, groups, ran, args, kwargs)
         raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weft import Tensor
 from weft.nn._state_errors import Mismatch
+from weft.nn.uninitialized import is_lazy
 
 if TYPE_CHECKING:
     from weft.nn.module import Module
@@ -23,6 +24,25 @@ class Copy(NamedTuple):
         before = self.target.detach().clone() if reversible else None
         self.target.copy_(self.source)
         return None if before is None else lambda: self.target.copy_(before)
+
+
+class Shape(NamedTuple):
+    """A planned copy of `source` into `target`, which has no shape yet and gets this one."""
+
+    target: Any
+    source: Tensor
+
+    def carry_out(self, *, reversible: bool) -> Callable[[], Any] | None:
+        """Do it; returns how to undo it: `target` has no shape again."""
+        empty, kind = self.target.data, type(self.target)
+        self.target.materialize(self.source.shape)
+        self.target.copy_(self.source)
+
+        def undo() -> None:
+            self.target.__class__ = kind
+            self.target.data = empty
+
+        return undo
 
 
 class Assign(NamedTuple):
@@ -61,14 +81,23 @@ class LoadPlan(list[Any]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps: list[Copy | Assign | Extra] = []
+        self.steps: list[Copy | Shape | Assign | Extra] = []
+
+
+def is_scalar_of_old(target: Tensor, source: Any) -> bool:
+    """Whether `source` is a scalar as PyTorch kept it before 0.4, which had no 0-d tensors."""
+    if is_lazy(target) or is_lazy(source) or not isinstance(source, Tensor):
+        return False
+    return target.ndim == 0 and tuple(source.shape) == (1,)
 
 
 def compare(key: str, target: Tensor, source: Any) -> Mismatch | None:
     """What is wrong with loading `source` into `target`, or None."""
     if not isinstance(source, Tensor):
         return Mismatch(key, f"must be a weft.Tensor, got {type(source).__name__}")
-    if tuple(source.shape) != tuple(target.shape):
+    if is_lazy(source):
+        return Mismatch(key, "has no shape in the state_dict: its module has not been called yet")
+    if not is_lazy(target) and tuple(source.shape) != tuple(target.shape):
         return Mismatch(
             key,
             f"has shape {tuple(source.shape)} in the state_dict but {tuple(target.shape)} "

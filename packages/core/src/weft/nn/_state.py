@@ -17,9 +17,19 @@ import weft
 from weft import Tensor
 from weft.nn import _hooks
 from weft.nn._hooks import HookTable, RemovableHandle
-from weft.nn._loading import Assign, Copy, Extra, LoadPlan, carry_out, compare
+from weft.nn._loading import (
+    Assign,
+    Copy,
+    Extra,
+    LoadPlan,
+    Shape,
+    carry_out,
+    compare,
+    is_scalar_of_old,
+)
 from weft.nn._state_errors import IncompatibleKeys, StateDictError
 from weft.nn.parameter import Parameter
+from weft.nn.uninitialized import is_lazy
 
 if TYPE_CHECKING:
     from weft.nn._registry import Registry
@@ -84,7 +94,8 @@ class StateDict:
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own entries, not its children's, into `destination`."""
         for name, tensor in _own_state(self).items():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+            plain = keep_vars or is_lazy(tensor)  # what has no values yet is kept as it is
+            destination[prefix + name] = tensor if plain else tensor.detach()
         if _has_extra_state(self):
             destination[prefix + _EXTRA_STATE] = self.get_extra_state()
 
@@ -197,8 +208,10 @@ class StateDict:
                     missing_keys.append(key)
                 continue
             source = state_dict[key]
-            if isinstance(source, Tensor) and target.ndim == 0 and tuple(source.shape) == (1,):
-                source = source[0]  # checkpoints of PyTorch before 0.4 have no 0-d tensors
+            if is_lazy(target) and is_lazy(source):
+                continue
+            if is_scalar_of_old(target, source):
+                source = source[0]
             problem = compare(key, target, source)
             if problem is not None:
                 plan.append(problem)
@@ -207,7 +220,9 @@ class StateDict:
                     source = Parameter(source, requires_grad=target.requires_grad)
                 plan.steps.append(Assign(self, name, source))  # type: ignore[arg-type]  # a Module
             else:
-                plan.steps.append(Copy(target, source))
+                plan.steps.append(
+                    Shape(target, source) if is_lazy(target) else Copy(target, source)
+                )
         if _takes_extra_state(self):
             if prefix + _EXTRA_STATE in state_dict:
                 plan.steps.append(Extra(self, state_dict[prefix + _EXTRA_STATE]))  # type: ignore[arg-type]  # a Module

@@ -33,17 +33,6 @@ class ReLU(_Inplace):
         return F.relu(input, self.inplace)
 
 
-class ReLU6(_Inplace):
-    """`min(max(x, 0), 6)`, element by element.
-
-    Args:
-        inplace: write the result into the input.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.relu6(input, self.inplace)
-
-
 class SiLU(_Inplace):
     """`x · sigmoid(x)`, also called swish.
 
@@ -185,6 +174,23 @@ class Hardtanh(Module):
     def extra_repr(self) -> str:
         text = f"min_val={self.min_val}, max_val={self.max_val}"
         return text + (", inplace=True" if self.inplace else "")
+
+
+class ReLU6(Hardtanh):
+    """`min(max(x, 0), 6)`, element by element.
+
+    Args:
+        inplace: write the result into the input.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.relu6(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class Threshold(Module):
@@ -374,69 +380,28 @@ class PReLU(Module):
         return f"num_parameters={self.num_parameters}"
 
 
-class _AlongAxis(Module):
-    """A function along one axis that must be named."""
+class RReLU(Module):
+    """`x` where it is positive, else `a · x`: in training with a drawn slope for each element.
 
-    def __init__(self, dim: int | None = None) -> None:
+    Args:
+        lower: the slope is uniform from here
+        upper: to here; in evaluation it is the mean of both.
+        inplace: write the result into the input.
+
+    Source: Xu et al. 2015.
+    """
+
+    def __init__(
+        self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
+    ) -> None:
         super().__init__()
-        self.dim = dim
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
 
-    def _axis(self) -> int:
-        if self.dim is None:
-            raise ValueError(
-                f"{type(self).__name__}: dim must be given, as in {type(self).__name__}(dim=-1); "
-                "PyTorch guesses it from the number of axes, which is deprecated there"
-            )
-        return self.dim
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}"
-
-
-class Softmax(_AlongAxis):
-    """`exp(x) / Σ exp(x)` along an axis.
-
-    Args:
-        dim: the axis along which the result sums to one.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(input, self._axis())
-
-
-class LogSoftmax(_AlongAxis):
-    """The logarithm of softmax along an axis, without overflow.
-
-    Args:
-        dim: the axis.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.log_softmax(input, self._axis())
-
-
-class Softmin(_AlongAxis):
-    """The softmax of −x along an axis.
-
-    Args:
-        dim: the axis.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        return F.softmax(-input, self._axis())
-
-
-class Softmax2d(Module):
-    """Softmax over the channels of (N, C, H, W) or (C, H, W).
-
-    Raises:
-        ValueError: the input has another number of axes.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        if input.ndim not in (3, 4):
-            raise ValueError(
-                f"Softmax2d expects an input of 3 or 4 dimensions, got {input.ndim} "
-                f"(input.shape == {tuple(input.shape)})"
-            )
-        return F.softmax(input, -3)
+        text = f"lower={self.lower}, upper={self.upper}"
+        return text + ", inplace=True" if self.inplace else text

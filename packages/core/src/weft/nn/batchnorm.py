@@ -65,6 +65,14 @@ class ChannelNormalization(Module):
             self.register_buffer("running_var", None)
             self.register_buffer("num_batches_tracked", None)
 
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Refuse inputs of other dimensions; under PyTorch's name, as subclasses replace it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no _check_input_dim()")
+
+    def _channel_axis(self) -> int:
+        """Which axis the channels are."""
+        return 1
+
     def reset_running_stats(self) -> None:
         """Forget the batches seen."""
         if self.track_running_stats:
@@ -132,15 +140,19 @@ class BatchNormalization(ChannelNormalization):
         num_batches_tracked: buffer (), int64, or None.
     """
 
-    _ranks: tuple[int, ...]
+    _ranks: tuple[int, ...] = ()
 
-    def forward(self, input: Tensor) -> Tensor:
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Refuse inputs of other dimensions; under PyTorch's name, as subclasses replace it."""
         if input.ndim not in self._ranks:
             raise ValueError(
                 f"{type(self).__name__} expects an input of "
                 f"{' or '.join(map(str, self._ranks))} dimensions, got {input.ndim} "
                 f"(input.shape == {tuple(input.shape)})"
             )
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
         running_mean, running_var = self.running_mean, self.running_var
         momentum = 0.0 if self.momentum is None else self.momentum
         training = self.training

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+import warnings
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, TypeVar, overload
 
@@ -31,7 +32,7 @@ class _Indexed(Module):
     def __getitem__(self, index: int) -> Any: ...
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return self.__class__(list(self)[index])  # type: ignore[call-arg]  # of the subclasses
+            return self.__class__(list(self)[index])
         return self._modules[_name_at(self, index)]
 
     def __setitem__(self, index: int, module: Module) -> None:
@@ -290,3 +291,25 @@ class ModuleDict(Module):
                     f"got {pair!r}"
                 )
             self[pair[0]] = pair[1]
+
+
+class Container(Module):
+    """An older name of a module with children given by name; write a Module, or use ModuleDict.
+
+    Args:
+        modules: the children.
+
+    Warns:
+        FutureWarning: always.
+    """
+
+    def __init__(self, **modules: Module | None) -> None:
+        super().__init__()
+        warnings.warn(
+            "Container is deprecated, as in PyTorch: a Module does all that it does; assign the "
+            "children as attributes, or use ModuleDict",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for name, module in modules.items():
+            self.add_module(name, module)

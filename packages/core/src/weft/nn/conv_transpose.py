@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import weft
@@ -12,7 +12,60 @@ from weft.nn._sizes import Sizes, spread
 from weft.nn.conv import Convolution
 
 
-class TransposedConvolution(Convolution):
+class TransposedBase(Convolution):
+    """What transposed convolutions share; PyTorch's `_ConvTransposeNd`.
+
+    Arguments: as for `weft.nn.conv.Convolution`.
+
+    Raises:
+        ValueError: `padding_mode` is not "zeros".
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any,
+        dilation: Any, transposed: bool, output_padding: Any, groups: int, bias: bool,
+        padding_mode: str, device: Any = None, dtype: weft.dtype | None = None,
+    ) -> None:  # fmt: skip
+        if padding_mode != "zeros":
+            raise ValueError(
+                f"{type(self).__name__}: padding_mode must be 'zeros', got {padding_mode!r}"
+            )
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, transposed,
+            output_padding, groups, bias, padding_mode, device, dtype,
+        )  # fmt: skip
+
+    def _padding_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
+        """The output padding with which the output gets `output_size`."""
+        axes, who = len(self.kernel_size), type(self).__name__
+        leading = input.ndim - axes
+        wanted = tuple(output_size)
+        if len(wanted) == leading + axes:
+            wanted = wanted[leading:]
+        if len(wanted) != axes:
+            raise ValueError(
+                f"{who}: output_size must have {axes} or {leading + axes} numbers, got {wanted}"
+            )
+        padding: Any = self.padding
+        smallest = tuple(
+            (input.shape[leading + axis] - 1) * self.stride[axis]
+            - 2 * padding[axis]
+            + self.dilation[axis] * (self.kernel_size[axis] - 1)
+            + 1
+            for axis in range(axes)
+        )
+        largest = tuple(low + step - 1 for low, step in zip(smallest, self.stride, strict=True))
+        if not all(
+            low <= size <= high for low, size, high in zip(smallest, wanted, largest, strict=True)
+        ):
+            raise ValueError(
+                f"{who}: output_size must lie between {smallest} and {largest} for an input of "
+                f"lengths {tuple(input.shape[leading:])}, got {wanted}"
+            )
+        return tuple(size - low for size, low in zip(wanted, smallest, strict=True))
+
+
+class TransposedConvolution(TransposedBase):
     """The gradient of a convolution with respect to its input, as a layer; base of those below.
 
     Length of an axis: `(n − 1)·stride − 2·padding + dilation·(kernel_size − 1) + output_padding
@@ -42,7 +95,8 @@ class TransposedConvolution(Convolution):
         ValueError: an argument that no transposed convolution has; the message names it.
     """
 
-    transposed = True
+    _axes: int
+    _function: Callable[..., Tensor]
 
     def __init__(
         self,
@@ -60,15 +114,24 @@ class TransposedConvolution(Convolution):
         dtype: weft.dtype | None = None,
     ) -> None:
         who = type(self).__name__
-        if padding_mode != "zeros":
-            raise ValueError(f"{who}: padding_mode must be 'zeros', got {padding_mode!r}")
         if isinstance(padding, str):
             raise ValueError(f"{who}: padding must be numbers, got {padding!r}")
+        axes = self._axes
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
-            padding_mode, device, dtype,
-        )  # fmt: skip
-        self.output_padding = spread(output_padding, self._axes, f"{who}: output_padding")
+            in_channels,
+            out_channels,
+            spread(kernel_size, axes, f"{who}: kernel_size"),
+            spread(stride, axes, f"{who}: stride"),
+            spread(padding, axes, f"{who}: padding"),
+            spread(dilation, axes, f"{who}: dilation"),
+            True,
+            spread(output_padding, axes, f"{who}: output_padding"),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """The transposed convolution of `input`.
@@ -88,35 +151,6 @@ class TransposedConvolution(Convolution):
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
             self.dilation,
         )  # fmt: skip
-
-    def _padding_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
-        """The output padding with which the output gets `output_size`."""
-        axes, who = self._axes, type(self).__name__
-        leading = input.ndim - axes
-        wanted = tuple(output_size)
-        if len(wanted) == leading + axes:
-            wanted = wanted[leading:]
-        if len(wanted) != axes:
-            raise ValueError(
-                f"{who}: output_size must have {axes} or {leading + axes} numbers, got {wanted}"
-            )
-        padding: Any = self.padding
-        smallest = tuple(
-            (input.shape[leading + axis] - 1) * self.stride[axis]
-            - 2 * padding[axis]
-            + self.dilation[axis] * (self.kernel_size[axis] - 1)
-            + 1
-            for axis in range(axes)
-        )
-        largest = tuple(low + step - 1 for low, step in zip(smallest, self.stride, strict=True))
-        if not all(
-            low <= size <= high for low, size, high in zip(smallest, wanted, largest, strict=True)
-        ):
-            raise ValueError(
-                f"{who}: output_size must lie between {smallest} and {largest} for an input of "
-                f"lengths {tuple(input.shape[leading:])}, got {wanted}"
-            )
-        return tuple(size - low for size, low in zip(wanted, smallest, strict=True))
 
 
 class ConvTranspose1d(TransposedConvolution):

@@ -75,3 +75,31 @@ class Dropout3d(_Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
+class AlphaDropout(_Dropout):
+    """Dropout after SELU: elements become its negative limit, and mean and variance stay.
+
+    Args:
+        p: the probability.
+        inplace: write the result into the input.
+
+    Source: Klambauer et al. 2017.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """`AlphaDropout` of whole channels, along axis 1.
+
+    Args:
+        p: the probability.
+        inplace: write the result into the input.
+
+    Source: Klambauer et al. 2017; PyTorch's `torch.nn.FeatureAlphaDropout`.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -12,6 +12,21 @@ from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 
 
+def row_within(who: str, padding_idx: int | None, num_embeddings: int) -> int | None:
+    """The row of `padding_idx`, counted from the start.
+
+    Raises:
+        ValueError: there is no such row.
+    """
+    if padding_idx is None:
+        return None
+    if not -num_embeddings <= padding_idx < num_embeddings:
+        raise ValueError(
+            f"{who}: padding_idx must lie within the {num_embeddings} embeddings, got {padding_idx}"
+        )
+    return padding_idx % num_embeddings
+
+
 class Embedding(Module):
     """Looks up a learned vector for each number.
 
@@ -22,7 +37,8 @@ class Embedding(Module):
         max_norm: vectors that are longer are shortened to it, in place, when they are looked up.
         norm_type: the p of that norm.
         scale_grad_by_freq: divide a vector's gradient by how often it was looked up.
-        sparse: not supported; gradients are dense.
+        sparse: taken; the gradient is dense, and `weft.optim.SparseAdam` leaves rows alone that
+            nothing looked up.
         _weight: the table; drawn when None.
         _freeze: whether the table is learned; it is when False.
         device: where the table lies.
@@ -32,7 +48,7 @@ class Embedding(Module):
         weight: (num_embeddings, embedding_dim), standard normal at first.
 
     Raises:
-        ValueError: `padding_idx` or `_weight` does not fit the table, or `sparse` is asked for.
+        ValueError: `padding_idx` or `_weight` does not fit the table.
 
     Source: PyTorch's `torch.nn.Embedding`.
     """
@@ -52,19 +68,9 @@ class Embedding(Module):
         dtype: weft.dtype | None = None,
     ) -> None:
         super().__init__()
-        if sparse:
-            raise ValueError(
-                "Embedding: sparse=True is not supported, weft has no sparse gradients; "
-                "leave it out for the same result with a dense gradient"
-            )
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(
-                f"Embedding: padding_idx must lie within the {num_embeddings} embeddings, "
-                f"got {padding_idx}"
-            )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
+        self.padding_idx = row_within("Embedding", padding_idx, num_embeddings)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
@@ -109,7 +115,7 @@ class Embedding(Module):
             text += f", norm_type={self.norm_type}"
         if self.scale_grad_by_freq:
             text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
-        return text
+        return text + ", sparse=True" if self.sparse else text
 
     @classmethod
     def from_pretrained(

@@ -22,6 +22,7 @@ from weft.nn._activations import (
     silu,
     threshold,
 )
+from weft.nn._chunked import linear_cross_entropy
 from weft.nn._dropouts import (
     alpha_dropout,
     dropout,
@@ -86,7 +87,6 @@ from weft.nn._functions import (
     layer_norm,
     leaky_relu_,
     linear,
-    linear_cross_entropy,
     local_response_norm,
     log_softmax,
     logsigmoid,
@@ -154,6 +154,7 @@ REPLACED = [
     hardswish,
     hardtanh,
     leaky_relu,
+    linear_cross_entropy,
     mish,
     relu,
     relu6,

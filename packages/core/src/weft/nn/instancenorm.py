@@ -53,7 +53,8 @@ class InstanceNormalization(ChannelNormalization):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        self._check(input)
+        self._check_input_dim(input)
+        self._check_channels(input)
         batched = input if input.ndim == self._axes + 2 else input.unsqueeze(0)
         out = F.instance_norm(
             batched,
@@ -67,14 +68,21 @@ class InstanceNormalization(ChannelNormalization):
         )
         return out if batched is input else out.squeeze(0)
 
-    def _check(self, input: Tensor) -> None:
-        who, ranks = type(self).__name__, (self._axes + 1, self._axes + 2)
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Refuse inputs of other dimensions; under PyTorch's name, as subclasses replace it."""
+        ranks = (self._axes + 1, self._axes + 2)
         if input.ndim not in ranks:
             raise ValueError(
-                f"{who} expects an input of {ranks[0]} or {ranks[1]} dimensions, got {input.ndim} "
-                f"(input.shape == {tuple(input.shape)})"
+                f"{type(self).__name__} expects an input of {ranks[0]} or {ranks[1]} dimensions, "
+                f"got {input.ndim} (input.shape == {tuple(input.shape)})"
             )
-        channels = input.shape[-self._axes - 1]
+
+    def _channel_axis(self) -> int:
+        return -self._axes - 1
+
+    def _check_channels(self, input: Tensor) -> None:
+        who = type(self).__name__
+        channels = input.shape[self._channel_axis()]
         if channels != self.num_features:
             said = (
                 f"{who}: num_features is {self.num_features}, but the input has {channels} "

@@ -1,12 +1,11 @@
 """Module: the base class of everything that holds parameters.
 
 What a module is made of lives beside this file: `_registry` (how attributes are kept),
-`_traversal` (listing), `_state` (state_dict), `_conversion` (dtypes and devices), `_hooks`.
+`_traversal` (listing), `_state` (state_dict), `_conversion` (dtypes and devices), `_hooking`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 from weft import Tensor
@@ -22,16 +21,18 @@ from weft.nn._attributes import (
     require_none,
 )
 from weft.nn._conversion import Conversion
-from weft.nn._hooks import CallHooks, HookTable, RemovableHandle
+from weft.nn._hooking import Hooking
 from weft.nn._registry import Registry
 from weft.nn._state import StateDict
 from weft.nn._traversal import Traversal
 from weft.nn.parameter import Buffer, Parameter
 
 Self = TypeVar("Self", bound="Module")
+#: What `state_dict` fills, for annotations.
+T_destination = TypeVar("T_destination", bound=dict[str, Any])
 
 
-class Module(Traversal, StateDict, Conversion):
+class Module(Hooking, Traversal, StateDict, Conversion):
     """The base class of all layers and models.
 
     A subclass calls `super().__init__()`, assigns its parameters, buffers and submodules as
@@ -53,23 +54,33 @@ class Module(Traversal, StateDict, Conversion):
         ['factor']
     """
 
+    T_destination = T_destination
     training: bool
     _parameters: Registry[Parameter | None]
     _buffers: Registry[Tensor | None]
     _modules: Registry[Module | None]
     _non_persistent_buffers_set: set[str]
 
-    # None while no hook concerns the instance, so that a plain call pays for one comparison.
-    # Hooks on all modules replace it on the class (see `_hooks`).
-    _call_hooks: CallHooks | None = None
+    #: Whether `__init__` passes its arguments on to the next class of a subclass's bases.
+    call_super_init: bool = False
+    dump_patches: bool = False
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if (args or kwargs) and not self.call_super_init:
+            given = [*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())]
+            raise TypeError(
+                f"{type(self).__name__}: Module.__init__() takes no arguments, got "
+                f"{', '.join(given)}; set call_super_init = True on the class to pass them on to "
+                "its next base"
+            )
         attributes = self.__dict__
         attributes["training"] = True
         attributes["_parameters"] = Registry(self)
         attributes["_buffers"] = Registry(self)
         attributes["_non_persistent_buffers_set"] = set()
         attributes["_modules"] = Registry(self)
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
 
     # --- calling -------------------------------------------------------------------------------
 
@@ -82,68 +93,7 @@ class Module(Traversal, StateDict, Conversion):
             return self.forward(*args, **kwargs)
         return _hooks.call_with_hooks(self, args, kwargs)
 
-    @property
-    def _forward_hooks(self) -> HookTable:
-        """PyTorch's name for the table of forward hooks; clearing it removes them all."""
-        return _hooks.own(self).forward
-
-    @_forward_hooks.setter
-    def _forward_hooks(self, hooks: HookTable) -> None:
-        _hooks.refill(_hooks.own(self).forward, hooks)
-
-    @property
-    def _forward_pre_hooks(self) -> HookTable:
-        """PyTorch's name for the table of forward pre-hooks."""
-        return _hooks.own(self).pre
-
-    @_forward_pre_hooks.setter
-    def _forward_pre_hooks(self, hooks: HookTable) -> None:
-        _hooks.refill(_hooks.own(self).pre, hooks)
-
-    def register_forward_pre_hook(
-        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call `hook(module, args)` before every forward.
-
-        Args:
-            hook: returns None, or the new arguments (a tuple, or the only argument). With
-                `with_kwargs` it is called as `hook(module, args, kwargs)` and returns None or
-                `(args, kwargs)`.
-            prepend: run before the pre-hooks that are there already.
-            with_kwargs: whether the hook takes the keyword arguments.
-
-        Returns:
-            A handle whose `remove()` takes the hook out.
-        """
-        own = _hooks.own(self)
-        flags = (own.pre_kwargs,) if with_kwargs else ()
-        return _hooks.add(own.pre, hook, *flags, prepend=prepend)
-
-    def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,
-    ) -> RemovableHandle:
-        """Call `hook(module, args, output)` after every forward.
-
-        Args:
-            hook: returns None, or the new output. With `with_kwargs` it is called as
-                `hook(module, args, kwargs, output)`.
-            prepend: run before the forward hooks that are there already.
-            with_kwargs: whether the hook takes the keyword arguments.
-            always_call: run the hook (with None as the output) after an exception too.
-
-        Returns:
-            A handle whose `remove()` takes the hook out.
-        """
-        own = _hooks.own(self)
-        flags = [own.forward_kwargs] if with_kwargs else []
-        if always_call:
-            flags.append(own.always)
-        return _hooks.add(own.forward, hook, *flags, prepend=prepend)
+    _call_impl = __call__  # PyTorch's name for what runs the hooks and forward
 
     # --- registering ---------------------------------------------------------------------------
 
@@ -167,6 +117,8 @@ class Module(Traversal, StateDict, Conversion):
                 f"{type(self).__name__}: parameter {name!r} must be a leaf, but it is the result "
                 "of a computation; keep the leaf as the parameter and compute in forward()"
             )
+        if _hooks.REGISTRATION["parameter"] and param is not None:
+            param = _hooks.registered("parameter", self, name, param)
         registry[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -188,6 +140,8 @@ class Module(Traversal, StateDict, Conversion):
                 f"{type(self).__name__}: buffer {name!r} must be a weft.Tensor or None, "
                 f"got {type(tensor).__name__}"
             )
+        if _hooks.REGISTRATION["buffer"]:
+            tensor = _hooks.registered("buffer", self, name, tensor)
         registry[name] = tensor
         if persistent:
             self._non_persistent_buffers_set.discard(name)
@@ -208,6 +162,8 @@ class Module(Traversal, StateDict, Conversion):
                 f"got {type(module).__name__}"
             )
         check_new_name(self, name, "module", registry)
+        if _hooks.REGISTRATION["module"]:
+            module = _hooks.registered("module", self, name, module)
         registry[name] = module
 
     def register_module(self, name: str, module: Module | None) -> None:
@@ -225,6 +181,8 @@ class Module(Traversal, StateDict, Conversion):
         elif isinstance(value, Module):
             registry = registry_of(self, "_modules", "module")
             forget(self, name, except_in="_modules")
+            if _hooks.REGISTRATION["module"]:
+                value = _hooks.registered("module", self, name, value)
             registry[name] = value
         elif name in attributes.get("_parameters", ()):
             require_none(self, name, value, "parameter", "weft.nn.Parameter")
@@ -239,6 +197,8 @@ class Module(Traversal, StateDict, Conversion):
         elif name in attributes.get("_buffers", ()):
             if not isinstance(value, Tensor):
                 require_none(self, name, value, "buffer", "weft.Tensor")
+            if _hooks.REGISTRATION["buffer"]:
+                value = _hooks.registered("buffer", self, name, value)
             registry_of(self, "_buffers", "buffer")[name] = value
         elif name in REGISTRIES:
             replace_registry(self, name, value)
@@ -323,6 +283,9 @@ class Module(Traversal, StateDict, Conversion):
             elif parameter.grad is not None:
                 parameter.grad = parameter.grad.detach() * 0
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Take PyTorch's call and change nothing: weft compiles what it can by itself."""
+
     # --- showing -------------------------------------------------------------------------------
 
     def _get_name(self) -> str:
@@ -344,28 +307,3 @@ class Module(Traversal, StateDict, Conversion):
         if not lines and not children:
             return f"{self._get_name()}()"
         return f"{self._get_name()}(\n  " + "\n  ".join(lines + children) + "\n)"
-
-
-def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:
-    """Call `hook(module, args)` before the forward of every module there is.
-
-    Meant for debugging and profiling. Runs before the modules' own hooks.
-    """
-    handle = _hooks.add(_hooks.EVERYWHERE.pre, hook)
-    Module._call_hooks = _hooks.EVERYWHERE
-    return handle
-
-
-def register_module_forward_hook(
-    hook: Callable[..., Any], *, with_kwargs: bool = False, always_call: bool = False
-) -> RemovableHandle:
-    """Call `hook(module, args, output)` after the forward of every module there is.
-
-    Meant for debugging and profiling. Runs before the modules' own hooks.
-    """
-    flags = [_hooks.EVERYWHERE.forward_kwargs] if with_kwargs else []
-    if always_call:
-        flags.append(_hooks.EVERYWHERE.always)
-    handle = _hooks.add(_hooks.EVERYWHERE.forward, hook, *flags)
-    Module._call_hooks = _hooks.EVERYWHERE
-    return handle

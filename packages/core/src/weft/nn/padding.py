@@ -87,15 +87,13 @@ class ConstantPad3d(_ConstantPad):
     _axes = 3
 
 
-class ZeroPad1d(_ConstantPad):
+class ZeroPad1d(ConstantPad1d):
     """Pads the last axis with zeros.
 
     Args:
         padding: how many elements, see the module's first lines.
     """
 
-    _axes = 1
-
     def __init__(self, padding: Sizes) -> None:
         super().__init__(padding, 0.0)
 
@@ -103,15 +101,13 @@ class ZeroPad1d(_ConstantPad):
         return f"{self.padding}"
 
 
-class ZeroPad2d(_ConstantPad):
+class ZeroPad2d(ConstantPad2d):
     """Pads the last two axes with zeros.
 
     Args:
         padding: how many elements, see the module's first lines.
     """
 
-    _axes = 2
-
     def __init__(self, padding: Sizes) -> None:
         super().__init__(padding, 0.0)
 
@@ -119,14 +115,12 @@ class ZeroPad2d(_ConstantPad):
         return f"{self.padding}"
 
 
-class ZeroPad3d(_ConstantPad):
+class ZeroPad3d(ConstantPad3d):
     """Pads the last three axes with zeros.
 
     Args:
         padding: how many elements, see the module's first lines.
     """
-
-    _axes = 3
 
     def __init__(self, padding: Sizes) -> None:
         super().__init__(padding, 0.0)

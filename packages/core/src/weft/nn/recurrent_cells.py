@@ -24,24 +24,31 @@ def check_nonlinearity(name: str) -> None:
         )
 
 
-class _Cell(Module):
-    """What the cells share: two affine maps to `gates` times the hidden size.
+class RNNCellBase(Module):
+    """What the cells share: two affine maps to `num_chunks` times the hidden size.
 
     Args:
         input_size: length of the input's last axis.
         hidden_size: length of the state's last axis.
         bias: whether to add the two learned biases.
+        num_chunks: how many parts of the hidden size the maps compute: gates and candidates.
         device: where the parameters lie.
         dtype: the parameters' dtype.
-    """
 
-    _gates: int
+    Attributes:
+        weight_ih: (num_chunks · hidden_size, input_size).
+        weight_hh: (num_chunks · hidden_size, hidden_size).
+        bias_ih, bias_hh: (num_chunks · hidden_size,), or None.
+
+    Source: PyTorch's `torch.nn.RNNCellBase`.
+    """
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
-        bias: bool = True,
+        bias: bool,
+        num_chunks: int,
         device: Any = None,
         dtype: weft.dtype | None = None,
     ) -> None:
@@ -50,7 +57,7 @@ class _Cell(Module):
         self.hidden_size = hidden_size
         self.bias = bias
         made = {"device": device, "dtype": dtype}
-        rows = self._gates * hidden_size
+        rows = num_chunks * hidden_size
         self.weight_ih = Parameter(weft.empty(rows, input_size, **made))
         self.weight_hh = Parameter(weft.empty(rows, hidden_size, **made))
         if bias:
@@ -99,10 +106,13 @@ class _Cell(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.input_size}, {self.hidden_size}"
-        return text if self.bias else text + f", bias={self.bias}"
+        if self.bias is not True:
+            text += f", bias={self.bias}"
+        nonlinearity = getattr(self, "nonlinearity", "tanh")
+        return text if nonlinearity == "tanh" else text + f", nonlinearity={nonlinearity}"
 
 
-class RNNCell(_Cell):
+class RNNCell(RNNCellBase):
     """One step of Elman's network: `h' = tanh(W_ih x + b_ih + W_hh h + b_hh)`.
 
     Args:
@@ -121,8 +131,6 @@ class RNNCell(_Cell):
     Source: PyTorch's `torch.nn.RNNCell`.
     """
 
-    _gates = 1
-
     def __init__(
         self,
         input_size: int,
@@ -132,7 +140,7 @@ class RNNCell(_Cell):
         device: Any = None,
         dtype: weft.dtype | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype)
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
         check_nonlinearity(nonlinearity)
 
@@ -151,14 +159,8 @@ class RNNCell(_Cell):
         step = weft.rnn_tanh_cell if self.nonlinearity == "tanh" else weft.rnn_relu_cell
         return step(input, hidden, *self._weights)
 
-    def extra_repr(self) -> str:
-        text = super().extra_repr()
-        if self.nonlinearity != "tanh":
-            text += f", nonlinearity={self.nonlinearity}"
-        return text
 
-
-class LSTMCell(_Cell):
+class LSTMCell(RNNCellBase):
     """One step of a long short-term memory.
 
     `i, f, g, o = W_ih x + b_ih + W_hh h + b_hh`, in this order of rows;
@@ -179,7 +181,15 @@ class LSTMCell(_Cell):
     Source: Hochreiter and Schmidhuber 1997; PyTorch's `torch.nn.LSTMCell`.
     """
 
-    _gates = 4
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
@@ -201,7 +211,7 @@ class LSTMCell(_Cell):
         return weft.lstm_cell(input, (hidden, cell), *self._weights)
 
 
-class GRUCell(_Cell):
+class GRUCell(RNNCellBase):
     """One step of a gated recurrent unit.
 
     `r, z = σ(W x + b + W h + b)` and `n = tanh(W x + b + r (W h + b))`, rows in the order r, z, n;
@@ -222,7 +232,15 @@ class GRUCell(_Cell):
     Source: Cho et al. 2014, with PyTorch's place for the reset gate; `torch.nn.GRUCell`.
     """
 
-    _gates = 3
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next state.

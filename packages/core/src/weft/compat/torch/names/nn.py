@@ -1,4 +1,4 @@
-"""``torch.nn``: older names of it."""
+"""``torch.nn``: what is for several devices, of which there is one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from typing import Any
 
 import weft
 
-__all__ = ["Container", "DataParallel", "NLLLoss2d"]
-
-NLLLoss2d = weft.nn.NLLLoss
-Container = weft.nn.Module
+__all__ = ["DataParallel"]
 
 
 class DataParallel(weft.nn.Module):
