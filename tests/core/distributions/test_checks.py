@@ -39,6 +39,13 @@ def double(value: Any) -> Any:
         (lambda: D.LogNormal(0.0, 0.0), r"LogNormal: scale must satisfy .*scale == 0.0"),
         (lambda: D.Chi2(-3.0), r"concentration == -1.5|Chi2: df must satisfy"),
         (lambda: D.Beta(1.0, -1.0), r"Beta: concentration0 must satisfy .*== -1.0"),
+        (
+            lambda: D.Uniform(weft.zeros(2, 1), weft.tensor([1.0, 2.0, 3.0])).log_prob(
+                weft.tensor([[0.5, 2.5, 0.5], [0.5, 0.5, 0.5]])
+            ),
+            r"Uniform: value must satisfy Interval\(lower_bound=0.0, upper_bound=2.0\), but "
+            r"value\[0, 1\] == 2.5 \(1 of 6",
+        ),
         (lambda: D.Uniform(2.0, 1.0), r"Uniform: low must satisfy LessThan.*low == 2.0"),
         (
             lambda: D.MultivariateNormal(weft.zeros(2), double([[1.0, 2.0], [2.0, 1.0]])),

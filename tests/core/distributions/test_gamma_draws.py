@@ -146,6 +146,19 @@ def test_dirichlet_draws_have_beta_parts_and_add_up_to_one() -> None:
         assert stats.kstest(drawn[:, i], cdf).pvalue > 0.01
 
 
+@pytest.mark.parametrize("dtype", [weft.float32, weft.float64])
+def test_draws_that_underflow_have_finite_densities(dtype) -> None:
+    distributions = weft.distributions
+    a = weft.full((200,), 1e-4, dtype=dtype, requires_grad=True)
+    weft.manual_seed(1)
+    for one in (distributions.Gamma(a, 1.0), distributions.Dirichlet(a.reshape((50, 4)))):
+        x = one.rsample()
+        assert bool((x > 0).all())
+        assert bool(one.log_prob(x.detach()).isfinite().all())
+        (slope,) = weft.autograd.grad(x.sum(), a)
+        assert bool(slope.isfinite().all())
+
+
 def test_the_mean_of_gradients_is_the_gradient_of_the_mean() -> None:
     a = weft.tensor([0.3, 2.0, 9.0], dtype=weft.float64, requires_grad=True)
     standard_gamma(a.expand((20000, 3)), weft.Generator(seed=5)).mean(0).sum().backward()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import weft
@@ -30,7 +31,23 @@ def check_constraint(who: str, name: str, value: Tensor, constraint: Constraint)
     shown = " ".join(str(bad.tolist() if hasattr(bad, "tolist") else bad).split())
     shown = shown if len(shown) <= 80 else f"{shown[:77]}..."
     others = f" ({count} of {total} in shape {tuple(held.shape)})" if total > 1 else ""
-    raise ValueError(f"{who}: {name} must satisfy {constraint!r}, but {where} == {shown}{others}")
+    raise ValueError(
+        f"{who}: {name} must satisfy {_at(constraint, first)!r}, but {where} == {shown}{others}"
+    )
+
+
+def _at(constraint: Constraint, place: list[int]) -> Constraint:
+    """Return a constraint whose bounds are tensors with the numbers that they have at a place."""
+    bounds = {name: bound for name, bound in vars(constraint).items() if isinstance(bound, Tensor)}
+    if not bounds:
+        return constraint
+    own = copy.copy(constraint)
+    for name, bound in bounds.items():
+        data = plain_data(bound)
+        ends = place[len(place) - data.ndim :]
+        at = tuple(i if n > 1 else 0 for i, n in zip(ends, data.shape, strict=False))
+        vars(own)[name] = data[at].item() if len(at) == data.ndim else bound.shape
+    return own
 
 
 def check_value_shape(who: str, value: Any, batch_shape: Size, event_shape: Size) -> None:

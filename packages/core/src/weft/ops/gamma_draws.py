@@ -16,6 +16,7 @@ from weft._core.device import device_of, placed
 from weft._core.drawn import drawn_by
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.generator import Generator
+from weft._core.limits import finfo
 from weft._core.modes import here
 from weft._core.samples import ErrorSample, Sample, array
 from weft._core.tensor import Tensor, wrap
@@ -152,7 +153,9 @@ def _numbers(name: str, input: Tensor, finish: Callable[[Any], Any], generator: 
     try:
         a = np.asarray(data).astype(np.float64)
         out = finish(_log_gammas(a.reshape(-1), generator).reshape(a.shape))
-        return wrap(placed(np.asarray(out, data.dtype), device_of(input)))
+        # what rounds to 0 stays a number whose logarithm is finite
+        out = np.where(a > 0, np.maximum(out, finfo(input.dtype).tiny), out)
+        return wrap(placed(out.astype(data.dtype), device_of(input)))
     finally:
         restore(before)
 
