@@ -12,8 +12,10 @@ from .safetensors import (
 )
 from .saving import load, save
 from .sharded import load_sharded, save_sharded
+from .training import Checkpoint, list_checkpoints, load_checkpoint, save_checkpoint
 
 __all__ = [
+    "Checkpoint",
     "FormatError",
     "MissingTensorError",
     "Outline",
@@ -22,7 +24,9 @@ __all__ = [
     "TensorSlice",
     "UnsafeCheckpointError",
     "WeightsError",
+    "list_checkpoints",
     "load",
+    "load_checkpoint",
     "load_pytorch",
     "load_safetensors",
     "load_sharded",
@@ -30,6 +34,7 @@ __all__ = [
     "open_safetensors",
     "open_saved",
     "save",
+    "save_checkpoint",
     "save_pytorch",
     "save_safetensors",
     "save_sharded",
