@@ -157,7 +157,9 @@ def test_parameters_and_gradients_load_alike(same, tmp_path):
     assert {k: v.requires_grad for k, v in ours.items()} == {
         k: v.requires_grad for k, v in theirs.items()
     }
-    assert type(ours["p"]) is weft.Tensor
+    assert type(ours["p"]) is weft.nn.Parameter
+    assert type(theirs["p"]) is torch.nn.Parameter
+    assert type(ours["t"]) is weft.Tensor
 
 
 def test_a_training_checkpoint_loads_alike(same):

@@ -168,11 +168,12 @@ def test_a_tensor_keeps_the_requires_grad_it_was_saved_with(load):
 
 
 @pytest.mark.parametrize("requires_grad", [True, False])
-def test_a_parameter_is_a_plain_tensor_with_its_requires_grad(load, requires_grad):
+def test_a_parameter_is_one_with_its_requires_grad(load, requires_grad):
     inner = tensor(storage("0", "FloatStorage", 6), (2, 3))
     name = Name("torch._utils", "_rebuild_parameter")
     loaded = load(Call(name, (inner, requires_grad, OrderedDict())), {"0": (6, FLOATS)})
-    assert type(loaded) is weft.Tensor
+    assert type(loaded) is weft.nn.Parameter
+    assert loaded.is_leaf
     assert loaded.requires_grad is requires_grad
     assert loaded.tolist() == [[0, 1, 2], [3, 4, 5]]
 

@@ -52,7 +52,10 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.fsync(descriptor)
             if name is None:
                 name = _named(descriptor, target)
-            os.replace(name, target)
+            if sys.platform != "win32":
+                os.replace(name, target)  # while the lock is held
+        if sys.platform == "win32":
+            os.replace(name, target)  # an open file cannot be renamed there
     except BaseException as error:
         if name is not None:
             with contextlib.suppress(OSError):

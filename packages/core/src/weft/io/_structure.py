@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import weft
@@ -19,7 +19,15 @@ from weft._backend import ndarray
 from ._pickle_machine import require_key
 from .errors import FormatError, WeightsError, shown
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER_DIGITS", "Leaves", "described", "refusal"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_INTEGER_DIGITS",
+    "Leaves",
+    "described",
+    "in_one_order",
+    "refusal",
+    "require_saveable_key",
+]
 
 MAX_DEPTH = 100  # three of Python's frames each, of the thousand that it allows by default
 
@@ -126,9 +134,7 @@ class _Describer:
         return {"tuple": self._items(value, path)}
 
     def _set(self, value: set[object], path: tuple[str, ...]) -> _Node:
-        # In one order whatever the hashes of this process: the same set gives the same bytes.
-        ordered = sorted(value, key=lambda item: (type(item).__name__, repr(item)))
-        return {type(value).__name__: [self._key(item, path) for item in ordered]}
+        return {type(value).__name__: [self._key(item, path) for item in in_one_order(value)]}
 
     def _dict(self, value: dict[object, object], path: tuple[str, ...]) -> _Node:
         tag = {dict: "dict", OrderedDict: "ordered_dict", Counter: "counter"}[type(value)]
@@ -147,10 +153,7 @@ class _Describer:
         return node
 
     def _key(self, key: object, path: tuple[str, ...]) -> _Node:
-        try:
-            require_key(key, self._at(path))
-        except FormatError as error:
-            raise WeightsError(str(error)) from None
+        require_saveable_key(key, self._at(path))
         return self.node(key, path)
 
     def _bytes(self, value: bytes | bytearray, path: tuple[str, ...]) -> _Node:
@@ -200,6 +203,26 @@ class _Describer:
         if own:
             node["attributes"] = self.node(own, path)
         return node
+
+
+def in_one_order(values: Iterable[object]) -> list[object]:
+    """Return a set's elements in an order that is the same in every process, unlike their hashes'.
+
+    The same set then gives the same bytes.
+    """
+    return sorted(values, key=lambda value: (type(value).__name__, repr(value)))
+
+
+def require_saveable_key(key: object, where: str) -> None:
+    """Refuse a key that no reader would take.
+
+    Raises:
+        WeightsError: it is one.
+    """
+    try:
+        require_key(key, where)
+    except FormatError as error:
+        raise WeightsError(str(error)) from None
 
 
 def _kind_of(value: weft.Tensor) -> str | None:

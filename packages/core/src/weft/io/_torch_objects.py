@@ -217,7 +217,7 @@ class TorchObjects:
         return _with_gradient(tensor, requires_grad, where)
 
     def _parameter(self, arguments: _Arguments, where: str) -> object:
-        """A Parameter comes back as the tensor in it, with its requires_grad."""
+        """A Parameter, over the memory of its tensor, which the file may also hold by itself."""
         data, requires_grad, hooks = _exactly(3, arguments, where)
         _require_no_hooks(hooks, where)
         self._budget.spend(_TENSOR_UNITS, where)
@@ -225,8 +225,9 @@ class TorchObjects:
             return None
         if not isinstance(data, weft.Tensor):
             raise FormatError(f"{where} takes a tensor, not {shown(data)}")
-        # detach: the file may also hold the tensor by itself, which must stay as it is.
-        return _with_gradient(data.detach(), requires_grad, where)
+        from weft import nn  # here: most files hold none
+
+        return nn.Parameter(data, _checked_gradient(data, requires_grad, where))
 
     def _window(
         self,
@@ -266,13 +267,19 @@ def _dtype(name: str, where: str) -> object:
 
 
 def _with_gradient(tensor: Tensor | None, requires_grad: object, where: str) -> Tensor | None:
+    wanted = _checked_gradient(tensor, requires_grad, where)
+    return tensor if tensor is None or not wanted else tensor.requires_grad_(True)
+
+
+def _checked_gradient(tensor: Tensor | None, requires_grad: object, where: str) -> bool:
+    """Return whether a tensor (None in a dry run) is to require a gradient, if it can."""
     if type(requires_grad) is not bool:
         raise FormatError(f"{where}: requires_grad is True or False, not {shown(requires_grad)}")
-    if tensor is None or not requires_grad:  # None: a dry run
-        return tensor
+    if tensor is None or not requires_grad:
+        return requires_grad
     if not (tensor.dtype.is_floating_point or tensor.dtype.is_complex):
         raise FormatError(f"{where}: a tensor of {tensor.dtype} cannot require a gradient")
-    return tensor.requires_grad_(True)
+    return True
 
 
 def _require_no_hooks(hooks: object, where: str) -> None:

@@ -16,11 +16,10 @@ from typing import Any
 import weft
 
 from ._dtypes import TORCH_STORAGES
-from ._pickle_machine import require_key
 from ._pickle_opcodes import MAX_INTEGER_BYTES
 from ._spans import Span, Window, windows_of
-from ._structure import MAX_DEPTH, refusal
-from .errors import FormatError, WeightsError, shown
+from ._structure import MAX_DEPTH, in_one_order, refusal, require_saveable_key
+from .errors import WeightsError, shown
 
 __all__ = ["pickled_checkpoint"]
 
@@ -203,10 +202,9 @@ class _Pickler:
 
     def _set(self, value: set[object], path: tuple[str, ...]) -> None:
         self._name("__builtin__", "set")
-        # In one order whatever the hashes of this process: the same set gives the same bytes.
-        ordered = sorted(value, key=lambda item: (type(item).__name__, repr(item)))
+        ordered = in_one_order(value)
         for item in ordered:
-            self._require_key(item, path)
+            require_saveable_key(item, self._at(path))
         self.out += b"]"
         self._items(ordered, path, b"e")
         self.out += b"\x85R"
@@ -242,16 +240,10 @@ class _Pickler:
         if value:
             self.out += b"("
             for key, item in value.items():
-                self._require_key(key, path)
+                require_saveable_key(key, self._at(path))
                 self.write(key, path)
                 self.write(item, (*path, str(key)))
             self.out += b"u"
-
-    def _require_key(self, key: object, path: tuple[str, ...]) -> None:
-        try:
-            require_key(key, self._at(path))
-        except FormatError as error:
-            raise WeightsError(str(error)) from None
 
     # Tensors.
 

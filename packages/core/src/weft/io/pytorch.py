@@ -44,9 +44,9 @@ def load_pytorch(
     dicts, sets, dtypes, devices and sizes, and a file that wants anything else is refused by the
     name of what it wants. Tensors that shared memory still do; sizes, strides and offsets are as
     saved, each checked against the storage that it shows. Everything is put on the CPU, wherever it
-    was saved from, unless `map_location` says otherwise. A tensor or Parameter is a plain tensor
-    with the `requires_grad` that it was saved with; those of a state_dict have none. A device of a
-    kind that weft does not have is its name, as text.
+    was saved from, unless `map_location` says otherwise. A tensor or Parameter has the
+    `requires_grad` that it was saved with; those of a state_dict have none. A device of a kind that
+    weft does not have is its name, as text.
 
     All of PyTorch's formats are read: zip archives (since version 1.6), whose storages are shared
     with a private map of the file, the pickles before them, and the tar archives before 0.1.10.

@@ -82,7 +82,12 @@ def save(obj: object, path: FileLike, *, metadata: Mapping[str, str] | None = No
 
 
 def load(
-    path: FileLike, map_location: MapLocation = None, *, mmap: bool = True, verify: bool = True
+    path: FileLike,
+    map_location: MapLocation = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool = True,
+    verify: bool = True,
 ) -> Any:
     """Return the object in a file that `save` wrote; nothing in it is executed.
 
@@ -97,6 +102,7 @@ def load(
             device or its name: all on that one. A dict: from places to places, by name. A
             function: of a 1-d tensor and the name of the place it was saved from; it returns the
             tensor where it is to be, or None for that place.
+        weights_only: taken as PyTorch has it, and not used: nothing but data is ever loaded.
         mmap: map the file (default), or read the whole of it now; see
             `weft.io.open_safetensors`.
         verify: compare all bytes with their checksums, which reads the file. Without, it is read
