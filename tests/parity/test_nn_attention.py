@@ -363,7 +363,7 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
         "width",
         lambda m: m.MultiheadAttention(8, 2)(*[weft.zeros(3, 2, 6)] * 3),
         ValueError,
-        "embed_dim=8",
+        "must be embed_dim 8",
     ),
     (
         "dims",
@@ -399,7 +399,7 @@ BAD: list[tuple[str, Any, type[Exception], str]] = [
             weft.zeros(3, 2, 8), weft.zeros(3, 4, 8), weft.zeros(3, 4, 8)
         ),
         ValueError,
-        "query's batch 2",
+        "query's batch",
     ),
     (
         "both",

@@ -182,14 +182,9 @@ class MultiheadAttention(Module):
         A query that sees no key gets 0 before the last projection; if weights are asked for, NaN,
         as in PyTorch.
         """
-        if query.ndim and query.shape[-1] != self.embed_dim:
-            raise weft.ShapeError(
-                f"MultiheadAttention: query's last dim must be embed_dim={self.embed_dim}, got "
-                f"query.shape == {tuple(query.shape)}"
-            )
         weights = self._in_weights()
         return multi_head(
-            "MultiheadAttention", query, key, value, self.num_heads,
+            "MultiheadAttention", query, key, value, self.embed_dim, self.num_heads,
             weights[0] if len(weights) == 1 else weights, self.in_proj_bias,
             self.out_proj.weight, self.out_proj.bias,
             batch_first=self.batch_first, bias_k=self.bias_k, bias_v=self.bias_v,

@@ -47,7 +47,7 @@ _OUT = (array(4, 4), array(4))
     errors=(
         ErrorSample(
             *_SEQUENCES, 6, 2, array(12, 4), array(12), None, None, False, 0.0, *_OUT,
-            error=ShapeError, match="embed_dim_to_check 6",
+            error=ShapeError, match="must be embed_dim 6",
         ),
         ErrorSample(
             *_SEQUENCES, 4, 3, array(12, 4), array(12), None, None, False, 0.0, *_OUT,
@@ -134,11 +134,6 @@ def multi_head_attention_forward(
     Source: Vaswani et al., arXiv:1706.03762.
     """
     name = "multi_head_attention_forward"
-    if query.ndim and query.shape[-1] != embed_dim_to_check:
-        raise ShapeError(
-            f"{name}: query's last dim must be embed_dim_to_check {embed_dim_to_check}, got "
-            f"query.shape == {tuple(query.shape)}"
-        )
     weights: Any = in_proj_weight
     if use_separate_proj_weight:
         weights = [q_proj_weight, k_proj_weight, v_proj_weight]
@@ -148,8 +143,8 @@ def multi_head_attention_forward(
             f"k_proj_weight and v_proj_weight"
         )
     return multi_head(
-        name, query, key, value, num_heads, weights, in_proj_bias, out_proj_weight, out_proj_bias,
-        bias_k=bias_k, bias_v=bias_v, add_zero_attn=add_zero_attn,
+        name, query, key, value, embed_dim_to_check, num_heads, weights, in_proj_bias,
+        out_proj_weight, out_proj_bias, bias_k=bias_k, bias_v=bias_v, add_zero_attn=add_zero_attn,
         dropout_p=dropout_p if training else 0.0, key_padding_mask=key_padding_mask,
         need_weights=need_weights, attn_mask=attn_mask, static_k=static_k, static_v=static_v,
         average_attn_weights=average_attn_weights, is_causal=is_causal,
@@ -161,6 +156,7 @@ def multi_head(
     query: Tensor,
     key: Tensor,
     value: Tensor,
+    embed_dim: int,
     num_heads: int,
     in_weights: Tensor | Sequence[Tensor],
     in_bias: Tensor | None,
@@ -186,23 +182,20 @@ def multi_head(
     ``nn.functional.multi_head_attention_forward``, with the projections of query, key and value as
     one matrix or as three; sequences are (L, N, E), or (N, L, E) with ``batch_first``, or (L, E).
     """
-    single = _check_sequences(name, query, key, value)
     at = 0 if batch_first else 1
+    single = _check_shapes(name, query, key, value, embed_dim, num_heads, at)
     if single:
         query, key, value = _with_batch(query, key, value, at)
         if key_padding_mask is not None:
             key_padding_mask = key_padding_mask.unsqueeze(0)
-    _check_sizes(name, query, key, value, num_heads, at)
     if is_causal and attn_mask is None:
         raise ShapeError(
             f"{name}: is_causal is a hint about attn_mask, which is missing; pass it too, as "
             f"nn.Transformer.generate_square_subsequent_mask(sz) makes it"
         )
-    batch, rows, width = query.shape[at], query.shape[1 - at], query.shape[2]
-    q, k, v = (
-        _parted(x, num_heads, batch_first)
-        for x in _projected(name, query, key, value, in_weights, in_bias)
-    )
+    q, k, v = _projected(name, query, key, value, in_weights, in_bias, num_heads, batch_first)
+    batch, _, rows, _ = q.shape
+    width = embed_dim
     k = k if static_k is None else _given_heads(name, "static_k", static_k, k)
     v = v if static_v is None else _given_heads(name, "static_v", static_v, v)
     known = k.shape[2]
@@ -242,14 +235,35 @@ def multi_head(
     return out, weights
 
 
-def _check_sequences(name: str, query: Tensor, key: Tensor, value: Tensor) -> bool:
-    """Return whether the sequences have no batch dim."""
-    if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+def _check_shapes(
+    name: str, query: Tensor, key: Tensor, value: Tensor, embed_dim: int, num_heads: int, at: int
+) -> bool:
+    """Return whether the sequences have no batch dim; ``at`` is where it is."""
+    shape = query.shape
+    shapes = [shape, shape if key is query else key.shape]
+    shapes.append(shapes[1] if value is key else value.shape)
+    dims = len(shape)
+    if dims not in (2, 3) or not dims == len(shapes[1]) == len(shapes[2]):
         raise ShapeError(
             f"{name}: query, key and value must all have 3 dims (L, N, E), or 2 without N; got "
-            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+            f"{', '.join(str(tuple(one)) for one in shapes)}"
         )
-    return query.ndim == 2
+    if shape[-1] != embed_dim:
+        raise ShapeError(
+            f"{name}: query's last dim must be embed_dim {embed_dim}, got query.shape == "
+            f"{tuple(shape)}"
+        )
+    if num_heads < 1 or embed_dim % num_heads:
+        raise ValueError(f"{name}: num_heads must divide {embed_dim}, got {num_heads}")
+    if key is not query or value is not key:
+        fit = shapes[1][:-1] == shapes[2][:-1]
+        if not fit or (dims == 3 and shapes[1][at] != shape[at]):
+            raise ShapeError(
+                f"{name}: key and value must have one length, and query's batch; got query, key "
+                f"and value of {', '.join(str(tuple(one)) for one in shapes)}, of which dim {at} "
+                f"is the batch"
+            )
+    return dims == 2
 
 
 def _with_batch(query: Tensor, key: Tensor, value: Tensor, at: int) -> tuple[Tensor, ...]:
@@ -258,19 +272,6 @@ def _with_batch(query: Tensor, key: Tensor, value: Tensor, at: int) -> tuple[Ten
     k = q if key is query else key.unsqueeze(at)
     v = q if value is query else k if value is key else value.unsqueeze(at)
     return q, k, v
-
-
-def _check_sizes(
-    name: str, query: Tensor, key: Tensor, value: Tensor, num_heads: int, at: int
-) -> None:
-    if num_heads < 1 or query.shape[2] % num_heads:
-        raise ValueError(f"{name}: num_heads must divide {query.shape[2]}, got {num_heads}")
-    if tuple(key.shape)[:2] != tuple(value.shape)[:2] or key.shape[at] != query.shape[at]:
-        raise ShapeError(
-            f"{name}: key and value must have one length, and query's batch {query.shape[at]} "
-            f"in dim {at}; got query {tuple(query.shape)}, key {tuple(key.shape)} and value "
-            f"{tuple(value.shape)}"
-        )
 
 
 # --- projections and heads ---------------------------------------------------------------------
@@ -283,32 +284,35 @@ def _projected(
     value: Tensor,
     weights: Tensor | Sequence[Tensor],
     bias: Tensor | None,
+    num_heads: int,
+    batch_first: bool,
 ) -> Sequence[Tensor]:
-    """Return the projected sequences, by one product for those that are the same."""
+    """Return the projected heads, by one product for sequences that are the same."""
     width = query.shape[2]
+    size = width // num_heads
+
+    def heads(x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+        """Project a sequence and view what comes as heads: (batch, heads, length, size)."""
+        out = linear(x, w, b)
+        first, second, total = out.shape
+        parted = out.reshape((first, second, total // size, size))
+        return parted.transpose(1, 2) if batch_first else parted.permute(1, 2, 0, 3)
+
     if isinstance(weights, Tensor):
         if weights.shape[0] != 3 * width:
             raise ShapeError(
                 f"{name}: in_proj_weight must have 3 * {width} rows, got {tuple(weights.shape)}"
             )
         if query is key and key is value:
-            whole: Sequence[Tensor] = linear(query, weights, bias).chunk(3, -1)
+            whole: Sequence[Tensor] = heads(query, weights, bias).chunk(3, 1)
             return whole
         if key is value:
             of_query, of_key = split(weights, [width, 2 * width])
             biases = (None, None) if bias is None else split(bias, [width, 2 * width])
-            pair = linear(key, of_key, biases[1]).chunk(2, -1)
-            return linear(query, of_query, biases[0]), *pair
+            return heads(query, of_query, biases[0]), *heads(key, of_key, biases[1]).chunk(2, 1)
         weights = weights.chunk(3)
     each = [None] * 3 if bias is None else list(bias.chunk(3))
-    return [linear(x, w, b) for x, w, b in zip((query, key, value), weights, each, strict=True)]
-
-
-def _parted(x: Tensor, num_heads: int, batch_first: bool) -> Tensor:
-    """View the last dim as heads: (batch, heads, length, size)."""
-    a, b, width = x.shape
-    heads = x.reshape((a, b, num_heads, width // num_heads))
-    return heads.transpose(1, 2) if batch_first else heads.permute(1, 2, 0, 3)
+    return [heads(x, w, b) for x, w, b in zip((query, key, value), weights, each, strict=True)]
 
 
 def _given_heads(name: str, what: str, x: Tensor, like: Tensor) -> Tensor:
