@@ -325,3 +325,9 @@ def test_repr_shows_what_differs_from_the_default() -> None:
 def test_all_recurrent_networks_are_an_rnnbase() -> None:
     for kind in (nn.RNN, nn.LSTM, nn.GRU):
         assert issubclass(kind, nn.RNNBase)
+    base = nn.RNNBase("LSTM", 3, 4, num_layers=2)
+    expected = [(name, p.shape) for name, p in nn.LSTM(3, 4, num_layers=2).named_parameters()]
+    assert [(name, p.shape) for name, p in base.named_parameters()] == expected
+    assert repr(base) == "RNNBase(3, 4, num_layers=2)"
+    with pytest.raises(ValueError, match=r"mode must be one of RNN_TANH, .* got 'LTSM'"):
+        nn.RNNBase("LTSM", 3, 4)

@@ -10,15 +10,8 @@ from weft.nn.distance import PairwiseDistance
 from weft.nn.loss import _Loss, _WeightedLoss
 
 
-class MarginRankingLoss(_Loss):
-    """`max(0, margin − y (x1 − x2))`: y = 1 asks for x1 above x2, y = −1 for the reverse.
-
-    Args:
-        margin: how far apart they are to be.
-        size_average: older than `reduction`; leave it out.
-        reduce: older than `reduction`; leave it out.
-        reduction: "mean", "sum" or "none".
-    """
+class _WithMargin(_Loss):
+    """A loss between two inputs, with a margin that is zero unless it is given."""
 
     def __init__(
         self,
@@ -29,6 +22,17 @@ class MarginRankingLoss(_Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
+
+
+class MarginRankingLoss(_WithMargin):
+    """`max(0, margin − y (x1 − x2))`: y = 1 asks for x1 above x2, y = −1 for the reverse.
+
+    Args:
+        margin: how far apart they are to be.
+        size_average: older than `reduction`; leave it out.
+        reduce: older than `reduction`; leave it out.
+        reduction: "mean", "sum" or "none".
+    """
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Inputs (N,), target (N,) of 1 and −1."""
@@ -61,7 +65,7 @@ class HingeEmbeddingLoss(_Loss):
         return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
 
 
-class CosineEmbeddingLoss(_Loss):
+class CosineEmbeddingLoss(_WithMargin):
     """`1 − cos(x1, x2)` where the target is 1, `max(0, cos(x1, x2) − margin)` where it is −1.
 
     Args:
@@ -70,16 +74,6 @@ class CosineEmbeddingLoss(_Loss):
         reduce: older than `reduction`; leave it out.
         reduction: "mean", "sum" or "none".
     """
-
-    def __init__(
-        self,
-        margin: float = 0.0,
-        size_average: bool | None = None,
-        reduce: bool | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """Inputs (N, D) or (D,), target (N,) or () of 1 and −1."""

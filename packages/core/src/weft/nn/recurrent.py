@@ -9,17 +9,22 @@ from typing import Any
 
 import weft
 from weft import Tensor
+from weft._core.errors import did_you_mean
 from weft.nn import init
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 from weft.nn.recurrent_cells import check_nonlinearity
 from weft.nn.utils.rnn import PackedSequence
 
+#: How many gates and candidates a network of each mode computes.
+_CHUNKS = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
+
 
 class RNNBase(Module):
     """What RNN, LSTM and GRU share: their parameters, and the way over layers and time.
 
     Args:
+        mode: "RNN_TANH", "RNN_RELU", "LSTM" or "GRU".
         input_size: length of the input's last axis.
         hidden_size: length of the state's last axis.
         num_layers: how many networks are stacked, each fed with the output of the one before.
@@ -33,13 +38,13 @@ class RNNBase(Module):
         dtype: the parameters' dtype.
 
     Raises:
-        ValueError: a size, the probability or the projection lies outside its range.
+        ValueError: there is no such mode, or a size, the probability or the projection lies outside
+            its range.
     """
-
-    _gates: int
 
     def __init__(
         self,
+        mode: str,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -53,6 +58,11 @@ class RNNBase(Module):
     ) -> None:
         super().__init__()
         who = type(self).__name__
+        if mode not in _CHUNKS:
+            raise ValueError(
+                f"{who}: mode must be one of {', '.join(_CHUNKS)}, got {mode!r}"
+                f"{did_you_mean(str(mode), _CHUNKS)}"
+            )
         if hidden_size <= 0:
             raise ValueError(f"{who}: hidden_size must be positive, got {hidden_size}")
         if num_layers <= 0:
@@ -70,7 +80,7 @@ class RNNBase(Module):
                 "num_layers=1",
                 stacklevel=3,
             )
-        self.mode = who
+        self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -80,7 +90,7 @@ class RNNBase(Module):
         self.bidirectional = bidirectional
         self.proj_size = proj_size
         made = {"device": device, "dtype": dtype}
-        rows = self._gates * hidden_size
+        rows = _CHUNKS[mode] * hidden_size
         state_size = proj_size or hidden_size
         for layer in range(num_layers):
             columns = input_size if layer == 0 else state_size * self._directions
@@ -273,8 +283,6 @@ class RNN(RNNBase):
     Source: PyTorch's `torch.nn.RNN`.
     """
 
-    _gates = 1
-
     def __init__(
         self,
         input_size: int,
@@ -290,11 +298,10 @@ class RNN(RNNBase):
     ) -> None:
         check_nonlinearity(nonlinearity)
         super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
-            device=device, dtype=dtype,
+            f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, bias, batch_first,
+            dropout, bidirectional, device=device, dtype=dtype,
         )  # fmt: skip
         self.nonlinearity = nonlinearity
-        self.mode = f"RNN_{nonlinearity.upper()}"
 
     def forward(
         self, input: Tensor | PackedSequence, hx: Tensor | None = None
@@ -331,7 +338,23 @@ class LSTM(RNNBase):
     `torch.nn.LSTM`.
     """
 
-    _gates = 4
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: weft.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            "LSTM", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            proj_size, device, dtype,
+        )  # fmt: skip
 
     def forward(
         self, input: Tensor | PackedSequence, hx: tuple[Tensor, Tensor] | None = None
@@ -369,8 +392,6 @@ class GRU(RNNBase):
     Source: Cho et al. 2014, with PyTorch's place for the reset gate; `torch.nn.GRU`.
     """
 
-    _gates = 3
-
     def __init__(
         self,
         input_size: int,
@@ -384,7 +405,7 @@ class GRU(RNNBase):
         dtype: weft.dtype | None = None,
     ) -> None:
         super().__init__(
-            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
+            "GRU", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional,
             device=device, dtype=dtype,
         )  # fmt: skip
 
