@@ -8,6 +8,7 @@ numbers of their own from one seed.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from typing import Any
@@ -18,8 +19,16 @@ from weft._core import philox
 from weft._core.tensor import Tensor, wrap
 
 _MASK = 0xFFFFFFFFFFFFFFFF
-_WORTH_A_KERNEL = 256  # words
 _kernels = Launcher("dropout")
+_small_draws = itertools.count(1).__next__
+
+
+def _worth_a_kernel(count: int) -> bool:
+    """Whether to load the kernel of words, whose words are the same, if it is not loaded yet.
+
+    One small draw does not wait for it; who makes many would wait longer for NumPy.
+    """
+    return count >= 256 or "words" in vars(_kernels) or _small_draws() > 16
 
 
 def _fresh_seed() -> int:
@@ -131,7 +140,7 @@ class Generator:
     def words(self, count: int) -> Any:
         """Return the next random 32-bit words, a uint32 array (count,)."""
         seed, stream, offset = self.key(count)
-        if count >= _WORTH_A_KERNEL and _kernels:
+        if _kernels and _worth_a_kernel(count):
             drawn = _kernels.words(seed, offset, count, stream)
             if drawn is not None:
                 return drawn

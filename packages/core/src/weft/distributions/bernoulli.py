@@ -9,6 +9,7 @@ from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._logits import Logits
 from weft.distributions.exp_family import ExponentialFamily
+from weft.distributions.utils import broadcast_all
 from weft.nn.functional import binary_cross_entropy_with_logits
 
 __all__ = ["Bernoulli"]
@@ -66,7 +67,7 @@ class Bernoulli(Logits, ExponentialFamily):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        logits, value = weft.broadcast_tensors(self.logits, value)
+        logits, value = broadcast_all(self.logits, value)
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def entropy(self) -> Tensor:

@@ -75,8 +75,8 @@ class Constraint:
 
 
 def _all_rightmost(good: Tensor, count: int) -> Tensor:
-    if count == 0:
-        return good
+    if count < 2:
+        return good.all(-1) if count else good
     return good.reshape((*tuple(good.shape)[: good.ndim - count], -1)).all(-1)
 
 

@@ -35,8 +35,6 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
         ValueError: a value is neither a tensor nor a number.
         ShapeError: the shapes do not broadcast.
     """
-    if all(isinstance(v, Tensor) and v.shape == values[0].shape for v in values):
-        return values
     first: Tensor | None = None
     for position, value in enumerate(values):
         if isinstance(value, Tensor):
@@ -48,14 +46,13 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
             )
     dtype = weft.get_default_dtype() if first is None else first.dtype
     device = None if first is None else first.device
-    return tuple(
-        weft.broadcast_tensors(
-            *(
-                v if isinstance(v, Tensor) else weft.tensor(v, dtype=dtype, device=device)
-                for v in values
-            )
-        )
+    made = tuple(
+        v if isinstance(v, Tensor) else weft.tensor(v, dtype=dtype, device=device) for v in values
     )
+    shape = made[0].shape
+    if all(v.shape == shape for v in made):
+        return made
+    return tuple(weft.broadcast_tensors(*made))
 
 
 def standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
@@ -76,8 +73,8 @@ def sum_rightmost(value: Tensor, count: int) -> Tensor:
         value: (..., *summed).
         count: how many dims; 0 returns the value itself.
     """
-    if count == 0:
-        return value
+    if count < 2:
+        return value.sum(-1) if count else value
     return value.reshape((*tuple(value.shape)[:-count], -1)).sum(-1)
 
 
