@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         compat,
         cpu,
         cuda,
+        data,
         debug,
         distributions,
         fft,
@@ -135,9 +136,9 @@ if TYPE_CHECKING:
 
 #: Subpackages that load when first used.
 _LAZY = (
-    "amp", "array_api", "backends", "compat", "cpu", "cuda", "debug", "distributions", "fft",
-    "foreach", "io", "library", "linalg", "nn", "optim", "profiler", "random", "signal", "special",
-    "testing", "utils",
+    "amp", "array_api", "backends", "compat", "cpu", "cuda", "data", "debug", "distributions",
+    "fft", "foreach", "io", "library", "linalg", "nn", "optim", "profiler", "random", "signal",
+    "special", "testing", "utils",
 )  # fmt: skip
 
 #: Names at the top level that a subpackage defines, which loads when one is first used.
@@ -200,6 +201,7 @@ __all__ = [
     "contiguous_format",
     "cpu",
     "cuda",
+    "data",
     "debug",
     "default_generator",
     "detach_",

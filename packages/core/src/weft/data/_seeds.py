@@ -1,0 +1,98 @@
+"""Seeds by sample: every draw of data code follows from the epoch's seed and the sample alone.
+
+Before each sample the default generators of ``weft``, ``random`` and ``numpy.random`` are set from
+the seed of the epoch, the sample's place in it and its index. So what is drawn does not depend on
+which process loads it, nor on what was drawn for other samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend import np
+from weft._backend.cpu.twisters import twisters
+from weft._core.generator import Generator, default_generator
+
+_MASK = 0xFFFFFFFFFFFFFFFF
+_STEP, _OTHER = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03
+_M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+
+
+def drawn_seed(generator: Generator | None) -> int:
+    """Return the seed of an epoch, 63 bits, drawn from a generator or the default one."""
+    low, high = (default_generator if generator is None else generator).words(2).tolist()
+    return (high << 32 | low) >> 1
+
+
+def _mixed(x: Any) -> Any:
+    """Return well-mixed bits of each element: the finaliser of SplitMix64."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(_M1)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(_M2)
+    return x ^ (x >> np.uint64(31))
+
+
+class Seeds:
+    """The seeds of one epoch.
+
+    Args:
+        seed: the epoch's.
+        purpose: a number: the seeds for samples, those for samplers and those of each stream of an
+            iterable data set have nothing in common.
+    """
+
+    def __init__(self, seed: int, purpose: int) -> None:
+        x = np.array([seed & _MASK], np.uint64) * np.uint64(_STEP)
+        self._base = _mixed(_mixed(x) + np.uint64(purpose * _OTHER & _MASK))
+        self._twisters = twisters()
+
+    def steps(self, start: int, indices: list[Any]) -> Callable[[int], None]:
+        """Return ``set(i)``, which sets the generators for sample i of a batch.
+
+        Args:
+            start: the place of the batch's first sample in the epoch, from -1 on.
+            indices: the samples' indices; only whole numbers count.
+        """
+        places = np.arange(start + 1, start + 1 + len(indices), dtype=np.uint64)
+        keys = _mixed(places * np.uint64(_STEP) + self._base)
+        keys = _mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
+        seeds: list[int] = keys.tolist()
+        table = self._twisters.states(keys)
+        first, stride = table.ctypes.data, table.strides[0]
+        put = self._twisters.put
+        own = default_generator
+
+        def step(i: int) -> None:
+            own._seed, own._stream, own._offset = seeds[i], 0, 0
+            put(table[i], first + i * stride)
+
+        return step
+
+    def set(self, place: int, index: Any = 0) -> None:
+        """Set the generators for one sample."""
+        self.steps(place, [index])(0)
+
+
+def _whole(indices: list[Any]) -> Any:
+    """Return the indices as uint64 where they are whole numbers, else zeros."""
+    try:
+        found = np.array(indices)
+    except ValueError:  # lists of several lengths
+        found = None
+    if found is None or found.ndim != 1 or found.dtype.kind not in "iu":
+        return np.zeros(len(indices), np.uint64)
+    return found.astype(np.uint64)
+
+
+class Aside:
+    """The program's own generators, laid aside while data code runs in its process."""
+
+    def __enter__(self) -> None:
+        own = default_generator
+        self._own = own._seed, own._stream, own._offset
+        self._others = twisters().saved()
+
+    def __exit__(self, *_: object) -> None:
+        own = default_generator
+        own._seed, own._stream, own._offset = self._own
+        twisters().restore(self._others)
