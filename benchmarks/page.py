@@ -28,13 +28,14 @@ SECTIONS = {
     "cpu_threading": "Threads",
     "tiny_ops": "Calls with little to compute",
     "tape": "Recording and the backward pass",
+    "data_loading": "Loading data",
     "peak_memory": "Peak memory of networks",
     "checkpoint_memory": "Memory of checkpointed training",
     "first_call": "First calls",
     "import_time": "Import",
 }
 #: Benchmarks that say how long a call takes beside PyTorch; the picture shows these.
-PICTURED = tuple(SECTIONS)[:10]
+PICTURED = tuple(SECTIONS)[:11]
 
 HEAD = """\
 <!-- written by python -m benchmarks.page from benchmarks/results; edits here are lost -->

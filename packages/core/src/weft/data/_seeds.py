@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np
-from weft._backend.cpu.twisters import twisters
+from weft._backend.cpu.twisters import mixed, twisters
 from weft._core.generator import Generator, default_generator
 
+#: How many samples' states are made at once, and below how many it is done one by one.
+_CHUNK, _FEW = 32, 4
 _MASK = 0xFFFFFFFFFFFFFFFF
 _STEP, _OTHER = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03
 _M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -25,11 +27,11 @@ def drawn_seed(generator: Generator | None) -> int:
     return (high << 32 | low) >> 1
 
 
-def _mixed(x: Any) -> Any:
-    """Return well-mixed bits of each element: the finaliser of SplitMix64."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(_M1)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(_M2)
-    return x ^ (x >> np.uint64(31))
+def _mixed(x: int) -> int:
+    """Return well-mixed bits of a number, as ``mixed`` does of an array's."""
+    x = ((x ^ (x >> 30)) * _M1) & _MASK
+    x = ((x ^ (x >> 27)) * _M2) & _MASK
+    return x ^ (x >> 31)
 
 
 class Seeds:
@@ -42,35 +44,47 @@ class Seeds:
     """
 
     def __init__(self, seed: int, purpose: int) -> None:
-        x = np.array([seed & _MASK], np.uint64) * np.uint64(_STEP)
-        self._base = _mixed(_mixed(x) + np.uint64(purpose * _OTHER & _MASK))
+        self._base = _mixed(_mixed(seed * _STEP & _MASK) + purpose * _OTHER & _MASK)
         self._twisters = twisters()
 
     def steps(self, start: int, indices: list[Any]) -> Callable[[int], None]:
-        """Return ``set(i)``, which sets the generators for sample i of a batch.
+        """Return ``set(i)``, which sets the generators for sample i of a batch, called in order.
 
         Args:
             start: the place of the batch's first sample in the epoch, from -1 on.
             indices: the samples' indices; only whole numbers count.
         """
+        if len(indices) < _FEW:
+            return self._step_by_step(start, indices)
         places = np.arange(start + 1, start + 1 + len(indices), dtype=np.uint64)
-        keys = _mixed(places * np.uint64(_STEP) + self._base)
-        keys = _mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
+        keys = mixed(places * np.uint64(_STEP) + np.uint64(self._base))
+        keys = mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
         seeds: list[int] = keys.tolist()
-        table = self._twisters.states(keys)
-        first, stride = table.ctypes.data, table.strides[0]
-        put = self._twisters.put
+        put, states = self._twisters.put, self._twisters.states
         own = default_generator
+        table: list[Any] = []
 
         def step(i: int) -> None:
+            nonlocal table
             own._seed, own._stream, own._offset = seeds[i], 0, 0
-            put(table[i], first + i * stride)
+            place = i % _CHUNK
+            if not place:  # states of some samples at once: of so few, they stay in the cache
+                table = list(states(keys[i : i + _CHUNK]))
+            put(table[place])
 
         return step
 
+    def _step_by_step(self, start: int, indices: list[Any]) -> Callable[[int], None]:
+        return lambda i: self.set(start + i, indices[i])
+
     def set(self, place: int, index: Any = 0) -> None:
         """Set the generators for one sample."""
-        self.steps(place, [index])(0)
+        key = _mixed((place + 1) * _STEP + self._base & _MASK)
+        whole = _whole([index]).tolist()[0] if type(index) is not int else index
+        key = _mixed(key ^ (whole * _OTHER & _MASK))
+        own = default_generator
+        own._seed, own._stream, own._offset = key, 0, 0
+        self._twisters.put_one(key)
 
 
 def _whole(indices: list[Any]) -> Any:
@@ -86,6 +100,8 @@ def _whole(indices: list[Any]) -> Any:
 
 class Aside:
     """The program's own generators, laid aside while data code runs in its process."""
+
+    __slots__ = ("_others", "_own")
 
     def __enter__(self) -> None:
         own = default_generator

@@ -20,16 +20,24 @@ WORDS = 624
 _HALF = WORDS // 2
 #: A row of a table of states: Python's position and its words; NumPy's words begin in the middle,
 #: so that the two generators do not give the same numbers; NumPy's position.
-_ROW = 1 + WORDS + _HALF + 1
-_NUMPYS = 4 * (1 + _HALF)
-_BYTES = 4 * (1 + WORDS)
+ROW = 1 + WORDS + _HALF + 1
+_LENGTH = 1 + WORDS
+_BYTES = 4 * _LENGTH
+#: Whether a normal is kept, an int, and which, a double.
+_GAUSS = 16
+
+_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S27, _S29, _S30, _S31, _S32 = map(np.uint64, (27, 29, 30, 31, 32))
 
 
-def _mixed(x: Any) -> Any:
-    """Return well-mixed bits of each element (the finaliser of SplitMix64)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+def mixed(x: Any) -> Any:
+    """Return well-mixed bits of each element of a uint64 array: the finaliser of SplitMix64.
+
+    Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+    """
+    x = (x ^ (x >> _S30)) * _M1
+    x = (x ^ (x >> _S27)) * _M2
+    return x ^ (x >> _S31)
 
 
 class Twisters:
@@ -37,24 +45,29 @@ class Twisters:
 
     Attributes:
         python: the address of Python's position and words; 0 if it was not found.
-        numpy: the address of NumPy's words and position; 0 if its generator is none of these.
+        numpy: the address of NumPy's words and position; 0 likewise.
+        gauss: the address of whether NumPy keeps half a pair of normals, and which; 0 likewise.
+        generator: NumPy's, kept so that its memory stays even if another takes its place.
     """
 
     def __init__(self) -> None:
         import numpy.random  # NumPy loads it when it is first used
 
         self._numpy_random = numpy.random
-        # kept, so that its memory stays even if another takes its place
-        self.generator = numpy.random.mtrand._rand._bit_generator
-        self.python, self.numpy = _python_state(), _numpy_state(self.generator)
-        steps = np.arange(1, _HALF + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        self._salt = _mixed(steps)
         self._python_random = random._inst  # type: ignore[attr-defined]  # behind random.random
-        self._position = self._first = None
-        if self.numpy:
-            self._position = ctypes.c_uint32.from_address(self.numpy + 4 * WORDS)
-            self._first = ctypes.c_uint32.from_address(self.numpy)
-        self._put = -1  # NumPy's first word as it was last set here
+        self.generator = numpy.random.mtrand._rand._bit_generator
+        self.python = _python_state()
+        #: NumPy's may be no Mersenne Twister (numpy.random.set_bit_generator): it is left alone.
+        self._has_numpy = type(self.generator).__name__ == "MT19937"
+        self.gauss = _numpy_gauss() if self._has_numpy else 0
+        self.numpy = _numpy_state(self.generator) if self.gauss else 0
+        steps = np.arange(1, _HALF + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        self._salt = mixed(steps)
+        self._kept = ctypes.c_int.from_address(self.gauss) if self.numpy else ctypes.c_int()
+        self._python_words = _view(self.python)
+        self._numpy_words = _view(self.numpy)
+        self._gauss_bytes = _view(self.gauss if self.numpy else 0, _GAUSS)
+        self._row = np.empty((1, ROW), np.uint32)
 
     def states(self, keys: Any) -> Any:
         """Return a table with a state of both generators for each key.
@@ -63,68 +76,69 @@ class Twisters:
             keys: uint64 array (n,), well mixed.
 
         Returns:
-            uint32 array, for :meth:`put`.
+            uint32 array (n, ROW), whose rows :meth:`put` takes.
         """
-        x = keys[:, None] ^ self._salt
-        x *= np.uint64(0xBF58476D1CE4E5B9)
-        x ^= x >> np.uint64(32)
-        x *= np.uint64(0x94D049BB133111EB)
-        x ^= x >> np.uint64(29)
+        return self._filled(np.empty((len(keys), ROW), np.uint32), keys[:, None] ^ self._salt)
+
+    @staticmethod
+    def _filled(table: Any, x: Any) -> Any:
+        x *= _M1
+        x ^= x >> _S32
+        x *= _M2
+        x ^= x >> _S29
         words = x.view(np.uint32)
-        table = np.empty((len(keys), _ROW), np.uint32)
         table[:, 0] = table[:, -1] = WORDS
         table[:, 1 : 1 + WORDS] = words
         table[:, 1 + WORDS : -1] = words[:, :_HALF]
         return table
 
-    def put(self, row: Any, address: int) -> None:
-        """Set both generators to a row of a table.
+    def put_one(self, key: int) -> None:
+        """Set both generators to the state that :meth:`states` makes of one key."""
+        self.put(self._filled(self._row, (self._salt ^ np.uint64(key))[None])[0])
 
-        Args:
-            row: the row.
-            address: where it lies.
-        """
+    def put(self, row: Any) -> None:
+        """Set both generators to a row of a table."""
         if self.python:
-            ctypes.memmove(self.python, address, _BYTES)
+            self._python_words[:] = row[:_LENGTH]
             self._python_random.gauss_next = None  # as its seed() does
         else:
-            random.setstate((3, (*row[1 : 1 + WORDS].tolist(), WORDS), None))
-        if self._first is not None:
-            if self._drawn():
-                self._numpy_random.seed(0)  # it may keep half a pair of normals
-            ctypes.memmove(self.numpy, address + _NUMPYS, _BYTES)
-            self._put = self._first.value
-
-    def _drawn(self) -> bool:
-        """Whether NumPy's generator was drawn from, or set, since :meth:`put`."""
-        assert self._position is not None and self._first is not None
-        return self._position.value != WORDS or self._first.value != self._put
+            random.setstate((3, (*row[1:_LENGTH].tolist(), WORDS), None))
+        if self.numpy:
+            self._numpy_words[:] = row[-_LENGTH:]
+            self._kept.value = 0
+        elif self._has_numpy:
+            self._numpy_random.set_state(("MT19937", row[-_LENGTH:-1], WORDS, 0, 0.0))
 
     def saved(self) -> Any:
         """Return the state of both, for :meth:`restore`."""
-        gauss = self._python_random.gauss_next
-        pythons = ctypes.string_at(self.python, _BYTES) if self.python else random.getstate()
-        if not self.numpy:
-            return pythons, gauss, None, b""
-        numpys = self._numpy_random.get_state(legacy=False)
-        words = b"" if numpys["has_gauss"] else ctypes.string_at(self.numpy, _BYTES)
-        self._put = -1  # so that the first put() drops what it keeps
-        return pythons, gauss, numpys, words
+        if self.python:
+            pythons: Any = self._python_words.copy(), self._python_random.gauss_next
+        else:
+            pythons = random.getstate()
+        if self.numpy:
+            numpys: Any = self._numpy_words.copy(), self._gauss_bytes.copy()
+        else:
+            numpys = self._numpy_random.get_state(legacy=False) if self._has_numpy else None
+        return pythons, numpys
 
     def restore(self, saved: Any) -> None:
         """Set both to what :meth:`saved` returned."""
-        pythons, gauss, numpys, words = saved
+        pythons, numpys = saved
         if self.python:
-            ctypes.memmove(self.python, pythons, _BYTES)
-            self._python_random.gauss_next = gauss
+            self._python_words[:], self._python_random.gauss_next = pythons
         else:
             random.setstate(pythons)
-        if numpys is None:
-            return
-        if words and not self._drawn():
-            ctypes.memmove(self.numpy, words, _BYTES)
-        else:
+        if self.numpy:
+            self._numpy_words[:], self._gauss_bytes[:] = numpys
+        elif self._has_numpy:
             self._numpy_random.set_state(numpys)
+
+
+def _view(address: int, size: int = 0) -> Any:
+    """Return the memory at an address as uint32; nothing at 0."""
+    size = size or _BYTES
+    memory = (ctypes.c_char * size).from_address(address) if address else bytearray(size)
+    return np.frombuffer(memory, np.uint32)
 
 
 def _python_state() -> int:
@@ -147,13 +161,32 @@ def _python_state() -> int:
 
 
 def _numpy_state(generator: Any) -> int:
-    """Return where the words and position of ``numpy.random``'s global generator are, or 0."""
-    if type(generator).__name__ != "MT19937":  # set by numpy.random.set_bit_generator
-        return 0
+    """Return where the words and position of a Mersenne Twister of NumPy's are, or 0."""
     address = int(generator.ctypes.state_address)
     state = generator.state["state"]
     wanted = state["key"].astype(np.uint32).tobytes() + np.uint32(state["pos"]).tobytes()
     return address if ctypes.string_at(address, _BYTES) == wanted else 0
+
+
+def _numpy_gauss() -> int:
+    """Return where ``numpy.random`` says whether it keeps a normal, and which, or 0.
+
+    Its functions that set this take a tenth of a millisecond.
+    """
+    probe = np.random.RandomState(20061024)
+    probe.standard_normal()
+    state = probe.get_state(legacy=False)
+    wanted = np.int32(1).tobytes() + bytes(4) + np.float64(state["gauss"]).tobytes()
+    size = type(probe).__basicsize__
+    held = ctypes.string_at(id(probe), size)
+    # The padding between the two may hold anything.
+    offset = held.find(wanted[8:]) - 8
+    if sys.implementation.name != "cpython" or offset < 0 or held[offset : offset + 4] != wanted[:4]:
+        return 0
+    ctypes.c_int.from_address(id(probe) + offset).value = 0
+    if probe.get_state(legacy=False)["has_gauss"]:
+        return 0
+    return id(np.random.mtrand._rand) + offset
 
 
 class _State:
