@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import weft
-from weft._backend.cpu.twisters import WORDS, Twisters, mixed, twisters
+from weft._backend.cpu.twisters import NUMPYS, PYTHONS, WORDS, Twisters, mixed, twisters
 from weft.data._seeds import Aside, Seeds
 
 
@@ -38,10 +38,10 @@ def test_the_state_that_is_put_is_the_one_they_say():
     (row,) = twisters().states(np.array([12345], np.uint64))
     twisters().put(row)
     _, state, gauss = random.getstate()
-    assert state == (*row[1 : 1 + WORDS].tolist(), WORDS)
+    assert state == (*row[PYTHONS][1:].tolist(), WORDS)
     assert gauss is None
     numpys = np.random.get_state(legacy=False)
-    assert numpys["state"]["key"].tolist() == row[1 + WORDS // 2 : -1].tolist()
+    assert numpys["state"]["key"].tolist() == row[NUMPYS][:-1].tolist()
     assert numpys["state"]["pos"] == WORDS
     assert numpys["has_gauss"] == 0
 
@@ -61,12 +61,18 @@ def test_by_their_own_functions_they_get_the_same_state(absent):
         assert draws()[:-1] == after
 
 
-def test_one_key_gives_the_state_of_a_table():
-    key = 0xFEDCBA9876543210
-    twisters().put_one(key)
-    expected = draws()[:-1]
-    twisters().put(twisters().states(np.array([key], np.uint64))[0])
-    assert draws()[:-1] == expected
+@pytest.mark.parametrize("absent", ["", "numpy"])
+def test_states_put_one_after_the_other_are_those_of_a_table(absent):
+    keys = np.arange(40, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    some = Twisters()
+    if absent:
+        setattr(some, absent, 0)
+    put = some.puts(keys)
+    for i, row in enumerate(twisters().states(keys)):
+        put(i)
+        found = draws()[:-1]
+        twisters().put(row)
+        assert draws()[:-1] == found
 
 
 def test_a_kept_normal_does_not_come_in_the_next_sample():

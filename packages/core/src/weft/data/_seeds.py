@@ -14,8 +14,8 @@ from weft._backend import np
 from weft._backend.cpu.twisters import mixed, twisters
 from weft._core.generator import Generator, default_generator
 
-#: How many samples' states are made at once, and below how many it is done one by one.
-_CHUNK, _FEW = 32, 4
+#: Below how many samples the seeds are made one by one.
+_FEW = 4
 _MASK = 0xFFFFFFFFFFFFFFFF
 _STEP, _OTHER = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03
 _M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
@@ -60,17 +60,12 @@ class Seeds:
         keys = mixed(places * np.uint64(_STEP) + np.uint64(self._base))
         keys = mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
         seeds: list[int] = keys.tolist()
-        put, states = self._twisters.put, self._twisters.states
+        put = self._twisters.puts(keys)
         own = default_generator
-        table: list[Any] = []
 
         def step(i: int) -> None:
-            nonlocal table
             own._seed, own._stream, own._offset = seeds[i], 0, 0
-            place = i % _CHUNK
-            if not place:  # states of some samples at once: of so few, they stay in the cache
-                table = list(states(keys[i : i + _CHUNK]))
-            put(table[place])
+            put(i)
 
         return step
 
@@ -84,7 +79,7 @@ class Seeds:
         key = _mixed(key ^ (whole * _OTHER & _MASK))
         own = default_generator
         own._seed, own._stream, own._offset = key, 0, 0
-        self._twisters.put_one(key)
+        self._twisters.put(self._twisters.states(np.array([key], np.uint64))[0])
 
 
 def _whole(indices: list[Any]) -> Any:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import random
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from weft._backend.numpy_ import np
@@ -18,16 +19,20 @@ from weft._backend.numpy_ import np
 #: The words of a Mersenne Twister's state, and where in them it is before the first number.
 WORDS = 624
 _HALF = WORDS // 2
-#: A row of a table of states: Python's position and its words; NumPy's words begin in the middle,
-#: so that the two generators do not give the same numbers; NumPy's position.
-ROW = 1 + WORDS + _HALF + 1
+#: A row of a table of states, in words of 32 bits: one unused, Python's position, its words; NumPy's
+#: words begin in the middle of those, so that the two generators do not give the same numbers;
+#: NumPy's position, one unused.
+ROW = 2 + WORDS + _HALF + 2
 _LENGTH = 1 + WORDS
+PYTHONS, NUMPYS = slice(1, 1 + _LENGTH), slice(ROW - 1 - _LENGTH, ROW - 1)
 _BYTES = 4 * _LENGTH
+#: Of how many samples the states are made at once: of so few, they stay in the cache.
+_CHUNK = 16
 #: Whether a normal is kept, an int, and which, a double.
 _GAUSS = 16
 
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S27, _S29, _S30, _S31, _S32 = map(np.uint64, (27, 29, 30, 31, 32))
+_S27, _S30, _S31, _S32 = map(np.uint64, (27, 30, 31, 32))
 
 
 def mixed(x: Any) -> Any:
@@ -67,7 +72,6 @@ class Twisters:
         self._python_words = _view(self.python)
         self._numpy_words = _view(self.numpy)
         self._gauss_bytes = _view(self.gauss if self.numpy else 0, _GAUSS)
-        self._row = np.empty((1, ROW), np.uint32)
 
     def states(self, keys: Any) -> Any:
         """Return a table with a state of both generators for each key.
@@ -78,36 +82,50 @@ class Twisters:
         Returns:
             uint32 array (n, ROW), whose rows :meth:`put` takes.
         """
-        return self._filled(np.empty((len(keys), ROW), np.uint32), keys[:, None] ^ self._salt)
-
-    @staticmethod
-    def _filled(table: Any, x: Any) -> Any:
+        table = np.empty((len(keys), ROW // 2), np.uint64)
+        x = np.bitwise_xor(keys[:, None], self._salt, out=table[:, 1 : 1 + _HALF])
         x *= _M1
         x ^= x >> _S32
         x *= _M2
-        x ^= x >> _S29
-        words = x.view(np.uint32)
-        table[:, 0] = table[:, -1] = WORDS
-        table[:, 1 : 1 + WORDS] = words
-        table[:, 1 + WORDS : -1] = words[:, :_HALF]
-        return table
+        table[:, 1 + _HALF : -1] = x[:, : _HALF // 2]
+        words = table.view(np.uint32)
+        words[:, 1] = words[:, -2] = WORDS
+        return words
 
-    def put_one(self, key: int) -> None:
-        """Set both generators to the state that :meth:`states` makes of one key."""
-        self.put(self._filled(self._row, (self._salt ^ np.uint64(key))[None])[0])
+    def puts(self, keys: Any) -> Callable[[int], None]:
+        """Return ``put(i)``, which sets both to the state of key i, called for each in order."""
+        states, put = self.states, self.put
+        if not (self.python and self.numpy):
+            return lambda i: put(states(keys[i : i + 1])[0])
+        pythons, numpys = memoryview(self._python_words), memoryview(self._numpy_words)
+        own, kept = self._python_random, self._kept
+        rows = memoryview(b"")
+
+        def quick(i: int) -> None:
+            nonlocal rows
+            place = i % _CHUNK
+            if not place:
+                rows = memoryview(states(keys[i : i + _CHUNK]).reshape(-1))
+            start = place * ROW
+            pythons[:] = rows[start + 1 : start + 1 + _LENGTH]
+            numpys[:] = rows[start + ROW - 1 - _LENGTH : start + ROW - 1]
+            own.gauss_next = None
+            kept.value = 0
+
+        return quick
 
     def put(self, row: Any) -> None:
         """Set both generators to a row of a table."""
         if self.python:
-            self._python_words[:] = row[:_LENGTH]
+            self._python_words[:] = row[PYTHONS]
             self._python_random.gauss_next = None  # as its seed() does
         else:
-            random.setstate((3, (*row[1:_LENGTH].tolist(), WORDS), None))
+            random.setstate((3, (*row[PYTHONS][1:].tolist(), WORDS), None))
         if self.numpy:
-            self._numpy_words[:] = row[-_LENGTH:]
+            self._numpy_words[:] = row[NUMPYS]
             self._kept.value = 0
         elif self._has_numpy:
-            self._numpy_random.set_state(("MT19937", row[-_LENGTH:-1], WORDS, 0, 0.0))
+            self._numpy_random.set_state(("MT19937", row[NUMPYS][:-1], WORDS, 0, 0.0))
 
     def saved(self) -> Any:
         """Return the state of both, for :meth:`restore`."""
