@@ -27,7 +27,7 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> Any:
         return self.x[index], self.y[index]
 
 
@@ -45,7 +45,7 @@ class Arrays(Pairs):
 class Records(Pairs):
     """Small samples as dicts of numbers and short tensors."""
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> Any:
         return {"row": self.x[index, 0], "class": self.y[index], "index": index, "weight": 1.0}
 
 

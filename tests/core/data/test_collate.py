@@ -82,7 +82,9 @@ def test_an_attribute_of_a_mapping_stays():
 
 
 def test_sequences_of_several_lengths_are_refused():
-    with pytest.raises(weft.ShapeError, match=r"lists of a batch must have one length, got \[1, 2\]"):
+    with pytest.raises(
+        weft.ShapeError, match=r"lists of a batch must have one length, got \[1, 2\]"
+    ):
         default_collate([[1], [1, 2]])
 
 

@@ -121,7 +121,7 @@ def test_getitems_of_another_length_is_refused():
         def __getitems__(self, indices):
             return indices[1:]
 
-    with pytest.raises(ValueError, match="Short.__getitems__ returned 1 samples for 2 indices"):
+    with pytest.raises(ValueError, match=r"Short\.__getitems__ returned 1 samples for 2 indices"):
         Subset(Short(), [0, 1]).__getitems__([0, 1])
 
 

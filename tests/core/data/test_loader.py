@@ -236,7 +236,10 @@ def test_more_workers_than_processors_warn():
 
 
 def test_pinned_memory_is_taken_and_changes_nothing():
-    assert plain(list(DataLoader(range(2), pin_memory=True, pin_memory_device="cuda"))) == [[0], [1]]
+    assert plain(list(DataLoader(range(2), pin_memory=True, pin_memory_device="cuda"))) == [
+        [0],
+        [1],
+    ]
 
 
 def test_a_loader_can_be_copied_and_pickled_but_not_its_iterator():
@@ -289,7 +292,7 @@ def test_one_module_has_both_names():
 
     assert weft.utils.data.DataLoader is DataLoader
     with pytest.raises(AttributeError, match="did you mean 'DataLoader'"):
-        weft.data.Dataloader
+        _ = weft.data.Dataloader
 
 
 def test_importing_weft_does_not_load_it():

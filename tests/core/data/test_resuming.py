@@ -240,7 +240,9 @@ def test_what_is_no_state_is_refused(state, said):
 
 def test_a_state_of_another_loader_is_refused():
     state = DataLoader(range(6), 2).state_dict()
-    with pytest.raises(ValueError, match="saved with batch_size=2, but this loader has batch_size=3"):
+    with pytest.raises(
+        ValueError, match="saved with batch_size=2, but this loader has batch_size=3"
+    ):
         DataLoader(range(6), 3).load_state_dict(state)
     with pytest.raises(ValueError, match="saved with length=6, but this loader has length=7"):
         DataLoader(range(7), 2).load_state_dict(state)

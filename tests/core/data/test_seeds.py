@@ -1,4 +1,4 @@
-"""Seeds by sample: the global generators set in place draw as if they had been set by their names."""
+"""Seeds by sample: the global generators, set in place, draw as if set by their own functions."""
 
 from __future__ import annotations
 

@@ -75,7 +75,9 @@ def fork(dataset, *args, **settings):
 def test_batches_and_draws_do_not_depend_on_the_number_of_workers(order):
     expected = loaded(lambda: DataLoader(Drawing(), **order), epochs=2)
     for workers in (1, 2):
-        assert loaded(lambda n=workers: fork(Drawing(), num_workers=n, **order), epochs=2) == expected
+        assert (
+            loaded(lambda n=workers: fork(Drawing(), num_workers=n, **order), epochs=2) == expected
+        )
 
 
 @pytest.mark.slow
@@ -249,7 +251,9 @@ def test_what_cannot_be_pickled_is_an_error():
     with pytest.raises((AttributeError, TypeError, Exception), match="pickle"):
         list(fork([1, 2], collate_fn=lambda samples: lambda: samples))
     with pytest.raises(Exception, match="pickle") as caught:
-        list(DataLoader([1], num_workers=1, collate_fn=lambda b: b, multiprocessing_context="spawn"))
+        list(
+            DataLoader([1], num_workers=1, collate_fn=lambda b: b, multiprocessing_context="spawn")
+        )
     assert "start method 'spawn' pickles" in caught.value.__notes__[0]
 
 

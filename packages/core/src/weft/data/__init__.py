@@ -53,4 +53,6 @@ def __getattr__(name: str) -> Any:
     """Say of an absent name which one is near."""
     from weft._core.errors import did_you_mean
 
-    raise AttributeError(f"module 'weft.data' has no attribute {name!r}{did_you_mean(name, __all__)}")
+    raise AttributeError(
+        f"module 'weft.data' has no attribute {name!r}{did_you_mean(name, __all__)}"
+    )

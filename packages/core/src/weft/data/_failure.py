@@ -47,7 +47,7 @@ class Failure:
         if error is None:
             error = RuntimeError(f"{self.kind}: {self.message}")
         error.add_note(f"It was raised {self.where}:\n{self.text}")
-        return error  # type: ignore[no-any-return]
+        return error
 
 
 def death(number: int, pid: int | None, code: int | None, what: str) -> RuntimeError:

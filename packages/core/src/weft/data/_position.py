@@ -25,9 +25,7 @@ class Epoch:
         ended: whether all was given.
     """
 
-    def __init__(
-        self, number: int, seed: int, begin: dict[str, Any], turns: Turns | None
-    ) -> None:
+    def __init__(self, number: int, seed: int, begin: dict[str, Any], turns: Turns | None) -> None:
         self.number, self.seed, self.begin, self.turns = number, seed, begin, turns
         self.batches = 0
         self.beyond: set[int] = set()

@@ -168,4 +168,3 @@ class _Worker:
         if lender is not None:
             lender.sent(lent)
         return there
-

@@ -78,7 +78,7 @@ class Stream:
                 self._stateful, self._of = one, of
                 break
         if state is not None and state["of"] == "iterator":
-            self._iterator.load_state_dict(state["state"])  # type: ignore[attr-defined]  # it has one, since it said its state
+            self._iterator.load_state_dict(state["state"])
         if state is not None:
             self.samples = plan.samples
             return

@@ -56,9 +56,7 @@ def default_collate(batch: Any) -> Any:
     return collate(batch, collate_fn_map=default_collate_fn_map)
 
 
-def collate(
-    batch: Any, *, collate_fn_map: Mapping[Any, Callable[..., Any]] | None = None
-) -> Any:
+def collate(batch: Any, *, collate_fn_map: Mapping[Any, Callable[..., Any]] | None = None) -> Any:
     """Make a batch of samples by a table of functions.
 
     Args:
@@ -115,7 +113,7 @@ def _like_mapping(sample: Any, found: dict[Any, Any]) -> Any:
             out = copy.copy(sample)
             out.update(found)
             return out
-        return type(sample)(found)  # type: ignore[call-arg]  # as most mappings are made
+        return type(sample)(found)
     except TypeError:  # not to be copied or made so
         return found
 
@@ -127,7 +125,7 @@ def _like_sequence(sample: Any, found: list[Any]) -> Any:
             for i, value in enumerate(found):
                 out[i] = value
             return out
-        return type(sample)(found)  # type: ignore[call-arg]  # as most sequences are made
+        return type(sample)(found)
     except TypeError:  # such as a range
         return found
 
@@ -150,7 +148,7 @@ def _stacked(arrays: list[Any]) -> Any:
         return None
     shape, dtype = first.shape, first.dtype
     for one in arrays:
-        if one.shape != shape or one.dtype is not dtype and one.dtype != dtype:
+        if one.shape != shape or (one.dtype is not dtype and one.dtype != dtype):
             return None
     if first.nbytes * len(arrays) >= _MANY and get_worker_info() is None:
         return None

@@ -79,7 +79,7 @@ class StackDataset(Dataset[Any]):
                 f"got {given}"
             )
         self.datasets = kwargs or args
-        named = kwargs or dict(enumerate(args))
+        named: dict[Any, Any] = kwargs or dict(enumerate(args))
         lengths = {name: len(dataset) for name, dataset in named.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"StackDataset: the data sets must have one length, got {lengths}")
@@ -93,8 +93,10 @@ class StackDataset(Dataset[Any]):
     def __getitems__(self, indices: list[Any]) -> list[Any]:
         if isinstance(self.datasets, dict):
             columns = [samples_of(dataset, indices) for dataset in self.datasets.values()]
-            return [dict(zip(self.datasets, row, strict=True)) for row in zip(*columns)]
-        return list(zip(*[samples_of(dataset, indices) for dataset in self.datasets]))
+            return [
+                dict(zip(self.datasets, row, strict=True)) for row in zip(*columns, strict=True)
+            ]
+        return list(zip(*[samples_of(dataset, indices) for dataset in self.datasets], strict=True))
 
     def __len__(self) -> int:
         return self._length

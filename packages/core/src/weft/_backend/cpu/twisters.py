@@ -59,7 +59,7 @@ class Twisters:
         import numpy.random  # NumPy loads it when it is first used
 
         self._numpy_random = numpy.random
-        self._python_random = random._inst  # type: ignore[attr-defined]  # behind random.random
+        self._python_random: Any = random._inst
         self.generator = numpy.random.mtrand._rand._bit_generator
         self.python = _python_state()
         #: NumPy's may be no Mersenne Twister (numpy.random.set_bit_generator): it is left alone.
@@ -155,7 +155,7 @@ class Twisters:
 def _view(address: int, size: int = 0) -> Any:
     """Return the memory at an address as uint32; nothing at 0."""
     size = size or _BYTES
-    memory = (ctypes.c_char * size).from_address(address) if address else bytearray(size)
+    memory: Any = (ctypes.c_char * size).from_address(address) if address else bytearray(size)
     return np.frombuffer(memory, np.uint32)
 
 
@@ -175,7 +175,7 @@ def _python_state() -> int:
     ctypes.memmove(id(other) + offset, wanted, _BYTES)
     if other.getstate() != probe.getstate():
         return 0
-    return id(random._inst) + offset  # type: ignore[attr-defined]  # the one behind random.random
+    return id(random._inst) + offset
 
 
 def _numpy_state(generator: Any) -> int:
@@ -199,7 +199,11 @@ def _numpy_gauss() -> int:
     held = ctypes.string_at(id(probe), size)
     # The padding between the two may hold anything.
     offset = held.find(wanted[8:]) - 8
-    if sys.implementation.name != "cpython" or offset < 0 or held[offset : offset + 4] != wanted[:4]:
+    if (
+        sys.implementation.name != "cpython"
+        or offset < 0
+        or held[offset : offset + 4] != wanted[:4]
+    ):
         return 0
     ctypes.c_int.from_address(id(probe) + offset).value = 0
     if probe.get_state(legacy=False)["has_gauss"]:
