@@ -34,6 +34,10 @@ def test_their_state_is_found_where_it_is():
     assert found.python and found.numpy and found.gauss
 
 
+def test_a_kernel_sets_them_where_kernels_are_to_be_had():
+    assert twisters()._by_kernel() is not None
+
+
 def test_the_state_that_is_put_is_the_one_they_say():
     (row,) = twisters().states(np.array([12345], np.uint64))
     twisters().put(row)
@@ -61,15 +65,17 @@ def test_by_their_own_functions_they_get_the_same_state(absent):
         assert draws()[:-1] == after
 
 
-@pytest.mark.parametrize("absent", ["", "numpy"])
-def test_states_put_one_after_the_other_are_those_of_a_table(absent):
-    keys = np.arange(40, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+@pytest.mark.parametrize("how", ["kernel", "NumPy", "their own functions"])
+def test_a_key_gives_the_state_of_a_table_however_it_is_set(how):
+    keys = np.arange(1, 40, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     some = Twisters()
-    if absent:
-        setattr(some, absent, 0)
-    put = some.puts(keys)
-    for i, row in enumerate(twisters().states(keys)):
-        put(i)
+    if how != "kernel":
+        some._by_kernel = lambda: None
+    if how == "their own functions":
+        some.python = some.numpy = 0
+    put = some.setter()
+    for key, row in zip(keys.tolist(), twisters().states(keys), strict=True):
+        put(key)
         found = draws()[:-1]
         twisters().put(row)
         assert draws()[:-1] == found

@@ -1,4 +1,4 @@
-"""The order of an epoch: what its sampler yields, under seeds that follow from the epoch's alone."""
+"""The order of an epoch: what its sampler yields, under seeds that follow from the epoch's."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Pool:
             raise
 
     def begin(self, epoch: int, seed: int, plans: list[Plan]) -> None:
-        """Tell all that an epoch begins, and which streams each runs (of the number modulo theirs)."""
+        """Tell all that an epoch begins; worker i of n runs the streams i, i + n, i + 2 n, ..."""
         for worker in self.workers:
             own = [p for p in plans if p.number % len(self.workers) == worker.number]
             worker.end.post(pickle.dumps(("epoch", epoch, seed, own), 5))

@@ -45,10 +45,10 @@ class Seeds:
 
     def __init__(self, seed: int, purpose: int) -> None:
         self._base = _mixed(_mixed(seed * _STEP & _MASK) + purpose * _OTHER & _MASK)
-        self._twisters = twisters()
+        self._put = twisters().setter()
 
     def steps(self, start: int, indices: list[Any]) -> Callable[[int], None]:
-        """Return ``set(i)``, which sets the generators for sample i of a batch, called in order.
+        """Return ``set(i)``, which sets the generators for sample i of a batch.
 
         Args:
             start: the place of the batch's first sample in the epoch, from -1 on.
@@ -60,12 +60,12 @@ class Seeds:
         keys = mixed(places * np.uint64(_STEP) + np.uint64(self._base))
         keys = mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
         seeds: list[int] = keys.tolist()
-        put = self._twisters.puts(keys)
-        own = default_generator
+        own, put = default_generator, self._put
 
         def step(i: int) -> None:
-            own._seed, own._stream, own._offset = seeds[i], 0, 0
-            put(i)
+            key = seeds[i]
+            own._seed, own._stream, own._offset = key, 0, 0
+            put(key)
 
         return step
 
@@ -79,7 +79,7 @@ class Seeds:
         key = _mixed(key ^ (whole * _OTHER & _MASK))
         own = default_generator
         own._seed, own._stream, own._offset = key, 0, 0
-        self._twisters.put(self._twisters.states(np.array([key], np.uint64))[0])
+        self._put(key)
 
 
 def _whole(indices: list[Any]) -> Any:

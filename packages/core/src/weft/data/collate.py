@@ -107,7 +107,7 @@ def _refused(what: Any) -> TypeError:
 
 
 def _like_mapping(sample: Any, found: dict[Any, Any]) -> Any:
-    """Return the entries as a mapping of the sample's kind, which may have attributes of its own."""
+    """Return the entries as a mapping of the sample's kind, which may have its own attributes."""
     try:
         if isinstance(sample, MutableMapping):
             out = copy.copy(sample)

@@ -79,8 +79,8 @@ class StackDataset(Dataset[Any]):
                 f"got {given}"
             )
         self.datasets = kwargs or args
-        named: dict[Any, Any] = kwargs or dict(enumerate(args))
-        lengths = {name: len(dataset) for name, dataset in named.items()}
+        named = kwargs.items() if kwargs else enumerate(args)
+        lengths: dict[Any, int] = {name: len(dataset) for name, dataset in named}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"StackDataset: the data sets must have one length, got {lengths}")
         self._length = next(iter(lengths.values()))

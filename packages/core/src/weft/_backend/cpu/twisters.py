@@ -1,9 +1,9 @@
 """The global generators of ``random`` and ``numpy.random``, both Mersenne Twisters, set in place.
 
 A loader of data seeds them before every sample. Their own ways to be seeded take some microseconds
-each, more than a small sample takes to load; a copy of 2,5 kB into their state takes a tenth of
-one. NumPy tells where its state is; in CPython's object it is looked for, once, by its values. Where
-it is not found, the generator is set by its own functions, to the same state.
+each, more than a small sample takes to load; writing 2.5 kB into their state takes a tenth of one.
+NumPy tells where its state is; in CPython's object it is looked for, once, by its values. If it is
+not found, the generator is set by its own functions, to the same state.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from weft._backend.numpy_ import np
 #: The words of a Mersenne Twister's state, and where in them it is before the first number.
 WORDS = 624
 _HALF = WORDS // 2
-#: A row of a table of states, in words of 32 bits: one unused, Python's position, its words; NumPy's
-#: words begin in the middle of those, so that the two generators do not give the same numbers;
-#: NumPy's position, one unused.
-ROW = 2 + WORDS + _HALF + 2
+#: A row of a table of states: Python's position, its words; NumPy's words begin in the middle of
+#: those, so that the two generators do not give the same numbers; its position.
+ROW = 1 + WORDS + _HALF + 1
 _LENGTH = 1 + WORDS
-PYTHONS, NUMPYS = slice(1, 1 + _LENGTH), slice(ROW - 1 - _LENGTH, ROW - 1)
+PYTHONS, NUMPYS = slice(0, _LENGTH), slice(ROW - _LENGTH, ROW)
 _BYTES = 4 * _LENGTH
-#: Of how many samples the states are made at once: of so few, they stay in the cache.
-_CHUNK = 16
 #: Whether a normal is kept, an int, and which, a double.
 _GAUSS = 16
 
@@ -67,11 +64,12 @@ class Twisters:
         self.gauss = _numpy_gauss() if self._has_numpy else 0
         self.numpy = _numpy_state(self.generator) if self.gauss else 0
         steps = np.arange(1, _HALF + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        self._salt = mixed(steps)
+        self._salt = mixed(steps).view(np.uint32)
         self._kept = ctypes.c_int.from_address(self.gauss) if self.numpy else ctypes.c_int()
         self._python_words = _view(self.python)
         self._numpy_words = _view(self.numpy)
         self._gauss_bytes = _view(self.gauss if self.numpy else 0, _GAUSS)
+        self._setter: Callable[[int], None] | None = None
 
     def states(self, keys: Any) -> Any:
         """Return a table with a state of both generators for each key.
@@ -82,37 +80,47 @@ class Twisters:
         Returns:
             uint32 array (n, ROW), whose rows :meth:`put` takes.
         """
-        table = np.empty((len(keys), ROW // 2), np.uint64)
-        x = np.bitwise_xor(keys[:, None], self._salt, out=table[:, 1 : 1 + _HALF])
-        x *= _M1
-        x ^= x >> _S32
-        x *= _M2
-        table[:, 1 + _HALF : -1] = x[:, : _HALF // 2]
-        words = table.view(np.uint32)
-        words[:, 1] = words[:, -2] = WORDS
-        return words
+        low = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        high = (keys >> _S32).astype(np.uint32)
+        # The multiplications of the hash function that Wellons found by a search of many.
+        x = (self._salt ^ low[:, None]) * np.uint32(0x7FEB352D)
+        x ^= x >> np.uint32(15)
+        x ^= high[:, None]
+        x *= np.uint32(0x846CA68B)
+        x ^= x >> np.uint32(16)
+        table = np.empty((len(keys), ROW), np.uint32)
+        table[:, 0] = table[:, -1] = WORDS
+        table[:, 1:_LENGTH] = x
+        table[:, _LENGTH:-1] = x[:, :_HALF]
+        return table
 
-    def puts(self, keys: Any) -> Callable[[int], None]:
-        """Return ``put(i)``, which sets both to the state of key i, called for each in order."""
-        states, put = self.states, self.put
+    def setter(self) -> Callable[[int], None]:
+        """Return what sets both to the state of a key, 64 bits: a kernel where there are any."""
+        if self._setter is None:
+            self._setter = self._by_kernel() or self._by_row
+        return self._setter
+
+    def _by_row(self, key: int) -> None:
+        self.put(self.states(np.array([key], np.uint64))[0])
+
+    def _by_kernel(self) -> Callable[[int], None] | None:
         if not (self.python and self.numpy):
-            return lambda i: put(states(keys[i : i + 1])[0])
-        pythons, numpys = memoryview(self._python_words), memoryview(self._numpy_words)
-        own, kept = self._python_random, self._kept
-        rows = memoryview(b"")
+            return None
+        from weft._backend.cpu.language import usable
 
-        def quick(i: int) -> None:
-            nonlocal rows
-            place = i % _CHUNK
-            if not place:
-                rows = memoryview(states(keys[i : i + _CHUNK]).reshape(-1))
-            start = place * ROW
-            pythons[:] = rows[start + 1 : start + 1 + _LENGTH]
-            numpys[:] = rows[start + ROW - 1 - _LENGTH : start + ROW - 1]
-            own.gauss_next = None
+        if not usable():
+            return None
+        from weft._backend.cpu.launch.twisters import seeder
+
+        set_words = seeder(self._salt, self._python_words, self._numpy_words)
+        own, kept = self._python_random, self._kept
+
+        def set_by(key: int) -> None:
+            set_words(key)
+            own.gauss_next = None  # as its seed() does
             kept.value = 0
 
-        return quick
+        return set_by
 
     def put(self, row: Any) -> None:
         """Set both generators to a row of a table."""

@@ -1,0 +1,27 @@
+"""Seeds the global generators by a kernel, which writes their states where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from weft._backend.cpu.kernels.twisters import seed
+
+#: The halves of a state are written by the calling thread.
+_HALF, _ALL = 312, 1 << 40
+
+
+def seeder(salt: Any, pythons: Any, numpys: Any) -> Callable[[int], None]:
+    """Return what sets both generators by a key.
+
+    Args:
+        salt: uint32 (624,).
+        pythons: uint32 (625,), over Python's position and words.
+        numpys: uint32 (625,), over NumPy's words and position.
+    """
+    run = seed.at()
+
+    def set_by(key: int) -> None:
+        run(_HALF, _ALL, salt, pythons, numpys, key & 0xFFFFFFFF, key >> 32)
+
+    return set_by
