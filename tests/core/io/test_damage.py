@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import weft
-from tests.core.io.trees import assert_same
+from tests.core.io.trees import assert_same, rewrite
 
 
 def value() -> dict[str, object]:
@@ -137,3 +137,55 @@ def test_files_of_other_kinds_are_told_by_name(tmp_path, start, said):
     path.write_bytes(start + bytes(100))
     with pytest.raises(weft.io.FormatError, match=said):
         weft.load(path)
+
+
+TAGS = (
+    "dict", "ordered_dict", "counter", "tuple", "set", "frozenset", "float", "int", "complex",
+    "bytes", "bytearray", "size", "dtype", "device", "meta", "tensor", "in", "other",
+)  # fmt: skip
+LEAVES = (
+    None, True, False, 0, 1, -1, 3, 2**62, 1.5, 1e308, "", "x", "row", "w", "float32", "complex128",
+    "nan", "cpu", "cuda:9", "abacus", "parameter", "array", "0x1f", "AAAA", [], {}, [1, 2], ["w"],
+)  # fmt: skip
+DETAILS = (
+    "in", "offset", "size", "stride", "order", "dtype", "device", "kind", "requires_grad",
+    "attributes", "metadata",
+)  # fmt: skip
+
+
+def random_node(rng: random.Random, depth: int) -> object:
+    kind = rng.random()
+    if depth == 0 or kind < 0.3:
+        return rng.choice(LEAVES)
+    if kind < 0.5:
+        return [random_node(rng, depth - 1) for _ in range(rng.randrange(4))]
+    node: dict[str, object] = {rng.choice(TAGS): random_node(rng, depth - 1)}
+    if rng.random() < 0.4:
+        node = {"tensor": rng.choice(("w", "row", "view", "x", 3))}
+    for _ in range(rng.choice((0, 0, 1, 2, 4))):
+        node[rng.choice(DETAILS)] = random_node(rng, depth - 1)
+    return node
+
+
+def test_any_structure_gives_a_value_or_a_typed_error(tmp_path):
+    path = tmp_path / "hostile"
+    rng = random.Random(11)
+    weft.save({"w": weft.arange(6.0).reshape(2, 3), "row": weft.ones(4, dtype=weft.int8)}, path)
+    sound = path.read_bytes()
+    values = 0
+    for _ in range(600):
+        path.write_bytes(sound)
+        rewrite(path, lambda structure: structure["dict"].update(new=random_node(rng, 3)))
+        try:
+            weft.load(path, rng.choice((None, "cpu")))
+        except weft.io.WeightsError as error:
+            assert str(path) in str(error)
+        else:
+            values += 1
+        with weft.io.open_saved(path) as file:
+            try:
+                file.outline()
+                file.tensors()
+            except weft.io.WeightsError as error:
+                assert str(path) in str(error)
+    assert 60 < values < 540

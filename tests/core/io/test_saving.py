@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 from collections import Counter, OrderedDict, namedtuple
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 import safetensors.numpy
 
 import weft
-from tests.core.io.trees import assert_same
+from tests.core.io.trees import assert_same, rewrite
 from weft import nn
 from weft._core.dtypes import ALL, FLOAT8
 
@@ -390,24 +389,6 @@ def test_a_tensor_from_a_device_that_is_absent_says_so(path):
     assert "cuda:63" in str(caught.value)
     assert weft.load(path, "cpu")["x"].tolist() == [0, 0]
     assert weft.load(path, {"cuda:63": "cpu"})["x"].tolist() == [0, 0]
-
-
-def rewrite(path: Path, change: Any) -> None:
-    """Change the structure in a file's header, and make the header's checksum right again."""
-    from weft.io._saved_format import metadata_for
-
-    data = path.read_bytes()
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    notes = header.pop("__metadata__")
-    structure = json.loads(notes["weft.structure"])
-    change(structure)
-    names = {code: name for code, name in weft.io._dtypes.SAFETENSORS.items()}
-    tensors = {n: (names[e["dtype"]], tuple(e["shape"])) for n, e in header.items()}
-    checksums = json.loads(notes["weft.checksums"])
-    notes = metadata_for(structure, tensors, checksums, None, "test")
-    text = json.dumps({"__metadata__": notes, **header}).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import weft
+from weft.io._dtypes import SAFETENSORS
+from weft.io._saved_format import metadata_for
 
-__all__ = ["assert_same", "raw"]
+__all__ = ["assert_same", "raw", "rewrite"]
 
 
 def raw(tensor: weft.Tensor) -> bytes:
@@ -57,3 +61,19 @@ def assert_same(ours: Any, saved: Any, where: str = "value", *, strides: bool = 
 
 def vars_of(value: object) -> dict[str, Any]:
     return getattr(value, "__dict__", {})
+
+
+def rewrite(path: Path, change: Any) -> None:
+    """Change the structure in a file's header, and make the header's checksum right again."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    notes = header.pop("__metadata__")
+    structure = json.loads(notes["weft.structure"])
+    change(structure)
+    names = {code: name for code, name in SAFETENSORS.items()}
+    tensors = {n: (names[e["dtype"]], tuple(e["shape"])) for n, e in header.items()}
+    checksums = json.loads(notes["weft.checksums"])
+    notes = metadata_for(structure, tensors, checksums, None, "test")
+    text = json.dumps({"__metadata__": notes, **header}).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])

@@ -199,7 +199,8 @@ class _Describer:
             node["kind"] = kind
         if value.requires_grad:
             node["requires_grad"] = True
-        own = {key: item for key, item in getattr(value, "__dict__", {}).items()}
+        # A plain tensor has no __dict__, and spends a while on saying so.
+        own = {} if kind == "tensor" else dict(vars(value))
         if own:
             node["attributes"] = self.node(own, path)
         return node

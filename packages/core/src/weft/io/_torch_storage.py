@@ -161,25 +161,28 @@ def require_window(
     where: str,
 ) -> None:
     """Refuse a window that is malformed, or shows anything outside of `held` bytes."""
-    asked = f"offset {shown(offset)}, size {shown(size)}, stride {shown(stride)}"
+
+    def asked() -> str:
+        return f"offset {shown(offset)}, size {shown(size)}, stride {shown(stride)}"
+
     if len(size) != len(stride):
-        raise FormatError(f"{where}: a tensor has as many strides as sizes; here {asked}")
+        raise FormatError(f"{where}: a tensor has as many strides as sizes; here {asked()}")
     if min(offset, *size, *stride, 0) < 0:
-        raise UnsafeCheckpointError(f"{where}: a tensor's numbers start from 0; here {asked}")
+        raise UnsafeCheckpointError(f"{where}: a tensor's numbers start from 0; here {asked()}")
     if max(offset, *size, *stride, 0) * itemsize > MAX_BYTES:
-        raise UnsafeCheckpointError(f"{where}: a tensor beyond any memory: {asked}")
+        raise UnsafeCheckpointError(f"{where}: a tensor beyond any memory: {asked()}")
     if math.prod(n for n in size if n) * itemsize > MAX_BYTES:
-        raise UnsafeCheckpointError(f"{where}: a tensor beyond any memory: {asked}")
+        raise UnsafeCheckpointError(f"{where}: a tensor beyond any memory: {asked()}")
     shown_bytes = math.prod(size) * itemsize
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     end = (last + 1) * itemsize if shown_bytes else offset * itemsize
     if end > held:
         raise UnsafeCheckpointError(
-            f"{where}: the tensor reaches byte {end} of a storage of {held} bytes ({asked}); "
+            f"{where}: the tensor reaches byte {end} of a storage of {held} bytes ({asked()}); "
             "nothing was read"
         )
     if shown_bytes > max(held, MAX_REPEATED_BYTES):
         raise UnsafeCheckpointError(
             f"{where}: {held} bytes are shown as a tensor of {shown_bytes} by repeating them "
-            f"({asked}); at most {MAX_REPEATED_BYTES} are; save it contiguous"
+            f"({asked()}); at most {MAX_REPEATED_BYTES} are; save it contiguous"
         )
