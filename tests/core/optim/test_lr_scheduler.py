@@ -167,3 +167,11 @@ def test_an_averaged_model_refuses_two_ways_and_copies_at_first():
     average.update_parameters(model)
     assert (average.module.weight == 3).all()
     assert average(weft.ones(1, 2)).shape == (1, 2)
+
+
+def test_update_bn_knows_every_batch_norm():
+    norm = weft.nn.SyncBatchNorm(2)
+    x = weft.tensor([[1.0, 2.0], [3.0, 6.0]])
+    weft.optim.swa_utils.update_bn([x, (x + 2, None)], norm)
+    assert norm.running_mean.tolist() == [3.0, 5.0]
+    assert (norm.momentum, norm.num_batches_tracked.item()) == (0.1, 2)

@@ -11,6 +11,7 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft.nn import Module
+from weft.nn.batchnorm import BatchNormalization
 from weft.optim._averaging import lerp_all
 from weft.optim.lr_scheduler.base import LRScheduler, Rate, per_group
 from weft.optim.optimizer import Optimizer
@@ -215,7 +216,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
 
     Source: PyTorch's `torch.optim.swa_utils.update_bn`.
     """
-    norms = [m for m in model.modules() if isinstance(m, _batch_norms())]
+    norms = [m for m in model.modules() if isinstance(m, BatchNormalization)]
     momenta = [m.momentum for m in norms]
     if not norms:
         return
@@ -299,9 +300,3 @@ def _check_decay(decay: float) -> None:
 
 def _is_inexact(x: Tensor) -> bool:
     return bool(x.is_floating_point() or x.is_complex())
-
-
-def _batch_norms() -> Any:
-    from weft.nn import BatchNorm1d, BatchNorm2d, BatchNorm3d
-
-    return (BatchNorm1d, BatchNorm2d, BatchNorm3d)
