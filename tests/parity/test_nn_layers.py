@@ -319,3 +319,20 @@ def test_every_layer_that_is_offered_is_pytorchs() -> None:
     }
     # PyTorch has this one in torch.nn.modules.lazy
     assert {name for name in layers if not hasattr(torch.nn, name)} == {"LazyModuleMixin"}
+
+
+@pytest.mark.parametrize("name", ["Embedding", "EmbeddingBag"])
+def test_a_sparse_table_learns_as_pytorchs(name: str) -> None:
+    tables = []
+    start = np.random.default_rng(0).normal(size=(9, 3))
+    for library in (weft, torch):
+        table = getattr(library.nn, name)(9, 3, sparse=True, _weight=library.tensor(start))
+        optimizer = library.optim.SparseAdam(table.parameters(), lr=0.1)
+        for step in range(5):
+            optimizer.zero_grad()
+            rows = library.tensor(np.array([[step, 2], [step + 3, step]]))
+            table(rows).square().sum().backward()
+            optimizer.step()
+        tables.append(table.weight.detach().numpy())
+    np.testing.assert_allclose(tables[0], tables[1], rtol=1e-12)
+    np.testing.assert_array_equal(tables[0][8], start[8])  # never looked up

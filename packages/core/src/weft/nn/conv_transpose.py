@@ -35,9 +35,24 @@ class TransposedBase(Convolution):
             output_padding, groups, bias, padding_mode, device, dtype,
         )  # fmt: skip
 
-    def _padding_for(self, input: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
-        """The output padding with which the output gets `output_size`."""
-        axes, who = len(self.kernel_size), type(self).__name__
+    def _output_padding(
+        self,
+        input: Tensor,
+        output_size: Sequence[int] | None,
+        stride: Sequence[int],
+        padding: Sequence[int],
+        kernel_size: Sequence[int],
+        num_spatial_dims: int,
+        dilation: Sequence[int] | None = None,
+    ) -> Sequence[int]:
+        """The output padding with which the output gets `output_size`; this layer's own if None.
+
+        Under PyTorch's name, as layers of other packages call it.
+        """
+        if output_size is None:
+            return self.output_padding
+        axes, who = num_spatial_dims, type(self).__name__
+        dilation = (1,) * axes if dilation is None else dilation
         leading = input.ndim - axes
         wanted = tuple(output_size)
         if len(wanted) == leading + axes:
@@ -46,15 +61,14 @@ class TransposedBase(Convolution):
             raise ValueError(
                 f"{who}: output_size must have {axes} or {leading + axes} numbers, got {wanted}"
             )
-        padding: Any = self.padding
         smallest = tuple(
-            (input.shape[leading + axis] - 1) * self.stride[axis]
+            (input.shape[leading + axis] - 1) * stride[axis]
             - 2 * padding[axis]
-            + self.dilation[axis] * (self.kernel_size[axis] - 1)
+            + dilation[axis] * (kernel_size[axis] - 1)
             + 1
             for axis in range(axes)
         )
-        largest = tuple(low + step - 1 for low, step in zip(smallest, self.stride, strict=True))
+        largest = tuple(low + step - 1 for low, step in zip(smallest, stride, strict=True))
         if not all(
             low <= size <= high for low, size, high in zip(smallest, wanted, largest, strict=True)
         ):
@@ -144,9 +158,13 @@ class TransposedConvolution(TransposedBase):
         Raises:
             ValueError: no `output_padding` gives that size.
         """
-        extra = self.output_padding
+        extra: Sequence[int] = self.output_padding
         if output_size is not None:
-            extra = self._padding_for(input, output_size)
+            padding: Any = self.padding  # numbers, as the constructor checked
+            extra = self._output_padding(
+                input, output_size, self.stride, padding, self.kernel_size, self._axes,
+                self.dilation,
+            )  # fmt: skip
         return type(self)._function(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
             self.dilation,
