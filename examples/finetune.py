@@ -117,6 +117,7 @@ def main() -> None:
     head = nn.Linear(pretrained.classifier[-1].in_features, int(learned.labels.max()) + 1)
     model = Classifier(body, head)
 
+    also = {}
     if not options.resume:
         seen, seen_test = Known(body, train), Known(body, test)
         head_optimizer = weft.optim.Adam(head.parameters(), lr=3e-3)
@@ -127,7 +128,8 @@ def main() -> None:
                 head_optimizer.zero_grad()
                 loss.backward()
                 head_optimizer.step()
-        print(f"the last layer alone: test accuracy {accuracy(weft, head, seen_test):.4g}")
+        also["last_layer_alone"] = accuracy(weft, head, seen_test)
+        print(f"the last layer alone: test accuracy {also['last_layer_alone']:.4g}", flush=True)
 
     order = experiment.Order(len(train), options.batch_size, options.seed)
     optimizer = weft.optim.AdamW(model.parameters(), lr=options.lr)
@@ -136,7 +138,7 @@ def main() -> None:
     )
     run = experiment.Run(weft, options, model=model, optimizer=optimizer, scheduler=scheduler)
     fit(run, train, test, order)
-    run.finish("test_accuracy")
+    run.finish("test_accuracy", **also)
 
 
 if __name__ == "__main__":

@@ -115,11 +115,12 @@ class Run:
                 values.append(float(line[name]))
         return steps, values
 
-    def finish(self, *measured: str) -> dict[str, Any]:
+    def finish(self, *measured: str, **also: float) -> dict[str, Any]:
         """Write ``summary.json``: the thinned curve, the epochs, times, machine; return it.
 
         Args:
             measured: what `note_epoch` was given and is to be plotted beside the loss.
+            also: what else was measured, for the summary.
         """
         steps, losses = self.history("loss")
         seconds = self.history("seconds")[1]
@@ -137,6 +138,7 @@ class Run:
             "median_step_processor_ms": 1e3 * float(np.median(processor)),
             "training_minutes": sum(seconds) / 60,
             "loss": _thinned(steps, losses),
+            **also,
             "epochs": [line for line in _lines(self.metrics) if "epoch" in line],
             "machine": machine(self.lib),
         }
