@@ -51,6 +51,19 @@ def test_the_loss_of_the_autoencoder_is_what_was_measured(repository: Path, page
     assert last["epoch"] == 10
 
 
+def test_what_the_language_model_reached_is_what_was_measured(repository: Path, page: str) -> None:
+    found = result(repository, "char_gpt")
+    assert found["steps"] == 502
+    assert f"to {found['epochs'][0]['bits_per_character']:.2f}; it has learned" in page
+
+
+def test_what_fine_tuning_gave_is_what_was_measured(repository: Path, page: str) -> None:
+    found = result(repository, "finetune")
+    alone, after = found["last_layer_alone"], found["epochs"][-1]["test_accuracy"]
+    assert f"alone labels {alone:.1%} right; after two".replace("%", " %") in page
+    assert f"all weights it is {after:.1%}.".replace("%", " %") in page
+
+
 def test_the_poles_stand_in_the_end(repository: Path) -> None:
     epochs = result(repository, "a2c")["epochs"]
     assert all(one["mean_length"] == 500 for one in epochs[19:])
