@@ -22,6 +22,7 @@ from weft.compat.torch import alias
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::SyntaxWarning"),
+    pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is:FutureWarning"),
 ]
 
 
@@ -118,6 +119,23 @@ FILES = {
         lambda file: file.SequentialRNNLM(90, unit=48, nlayers=2, tie_weights=True),
         (_words,),
         lambda out: [out[0], *out[1]],
+    ),
+    "vocoder with weight normalisation": ModelFile(
+        "espnet2.gan_tts.hifigan.hifigan",
+        lambda file: file.HiFiGANGenerator(
+            in_channels=6, channels=16, upsample_scales=[4, 2], upsample_kernel_sizes=[8, 4],
+            resblock_kernel_sizes=[3], resblock_dilations=[[1, 3]],
+        ),
+        (_random.standard_normal((2, 6, 9)).astype(np.float32),),
+        lambda out: [out],
+    ),
+    "text encoder with packed sequences": ModelFile(
+        "espnet.nets.pytorch_backend.tacotron2.encoder",
+        lambda file: file.Encoder(
+            90, embed_dim=24, elayers=2, eunits=16, econv_layers=2, econv_filts=3, econv_chans=24
+        ),
+        (_words, np.array([12, 7])),
+        lambda out: [out[0]],
     ),
 }  # fmt: skip
 

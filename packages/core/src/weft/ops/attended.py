@@ -373,9 +373,11 @@ def attended(
     dtype = query.dtype
     if not dtype.is_floating_point or dtype.itemsize == 1:
         return None
-    if not all(is_array_like(x) and x.dtype is dtype for x in (query, key, value)):
-        return None
-    if not all(x.numel() for x in (query, key, value)):
+    for x in (query, key, value):
+        if not is_array_like(x) or x.dtype is not dtype:
+            return None
+    q, k, v = query.shape, key.shape, value.shape
+    if 0 in q or 0 in k or 0 in v:
         return None
     if mask is not None:
         if not is_array_like(mask) or mask._node is not None or not mask.numel():
@@ -388,17 +390,15 @@ def attended(
             return None
         if not all(type(x._data) is ndarray for x in (query, key, value)):
             return None  # what stands for an array would keep this call's numbers
-    lead = tuple(query.shape)[:-3]
-    if query.ndim != key.ndim or tuple(key.shape)[:-3] != lead or query.ndim > 4:
+    dims = len(q)
+    if dims > 4 or len(k) != dims or q[:-3] != k[:-3] or k[:-1] != v[:-1]:
         return None
-    if query.ndim != value.ndim or tuple(value.shape)[:-1] != tuple(key.shape)[:-1]:
+    if dims > 2 and q[-3] % k[-3]:
         return None
-    if query.ndim > 2 and (not key.shape[-3] or query.shape[-3] % key.shape[-3]):
-        return None
-    missing = 4 - query.ndim
+    missing = 4 - dims
     if missing:
         query, key, value = (x[(None,) * missing] for x in (query, key, value))
-    wanted = (*tuple(query.shape)[:3], key.shape[2])
+    wanted = (*(1,) * missing, *q[:-1], k[-2])
     if mask is not None:
         if mask.ndim > 4 - missing:
             return None

@@ -95,23 +95,24 @@ def scaled_dot_product_attention(
     Source: Vaswani et al., arXiv:1706.03762; Ainslie et al., arXiv:2305.13245, for shared heads.
     """
     name = "scaled_dot_product_attention"
-    for what, x in (("query", query), ("key", key), ("value", value)):
-        if x.ndim < 2:
-            raise ShapeError(f"{name}: {what} must have at least 2 dims, got {tuple(x.shape)}")
-    if query.shape[-1] != key.shape[-1]:
+    q, k, v = query.shape, key.shape, value.shape
+    for what, shape in (("query", q), ("key", k), ("value", v)):
+        if len(shape) < 2:
+            raise ShapeError(f"{name}: {what} must have at least 2 dims, got {tuple(shape)}")
+    if q[-1] != k[-1]:
         raise ShapeError(
             f"{name}: query and key must have the same last dim, got {tuple(query.shape)} and "
             f"{tuple(key.shape)}"
         )
-    if key.shape[-2] != value.shape[-2]:
+    if k[-2] != v[-2]:
         raise ShapeError(
             f"{name}: there must be as many keys as values, got {tuple(key.shape)} and "
             f"{tuple(value.shape)}"
         )
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    factor = 1 / math.sqrt(q[-1]) if scale is None else scale
     if not 0 <= dropout_p <= 1:
         raise ValueError(f"{name}: dropout_p must be in [0, 1], got {dropout_p}")
-    if dropout_p < 1 and (enable_gqa or tuple(query.shape)[:-2] == tuple(key.shape)[:-2]):
+    if dropout_p < 1 and (enable_gqa or q[:-2] == k[:-2]):
         mask = attn_mask
         if mask is not None and mask.dtype.is_floating_point:
             mask = mask.to(query.dtype)
