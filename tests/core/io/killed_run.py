@@ -2,7 +2,7 @@
 
     python killed_run.py FOLDER STEPS WORKERS
 
-It saves every third step under FOLDER and goes on from what it finds there. Each line that it
+It saves every fifth step under FOLDER and goes on from what it finds there. Each line that it
 prints says where it is. At the end it writes all that it trained to FOLDER/final.safetensors.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 import weft
 from weft import nn
 
-EVERY = 3
+EVERY = 5
 
 
 class Noisy:

@@ -15,7 +15,6 @@ import weft
 
 PROGRAM = Path(__file__).with_name("killed_run.py")
 STEPS = 80  # the epochs have 6
-KILLS = 4
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,7 +41,7 @@ def finished(folder: Path, workers: str) -> bytes:
 def killed(folder: Path, workers: str, chance: random.Random) -> tuple[int, int]:
     """Start a run and kill it a while later; return the steps that it began and ended at."""
     wait_for = chance.choice(["step", "saving"])  # between saves or within one
-    lines = chance.randint(4, 9) if wait_for == "step" else chance.randint(2, 3)
+    lines = chance.randint(6, 12) if wait_for == "step" else 2
     at = []
     with started(folder, workers) as process:
         assert process.stdout is not None
@@ -58,15 +57,35 @@ def killed(folder: Path, workers: str, chance: random.Random) -> tuple[int, int]
     return at[0], at[-1]
 
 
-@pytest.mark.parametrize("workers", ["own"])
-def test_a_killed_run_ends_with_the_bits_of_one_that_was_never_killed(workers, tmp_path):
+#: The loader of each life of a run, the last one of which ends by itself.
+LIVES = {
+    "a loader of one's own": ["own"] * 5,
+    "no worker": ["0"] * 5,
+    "one worker": ["1"] * 5,
+    "two workers": ["2"] * 5,
+    "workers that come and go": ["2", "0", "1", "2", "0"],
+}
+
+
+@pytest.mark.parametrize("lives", LIVES)
+def test_a_killed_run_ends_with_the_bits_of_one_that_was_never_killed(lives, tmp_path):
+    *killed_ones, last = LIVES[lives]
     (tmp_path / "whole").mkdir()
     (tmp_path / "broken").mkdir()
-    whole = finished(tmp_path / "whole", workers)
-    chance = random.Random(workers)
-    lives = [killed(tmp_path / "broken", workers, chance) for _ in range(KILLS)]
-    assert 0 < lives[-1][0] < lives[-1][1] < STEPS  # it did go on from checkpoints
-    assert any(end % 6 for _, end in lives)  # in mid-epoch
-    assert finished(tmp_path / "broken", workers) == whole
+    whole = finished(tmp_path / "whole", last)
+    chance = random.Random(lives)
+    spans = [killed(tmp_path / "broken", workers, chance) for workers in killed_ones]
+    assert 0 < spans[-1][0] < spans[-1][1] < STEPS  # it did go on from checkpoints
+    assert any(begin % 6 for begin, _ in spans)  # in mid-epoch
+    assert finished(tmp_path / "broken", last) == whole
     kept = [path.name for path in weft.io.list_checkpoints(tmp_path / "broken" / "checkpoints")]
-    assert kept == ["step-0000000075.safetensors", "step-0000000078.safetensors"]
+    assert kept == ["step-0000000075.safetensors", "step-0000000080.safetensors"]
+
+
+def test_the_number_of_workers_changes_no_bit(tmp_path):
+    ends = []
+    for workers in "012":
+        folder = tmp_path / workers
+        folder.mkdir()
+        ends.append(finished(folder, workers))
+    assert ends[0] == ends[1] == ends[2]
