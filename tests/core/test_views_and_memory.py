@@ -210,3 +210,15 @@ def test_a_new_dim_has_the_stride_that_pytorch_gives_it():
     assert x[None].stride() == (12, 4, 1)
     assert x[:, None].stride() == (4, 4, 1)
     assert x[:, :1].expand(3, 4).stride() == (4, 0)
+
+
+def test_an_expanded_tensor_in_which_nothing_repeats_can_be_written_to():
+    x = weft.arange(3)
+    wide = x.expand(1, -1)
+    wide.copy_(weft.tensor([[5, 6, 7]]))
+    assert x.tolist() == [5, 6, 7]
+    same = x.expand(3)
+    same[0] = 1
+    assert x.tolist() == [1, 6, 7]
+    with pytest.raises(ValueError, match="read-only"):
+        x.expand(2, -1).copy_(weft.zeros(2, 3))

@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
+from typing import get_type_hints
 
 import pytest
 
@@ -402,3 +403,14 @@ def test_a_deleted_module_is_freed_at_once() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+def test_the_hints_of_a_modules_class_can_be_evaluated():
+    class Scale(nn.Module):
+        factor: weft.Tensor
+
+    assert get_type_hints(Scale)["factor"] is weft.Tensor
+    for name in nn.__all__:
+        thing = getattr(nn, name)
+        if isinstance(thing, type):
+            get_type_hints(thing)

@@ -141,12 +141,14 @@ def repeated(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def expanded(x: Any, shape: tuple[int, ...]) -> Any:
-    """Return a read-only view of a shape that the array broadcasts to.
+    """Return a view of a shape that the array broadcasts to, read-only if elements repeat in it.
 
     The same as ``np.broadcast_to`` without its Python layer, which costs as much as a small op.
     """
     lead = len(shape) - x.ndim
     own = x.strides
+    if shape[lead:] == x.shape and shape[:lead] == (1,) * lead:
+        return x[(None,) * lead] if lead else x.view()
     strides = (0,) * lead + tuple(
         0 if n == 1 else step for n, step in zip(x.shape, own, strict=True)
     )

@@ -30,10 +30,9 @@ _LAID_OUT: dict[Any, tuple[int, ...]] = {
 class Conversion:
     """The part of `Module` that converts parameters and buffers."""
 
-    _parameters: Registry[Parameter | None]
-    _buffers: Registry[Tensor | None]
-
-    if TYPE_CHECKING:
+    if TYPE_CHECKING:  # no hints at run time, where the names in them are not
+        _parameters: Registry[Parameter | None]
+        _buffers: Registry[Tensor | None]
 
         def children(self) -> Iterator[Module]: ...
 

@@ -43,9 +43,10 @@ class StateDict:
     """The part of `Module` that saves and loads."""
 
     _version: int = 1
-    _parameters: Registry[Parameter | None]
-    _buffers: Registry[Tensor | None]
-    _modules: Registry[Module | None]
+    if TYPE_CHECKING:  # no hints at run time, where the names in them are not
+        _parameters: Registry[Parameter | None]
+        _buffers: Registry[Tensor | None]
+        _modules: Registry[Module | None]
     _non_persistent_buffers_set: set[str]
 
     # Empty on the class, so that a module without such hooks stores nothing for them.

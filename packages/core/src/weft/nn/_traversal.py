@@ -19,9 +19,10 @@ Self = TypeVar("Self", bound="Traversal")
 class Traversal:
     """The part of `Module` that lists what it holds."""
 
-    _parameters: Registry[Parameter | None]
-    _buffers: Registry[Tensor | None]
-    _modules: Registry[Module | None]
+    if TYPE_CHECKING:  # no hints at run time, where the names in them are not
+        _parameters: Registry[Parameter | None]
+        _buffers: Registry[Tensor | None]
+        _modules: Registry[Module | None]
 
     def children(self) -> Iterator[Module]:
         """The direct children, each once."""

@@ -6,7 +6,7 @@ What a module is made of lives beside this file: `_registry` (how attributes are
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from weft import Tensor
 from weft.nn import _hooks
@@ -56,9 +56,10 @@ class Module(Hooking, Traversal, StateDict, Conversion):
 
     T_destination = T_destination
     training: bool
-    _parameters: Registry[Parameter | None]
-    _buffers: Registry[Tensor | None]
-    _modules: Registry[Module | None]
+    if TYPE_CHECKING:  # no hints at run time, where the names in them are not
+        _parameters: Registry[Parameter | None]
+        _buffers: Registry[Tensor | None]
+        _modules: Registry[Module | None]
     _non_persistent_buffers_set: set[str]
 
     #: Whether `__init__` passes its arguments on to the next class of a subclass's bases.
