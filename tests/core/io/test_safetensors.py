@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -367,3 +368,15 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(pipe)
     with pytest.raises(weft.io.FormatError, match="not a regular file"):
         weft.io.load_safetensors(pipe)
+
+
+def test_file_objects_are_written_and_read():
+    file = io.BytesIO()
+    weft.io.save_safetensors({"x": weft.arange(3.0), "y": weft.ones(2)}, file, {"a": "b"})
+    assert safetensors.numpy.load(file.getvalue())["x"].tolist() == [0, 1, 2]
+    file.seek(0)
+    assert weft.io.load_safetensors(file)["y"].tolist() == [1, 1]
+    file.seek(0)
+    with weft.io.open_safetensors(file) as opened:
+        assert opened.metadata == {"a": "b"}
+        assert opened.get_slice("x")[1:].tolist() == [1, 2]
