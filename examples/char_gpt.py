@@ -160,7 +160,9 @@ def main() -> None:
     print(f"{len(learned)} characters of {len(alphabet)} kinds")
 
     for _ in run.epochs():
-        for given, following in run.steps(experiment.Batches(lib, train, run.order(order))):
+        for given, following in run.steps(
+            experiment.loader(lib, train, run.order(order), options.workers)
+        ):
             loss = F.cross_entropy(model(given).flatten(0, 1), following.flatten())
             optimizer.zero_grad()
             loss.backward()

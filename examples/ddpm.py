@@ -150,7 +150,7 @@ def main() -> None:
     run = experiment.Run(weft, options, **parts)
 
     for epoch in run.epochs():
-        for images in run.steps(experiment.Batches(weft, train, run.order(order))):
+        for images in run.steps(experiment.loader(weft, train, run.order(order), options.workers)):
             at = weft.randint(0, schedule.steps, (len(images),))
             noise = weft.randn_like(images)
             loss = F.mse_loss(model(schedule.noisy(images, noise, at), at), noise)

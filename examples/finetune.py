@@ -123,7 +123,7 @@ def main() -> None:
         head_optimizer = weft.optim.Adam(head.parameters(), lr=3e-3)
         order = experiment.Order(len(seen), options.batch_size, options.seed)
         for epoch in range(options.head_epochs):
-            for features, labels in experiment.Batches(weft, seen, order.begin(epoch)):
+            for features, labels in experiment.loader(weft, seen, order.begin(epoch)):
                 loss = F.cross_entropy(head(features), labels)
                 head_optimizer.zero_grad()
                 loss.backward()

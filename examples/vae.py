@@ -94,7 +94,7 @@ def main() -> None:
 
     everything = test[experiment.Place(0, 0, np.arange(len(test)))]
     for _ in run.epochs():
-        for images in run.steps(experiment.Batches(weft, train, run.order(order))):
+        for images in run.steps(experiment.loader(weft, train, run.order(order), options.workers)):
             reading, distance = model(images)
             loss = reading + distance
             optimizer.zero_grad()

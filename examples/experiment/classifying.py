@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiment.loading import Batches, Order, Place
+from experiment.loading import Order, Place, loader
 from experiment.run import Run
 
 
@@ -15,7 +15,7 @@ def fit(run: Run, train: Any, test: Any, order: Order) -> None:
 
     Args:
         run: the run; its scheduler is stepped after each batch.
-        train: a data set whose batches are images and labels; see `Batches`.
+        train: a data set whose batches are images and labels; see `loader`.
         test: one to measure the accuracy on.
         order: of the training samples.
     """
@@ -23,7 +23,9 @@ def fit(run: Run, train: Any, test: Any, order: Order) -> None:
     cross_entropy = run.lib.nn.functional.cross_entropy
     for _ in run.epochs():
         model.train()
-        for images, labels in run.steps(Batches(run.lib, train, run.order(order))):
+        for images, labels in run.steps(
+            loader(run.lib, train, run.order(order), run.options.workers)
+        ):
             loss = cross_entropy(model(images), labels)
             optimizer.zero_grad()
             loss.backward()

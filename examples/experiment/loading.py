@@ -62,27 +62,16 @@ class Order:
             yield Place(self.epoch, number, order[start : start + self.batch_size])
 
 
-class Batches:
-    """The batches of a data set in an order, as tensors; as many as ``len`` says.
+def loader(lib: Any, dataset: Any, order: Order, workers: int = 0) -> Any:
+    """Return a ``DataLoader`` of whole batches: ``dataset[place]`` gives one, as arrays.
 
-    Taking a batch at once costs one indexing of an array.
+    Taking a batch at once costs one indexing of an array. Where samples are files, take them one by
+    one: ``DataLoader(dataset, batch_size=..., shuffle=True)``.
 
     Args:
-        lib: whose tensors.
-        dataset: ``dataset[place]`` gives a batch: an array, or several.
-        order: of the batches.
+        lib: weft or PyTorch.
+        dataset: anything with ``__getitem__`` and ``__len__``.
+        order: of the batches; its place is what the data set is asked for.
+        workers: processes that load; the batches do not depend on it.
     """
-
-    def __init__(self, lib: Any, dataset: Any, order: Order) -> None:
-        self.lib, self.dataset, self.order = lib, dataset, order
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[Any]:
-        for place in self.order:
-            arrays = self.dataset[place]
-            if isinstance(arrays, tuple):
-                yield tuple(self.lib.from_numpy(one) for one in arrays)
-            else:
-                yield self.lib.from_numpy(arrays)
+    return lib.utils.data.DataLoader(dataset, sampler=order, batch_size=None, num_workers=workers)

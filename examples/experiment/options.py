@@ -44,6 +44,7 @@ def command_line(
     add("--output", type=Path, default=OUTPUT / name, help="folder of metrics, plots, checkpoint")
     add("--resume", action="store_true", help="go on from the checkpoint in the output folder")
     add("--save-every", type=int, default=200, help="steps between checkpoints")
+    add("--workers", type=int, default=0, help="processes that load data")
     add("--threads", type=int, default=None, help="threads that compute; else the library's choice")
     if compares:
         add("--start", type=Path, default=None, help="file of initial weights; written if absent")

@@ -46,6 +46,17 @@ def test_a_run_goes_on_where_it_was(run_example: Runner, digits: Path, tmp_path:
 
 
 @pytest.mark.slow
+def test_the_number_of_workers_changes_nothing(
+    run_example: Runner, photos: Path, tmp_path: Path
+) -> None:
+    given = ("--data", photos, "--batch-size", 40, "--epochs", 2, "--limit", 120)
+    for workers in (0, 2):
+        folder = tmp_path / str(workers)
+        run_example("cifar_resnet20.py", *given, "--output", folder, "--workers", workers)
+    assert losses(tmp_path / "0") == losses(tmp_path / "2")
+
+
+@pytest.mark.slow
 def test_the_residual_network_learns_photos(
     run_example: Runner, photos: Path, tmp_path: Path
 ) -> None:
