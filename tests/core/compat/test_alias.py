@@ -242,3 +242,15 @@ def test_a_program_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     )  # fmt: skip
     assert run.returncode == 1
     assert run.stderr == "python -m weft.compat.torch: there is no file absent.py\n"
+
+
+def test_a_function_goes_before_the_module_of_its_name() -> None:
+    with alias():
+        import torch
+        from torch.autograd.gradcheck import gradcheck
+        from torch.nn.utils.weight_norm import WeightNorm
+
+        assert torch.nn.utils.weight_norm is weft.nn.utils.weight_norm
+        assert torch.autograd.gradcheck is gradcheck
+        layer = torch.nn.utils.weight_norm(torch.nn.Linear(2, 3))
+        assert [type(hook) for hook in layer._forward_pre_hooks.values()] == [WeightNorm]

@@ -50,6 +50,12 @@ class Stand(ModuleType):
         raise AttributeError(absent(inner, did_you_mean(name, dir(self))))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Stand) and any(
+            not isinstance(getattr(import_module(place), name, value), ModuleType)
+            for place in self._places
+        ):
+            # an import binds torch.nn.utils.weight_norm, a module; the function goes before it
+            return
         if not (name.startswith("_") or callable(value) or isinstance(value, ModuleType)):
             for place in self._places:
                 module = import_module(place)
