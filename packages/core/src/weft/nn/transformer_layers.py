@@ -190,8 +190,8 @@ class TransformerDecoderLayer(_Layer):
     Args:
         d_model: length of the last axes.
         nhead: how many heads each attention has.
-        dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, device,
-            dtype: as for `TransformerEncoderLayer`.
+        dim_feedforward, dropout, activation, layer_norm_eps: as for `TransformerEncoderLayer`.
+        batch_first, norm_first, bias, device, dtype: likewise.
 
     Raises:
         ValueError: an unknown activation, or sizes that `MultiheadAttention` refuses.
