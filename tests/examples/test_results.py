@@ -77,3 +77,13 @@ def test_each_result_says_what_it_was_measured_on(repository: Path) -> None:
         for one in [found] if "machine" in found else found.values():
             assert {"processor", "cores", "threads", "python"} < one["machine"].keys()
             assert one["library"] in one["machine"]
+
+
+def test_the_residual_network_reaches_80_percent(repository: Path, page: str) -> None:
+    found = result(repository, "cifar_resnet20")
+    accuracies = [one["test_accuracy"] for one in found["epochs"]]
+    assert len(accuracies) == 6
+    assert accuracies[-1] >= 0.8
+    assert f"reach {accuracies[-1]:.1%} of the 10,000 test photos".replace("%", " %") in page
+    assert f"{accuracies[-2]:.1%} after five".replace("%", " %") in page
+    assert f"took {found['median_step_processor_ms']:.0f} ms of processor time" in page
