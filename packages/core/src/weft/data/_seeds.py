@@ -57,7 +57,7 @@ class Seeds:
         if len(indices) < _FEW:
             return self._step_by_step(start, indices)
         places = np.arange(start + 1, start + 1 + len(indices), dtype=np.uint64)
-        keys = mixed(places * np.uint64(_STEP) + np.uint64(self._base))
+        keys = places * np.uint64(_STEP) + np.uint64(self._base)
         keys = mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
         seeds: list[int] = keys.tolist()
         own, put = default_generator, self._put
@@ -74,7 +74,7 @@ class Seeds:
 
     def set(self, place: int, index: Any = 0) -> None:
         """Set the generators for one sample."""
-        key = _mixed((place + 1) * _STEP + self._base & _MASK)
+        key = (place + 1) * _STEP + self._base & _MASK
         whole = _whole([index]).tolist()[0] if type(index) is not int else index
         key = _mixed(key ^ (whole * _OTHER & _MASK))
         own = default_generator

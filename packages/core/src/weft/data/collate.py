@@ -16,7 +16,7 @@ from weft.data.worker import get_worker_info
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
 
 #: From how many bytes on the main process copies with the engine's threads.
-_MANY = 1 << 20
+_MANY = 1 << 23
 
 
 def default_collate(batch: Any) -> Any:
@@ -132,12 +132,8 @@ def _like_sequence(sample: Any, found: list[Any]) -> Any:
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
     """Stack tensors; in a worker into memory that need not be copied to be handed over."""
-    arrays = []
-    for x in batch:
-        if type(x) is not Tensor or x._node is not None:
-            return weft.stack(list(batch))
-        arrays.append(x._data)
-    stacked = _stacked(arrays)
+    arrays = [x._data for x in batch if type(x) is Tensor and x._node is None]
+    stacked = _stacked(arrays) if len(arrays) == len(batch) else None
     return weft.stack(list(batch)) if stacked is None else wrap(stacked)
 
 
@@ -147,17 +143,21 @@ def _stacked(arrays: list[Any]) -> Any:
     if type(first) is not ndarray:
         return None
     shape, dtype = first.shape, first.dtype
-    for one in arrays:
-        if one.shape != shape or (one.dtype is not dtype and one.dtype != dtype):
-            return None
     if first.nbytes * len(arrays) >= _MANY and get_worker_info() is None:
         return None
-    out = room((len(arrays), *shape), dtype)
     if not shape:
-        for i, one in enumerate(arrays):
-            out[i] = one
-    else:
-        np.concatenate(arrays, out=out.reshape(len(arrays) * shape[0], *shape[1:]))
+        if len({one.shape for one in arrays}) > 1 or len({one.dtype for one in arrays}) > 1:
+            return None
+        out = room((len(arrays),), dtype)
+        out[:] = arrays
+        return out
+    if len(set(map(len, arrays))) > 1:
+        return None
+    out = room((len(arrays), *shape), dtype)
+    try:  # it looks at the other lengths and the dtypes itself
+        np.concatenate(arrays, out=out.reshape(len(arrays) * shape[0], *shape[1:]), casting="no")
+    except (ValueError, TypeError):
+        return None
     return out
 
 
@@ -166,6 +166,10 @@ def collate_numpy_array_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
     first = batch[0]
     if first.dtype.kind in "SUO":
         raise _refused(first.dtype)
+    if all(type(one) is ndarray for one in batch) and first.dtype.isnative:
+        stacked = _stacked(list(batch))
+        if stacked is not None:
+            return weft.from_numpy(stacked)
     return collate([weft.as_tensor(one) for one in batch], collate_fn_map=collate_fn_map)
 
 
@@ -176,11 +180,14 @@ def collate_numpy_scalar_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
 
 def collate_float_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
     """Return floats as a tensor of float64."""
-    return weft.tensor(batch, dtype=weft.float64)
+    return wrap(np.array(batch, np.float64))
 
 
 def collate_int_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
     """Return ints as a tensor of int64, or bools as one of bool."""
+    found = np.array(batch)
+    if found.ndim == 1 and found.dtype in (np.int64, np.bool_):
+        return wrap(found)
     return weft.tensor(batch)
 
 

@@ -112,15 +112,9 @@ class Twisters:
             return None
         from weft._backend.cpu.launch.twisters import seeder
 
-        set_words = seeder(self._salt, self._python_words, self._numpy_words)
-        own, kept = self._python_random, self._kept
-
-        def set_by(key: int) -> None:
-            set_words(key)
-            own.gauss_next = None  # as its seed() does
-            kept.value = 0
-
-        return set_by
+        return seeder(
+            self._salt, self._python_words, self._numpy_words, self._python_random, self._kept
+        )
 
     def put(self, row: Any) -> None:
         """Set both generators to a row of a table."""

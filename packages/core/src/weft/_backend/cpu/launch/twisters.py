@@ -11,17 +11,21 @@ from weft._backend.cpu.kernels.twisters import seed
 _HALF, _ALL = 312, 1 << 40
 
 
-def seeder(salt: Any, pythons: Any, numpys: Any) -> Callable[[int], None]:
+def seeder(salt: Any, pythons: Any, numpys: Any, own: Any, kept: Any) -> Callable[[int], None]:
     """Return what sets both generators by a key.
 
     Args:
         salt: uint32 (624,).
         pythons: uint32 (625,), over Python's position and words.
         numpys: uint32 (625,), over NumPy's words and position.
+        own: Python's generator, whose ``gauss_next`` is a normal that it keeps.
+        kept: whose ``value`` is whether NumPy's keeps one.
     """
     run = seed.at()
 
     def set_by(key: int) -> None:
         run(_HALF, _ALL, salt, pythons, numpys, key & 0xFFFFFFFF, key >> 32)
+        own.gauss_next = None  # as its seed() does
+        kept.value = 0
 
     return set_by
