@@ -26,7 +26,7 @@ class GradScaler:
 
     Gradients in ``float16`` that are smaller than 6e-8 become zero. Multiplied they do not; `step`
     divides them again, and skips a step whose gradients overflowed. ``bfloat16`` has the range of
-    ``float32`` and needs none of it.
+    ``float32`` and needs none of it. In a training step::
 
         scaler = weft.amp.GradScaler("cpu")
         with weft.autocast("cpu", dtype=weft.float16):
