@@ -35,7 +35,7 @@ def test_their_state_is_found_where_it_is():
 
 
 def test_a_kernel_sets_them_where_kernels_are_to_be_had():
-    assert twisters()._by_kernel() is not None
+    assert twisters()._by_kernel(weft.Generator()) is not None
 
 
 def test_the_state_that_is_put_is_the_one_they_say():
@@ -70,10 +70,10 @@ def test_a_key_gives_the_state_of_a_table_however_it_is_set(how):
     keys = np.arange(1, 40, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     some = Twisters()
     if how != "kernel":
-        some._by_kernel = lambda: None
+        some._by_kernel = lambda other: None
     if how == "their own functions":
         some.python = some.numpy = 0
-    put = some.setter()
+    put = some.setter(weft.Generator())
     for key, row in zip(keys.tolist(), twisters().states(keys), strict=True):
         put(key)
         found = draws()[:-1]
@@ -93,13 +93,13 @@ def test_a_kept_normal_does_not_come_in_the_next_sample():
 def test_a_batch_is_seeded_as_its_samples_are():
     seeds = Seeds(3, 2)
     indices = list(range(50, 90))
-    step, expected = seeds.steps(7, indices), []
+    expected = []
     for i, index in enumerate(indices):
         seeds.set(7 + i, index)
         expected.append(draws())
     found = []
-    for i in range(len(indices)):
-        step(i)
+    for key in seeds.keys(7, indices):
+        seeds.put(key)
         found.append(draws())
     assert found == expected
     assert len({str(one) for one in found}) == len(found)
@@ -120,14 +120,14 @@ def test_what_is_no_whole_number_is_a_sample_too(index):
     seeds = Seeds(1, 2)
     seeds.set(3, index)
     one = random.random()
-    seeds.steps(3, [index] * 5)(0)
+    seeds.put(seeds.keys(3, [index] * 5)[0])
     assert random.random() == one
 
 
 def test_numbers_drawn_for_samples_are_uniform_and_independent():
-    step, values = Seeds(5, 2).steps(0, [0] * 4000), []
-    for i in range(4000):
-        step(i)
+    seeds, values = Seeds(5, 2), []
+    for key in seeds.keys(0, [0] * 4000):
+        seeds.put(key)
         values.append((random.random(), random.random(), np.random.rand(), weft.rand(1).item()))
     x = np.array(values)
     assert np.abs(x.mean(0) - 0.5).max() < 0.02

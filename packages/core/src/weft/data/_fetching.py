@@ -59,13 +59,12 @@ class Fetcher:
                 return rows
         if not indices:
             return source.collate_fn([])
-        step = self._seeds.steps(start, indices)
         if callable(getattr(dataset, "__getitems__", None)):
-            step(0)
+            self._seeds.set(start, indices[0])
             return source.collate_fn(samples_of(dataset, indices))
-        samples = []
-        for i, index in enumerate(indices):
-            step(i)
+        put, samples = self._seeds.put, []
+        for key, index in zip(self._seeds.keys(start, indices), indices, strict=True):
+            put(key)
             samples.append(dataset[index])
         return source.collate_fn(samples)
 

@@ -7,7 +7,6 @@ which process loads it, nor on what was drawn for other samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np
@@ -45,44 +44,36 @@ class Seeds:
 
     def __init__(self, seed: int, purpose: int) -> None:
         self._base = _mixed(_mixed(seed * _STEP & _MASK) + purpose * _OTHER & _MASK)
-        self._put = twisters().setter()
+        #: Sets the generators to what a key says.
+        self.put = twisters().setter(default_generator)
 
-    def steps(self, start: int, indices: list[Any]) -> Callable[[int], None]:
-        """Return ``set(i)``, which sets the generators for sample i of a batch.
+    def keys(self, start: int, indices: Any) -> list[int]:
+        """Return the keys of a batch's samples, for :attr:`put`.
 
         Args:
             start: the place of the batch's first sample in the epoch, from -1 on.
             indices: the samples' indices; only whole numbers count.
         """
         if len(indices) < _FEW:
-            return self._step_by_step(start, indices)
+            return [self.key(start + i, index) for i, index in enumerate(indices)]
         places = np.arange(start + 1, start + 1 + len(indices), dtype=np.uint64)
         keys = places * np.uint64(_STEP) + np.uint64(self._base)
         keys = mixed(keys ^ (_whole(indices) * np.uint64(_OTHER)))
-        seeds: list[int] = keys.tolist()
-        own, put = default_generator, self._put
+        found: list[int] = keys.tolist()
+        return found
 
-        def step(i: int) -> None:
-            key = seeds[i]
-            own._seed, own._stream, own._offset = key, 0, 0
-            put(key)
-
-        return step
-
-    def _step_by_step(self, start: int, indices: list[Any]) -> Callable[[int], None]:
-        return lambda i: self.set(start + i, indices[i])
+    def key(self, place: int, index: Any = 0) -> int:
+        """Return the key of one sample."""
+        key = (place + 1) * _STEP + self._base & _MASK
+        whole = _whole([index]).tolist()[0] if type(index) is not int else index
+        return _mixed(key ^ (whole * _OTHER & _MASK))
 
     def set(self, place: int, index: Any = 0) -> None:
         """Set the generators for one sample."""
-        key = (place + 1) * _STEP + self._base & _MASK
-        whole = _whole([index]).tolist()[0] if type(index) is not int else index
-        key = _mixed(key ^ (whole * _OTHER & _MASK))
-        own = default_generator
-        own._seed, own._stream, own._offset = key, 0, 0
-        self._put(key)
+        self.put(self.key(place, index))
 
 
-def _whole(indices: list[Any]) -> Any:
+def _whole(indices: Any) -> Any:
     """Return the indices as uint64 where they are whole numbers, else zeros."""
     try:
         found = np.array(indices)

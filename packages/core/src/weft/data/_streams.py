@@ -110,10 +110,9 @@ class Stream:
             self.samples += 1
             return sample
         size = source.batch_size or 1
-        step = self._seeds.steps(self.samples, [0] * size)
         samples = []
-        for i in range(size):
-            step(i)
+        for key in self._seeds.keys(self.samples, [0] * size):
+            self._seeds.put(key)
             try:
                 samples.append(next(self._iterator))
             except StopIteration:

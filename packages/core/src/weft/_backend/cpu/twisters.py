@@ -9,6 +9,7 @@ not found, the generator is set by its own functions, to the same state.
 from __future__ import annotations
 
 import ctypes
+import functools
 import random
 import sys
 from collections.abc import Callable
@@ -69,7 +70,6 @@ class Twisters:
         self._python_words = _view(self.python)
         self._numpy_words = _view(self.numpy)
         self._gauss_bytes = _view(self.gauss if self.numpy else 0, _GAUSS)
-        self._setter: Callable[[int], None] | None = None
 
     def states(self, keys: Any) -> Any:
         """Return a table with a state of both generators for each key.
@@ -94,16 +94,19 @@ class Twisters:
         table[:, _LENGTH:-1] = x[:, :_HALF]
         return table
 
-    def setter(self) -> Callable[[int], None]:
-        """Return what sets both to the state of a key, 64 bits: a kernel where there are any."""
-        if self._setter is None:
-            self._setter = self._by_kernel() or self._by_row
-        return self._setter
+    def setter(self, other: Any) -> Callable[[int], None]:
+        """Return what sets both to the state of a key, 64 bits: a kernel where there are any.
 
-    def _by_row(self, key: int) -> None:
+        Args:
+            other: a generator of weft's, which is set to the stream of that seed too.
+        """
+        return self._by_kernel(other) or functools.partial(self._by_row, other)
+
+    def _by_row(self, other: Any, key: int) -> None:
+        other._seed, other._stream, other._offset = key, 0, 0
         self.put(self.states(np.array([key], np.uint64))[0])
 
-    def _by_kernel(self) -> Callable[[int], None] | None:
+    def _by_kernel(self, other: Any) -> Callable[[int], None] | None:
         if not (self.python and self.numpy):
             return None
         from weft._backend.cpu.language import usable
@@ -112,9 +115,8 @@ class Twisters:
             return None
         from weft._backend.cpu.launch.twisters import seeder
 
-        return seeder(
-            self._salt, self._python_words, self._numpy_words, self._python_random, self._kept
-        )
+        words = self._salt, self._python_words, self._numpy_words
+        return seeder(*words, self._python_random, self._kept, other)
 
     def put(self, row: Any) -> None:
         """Set both generators to a row of a table."""

@@ -11,8 +11,10 @@ from weft._backend.cpu.kernels.twisters import seed
 _HALF, _ALL = 312, 1 << 40
 
 
-def seeder(salt: Any, pythons: Any, numpys: Any, own: Any, kept: Any) -> Callable[[int], None]:
-    """Return what sets both generators by a key.
+def seeder(
+    salt: Any, pythons: Any, numpys: Any, own: Any, kept: Any, other: Any
+) -> Callable[[int], None]:
+    """Return what sets all three generators by a key.
 
     Args:
         salt: uint32 (624,).
@@ -20,6 +22,7 @@ def seeder(salt: Any, pythons: Any, numpys: Any, own: Any, kept: Any) -> Callabl
         numpys: uint32 (625,), over NumPy's words and position.
         own: Python's generator, whose ``gauss_next`` is a normal that it keeps.
         kept: whose ``value`` is whether NumPy's keeps one.
+        other: weft's generator.
     """
     run = seed.at()
 
@@ -27,5 +30,6 @@ def seeder(salt: Any, pythons: Any, numpys: Any, own: Any, kept: Any) -> Callabl
         run(_HALF, _ALL, salt, pythons, numpys, key & 0xFFFFFFFF, key >> 32)
         own.gauss_next = None  # as its seed() does
         kept.value = 0
+        other._seed, other._stream, other._offset = key, 0, 0
 
     return set_by
