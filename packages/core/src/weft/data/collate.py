@@ -11,12 +11,8 @@ from weft._backend import ndarray, np
 from weft._core.errors import ShapeError
 from weft._core.tensor import Tensor, wrap
 from weft.data._blocks import room
-from weft.data.worker import get_worker_info
 
 __all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
-
-#: From how many bytes on the main process copies with the engine's threads.
-_MANY = 1 << 23
 
 
 def default_collate(batch: Any) -> Any:
@@ -138,13 +134,14 @@ def collate_tensor_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
 
 
 def _stacked(arrays: list[Any]) -> Any:
-    """Return arrays of one shape and dtype as one; None if they are not, or threads copy faster."""
+    """Return arrays of one shape and dtype as one; None if they are not.
+
+    One thread copies: it was quicker than two for 32 images of 0.6 MB, and lets the others compute.
+    """
     first = arrays[0]
     if type(first) is not ndarray:
         return None
     shape, dtype = first.shape, first.dtype
-    if first.nbytes * len(arrays) >= _MANY and get_worker_info() is None:
-        return None
     if not shape:
         if len({one.shape for one in arrays}) > 1 or len({one.dtype for one in arrays}) > 1:
             return None
