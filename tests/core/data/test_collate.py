@@ -42,6 +42,18 @@ def test_gradients_go_through_a_batch():
 def test_tensors_of_several_shapes_are_refused():
     with pytest.raises(weft.ShapeError, match=r"tensor 0 has \(2,\), tensor 1 has \(3,\)"):
         default_collate([weft.zeros(2), weft.zeros(3)])
+    for shapes in [((2, 3), (2, 4)), ((2,), ()), ((), (2,)), ((2, 3), (2,)), ((1, 4), (3, 4))]:
+        with pytest.raises(weft.ShapeError):
+            default_collate([weft.zeros(shape) for shape in shapes])
+        with pytest.raises(weft.ShapeError):
+            default_collate([np.zeros(shape) for shape in shapes])
+
+
+def test_tensors_of_several_dtypes_are_promoted():
+    mixed = [weft.zeros(2), weft.ones(2, dtype=weft.float64)]
+    assert default_collate(mixed).dtype == weft.float64
+    assert default_collate([x[0] for x in mixed]).dtype == weft.float64
+    assert default_collate([x.numpy() for x in mixed]).tolist() == [[0, 0], [1, 1]]
 
 
 def test_numbers_become_tensors():

@@ -148,7 +148,7 @@ def _stacked(arrays: list[Any]) -> Any:
         out = room((len(arrays),), dtype)
         out[:] = arrays
         return out
-    if len(set(map(len, arrays))) > 1:
+    if any(not one.ndim for one in arrays) or len(set(map(len, arrays))) > 1:
         return None
     out = room((len(arrays), *shape), dtype)
     try:  # it looks at the other lengths and the dtypes itself
