@@ -42,6 +42,7 @@ ON_NUMPY = {
     **dict.fromkeys(["floor_divide", "fmod", "remainder"], QUOTIENTS),
     **dict.fromkeys(["common_divisor", "common_multiple"], QUOTIENTS),
     **dict.fromkeys(["bits_left", "bits_right", "nextafter"], BITS),
+    **dict.fromkeys(["dirichlet_slope", "gamma_slope"], "kernels of their own"),
     "hypot": "its squares overflow where the result does not",
     "orthogonal_polynomial": "asks how many elements its array has",
 }  # fmt: skip
