@@ -7,6 +7,7 @@ are none), s the smoothing and n the number of classes. Its slopes are softmax(x
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from weft._core import catalogue
@@ -15,6 +16,7 @@ from weft._core.kernels import prefer_compiled
 from weft._core.op import not_differentiable
 from weft._core.samples import Sample, array
 from weft.ops.exponential import exp
+from weft.ops.families.batching import all_batched
 from weft.ops.families.custom import custom
 from weft.ops.families.recording import require_real, unrecorded
 from weft.ops.reductions import sum
@@ -90,8 +92,31 @@ def _jvp(tangents: Any, outs: Any, x: Any, target: Any, weight: Any, *, smoothin
     return total, t_sums
 
 
+def _batched_shares(
+    size: int, batched: Sequence[bool], target: Any, weight: Any, smoothing: float
+) -> tuple[Any, Any, float]:
+    """Return target, weight and smoothing for rows with a batch axis first.
+
+    Weights of each example's own are multiplied into its target.
+    """
+    (target,) = all_batched(size, batched[:1], (target,))
+    if weight is None or not batched[1]:
+        return target, weight, smoothing
+    wide = weight.reshape((size, *(1,) * (target.ndim - 2), target.shape[-1]))
+    return _shares(target, wide, smoothing), None, 0.0
+
+
+def _losses_batch(
+    size: int, batched: Sequence[bool], x: Any, target: Any, weight: Any = None, *, smoothing: float
+) -> Any:
+    (x,) = all_batched(size, batched[:1], (x,))
+    target, weight, left = _batched_shares(size, batched[1:], target, weight, smoothing)
+    return soft_class_losses(x, target, weight, smoothing=left)
+
+
 @custom(
     shape=_shape,
+    batch=_losses_batch,
     vjp=_vjp,
     jvp=_jvp,
     saves=("input", "target", "weight", "out1"),
@@ -131,8 +156,18 @@ def soft_class_losses(
     return xp.asarray(losses, dtype=input.dtype), xp.asarray(sums)
 
 
+def _slopes_batch(
+    size: int, batched: Sequence[bool], g: Any, x: Any, target: Any, weight: Any, sums: Any,
+    *, smoothing: float,
+) -> Any:  # fmt: skip
+    g, x, sums = all_batched(size, (*batched[:2], batched[4]), (g, x, sums))
+    target, weight, left = _batched_shares(size, batched[2:4], target, weight, smoothing)
+    return soft_class_slopes(g, x, target, weight, sums, smoothing=left)
+
+
 @custom(
     shape=lambda g, x, *rest, **params: x,
+    batch=_slopes_batch,
     vjp=not_differentiable("soft_class_losses calls it only where nothing is recorded"),
     jvp=not_differentiable("soft_class_losses calls it only where nothing is recorded"),
     promote=False,
