@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,6 +107,18 @@ def test_what_knew_another_torch_is_imported_again(
         assert importlib.import_module("theirs") is not known
     assert sys.modules["torch"] is real
     assert sys.modules["theirs"] is known
+
+
+def test_pythons_own_modules_stay_though_torch_puts_functions_into_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def patched() -> None:
+        """As PyTorch patches `inspect.getfile`."""
+
+    patched.__module__ = "torch.package"
+    monkeypatch.setattr(inspect, "getfile", patched)
+    with alias():
+        assert importlib.import_module("inspect") is inspect
 
 
 def test_packages_are_imported_afresh_on_request(

@@ -74,7 +74,7 @@ def _cell(
                 f"{tuple(input.shape)}, got {tuple(state.shape)}"
             )
     alike = (b_ih is None) == (b_hh is None)
-    if input.ndim == 2 and alike and not input.is_complex():
+    if input.ndim == 2 and alike and input.is_floating_point():
         given = input, *states, w_ih, w_hh, b_ih, b_hh
         if kind == "lstm":
             new: States = lstm_unit(*given)[:2]

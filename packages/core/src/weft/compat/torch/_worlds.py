@@ -13,7 +13,10 @@ from types import ModuleType
 
 from weft.compat.torch._finder import is_torch
 
-_OURS = ("weft", "weft_vision", "weft_audio", "weft_hub", "__main__")
+#: What is never laid aside: ours, and Python's own, though PyTorch puts functions into some of it.
+_STAY = frozenset(
+    {"weft", "weft_vision", "weft_audio", "weft_hub", "__main__", *sys.stdlib_module_names}
+)
 
 
 def _package(name: str) -> str:
@@ -53,6 +56,6 @@ def take_out(candidates: Iterable[str], also: Iterable[str] = ()) -> dict[str, M
     packages = {"torch", *also}
     for name in names:
         package = _package(name)
-        if package not in packages and package not in _OURS and _knows_torch(sys.modules[name]):
+        if package not in packages and package not in _STAY and _knows_torch(sys.modules[name]):
             packages.add(package)
     return {name: sys.modules.pop(name) for name in names if _package(name) in packages}
