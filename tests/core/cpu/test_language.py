@@ -206,6 +206,45 @@ def test_functions_are_put_in_place_by_type():
     assert (whole == 2 * np.arange(6) + 1).all()
 
 
+@function(apart=True)
+def add_times(out, x, count, factor):
+    for i in range(count):
+        out[i] += x[i] * factor
+
+
+@function(apart=True)
+def add_twice(out, x, count):
+    add_times(out, x, count, 1)
+    add_times(out, x, count, 1)
+
+
+@kernel
+def functions_apart(begin, end, x: ptr(f32), y: ptr(f64), out: ptr(f32), counts: ptr(i64)):
+    own = local(f32, 8)
+    for i in range(8):
+        own[i] = x[i]
+    for i in range(begin, end):
+        add_times(out, x, counts[i], 2)
+        add_times(out, x, counts[i], 3.0)
+        add_times(out, y, counts[i], f32(i))
+        add_times(out, own, 8, 0.5)
+        add_twice(out, x, 2)
+
+
+def test_functions_apart_are_made_once_for_each_types_and_known_numbers():
+    x, y = np.arange(8, dtype=np.float32), np.arange(8.0)[::-1].copy()
+    out, wanted, counts = np.zeros_like(x), np.zeros_like(x), np.array([8, 3])
+    functions_apart.at()(2, 100, x, y, out, counts)
+    for i, n in enumerate(counts):
+        wanted[:n] += 5 * x[:n] + i * y[:n].astype(np.float32)
+        wanted += 0.5 * x
+        wanted[:2] += 2 * x[:2]
+    assert (out == wanted).all()
+    text = functions_apart.text()
+    assert text.count("define internal void @add_times.") == 5
+    assert text.count("define internal void @add_twice.") == 1
+
+
 @kernel
 def special(begin, end, x: ptr(T), out: ptr(T)):
     for i in range(begin, end):
@@ -520,9 +559,29 @@ def wrong_address(begin, end, x: ptr(T)):
     x[0] = x * 2
 
 
+@function(apart=True)
+def giving(x):
+    return x
+
+
+@function(apart=True)
+def numbering(x):
+    x[0] = f32(thread())
+
+
+def wrong_function_apart(begin, end, x: ptr(T)):
+    x[0] = giving(x[1])
+
+
+def wrong_thread(begin, end, x: ptr(T)):
+    numbering(x)
+
+
 @pytest.mark.parametrize(
     ("python", "match"),
     [
+        (wrong_function_apart, "giving: a function that stands apart returns nothing"),
+        (wrong_thread, r"thread\(\) in a function that stands apart"),
         (wrong_value, "no 'unknown'"),
         (wrong_statement, "no With in the kernel language"),
         (wrong_return, "returns nothing"),

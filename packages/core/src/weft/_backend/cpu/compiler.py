@@ -40,24 +40,24 @@ def attributes() -> str:
     return processor.attributes(_llvm()[2])
 
 
-def compile(text: str) -> bytes:
-    """Return the object file of a module.
+def compile(text: str, *, unroll: bool = True) -> bytes:
+    """Return the object file of a module, whose loops LLVM may or may not unroll.
 
     Raises:
         RuntimeError: LLVM does not take it; says why.
     """
     llvm, machine, _ = _llvm()
-    module = _optimised(llvm, machine, text)
+    module = _optimised(llvm, machine, text, unroll)
     return bytes(machine.emit_object(module))
 
 
-def assembly(text: str) -> str:
+def assembly(text: str, *, unroll: bool = True) -> str:
     """Return the assembly of a module, to read."""
     llvm, machine, _ = _llvm()
-    return str(machine.emit_assembly(_optimised(llvm, machine, text)))
+    return str(machine.emit_assembly(_optimised(llvm, machine, text, unroll)))
 
 
-def _optimised(llvm: Any, machine: Any, text: str) -> Any:
+def _optimised(llvm: Any, machine: Any, text: str, unroll: bool) -> Any:
     module = llvm.parse_assembly(text)
     module.triple = machine.triple
     module.data_layout = str(machine.target_data)
@@ -65,7 +65,7 @@ def _optimised(llvm: Any, machine: Any, text: str) -> Any:
     options = llvm.create_pipeline_tuning_options(speed_level=3)
     options.loop_vectorization = True
     options.slp_vectorization = True
-    options.loop_unrolling = True
+    options.loop_unrolling = unroll
     builder = llvm.create_pass_builder(machine, options)
     builder.getModulePassManager().run(module, builder)
     return module

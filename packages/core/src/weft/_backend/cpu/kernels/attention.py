@@ -89,7 +89,7 @@ def scores(s, q, q_step, keys_turned, keys, m, n, width, scale, mask, mask_row, 
                 row[j] = row[j] * scale
 
 
-@kernel
+@kernel(unroll=False)
 def attention_forward(
     begin,
     end,
@@ -212,7 +212,7 @@ def attention_forward(
                 rounded(out_rows + at * strides[11], strides[11], wide_out, m, depth)
 
 
-@kernel
+@kernel(unroll=False)
 def attention_backward(
     begin,
     end,

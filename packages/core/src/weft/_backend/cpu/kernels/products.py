@@ -40,7 +40,7 @@ def add_turned_block(out, out_step, a, a_step, b, b_step, m, k, n):
     add_tiles(out, out_step, a, 1, a_step, b, b_step, m, k, n)
 
 
-@function
+@function(apart=True)
 def add_tiles(out, out_step, a, a_row, a_column, b, b_step, m, k, n):
     """Add a b to out by tiles that stay in registers: element (i, p) of a at i a_row + p a_column.
 

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from weft._backend.cpu.language import types as t
-from weft._backend.cpu.language.emitter import Array, TypeMisfit, Value
+from weft._backend.cpu.language.emitter import Array, Emitter, TypeMisfit, Value
 from weft._backend.cpu.language.expressions import KNOWN, Expressions, Misread
 from weft._backend.cpu.language.intrinsics import Intrinsic
 from weft._backend.cpu.language.source import Function, Overload
@@ -23,6 +23,11 @@ _UNARY_INTRINSICS = {
     "rint": "rint",
 }
 _BINARY_INTRINSICS = {"fmax": "maxnum", "fmin": "minnum", "copysign": "copysign"}
+
+
+def _name(e: Emitter, key: tuple[Any, ...]) -> str:
+    """Return the name of a function that stands beside."""
+    return f"@{key[0].name}.{list(e.functions).index(key)}"
 
 
 class Calls(Expressions):
@@ -54,12 +59,35 @@ class Calls(Expressions):
                 raise self.misread(node, f"not for {kind}")
             called = found
         if isinstance(called, Function):
-            return self.put_in_place(called, args)
+            return (self.call_apart if called.apart else self.put_in_place)(called, args)
         raise self.misread(node, "no function of the kernel language")
 
-    def put_in_place(self, function: Function, args: list[Any]) -> Any:
-        """Translate a function's body where it is called."""
-        inner: Any = type(self)(self.e, function.named, self.given, self.compute, function.name)
+    def call_apart(self, function: Function, args: list[Any]) -> None:
+        """Call a function that stands beside: translate its body if this is its first call."""
+        values = [a if isinstance(a, KNOWN) else self.register(a) for a in args]
+        passed = [value for value in values if isinstance(value, Value)]
+        kinds = (a.type if isinstance(a, Value) else (type(a), a) for a in values)
+        key = (function, *kinds)
+        if key not in self.e.functions:
+            self.e.functions[key] = ""  # it has its number
+            emitter = self.e.beside()
+            own = iter([Value(f"%a{i}", value.type) for i, value in enumerate(passed)])
+            given = [next(own) if isinstance(a, Value) else a for a in values]
+            if self.put_in_place(function, given, emitter) is not None:
+                raise Misread(f"{function.name}: a function that stands apart returns nothing")
+            signature = ", ".join(f"{v.type.llvm} %a{i}" for i, v in enumerate(passed))
+            head = f"define internal void {_name(self.e, key)}({signature}) noinline #0 {{"
+            body = [head, "entry:", *emitter.slots, *emitter.lines, "  ret void", "}"]
+            self.e.functions[key] = "\n".join(body)
+        arguments = ", ".join(f"{v.type.llvm} {v.text}" for v in passed)
+        self.e.say(f"call void {_name(self.e, key)}({arguments})")
+
+    def put_in_place(
+        self, function: Function, args: list[Any], emitter: Emitter | None = None
+    ) -> Any:
+        """Translate a function's body where it is called, or into another function's text."""
+        e = emitter or self.e
+        inner: Any = type(self)(e, function.named, self.given, self.compute, function.name)
         names = [a.arg for a in function.parsed.args.args]
         if len(names) != len(args):
             raise Misread(f"{function.name} takes {len(names)} arguments, got {len(args)}")
@@ -75,11 +103,11 @@ class Calls(Expressions):
                 inner.set(name, value)
             else:
                 inner.variables[name] = value
-        before, self.e.loose = self.e.loose, function.loose
+        before, e.loose = e.loose, function.loose
         try:
             return inner.body(function.parsed.body)
         finally:
-            self.e.loose = before
+            e.loose = before
 
     def extreme(self, largest: bool, args: list[Any]) -> Any:
         """Return the larger or smaller of numbers; of a NaN and a number the NaN."""
@@ -176,11 +204,17 @@ class Calls(Expressions):
         return self.e.total(self.register(value))
 
     def _call_thread(self, name: str) -> Value:
+        self._with_threads(name)
         return Value(THREAD, t.i64)
 
     def _call_barrier(self, name: str) -> None:
+        self._with_threads(name)
         self.e.meets = True
         self.e.say(f"call void @meet(ptr {MEETING}, i64 {TEAM}, ptr {TABLE})")
+
+    def _with_threads(self, name: str) -> None:
+        if self.e.alone:
+            raise TypeMisfit(f"{name}() in a function that stands apart, which knows no threads")
 
     def _call_turn(self, name: str, to: Any, to_step: Any, x: Any, x_step: Any) -> None:
         self.e.turn(

@@ -45,6 +45,15 @@ class Emitter:
         self.meets = False  # whether threads wait for each other
         self.loose = True  # whether sums may be reordered
         self.group = ""  # of the loop whose accesses are independent
+        self.functions: dict[Any, str] = {}  # that stand beside this one: their texts
+        self.alone = False  # whether it is one of those, which know of no threads
+
+    def beside(self) -> Emitter:
+        """Return what writes the body of another function of the module."""
+        other = Emitter()
+        other.metadata, other.externals = self.metadata, self.externals
+        other.functions, other.alone = self.functions, True
+        return other
 
     # --- text
 

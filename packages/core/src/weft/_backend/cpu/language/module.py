@@ -74,6 +74,7 @@ def module_text(
     plain = [kind.llvm for kind in kinds]
     parts = [
         *body,
+        *emitter.functions.values(),
         *(meet() if emitter.meets else []),
         *_share(plain),
         *_entry(kinds),

@@ -17,10 +17,15 @@ class Function:
 
     Its arithmetic is done as written: sums are not reordered, unless it is loose. It ends in its
     only ``return``.
+
+    One that is ``apart`` is compiled once, for each types of its arguments, and called: for what is
+    long and called from several places. It returns nothing and knows of no threads.
     """
 
-    def __init__(self, python: Callable[..., Any], loose: bool = False) -> None:
-        self.loose = loose
+    def __init__(
+        self, python: Callable[..., Any], *, loose: bool = False, apart: bool = False
+    ) -> None:
+        self.loose, self.apart = loose, apart
         self.__doc__ = python.__doc__
         self.name = python.__name__
         self.python = python
@@ -45,11 +50,11 @@ class Overload:
         self.by_type = by_type
 
 
-def function(python: Any = None, *, loose: bool = False) -> Any:
-    """Make a function of the language: ``@function``, or ``@function(loose=True)``."""
+def function(python: Any = None, **settings: bool) -> Any:
+    """Make a function of the language: ``@function``, or ``@function(loose=True, apart=True)``."""
     if python is None:
-        return lambda python: Function(python, loose)
-    return Function(python, loose)
+        return functools.partial(Function, **settings)
+    return Function(python, **settings)
 
 
 def overload(**by_type: Function) -> Overload:
@@ -95,7 +100,8 @@ def fingerprint(python: Any) -> bytes:
             code: Any = function.__code__
             parts.append(marshal.dumps((code.co_code, code.co_varnames, code.co_names)))
             parts.append(repr(code.co_consts).encode() if _plain(code.co_consts) else b"?")
-            parts.append(repr(getattr(thing, "loose", None)).encode())
+            how = [getattr(thing, name, None) for name in ("loose", "apart")]
+            parts.append(repr(how).encode())
             parts.append(repr(getattr(function, "__annotations__", {})).encode())
             for name in (*code.co_names, *code.co_freevars):
                 try:

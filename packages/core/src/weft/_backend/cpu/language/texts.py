@@ -64,7 +64,7 @@ class TextKernel(Kernel):
         self.name = name
         self.source = text
         self.names = names
-        self.loose, self.overlap = loose, overlap
+        self.loose, self.overlap, self.unroll = loose, overlap, True
         self._made = {}
 
     @functools.cached_property

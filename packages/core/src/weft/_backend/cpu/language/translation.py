@@ -9,7 +9,8 @@
   are computed), ``break`` and ``continue``.
 - ``x[i]`` reads and writes, ``x + i`` is an address, ``local(f32, 64)`` is memory of its own,
   ``memory(f32, x)`` that of the array whose object lies at address x.
-- Functions made by ``@function`` are put in place; ``f32(x)`` converts.
+- Functions made by ``@function`` are put in place, or called if they stand ``apart``; ``f32(x)``
+  converts.
 - ``if`` on what is known when a kernel is specialised is decided then.
 """
 
