@@ -35,6 +35,9 @@ DISTRIBUTIONS = {
 IMPORT_NAMES = {name: name.replace("-", "_") for name in DISTRIBUTIONS}
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")["dependency-groups"]
 
+# A process of tests for each core; whoever is done first takes over of what others still have.
+IN_PARALLEL = ["--numprocesses=auto", "--dist=worksteal"]
+
 # Where tools look for our sources when they read rather than run them.
 CHECKED_SOURCES = [
     *(
@@ -64,7 +67,8 @@ def tests(session: nox.Session) -> None:
     arguments = [argument for argument in session.posargs if argument != "--slow"]
     install_ours(session, *DISTRIBUTIONS)
     session.install(*GROUPS["tests"], *GROUPS["lint"])  # a test generates, which formats
-    session.run("pytest", "--ignore=tests/parity", *chosen, *arguments, env=_one_thread())
+    ours = ["--ignore=tests/parity", *IN_PARALLEL, *chosen]
+    session.run("pytest", *ours, *arguments, env=_one_thread())
 
 
 @nox.session
@@ -133,7 +137,7 @@ def parity(session: nox.Session) -> None:
     session.install(*GROUPS["tests"], *GROUPS["parity"])
     # These require frameworks that nothing here uses: their weights and model files are wanted.
     session.install("--no-deps", *GROUPS["parity-weights"], *GROUPS["parity-models"])
-    session.run("pytest", "tests/parity", *session.posargs, env=_one_thread())
+    session.run("pytest", "tests/parity", *IN_PARALLEL, *session.posargs, env=_one_thread())
 
 
 @nox.session

@@ -69,6 +69,7 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_op_of_the_guide_is_one_file_by_hand(copy: Path) -> None:
     block = next(b for b in code_blocks(PAGE) if "def log_cosh" in b.text)
     before = files(copy)

@@ -20,7 +20,7 @@ def gradients(entry, sample, dtype) -> list[np.ndarray | None]:
     return [None if g is None else g.numpy() for g in found]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("entry", "sample"), DIFFERENTIABLE)
 def test_a_lowered_rule_gives_what_the_rule_gives(entry, sample, dtype, monkeypatch):
     with monkeypatch.context() as patch:

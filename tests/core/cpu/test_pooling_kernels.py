@@ -20,7 +20,10 @@ OPS = {
     "window_spread": 1e-6,
 }
 random = np.random.default_rng(0)
-DTYPES = ["float32", "float64", "float16", ml_dtypes.bfloat16, "int32", "uint8", "int64"]
+DTYPES = [
+    *("float32", "float16", ml_dtypes.bfloat16, "uint8"),
+    *(pytest.param(dtype, marks=pytest.mark.slow) for dtype in ("float64", "int32", "int64")),
+]
 
 
 @pytest.mark.parametrize("name", OPS)

@@ -37,8 +37,14 @@ def agree(found, wanted, dtype):
         assert np.abs(a - b).max(initial=0) <= allowed * max(1.0, np.abs(b).max(initial=0))
 
 
+#: Each kernel is compiled for each: a quarter of a second.
+DTYPES = pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)]
+)
+
+
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 @pytest.mark.parametrize("size", SIZES)
 def test_steps_and_slopes(monkeypatch, size, dtype, reverse):
     time, batch, hidden = size
@@ -106,7 +112,7 @@ def test_a_layer_learns_the_same_either_way(monkeypatch, layer):
 
 
 @pytest.mark.parametrize("biased", [True, False])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 @pytest.mark.parametrize("size", UNITS)
 def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
     batch, features, hidden = size
@@ -132,7 +138,7 @@ def test_one_step_and_its_slopes(monkeypatch, size, dtype, biased):
 
 
 @pytest.mark.parametrize("biased", [True, False])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 @pytest.mark.parametrize("kind", ["gru", "tanh", "relu"])
 @pytest.mark.parametrize("size", UNITS)
 def test_one_step_of_other_networks_and_its_slopes(monkeypatch, size, kind, dtype, biased):
@@ -181,7 +187,7 @@ def test_threads_share_a_step_and_a_network():
 
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 @pytest.mark.parametrize("size", SIZES)
 def test_steps_of_elmans_network_and_their_slopes(monkeypatch, size, dtype, reverse, relu):
     time, batch, hidden = size
@@ -207,7 +213,7 @@ def test_steps_of_elmans_network_and_their_slopes(monkeypatch, size, dtype, reve
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@DTYPES
 @pytest.mark.parametrize("size", SIZES)
 def test_gated_steps_and_their_slopes(monkeypatch, size, dtype, reverse):
     time, batch, hidden = size

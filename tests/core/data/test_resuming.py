@@ -101,14 +101,22 @@ def resumed(kind: str, count: int, state: dict, drawn) -> list:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", [0, 1, 2])
+@pytest.mark.parametrize("count", [0, pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_rest_of_the_epoch_and_the_next_come_as_they_would_have(kind, count):
     batches, state, drawn = run(kind, count, 3)
     assert resumed(kind, count, state, drawn) == batches[3:]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("before", "after"), [(0, 2), (2, 0), (1, 2), (2, 1)])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (0, 2),
+        pytest.param(2, 0, marks=pytest.mark.slow),
+        pytest.param(1, 2, marks=pytest.mark.slow),
+        (2, 1),
+    ],
+)
 def test_another_number_of_workers_goes_on_the_same(kind, before, after):
     batches, state, drawn = run(kind, before, 3)
     found = resumed(kind, after, state, drawn)

@@ -19,6 +19,8 @@ from tests.core.drawing import Call, sloped
 from tests.core.tolerances import NO_BATCH, NO_SECOND_ORDER
 from weft.autograd import gradcheck, gradgradcheck
 
+pytestmark = pytest.mark.slow
+
 
 def checked(entry: Any, sample: Any) -> tuple[Callable[..., Any], tuple[weft.Tensor, ...]]:
     """Return a sample as a function of its variables, and those."""
