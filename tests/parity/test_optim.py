@@ -37,16 +37,6 @@ def counters(request):
     torch.set_default_dtype(before[1])
 
 
-@pytest.fixture
-def wide_counters():
-    """Count in float64: torch brings counters to the parameter's dtype when it loads them."""
-    weft.set_default_dtype(weft.float64)
-    torch.set_default_dtype(torch.float64)
-    yield
-    weft.set_default_dtype(weft.float32)
-    torch.set_default_dtype(torch.float32)
-
-
 class Pair:
     """The same parameters under the same optimizer in both libraries."""
 

@@ -225,16 +225,6 @@ PAIRS = [
 ]
 
 
-@pytest.fixture
-def wide_counters():
-    """Count steps in float64: torch brings other counters to the parameter's dtype on loading."""
-    weft.set_default_dtype(weft.float64)
-    torch.set_default_dtype(torch.float64)
-    yield
-    weft.set_default_dtype(weft.float32)
-    torch.set_default_dtype(torch.float32)
-
-
 @pytest.mark.parametrize(("name", "schedule"), PAIRS)
 def test_a_run_is_handed_over_in_mid_way_and_goes_on(name, schedule, tmp_path, wide_counters):
     """torch's state goes on in weft, weft's in torch; each then takes the steps of the other."""

@@ -48,6 +48,15 @@ def run(
     return results, list(library.autograd.grad(total, [x, *hx, *weights]))
 
 
+def agree(mine: tuple[list[Any], ...], other: tuple[list[Any], ...], allowed: float) -> None:
+    """Compare results with results and gradients with gradients."""
+    for part, expected in zip(mine, other, strict=True):
+        for a, b in zip(part, expected, strict=True):
+            np.testing.assert_allclose(
+                a.detach().numpy(), b.detach().numpy(), rtol=allowed, atol=allowed
+            )
+
+
 @pytest.mark.parametrize("kind", GATES)
 @pytest.mark.parametrize("ways", [1, 2])
 @pytest.mark.parametrize("layers", [1, 2])
@@ -68,9 +77,7 @@ def test_results_and_gradients_are_torchs(
         settings += (False,)
     mine = run(weft, kind, data, sizes, states, params, settings)
     other = run(torch, kind, data, sizes, states, params, settings)
-    for part, expected in zip(mine, other, strict=True):
-        for a, b in zip(part, expected, strict=True):
-            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-9)
+    agree(mine, other, 1e-9)
 
 
 def test_dropout_acts_between_layers_in_training_only() -> None:
@@ -131,9 +138,7 @@ def test_wide_networks_both_ways_are_torchs(kind: str, sizes: list[int] | None) 
         settings += (False,)
     mine = run(weft, kind, data, sizes, states, params, settings)
     other = run(torch, kind, data, sizes, states, params, settings)
-    for part, expected in zip(mine, other, strict=True):
-        for a, b in zip(part, expected, strict=True):
-            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-8, atol=1e-8)
+    agree(mine, other, 1e-8)
 
 
 @pytest.mark.parametrize("sizes", [None, [5, 5, 3, 1]])
@@ -155,6 +160,4 @@ def test_projected_states_are_torchs(biased: bool, state: int, sizes: list[int] 
         settings += (False,)
     mine = run(weft, "lstm", data, sizes, states, params, settings)
     other = run(torch, "lstm", data, sizes, states, params, settings)
-    for part, expected in zip(mine, other, strict=True):
-        for a, b in zip(part, expected, strict=True):
-            np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-8, atol=1e-8)
+    agree(mine, other, 1e-8)

@@ -63,6 +63,9 @@ def names(loaded: Any) -> str:
     lines = [
         f'"""Which op module to load for a name that is used. Generated {_BY}."""',
         "",
+        "# One table, however long: it is looked up whole and read by nobody, and every file more",
+        "# would cost `import weft` its time.",
+        "",
         "#: For each namespace, its names, as ``module:function`` below ``weft.ops``.",
         "FUNCTIONS = {",
     ]

@@ -146,9 +146,9 @@ def test_an_absent_name_is_named_with_the_page_that_lists_what_differs() -> None
         with pytest.raises(AttributeError, match=r"no torch\.sparse_coo_tensor.*migration"):
             torch.sparse_coo_tensor  # noqa: B018 - asking is what is tested
         with pytest.raises(AttributeError, match=r"no torch\.nn\.Linaer; did you mean 'Linear'"):
-            torch.nn.Linaer  # noqa: B018 - likewise
+            torch.nn.Linaer  # noqa: B018 - asking is what is tested
         with pytest.raises(ImportError, match=r"no torch\.sparse_coo_tensor.*migration"):
-            from torch import sparse_coo_tensor  # noqa: F401
+            from torch import sparse_coo_tensor  # noqa: F401 - it is not there
         with pytest.raises(ModuleNotFoundError, match=r"no torch\.distributed\.fsdp"):
             import torch.distributed.fsdp
 

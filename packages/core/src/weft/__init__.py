@@ -325,14 +325,11 @@ def __getattr__(name: str) -> Any:
         from weft.version import installed
 
         return installed()
-    if name in _LAZY:
+    if name in _LAZY or name in _FROM:
         import importlib
 
-        return importlib.import_module(f"weft.{name}")
-    if name in _FROM:
-        import importlib
-
-        return getattr(importlib.import_module(f"weft.{_FROM[name]}"), name)
+        module = importlib.import_module(f"weft.{_FROM.get(name, name)}")
+        return module if name in _LAZY else getattr(module, name)
     if name in _FUNCTIONS["weft"]:
         return _lazy.attribute(__name__, _FUNCTIONS["weft"], name)
     if name.startswith("_foreach_"):  # as PyTorch calls them

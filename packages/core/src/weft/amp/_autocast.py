@@ -10,9 +10,7 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft._core import modes
-from weft._core.errors import did_you_mean
-from weft.amp import _casting
-from weft.amp._casting import DEFAULT_DTYPES, begin, here
+from weft.amp._casting import DEFAULT_DTYPES, begin, cast, forget, here, known_kind
 
 _HALVES = (weft.bfloat16, weft.float16)
 
@@ -20,17 +18,6 @@ _HALVES = (weft.bfloat16, weft.float16)
 def is_autocast_available(device_type: str) -> bool:
     """Return whether there is autocast for a kind of device: ``"cpu"`` and ``"cuda"``."""
     return device_type in DEFAULT_DTYPES
-
-
-def _checked(device_type: str) -> str:
-    kind = str(device_type).partition(":")[0]
-    if kind not in DEFAULT_DTYPES:
-        near = did_you_mean(kind, DEFAULT_DTYPES)
-        raise ValueError(
-            f"autocast: device_type must be one of {', '.join(map(repr, DEFAULT_DTYPES))}, got "
-            f"{device_type!r}{near}"
-        )
-    return kind
 
 
 class autocast:
@@ -70,7 +57,7 @@ class autocast:
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
-        self.device = _checked(device_type)
+        self.device = known_kind(device_type)
         self.fast_dtype = here.dtypes[self.device] if dtype is None else dtype
         if self.fast_dtype not in (*_HALVES, weft.float32):
             raise ValueError(
@@ -101,7 +88,7 @@ class autocast:
         active, here.dtypes, here.keeps = self._before.pop()
         here.depth -= 1
         if not here.depth:
-            _casting.forget()
+            forget()
         begin(active)
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -115,7 +102,7 @@ class autocast:
         return within
 
 
-class _As:
+class _AsNow:
     """A block in which autocast is as it was when this was made: for second runs."""
 
     def __init__(self) -> None:
@@ -129,7 +116,7 @@ class _As:
         begin(self._now)
 
 
-modes.carried.append(_As)
+modes.carried.append(_AsNow)
 
 
 def custom_fwd(
@@ -149,7 +136,7 @@ def custom_fwd(
     Raises:
         ValueError: no such device.
     """
-    kind = _checked(device_type)
+    kind = known_kind(device_type)
     if fwd is None:
         return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
 
@@ -158,10 +145,10 @@ def custom_fwd(
         ctx._autocast = None if cast_inputs is not None else here.active.get(kind)
         if cast_inputs is None or kind not in here.active:
             return fwd(ctx, *args, **kwargs)
-        cast = [_on(kind, value, cast_inputs) for value in args]
+        given = [_on(kind, value, cast_inputs) for value in args]
         named = {key: _on(kind, value, cast_inputs) for key, value in kwargs.items()}
         with autocast(kind, enabled=False):
-            return fwd(ctx, *cast, **named)
+            return fwd(ctx, *given, **named)
 
     return forward
 
@@ -169,7 +156,7 @@ def custom_fwd(
 def _on(kind: str, value: Any, dtype: weft.dtype) -> Any:
     if not isinstance(value, Tensor) or value.device.type != kind:
         return value
-    return _casting._cast(value, dtype)
+    return cast(value, dtype)
 
 
 def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str) -> Any:
@@ -182,7 +169,7 @@ def custom_bwd(bwd: Callable[..., Any] | None = None, *, device_type: str) -> An
     Raises:
         ValueError: no such device.
     """
-    kind = _checked(device_type)
+    kind = known_kind(device_type)
     if bwd is None:
         return functools.partial(custom_bwd, device_type=device_type)
 

@@ -15,6 +15,7 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft._backend import ndarray
+from weft._core.errors import did_you_mean
 from weft._core.joints import Joint, joints_of
 from weft._core.modes import here as modes
 from weft._core.tensor import version_of
@@ -24,6 +25,22 @@ from weft.transforms import tape
 #: What products are computed in unless something else is said.
 DEFAULT_DTYPES = {"cpu": weft.bfloat16, "cuda": weft.float16}
 _SINGLES = frozenset({weft.float16, weft.bfloat16, weft.float32})
+
+
+def known_kind(device_type: str) -> str:
+    """Return the kind of a device that there is autocast for: ``"cuda"`` of ``"cuda:1"``.
+
+    Raises:
+        ValueError: there is none for it.
+    """
+    kind = str(device_type).partition(":")[0]
+    if kind not in DEFAULT_DTYPES:
+        near = did_you_mean(kind, DEFAULT_DTYPES)
+        raise ValueError(
+            f"autocast: device_type must be one of {', '.join(map(repr, DEFAULT_DTYPES))}, got "
+            f"{device_type!r}{near}"
+        )
+    return kind
 
 
 class State(threading.local):
@@ -105,8 +122,8 @@ def _around(name: str, run: Callable[..., Any], *args: Any, **kwargs: Any) -> An
         dtype = _widest(tensors)
     elif policy is not HALF:
         dtype = weft.float32
-    cast = tuple(_cast(value, dtype) for value in args)
-    return _plainly(run, *cast, **{key: _cast(value, dtype) for key, value in kwargs.items()})
+    given = tuple(cast(value, dtype) for value in args)
+    return _plainly(run, *given, **{key: cast(value, dtype) for key, value in kwargs.items()})
 
 
 def _gather(values: Any, tensors: list[Tensor]) -> None:
@@ -123,14 +140,14 @@ def _widest(tensors: list[Tensor]) -> weft.dtype:
     return found.pop() if len(found) == 1 else weft.float32
 
 
-def _cast(value: Any, dtype: Any) -> Any:
+def cast(value: Any, dtype: Any) -> Any:
     """Return a tensor, or those of a list, in ``dtype``, where they are of float32 or narrower."""
     if isinstance(value, Tensor):
         if value.dtype is dtype or value.dtype not in _SINGLES:
             return value
         return _cast_once(value, dtype) if _is_parameter(value, dtype) else value.to(dtype)
     if type(value) in (list, tuple):
-        return type(value)(_cast(one, dtype) for one in value)
+        return type(value)(cast(one, dtype) for one in value)
     return value
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import weft
 from weft import Tensor, foreach
+from weft.amp._casting import known_kind
 
 
 class _Progress:
@@ -58,9 +59,7 @@ class GradScaler:
         growth_interval: int = 2000,
         enabled: bool = True,
     ) -> None:
-        from weft.amp._autocast import _checked
-
-        self._device = _checked(device)
+        self._device = known_kind(device)
         self._enabled = enabled
         if self._device == "cuda" and enabled and not weft.cuda.is_available():
             warnings.warn(f"GradScaler is disabled: {weft.cuda.why_unavailable()}", stacklevel=2)

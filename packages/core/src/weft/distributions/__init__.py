@@ -2,7 +2,7 @@
 
 from weft.distributions import (
     _kl_across,  # noqa: F401 - it enters its formulas
-    _kl_same,  # noqa: F401 - likewise
+    _kl_same,  # noqa: F401 - it enters its formulas
     constraints,
     transforms,
     utils,

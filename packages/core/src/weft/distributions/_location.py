@@ -1,4 +1,4 @@
-"""What distributions by a location and a scale share."""
+"""What distributions with a location share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,21 @@ from weft.distributions.distribution import Distribution
 from weft.distributions.utils import broadcast_all
 
 
-class LocationScale(Distribution):
+class AtLocation(Distribution):
+    """Base of those whose likeliest value, and mean, is their location."""
+
+    loc: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+
+class LocationScale(AtLocation):
     """Base of those over all real numbers, whose likeliest value, and mean, is the location."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
@@ -21,11 +35,3 @@ class LocationScale(Distribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc

@@ -9,13 +9,13 @@ import weft
 from weft import Tensor
 from weft.distributions import constraints
 from weft.distributions._covariance import log_diagonal, mahalanobis
-from weft.distributions.distribution import Distribution
+from weft.distributions._location import AtLocation
 from weft.distributions.utils import lazy_property, standard_normal
 
 __all__ = ["LowRankMultivariateNormal"]
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(AtLocation):
     r"""Multivariate normal distribution of covariance :math:`\Sigma = W W^T + \mathrm{diag}(d)`.
 
     By the identities of Woodbury and Sylvester, everything is computed with matrices of the number
@@ -90,14 +90,6 @@ class LowRankMultivariateNormal(Distribution):
     def _wide(self, matrix: Tensor) -> Tensor:
         event = tuple(self._event_shape)
         return matrix.expand((*tuple(self._batch_shape), *event, *event))
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @lazy_property
     def variance(self) -> Tensor:

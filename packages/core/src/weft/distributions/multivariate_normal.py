@@ -15,13 +15,13 @@ from weft.distributions._covariance import (
     log_diagonal,
     mahalanobis,
 )
-from weft.distributions.distribution import Distribution
+from weft.distributions._location import AtLocation
 from weft.distributions.utils import standard_normal
 
 __all__ = ["MultivariateNormal"]
 
 
-class MultivariateNormal(ByFactor, Distribution):
+class MultivariateNormal(ByFactor, AtLocation):
     r"""Multivariate normal distribution.
 
     .. math:: p(x) = \frac{1}{\sqrt{(2 \pi)^D \det \Sigma}}
@@ -84,14 +84,6 @@ class MultivariateNormal(ByFactor, Distribution):
                 wide = self.__dict__[name].expand((*tuple(batch_shape), *event, *event))
                 setattr(new, name, wide)
         return self._finished(new, batch_shape, event)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

@@ -8,13 +8,13 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft.distributions import constraints
-from weft.distributions.distribution import Distribution
+from weft.distributions._location import AtLocation
 from weft.distributions.utils import broadcast_all
 
 __all__ = ["VonMises"]
 
 
-class VonMises(Distribution):
+class VonMises(AtLocation):
     r"""Von Mises distribution: of angles, like the normal distribution around a circle.
 
     .. math:: p(x) = \frac{e^{\kappa \cos(x - \mu)}}{2 \pi I_0(\kappa)}
@@ -42,15 +42,6 @@ class VonMises(Distribution):
     def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.loc, self.concentration = broadcast_all(loc, concentration)
         super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        """The mean direction."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

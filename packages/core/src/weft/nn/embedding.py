@@ -27,6 +27,21 @@ def row_within(who: str, padding_idx: int | None, num_embeddings: int) -> int | 
     return padding_idx % num_embeddings
 
 
+def size_of_table(who: str, embeddings: Tensor) -> tuple[int, int]:
+    """The number of vectors in a table that `who` is made from, and their length.
+
+    Raises:
+        ValueError: it is no matrix.
+    """
+    if embeddings.ndim != 2:
+        raise ValueError(
+            f"{who}.from_pretrained needs a matrix (num_embeddings, embedding_dim), got shape "
+            f"{tuple(embeddings.shape)}"
+        )
+    rows, columns = embeddings.shape
+    return rows, columns
+
+
 class Embedding(Module):
     """Looks up a learned vector for each number.
 
@@ -142,12 +157,7 @@ class Embedding(Module):
         Raises:
             ValueError: `embeddings` is no matrix.
         """
-        if embeddings.ndim != 2:
-            raise ValueError(
-                "Embedding.from_pretrained needs a matrix (num_embeddings, embedding_dim), got "
-                f"shape {tuple(embeddings.shape)}"
-            )
-        rows, columns = embeddings.shape
+        rows, columns = size_of_table(cls.__name__, embeddings)
         return cls(
             rows,
             columns,

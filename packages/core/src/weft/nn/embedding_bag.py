@@ -8,7 +8,7 @@ import weft
 from weft import Tensor
 from weft.nn import functional as F
 from weft.nn import init
-from weft.nn.embedding import row_within
+from weft.nn.embedding import row_within, size_of_table
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 
@@ -154,12 +154,7 @@ class EmbeddingBag(Module):
         Raises:
             ValueError: `embeddings` is no matrix.
         """
-        if embeddings.ndim != 2:
-            raise ValueError(
-                "EmbeddingBag.from_pretrained needs a matrix (num_embeddings, embedding_dim), got "
-                f"shape {tuple(embeddings.shape)}"
-            )
-        rows, columns = embeddings.shape
+        rows, columns = size_of_table(cls.__name__, embeddings)
         made = cls(
             rows, columns, max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings,
             include_last_offset, padding_idx,

@@ -93,16 +93,12 @@ def _drawn_like(
     requires_grad: bool,
 ) -> Tensor:
     """Draw into a tensor like another: in the order of its indices, wherever they lie in memory."""
-    if here.batches:
-        blank = like(name, input, np.empty, settings, memory_format, False)
-        place, own = blank.device, blank._data.dtype
-        if name != "randint_like":
-            check_floating(name, own)
-        return made_of(name, make, tuple(input.shape), own, place, requires_grad)
     out = like(name, input, np.empty, settings, memory_format, False)
     own = out._data.dtype
     if name != "randint_like":
         check_floating(name, own)
+    if here.batches:
+        return made_of(name, make, tuple(input.shape), own, out.device, requires_grad)
     if out.device != META:
         store(out._data, ..., placed(make(tuple(out.shape), own), out.device))
     return out.requires_grad_() if requires_grad else out

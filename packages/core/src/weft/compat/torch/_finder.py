@@ -57,7 +57,7 @@ def _only_asked() -> bool:
     while frame is not None and frame.f_globals.get("__name__", "").startswith("importlib"):
         if frame.f_globals["__name__"] == "importlib.util":
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return False
 
 

@@ -18,7 +18,7 @@ class _VariableMeta(type):
 class Variable(metaclass=_VariableMeta):
     """A tensor, as it was called before 2018."""
 
-    def __new__(  # type: ignore[misc]
+    def __new__(  # type: ignore[misc]  # makes a tensor, as torch's does
         cls, data: Any, requires_grad: bool = False, volatile: bool = False
     ) -> weft.Tensor:
         """Return a tensor of ``data``."""

@@ -1,29 +1,21 @@
-"""``torch.cpu.amp``: `weft.amp` for one device, as it was called before."""
+"""``torch.cpu.amp``: `weft.amp` for the CPU, as it was called before."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import weft
-from weft import amp
+from weft.compat.torch.names.device_amp import DeviceAutocast, DeviceGradScaler
 
 __all__ = ["GradScaler", "autocast"]
 
 
-class autocast(amp.autocast):
+class autocast(DeviceAutocast):
     """`weft.autocast` for the CPU."""
 
-    def __init__(
-        self,
-        enabled: bool = True,
-        dtype: weft.dtype = weft.bfloat16,
-        cache_enabled: bool = True,
-    ) -> None:
-        super().__init__("cpu", dtype, enabled, cache_enabled)
+    device_type = "cpu"
+    usual = weft.bfloat16
 
 
-class GradScaler(amp.GradScaler):
+class GradScaler(DeviceGradScaler):
     """`weft.amp.GradScaler` for the CPU."""
 
-    def __init__(self, init_scale: float = 2.0**16, *args: Any, **settings: Any) -> None:
-        super().__init__("cpu", init_scale, *args, **settings)
+    device_type = "cpu"

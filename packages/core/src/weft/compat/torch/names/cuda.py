@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import weft
+from weft.compat.torch._refusing import Refused
 
 __all__ = [
     "CUDAGraph",
@@ -41,31 +42,29 @@ def seed_all() -> None:
     weft.cuda.manual_seed_all(weft.seed())
 
 
-class _Refused:
-    """A class that may be named in annotations; weft orders the work of a GPU by itself."""
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        raise NotImplementedError(
-            f"torch.cuda.{type(self).__name__}: weft has no streams, events or graphs of its own; "
-            "work on a GPU is done in the order of the program"
-        )
+class _Unordered(Refused):
+    module = "torch.cuda"
+    sentence = (
+        "weft has no streams, events or graphs of its own; work on a GPU is done in the order "
+        "of the program"
+    )
 
 
-class Stream(_Refused):
+class Stream(_Unordered):
     """A queue of work."""
 
 
-class StreamContext(_Refused):
+class StreamContext(_Unordered):
     """A block whose work goes to one queue."""
 
 
-class Event(_Refused):
+class Event(_Unordered):
     """A mark in a queue."""
 
 
-class CUDAGraph(_Refused):
+class CUDAGraph(_Unordered):
     """Recorded work."""
 
 
-class graph(_Refused):
+class graph(_Unordered):
     """A block whose work is recorded."""

@@ -1,12 +1,12 @@
-"""``torch.cuda.amp``: `weft.amp` for one device, as it was called before."""
+"""``torch.cuda.amp``: `weft.amp` for CUDA, as it was called before."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import weft
 from weft import amp
+from weft.compat.torch.names.device_amp import DeviceAutocast, DeviceGradScaler
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
 
@@ -14,20 +14,14 @@ custom_fwd = partial(amp.custom_fwd, device_type="cuda")
 custom_bwd = partial(amp.custom_bwd, device_type="cuda")
 
 
-class autocast(amp.autocast):
+class autocast(DeviceAutocast):
     """`weft.autocast` for CUDA."""
 
-    def __init__(
-        self,
-        enabled: bool = True,
-        dtype: weft.dtype = weft.float16,
-        cache_enabled: bool = True,
-    ) -> None:
-        super().__init__("cuda", dtype, enabled, cache_enabled)
+    device_type = "cuda"
+    usual = weft.float16
 
 
-class GradScaler(amp.GradScaler):
+class GradScaler(DeviceGradScaler):
     """`weft.amp.GradScaler` for CUDA."""
 
-    def __init__(self, init_scale: float = 2.0**16, *args: Any, **settings: Any) -> None:
-        super().__init__("cuda", init_scale, *args, **settings)
+    device_type = "cuda"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from weft.compat.torch._refusing import refusal
+
 __all__ = ["get_rank", "get_world_size", "init_process_group", "is_available", "is_initialized"]
 
 
@@ -17,11 +19,9 @@ def is_initialized() -> bool:
     return False
 
 
-def _refuse(*args: Any, **settings: Any) -> Any:
-    raise RuntimeError("weft has no communication between processes; this is process 0 of 1")
-
-
-init_process_group = all_reduce = all_gather = broadcast = barrier = reduce = _refuse
+init_process_group = all_reduce = all_gather = broadcast = barrier = reduce = refusal(
+    "weft has no communication between processes; this is process 0 of 1", RuntimeError
+)
 
 
 def get_rank(group: Any = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import weft
+from weft.compat.torch._refusing import Refused
 
 __all__ = ["Graph", "GraphModule", "Node", "Proxy", "Tracer", "symbolic_trace", "wrap"]
 
@@ -14,12 +15,12 @@ def wrap(fn_or_name: Any) -> Any:
     return fn_or_name
 
 
-class _Untraced:
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        raise NotImplementedError(
-            f"torch.fx.{type(self).__name__}: weft traces no graphs of modules; "
-            "weft.func and weft.vision's feature extraction work on the program itself"
-        )
+class _Untraced(Refused):
+    module = "torch.fx"
+    sentence = (
+        "weft traces no graphs of modules; weft.func and weft_vision's feature extraction work "
+        "on the program itself"
+    )
 
 
 class GraphModule(weft.nn.Module):

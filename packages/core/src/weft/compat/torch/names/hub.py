@@ -7,11 +7,13 @@ its kin refuse.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlparse
 
 from weft import io
+from weft.compat.torch._refusing import refusal
 
 __all__ = [
     "download_url_to_file",
@@ -69,15 +71,15 @@ def load_state_dict_from_url(
 load_url = load_state_dict_from_url
 
 
-def _refuse(name: str) -> Any:
-    def refuse(*args: Any, **settings: Any) -> Any:
-        raise NotImplementedError(
-            f"torch.hub.{name} would run code of a repository; weft_hub lists and loads models "
-            "without running any: weft_hub.list(), weft_hub.load(name)"
-        )
-
-    return refuse
+def _runs_code(name: str) -> Callable[..., NoReturn]:
+    return refusal(
+        f"torch.hub.{name} would run code of a repository; weft_hub lists and loads models "
+        "without running any: weft_hub.list(), weft_hub.load(name)"
+    )
 
 
-load, list, help = _refuse("load"), _refuse("list"), _refuse("help")
-download_url_to_file = _refuse("download_url_to_file")
+load, list, help = _runs_code("load"), _runs_code("list"), _runs_code("help")
+download_url_to_file = refusal(
+    "torch.hub.download_url_to_file: weft downloads by weft_hub only, which checks what it gets: "
+    "weft_hub.download(name)"
+)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import weft
+from weft.compat.torch._refusing import refusal
 
 __all__ = [
     "Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "annotate", "export",
@@ -109,14 +110,11 @@ def set_fusion_strategy(strategy: Any) -> Any:
     return strategy
 
 
-def _needs_script(name: str) -> Callable[..., Any]:
-    def refuse(*args: Any, **settings: Any) -> Any:
-        raise NotImplementedError(
-            f"torch.jit.{name}: weft runs no TorchScript; weft.io.load_torchscript reads the "
-            "tensors of such a file"
-        )
-
-    return refuse
+def _needs_script(name: str) -> Callable[..., NoReturn]:
+    return refusal(
+        f"torch.jit.{name}: weft runs no TorchScript; weft.io.load_torchscript reads the "
+        "tensors of such a file"
+    )
 
 
 load, save = _needs_script("load"), _needs_script("save")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from weft.compat.torch._refusing import refusal
 
 __all__ = ["AuxRequest", "BlockMask", "create_block_mask", "flex_attention"]
 
@@ -13,13 +13,9 @@ class BlockMask:
     """A mask made for flex_attention, which there are none of."""
 
 
-def _refuse(*args: Any, **settings: Any) -> Any:
-    raise NotImplementedError(
-        "flex_attention: weft attends by scaled_dot_product_attention, which takes any mask"
-    )
-
-
-flex_attention = create_block_mask = create_mask = _refuse
+flex_attention = create_block_mask = create_mask = refusal(
+    "flex_attention: weft attends by scaled_dot_product_attention, which takes any mask"
+)
 _DEFAULT_SPARSE_BLOCK_SIZE = _BLOCK
 
 
