@@ -272,7 +272,8 @@ class _Text:
 
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have their background ignore it
 sys.path[:0] = {path!r}
 from tests.core.data.material import Failing
 from weft.data import DataLoader

@@ -133,7 +133,7 @@ def why_unusable() -> str:
 def kernel(python: Any = None, **settings: bool) -> Any:
     """Make a kernel of a function: ``@kernel``, or ``@kernel(loose=False)``; see `Kernel`."""
     if python is None:
-        return functools.partial(Kernel, **settings)
+        return lambda python: Kernel(python, **settings)
     return Kernel(python, **settings)
 
 

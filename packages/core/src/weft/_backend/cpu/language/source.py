@@ -53,7 +53,7 @@ class Overload:
 def function(python: Any = None, **settings: bool) -> Any:
     """Make a function of the language: ``@function``, or ``@function(loose=True, apart=True)``."""
     if python is None:
-        return functools.partial(Function, **settings)
+        return lambda python: Function(python, **settings)
     return Function(python, **settings)
 
 
