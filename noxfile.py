@@ -126,7 +126,8 @@ def docs(session: nox.Session) -> None:
     # Material announces the future of MkDocs on every build; this is its own switch for that.
     quiet = {"NO_MKDOCS_2_WARNING": "1"}
     session.run("mkdocs", "build", "--strict", "--clean", "--site-dir", "site", env=quiet)
-    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs/api", "site/api")
+    strict = ["-W", "--keep-going", "-q", "-j", "auto"]
+    session.run("sphinx-build", *strict, "-b", "html", "docs/api", "site/api")
     session.run("python", "docs/check_links.py", "site")
 
 
