@@ -14,7 +14,7 @@ from weft._backend.cpu.twisters import mixed, twisters
 from weft._core.generator import Generator, default_generator
 
 #: Below how many samples the seeds are made one by one.
-_FEW = 4
+_FEW = 12
 _MASK = 0xFFFFFFFFFFFFFFFF
 _STEP, _OTHER = 0x9E3779B97F4A7C15, 0xD1B54A32D192ED03
 _M1, _M2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB

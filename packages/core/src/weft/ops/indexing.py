@@ -193,11 +193,15 @@ _VIEW = catalogue.ops["index_view"]
 _PLAIN_PARTS = frozenset({int, slice, type(None), type(Ellipsis)})
 
 
+def _whole(key: Any) -> Any:
+    """Return a key with an Ellipsis: with one at its end even a key of ints alone gives a view."""
+    return key if Ellipsis in key else (*key, ...)
+
+
 def read(x: Tensor, arrays: Sequence[Tensor], key: Key) -> Tensor:
     """Return what a canonical key reads: a view where it has no index arrays."""
     if not arrays:
-        # with an Ellipsis at its end even a key of ints alone gives a view
-        return apply_one(_VIEW, x, {"key": key if Ellipsis in key else (*key, ...)})
+        return apply_one(_VIEW, x, {"key": _whole(key)})
     out: Tensor = apply(catalogue.ops["index"], (x, *arrays), {"key": key})
     return out
 
@@ -216,16 +220,18 @@ def getitem(x: Tensor, key: Any) -> Tensor:
     """
     kind = type(key)
     if kind is int or kind is slice:
-        data = x._data
-        if type(data) is ndarray:
-            try:
-                return viewed(_VIEW, x, data[key, ...], {"key": (key, ...)})
-            except (IndexError, TypeError, ValueError):
-                pass  # the op's shape rule tells the user why
-        return apply_one(_VIEW, x, {"key": (key, ...)})
-    if kind is tuple and all(type(part) in _PLAIN_PARTS for part in key):
-        return read(x, (), key)
-    first, arrays, canonical = read_key("getitem", x, key)
-    if first is not None:
-        x = read(x, (), first)
-    return read(x, arrays, canonical)
+        whole = (key, ...)
+    elif kind is tuple and _PLAIN_PARTS.issuperset(map(type, key)):
+        whole = _whole(key)
+    else:
+        first, arrays, canonical = read_key("getitem", x, key)
+        if first is not None:
+            x = read(x, (), first)
+        return read(x, arrays, canonical)
+    data = x._data
+    if type(data) is ndarray:
+        try:
+            return viewed(_VIEW, x, data[whole], {"key": whole})
+        except (IndexError, TypeError, ValueError):
+            pass  # the op's shape rule tells the user why
+    return apply_one(_VIEW, x, {"key": whole})
