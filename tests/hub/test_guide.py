@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import weft_hub
-from weft_hub import cli
+from weft_hub import cli, index_document
 from weft_hub.index import builtin_index, schema
 from weft_hub.sources import SOURCES
 
@@ -79,3 +80,29 @@ def test_the_example_entry_agrees_with_the_real_one() -> None:
 @pytest.mark.parametrize("key", ["name", "version", "files"])
 def test_the_schema_describes_each_key(key: str) -> None:
     assert schema()["properties"][key]["description"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("published", "used"),
+    [("model-1.schema.json", schema()), ("index-1.schema.json", index_document.schema())],
+)
+def test_the_published_schemas_are_those_that_are_used(
+    published: str, used: dict[str, Any]
+) -> None:
+    path = ROOT / "docs" / "guide" / "schemas" / published
+    assert json.loads(path.read_text("utf-8")) == used
+    assert used["$id"] == published  # relative: it holds wherever a copy of the site is
+
+
+@pytest.mark.parametrize("used", [schema(), index_document.schema()], ids=["model", "index"])
+def test_every_key_of_a_schema_is_described(used: dict[str, Any]) -> None:
+    def missing(rule: dict[str, Any], where: str) -> Iterator[str]:
+        for name, below in rule.get("properties", {}).items():
+            if not below.get("description", "").endswith("."):
+                yield f"{where}.{name}"
+            yield from missing(below, f"{where}.{name}")
+
+    found = list(missing(used, ""))
+    for name, rule in used["$defs"].items():
+        found += missing(rule, name)
+    assert found == []

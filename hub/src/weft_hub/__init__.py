@@ -1,8 +1,11 @@
 """Find, verify and load pretrained models for weft: every byte checked, no code downloaded."""
 
-from weft_hub._api import download, info, load
+from weft_hub._api import download, info, load, load_state_dict, preprocess, refresh, search
+from weft_hub._api import help_of as help
 from weft_hub._api import list_models as list
 from weft_hub._lockstep import check_versions
+from weft_hub._refresh import Refreshed
+from weft_hub._torch_verbs import get_dir, load_state_dict_from_url, set_dir
 from weft_hub.card import Build, Card, File, Metric
 from weft_hub.errors import (
     BuildError,
@@ -13,9 +16,11 @@ from weft_hub.errors import (
     MissingPackageError,
     OfflineError,
     RegistryError,
+    RollbackError,
     SettingError,
     SizeMismatchError,
     SourceError,
+    TrustError,
     UnknownModelError,
     UnsafeWeightsError,
     UnsupportedSourceError,
@@ -38,21 +43,32 @@ __all__ = [
     "Metric",
     "MissingPackageError",
     "OfflineError",
+    "Refreshed",
     "RegistryError",
+    "RollbackError",
     "SettingError",
     "SizeMismatchError",
     "Snapshot",
     "SourceError",
     "Step",
+    "TrustError",
     "UnknownModelError",
     "UnsafeWeightsError",
     "UnsupportedSourceError",
     "VersionMismatchError",
     "WeightsError",
     "download",
+    "get_dir",
+    "help",
     "info",
     "list",
     "load",
+    "load_state_dict",
+    "load_state_dict_from_url",
+    "preprocess",
+    "refresh",
+    "search",
+    "set_dir",
 ]
 
 check_versions("weft-hub", "weft")

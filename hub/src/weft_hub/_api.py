@@ -5,8 +5,10 @@ The environment is read at each call, so that a test or a notebook can change it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from weft_hub._refresh import Refreshed
 from weft_hub.card import Card
 from weft_hub.hub import Hub, Snapshot
 from weft_hub.progress import Progress
@@ -39,6 +41,58 @@ def download(
 ) -> Snapshot:
     """Fetch and verify every file of a model, and return where they are; see `Hub.download`."""
     return Hub().download(name, progress=progress, offline=offline)
+
+
+def search(
+    text: str | None = None,
+    *,
+    task: str | None = None,
+    license: str | None = None,
+    max_size: int | str | None = None,
+) -> list[Card]:
+    """Return the entries of the index that fit, the best first; see `Hub.search`.
+
+    Example:
+        >>> import weft_hub
+        >>> [card.name for card in weft_hub.search("mobilenet", license="MIT", max_size="20 MB")]
+        ['vision/mobilenet-v2']
+    """
+    return Hub().search(text, task=task, license=license, max_size=max_size)
+
+
+def help_of(name: str) -> str:
+    """Return how the model called `name` is called, followed by its model card.
+
+    Example:
+        >>> import weft_hub
+        >>> weft_hub.help("audio/silero-vad").splitlines()[0]
+        'audio/silero-vad 6.2.3: Silero VAD: how likely each 32 ms of 16 kHz sound hold speech'
+    """
+    return Hub().help(name)
+
+
+def refresh() -> list[Refreshed]:
+    """Fetch each index that `WEFT_HUB_INDEX` has an address of anew; see `Hub.refresh`."""
+    return Hub().refresh()
+
+
+def preprocess(name: str) -> Callable[..., Any]:
+    """Return what turns a source into the input of the model `name`; see `Hub.preprocess`.
+
+    Example:
+        >>> import weft, weft_hub
+        >>> prepare = weft_hub.preprocess("vision/mobilenet-v2")  # nothing is downloaded
+        >>> tuple(prepare(weft.zeros(3, 300, 400)).shape)
+        (3, 224, 224)
+    """
+    return Hub().preprocess(name)
+
+
+def load_state_dict(
+    name: str, *, progress: Progress | bool | None = None, offline: bool | None = None
+) -> dict[str, Any]:
+    """Return the weights of the model called `name` as tensors by name; no package is needed."""
+    return Hub().load_state_dict(name, progress=progress, offline=offline)
 
 
 def load(name: str, *, progress: Progress | bool | None = None, offline: bool | None = None) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from weft_hub._lockstep import check_model_package
 from weft_hub._plugins import model_factory, task_of
+from weft_hub._preprocess import Preprocess
 from weft_hub.card import Card, File
 from weft_hub.errors import BuildError, UnsafeWeightsError, WeightsError
 
@@ -32,20 +33,41 @@ def empty_model(card: Card) -> Any:
     check_model_package(card.build.package)
     factory = model_factory(card)
     task = task_of(card)
+    preprocess = preprocess_of(card)
     try:
-        preprocess = task.preprocess(card.preprocess)
         labels = task.labels(card.labels) if isinstance(card.labels, str) else card.labels
         model = factory(**card.build.settings)
     except (TypeError, ValueError) as error:
-        raise BuildError(
-            f"{card.name} {card.version} cannot be built by {card.build.package}: "
-            f"{_one_line(error)}; install the version that goes with this weft-hub"
-        ) from error
+        raise _build_error(card, error) from error
     model.eval()
     model.card = card
     model.preprocess = preprocess
     model.labels = tuple(labels)
     return model
+
+
+def preprocess_of(card: Card) -> Preprocess:
+    """Return what turns a source into the input of the model of `card`; it needs no weights.
+
+    Raises:
+        MissingPackageError: the package that builds the model, or knows its task, is missing.
+        BuildError: the task does not know the settings.
+    """
+    try:
+        return Preprocess(_task_preprocess, card)
+    except (TypeError, ValueError) as error:
+        raise _build_error(card, error) from error
+
+
+def _task_preprocess(card: Card) -> Callable[..., Any]:
+    return task_of(card).preprocess(card.preprocess)
+
+
+def _build_error(card: Card, error: Exception) -> BuildError:
+    return BuildError(
+        f"{card.name} {card.version} cannot be built by {card.build.package}: "
+        f"{one_line(error)}; install the version that goes with this weft-hub"
+    )
 
 
 def fill(model: Any, card: Card, weights: Path) -> None:
@@ -61,7 +83,7 @@ def fill(model: Any, card: Card, weights: Path) -> None:
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise WeightsError(
             f"{card.name}: {card.weights.name} does not fit the model that {card.build.package} "
-            f"builds: {_one_line(error)}"
+            f"builds: {one_line(error)}"
         ) from error
 
 
@@ -79,11 +101,11 @@ def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
         state: object = getattr(io, _READERS[file.format])(path)
     except io.UnsafeCheckpointError as error:
         raise UnsafeWeightsError(
-            f"{card.name}: {file.name} is refused: {_one_line(error)}"
+            f"{card.name}: {file.name} is refused: {one_line(error)}"
         ) from error
     except io.WeightsError as error:
         raise WeightsError(
-            f"{card.name}: {file.name} is not a readable {file.format} file: {_one_line(error)}"
+            f"{card.name}: {file.name} is not a readable {file.format} file: {one_line(error)}"
         ) from error
     if not isinstance(state, Mapping):
         raise WeightsError(
@@ -99,7 +121,7 @@ def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
     return dict(state)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     with contextlib.suppress(IndexError):
         if isinstance(error, KeyError):

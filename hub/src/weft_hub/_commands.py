@@ -6,6 +6,7 @@ import argparse
 import inspect
 import json
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,18 @@ def list_models(options: argparse.Namespace) -> int:
     """Print one line for each model."""
     hub = Hub()
     cards = [hub.info(name) for name in hub.list(task=options.task)]
-    if options.json:
-        _print_json([_brief(card) for card in cards])
-        return 0
-    if options.task is not None and not cards:
+    if options.task is not None and not cards and not options.json:
         tasks = sorted({hub.info(name).task for name in hub.list()})
         hint = did_you_mean(options.task, tasks) or f"the index has {', '.join(tasks) or 'none'}"
         print(f"weft-hub: no model has the task {options.task!r}; {hint}", file=sys.stderr)
+    return show_cards(cards, as_json=options.json)
+
+
+def show_cards(cards: Sequence[Card], *, as_json: bool) -> int:
+    """Print one line for each card, or all of them as JSON."""
+    if as_json:
+        _print_json([_brief(card) for card in cards])
+        return 0
     rows = [("NAME", "TASK", "SIZE", "LICENCE", "SUMMARY")]
     rows += [(c.name, c.task, _bytes(c.size), c.license, c.summary) for c in cards]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]

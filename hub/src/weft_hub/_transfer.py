@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from weft_hub.cache import Cache
@@ -30,8 +30,11 @@ def obtain(
     offline: bool,
     progress: Progress,
     sources: Mapping[str, Source] | None = None,
+    find: Callable[[File], Path | None] | None = None,
 ) -> Path:
     """Return the path of the verified blob of `file`, fetching it when the cache has none.
+
+    `find` is `Cache.find` unless somebody has looked already, such as `EarlyFinds`.
 
     Raises:
         OfflineError: it is not cached, and only sources that need the network are left.
@@ -42,7 +45,7 @@ def obtain(
     """
     damage: DamagedBlobError | None = None
     try:
-        found = cache.find(file)
+        found = (find or cache.find)(file)
     except DamagedBlobError as error:
         damage = error
     else:

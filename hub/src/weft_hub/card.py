@@ -9,6 +9,21 @@ from types import MappingProxyType
 from typing import Any
 
 
+class _Pickles:
+    """Lets a record with read-only mappings be pickled, which Python's own are not."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            key: dict(value) if isinstance(value, MappingProxyType) else value
+            for key, value in vars(self).items()
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for key, value in state.items():
+            frozen = MappingProxyType(value) if isinstance(value, dict) else value
+            object.__setattr__(self, key, frozen)
+
+
 @dataclass(frozen=True)
 class File:
     """One file of a model: `size` in bytes, `sha256` in lower-case hexadecimal digits."""
@@ -22,7 +37,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Build:
+class Build(_Pickles):
     """How the model is built: `factory` is an entry point of the installed `package`."""
 
     kind: str
@@ -42,7 +57,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Card:
+class Card(_Pickles):
     """One entry of the index.
 
     Attributes:

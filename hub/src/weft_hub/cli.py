@@ -9,14 +9,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from weft_hub import _commands
+from weft_hub import _commands, _finding_commands
 from weft_hub._nearest import did_you_mean
 from weft_hub.errors import HubError
 
 _LOOKS = """\
 environment:
   WEFT_HUB_CACHE    folder of the cache
-  WEFT_HUB_INDEX    folders of indexes to use instead of the built-in one
+  WEFT_HUB_INDEX    folders and addresses of indexes to use instead of the built-in one
   WEFT_HUB_OFFLINE  1: open no connection
 """
 
@@ -53,6 +53,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--task", help="only the models for this task")
     _add_json(one)
     one.set_defaults(run=_commands.list_models)
+
+    _finding_commands.add_to(commands)
 
     one = commands.add_parser("info", help="show what the index says about a model")
     _add_name(one)

@@ -43,6 +43,14 @@ class SettingError(HubError, ValueError):
     """An argument or environment variable of the hub has a value that it cannot use."""
 
 
+class TrustError(HubError):
+    """An index at an address has neither a digest nor a signature that would make it trusted."""
+
+
+class RollbackError(HubError):
+    """An index at an address is older than the one that was fetched from there before."""
+
+
 class SizeMismatchError(HubError):
     """A file has another number of bytes than the index states."""
 

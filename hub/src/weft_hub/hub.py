@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from weft_hub._build import empty_model, fill
+from weft_hub._build import empty_model, fill, preprocess_of, read_state
+from weft_hub._early import EarlyFinds
+from weft_hub._help import help_text
+from weft_hub._index_means import index_means
+from weft_hub._open_index import open_index
+from weft_hub._refresh import Refreshed
+from weft_hub._search import search
 from weft_hub._transfer import obtain
 from weft_hub.cache import Cache
 from weft_hub.card import Card
 from weft_hub.errors import CacheError
-from weft_hub.index import Index, builtin_index
 from weft_hub.progress import Progress, choose
 from weft_hub.settings import Settings
 
 Names: TypeAlias = list[str]  # the class below has a method called `list`
+Cards: TypeAlias = list[Card]
+Refreshes: TypeAlias = list[Refreshed]
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,9 @@ class Hub:
 
     Args:
         cache: the folder of the cache; `WEFT_HUB_CACHE`, or the user's cache folder.
-        index: folders of indexes to use instead of the one inside the package; `WEFT_HUB_INDEX`.
+        index: folders and addresses (`https://HOST/PATH/index.json#sha256=DIGEST`) of indexes to
+            use instead of the one inside the package, which `"builtin"` stands for;
+            `WEFT_HUB_INDEX`.
         offline: forbid every connection; `WEFT_HUB_OFFLINE`.
 
     What is not given comes from the environment.
@@ -54,19 +63,63 @@ class Hub:
     ) -> None:
         settings = Settings.from_environment()
         if index is None:
-            folders: Iterable[str | Path] = settings.indexes or (builtin_index(),)
+            places: Iterable[str | Path] = settings.indexes
         else:
-            folders = (index,) if isinstance(index, str | Path) else index
-        self.index = Index(Path(folder).absolute() for folder in folders)
+            places = (index,) if isinstance(index, str | Path) else index
         self.cache = Cache(Path(cache).absolute() if cache is not None else settings.cache)
         self.offline = settings.offline if offline is None else offline
+        self.index, self._kept_indexes = open_index(
+            places, self.cache.root, lambda: index_means(self, settings)
+        )
 
     def list(self, *, task: str | None = None) -> Names:
         """Return the names of the models in the index, sorted; only those of `task` if given."""
-        names = self.index.names()
         if task is None:
-            return names
-        return [name for name in names if self.index.card(name).task == task]
+            return self.index.names()
+        return [card.name for card in self.index.cards() if card.task == task]
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        task: str | None = None,
+        license: str | None = None,
+        max_size: int | str | None = None,
+    ) -> Cards:
+        """Return the entries that fit, the best first.
+
+        Args:
+            text: words that must all be found, in the name, the task, the summary, among the
+                authors or in the model card; they count for less in this order. None for all
+                entries, by name.
+            task: the name of a task.
+            license: an SPDX licence that the entry's licence must name.
+            max_size: how large all files together may be: bytes, or text such as "20 MB".
+
+        Raises:
+            RegistryError: an entry of the index is not valid.
+            SettingError: the licence or the size is none.
+        """
+        cards = self.index.cards()
+        return search(cards, text, task=task, license=license, max_size=max_size)
+
+    def help(self, name: str) -> str:
+        """Return how the model called `name` is called, followed by its model card.
+
+        Raises:
+            UnknownModelError, RegistryError: see `info`.
+        """
+        return help_text(self.info(name))
+
+    def refresh(self) -> Refreshes:
+        """Fetch each index that is at an address anew, and return what that did.
+
+        Raises:
+            HubError: an index is not trusted, older than the one that is there, or cannot be
+                fetched; those before it in the order of the setting are refreshed.
+        """
+        means = index_means(self, Settings.from_environment())
+        return [kept.refresh(means) for kept in self._kept_indexes]
 
     def info(self, name: str) -> Card:
         """Return what the index says about the model called `name`.
@@ -131,11 +184,19 @@ class Hub:
             HubError: a subclass that says what is wrong and what to do.
         """
         card = self.info(name)
+        early = EarlyFinds(self.cache, card.files)  # hashes what is cached, beside the next line
         model = empty_model(card)  # before a download that could not be used
         show = choose(progress)
         weights = None
         for file in card.files:
-            path = obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
+            path = obtain(
+                card,
+                file,
+                self.cache,
+                offline=self._offline(offline),
+                progress=show,
+                find=early.find,
+            )
             if file is card.weights:
                 weights = path
         assert weights is not None  # the registry accepts no entry without weights
@@ -143,6 +204,41 @@ class Hub:
             self.cache.link(card)
         fill(model, card, weights)
         return model
+
+    def load_state_dict(
+        self,
+        name: str,
+        *,
+        progress: Progress | bool | None = None,
+        offline: bool | None = None,
+    ) -> dict[str, Any]:
+        """Return the weights of the model called `name` as tensors by name.
+
+        The package that builds the model need not be installed.
+
+        Args:
+            name: the name of the model, as `list` gives it.
+            progress: as for `download`.
+            offline: as for `download`.
+
+        Raises:
+            HubError: a subclass that says what is wrong and what to do.
+        """
+        card = self.info(name)
+        show = choose(progress)
+        path = obtain(card, card.weights, self.cache, offline=self._offline(offline), progress=show)
+        return read_state(card, card.weights, path)
+
+    def preprocess(self, name: str) -> Callable[..., Any]:
+        """Return what turns a source into the input of the model called `name`, without the model.
+
+        Neither the weights nor the module are needed, so a process that prepares data stays small.
+
+        Raises:
+            MissingPackageError: the package that builds the model, or knows its task, is missing.
+            HubError: as `info`.
+        """
+        return preprocess_of(self.info(name))
 
     def _offline(self, offline: bool | None) -> bool:
         return self.offline if offline is None else offline

@@ -1,19 +1,21 @@
-"""The index: folders `NAMESPACE/NAME/` with a `model.toml` and a `card.md`, read as data.
+"""The index: entries of a `model.toml` and a `card.md`, read as data and judged strictly.
 
-An entry is read when it is asked for and validated each time; a broken entry is refused with all
-of its problems, and does not stop the others from being used by name.
+An entry is read when it is asked for; a broken entry is refused with all of its problems, and does
+not stop the others from being used by name.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from weft_hub._shelves import FolderShelf, Shelf, Texts, read_texts
 from weft_hub._toml_lines import line_of
 from weft_hub._validate import Problem, problems
 from weft_hub.card import Card
@@ -22,6 +24,7 @@ from weft_hub.sources import check_uri
 
 _HERE = Path(__file__).parent
 _NAME = re.compile(r"[a-z0-9-]+/[a-z0-9.-]+")
+_PLANNED_KINDS = {"onnx": "an ONNX file", "graph": "a graph"}
 
 
 @cache
@@ -40,15 +43,18 @@ def builtin_index() -> Path:
 
 
 class Index:
-    """One or more index folders seen as one index.
+    """One or more indexes seen as one.
 
     Args:
-        folders: the folders. A name must not be in two of them: which one is meant would depend on
-            their order, and a private index could be overruled without anyone seeing it.
+        shelves: folders, and other places that entries are read from. A name must not be in two of
+            them: which one is meant would depend on their order, and a private index could be
+            overruled without anyone seeing it.
     """
 
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self.folders = tuple(folders)
+    def __init__(self, shelves: Iterable[Path | Shelf]) -> None:
+        self.shelves: tuple[Shelf, ...] = tuple(
+            FolderShelf(shelf) if isinstance(shelf, Path) else shelf for shelf in shelves
+        )
 
     def names(self) -> list[str]:
         """Return the names of all entries, sorted.
@@ -56,20 +62,39 @@ class Index:
         Raises:
             RegistryError: a folder of the index cannot be read, or two have the same name.
         """
-        found: dict[str, Path] = {}
-        wrong = []
-        for folder in self.folders:
-            if not folder.is_dir():
-                wrong.append(f"{folder}: an index must be a folder, but there is none")
+        found: dict[str, str] = {}
+        wrong: list[str] = []
+        for shelf in self.shelves:
+            try:
+                names = shelf.names()
+            except RegistryError as error:
+                wrong.extend(error.problems)
                 continue
-            for path in folder.glob("*/*/model.toml"):
-                name = path.parent.relative_to(folder).as_posix()
+            for name, place in names.items():
                 if name in found:
-                    wrong.append(f"{path}:1: {name} is in {found[name]} too; remove one of them")
-                found[name] = path
+                    wrong.append(
+                        f"{place}/model.toml:1: {name} is in {found[name]} too; remove one of them"
+                    )
+                found[name] = place
         if wrong:
             raise RegistryError(wrong)
         return sorted(found)
+
+    def texts(self, name: str) -> Texts:
+        """Return the texts of the entry called `name`, not yet judged.
+
+        Raises:
+            UnknownModelError: there is no such entry; the nearest names are in the message.
+            RegistryError: a folder of the index is missing, or the name is in two.
+        """
+        # The name comes from a user and becomes a path: nothing but plain names gets that far.
+        found: list[Texts] = []
+        if _NAME.fullmatch(name) and ".." not in name:
+            found = [texts for shelf in self.shelves if (texts := shelf.texts(name)) is not None]
+        if len(found) != 1:
+            known = self.names()  # says so if a folder is missing or the name is in two
+            raise UnknownModelError(name, known)
+        return found[0]
 
     def card(self, name: str) -> Card:
         """Return the entry called `name`.
@@ -78,14 +103,24 @@ class Index:
             UnknownModelError: there is no such entry; the nearest names are in the message.
             RegistryError: the entry is not valid; all of its problems are in the message.
         """
-        # The name comes from a user and becomes a path: nothing but plain names gets that far.
-        found = []
-        if _NAME.fullmatch(name) and ".." not in name:
-            found = [path for path in self.folders if (path / name / "model.toml").is_file()]
-        if len(found) != 1:
-            known = self.names()  # says so if a folder is missing or the name is in two
-            raise UnknownModelError(name, known)
-        return read_entry(found[0] / name, name)
+        return judge(self.texts(name), name)
+
+    def cards(self) -> list[Card]:
+        """Return every entry, by name.
+
+        Raises:
+            RegistryError: with the problems of all entries together.
+        """
+        found: list[Card] = []
+        wrong: list[str] = []
+        for name in self.names():
+            try:
+                found.append(self.card(name))
+            except RegistryError as error:
+                wrong.extend(error.problems)
+        if wrong:
+            raise RegistryError(wrong)
+        return found
 
     def check(self) -> None:
         """Read every entry.
@@ -93,36 +128,67 @@ class Index:
         Raises:
             RegistryError: with the problems of all entries together.
         """
-        wrong: list[str] = []
-        for name in self.names():
-            try:
-                self.card(name)
-            except RegistryError as error:
-                wrong.extend(error.problems)
-        if wrong:
-            raise RegistryError(wrong)
+        self.cards()
 
 
 def read_entry(folder: Path, name: str) -> Card:
     """Read and validate the entry in `folder`, which must be called `name`."""
-    path = folder / "model.toml"
-    text = _read(path)
+    return judge(read_texts(folder), name)
+
+
+@lru_cache(maxsize=256)  # the same texts have the same card, and judging takes milliseconds
+def judge(texts: Texts, name: str) -> Card:
+    """Return the entry of these texts, which must be called `name`.
+
+    Raises:
+        RegistryError: with all that is wrong, each with its file and line.
+    """
+    path = f"{texts.place}/model.toml"
+    wrong = list(texts.problems)
+    if any(problem.startswith(f"{path}:") for problem in wrong):
+        raise RegistryError(wrong)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        data = tomllib.loads(texts.toml)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RegistryError([f"{path}:{_line_in(str(error))}: not TOML: {error}"]) from error
-    found = problems(data, schema(), {"spdx": _spdx, "source-uri": check_uri})
+    found = _reworded(problems(data, schema(), {"spdx": _spdx, "source-uri": check_uri}), data)
     found += [*_meaning(data, name), *_hidden(data)]
-    wrong = [_place(path, text, problem) for problem in found]
-    card_text = ""
-    try:
-        card_text = _read(folder / "card.md")
-        wrong += _card_problems(folder / "card.md", card_text)
-    except RegistryError as error:
-        wrong.extend(error.problems)
+    wrong = [*(_place(path, texts.toml, problem) for problem in found), *wrong]
+    if not texts.problems:
+        wrong += _card_problems(f"{texts.place}/card.md", texts.card)
     if wrong:
         raise RegistryError(wrong)
-    return Card.from_data(data, text=card_text, folder=folder)
+    if texts.base is not None:
+        for file in data["files"]:
+            file["sources"] = [_beside(texts.base, name, uri) for uri in file["sources"]]
+    # Without a folder there is no relative source either, so that this one is never looked into.
+    return Card.from_data(data, text=texts.card, folder=texts.folder or Path(os.devnull))
+
+
+def _reworded(found: list[Problem], data: dict[str, Any]) -> list[Problem]:
+    """Say it in one problem when an entry wants to be built in a way that is only planned."""
+    build = data.get("build")
+    kind = build.get("kind") if isinstance(build, dict) else None
+    if kind not in _PLANNED_KINDS:
+        return found
+    others = [problem for problem in found if problem.where[:1] != ("build",)]
+    text = (
+        f"{kind!r} is planned, but this version of weft-hub cannot build from "
+        f"{_PLANNED_KINDS[kind]}; give a factory of an installed package (kind = 'factory')"
+    )
+    return [*others, Problem(("build", "kind"), text)]
+
+
+def _beside(base: str, name: str, uri: str) -> str:
+    """Return where a `file:` source relative to its entry is for an index at an address."""
+    if re.match(r"file:(?!/)", uri, re.IGNORECASE):
+        return f"{base}/{name}/{uri[len('file:') :]}"
+    return uri
+
+
+def _tables(listed: Any) -> list[dict[str, Any]]:
+    tables = listed if isinstance(listed, list) else []
+    return [table for table in tables if isinstance(table, dict)]
 
 
 def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
@@ -130,8 +196,7 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
     found = []
     if isinstance(data.get("name"), str) and data["name"] != name:
         found.append(Problem(("name",), f"must be the path of its folder, {name!r}"))
-    listed = data.get("files")
-    files = [file for file in listed if isinstance(file, dict)] if isinstance(listed, list) else []
+    files = _tables(data.get("files"))
     weights = [file for file in files if file.get("role") == "weights"]
     if files and len(weights) != 1:
         found.append(
@@ -153,7 +218,7 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
     return found
 
 
-def _card_problems(path: Path, text: str) -> list[str]:
+def _card_problems(path: str, text: str) -> list[str]:
     if not text.strip():
         return [f"{path}:1: the model card is empty"]
     return [
@@ -184,7 +249,7 @@ def _is_unprintable(text: str) -> bool:
     return _CONTROLS.search(text) is not None
 
 
-def _place(path: Path, text: str, problem: Problem) -> str:
+def _place(path: str, text: str, problem: Problem) -> str:
     at = f"{problem.path}: " if problem.path else ""
     return f"{path}:{line_of(text, problem.where)}: {at}{problem.text}"
 
@@ -200,14 +265,6 @@ def _spdx(text: str) -> str | None:
     except InvalidLicenseExpression:
         return f"must be an SPDX licence expression, such as MIT or Apache-2.0, but is {text!r}"
     return None if right == text else f"must be spelled {right!r}, but is {text!r}"
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise RegistryError([f"{path}:1: cannot be read: {why}"]) from error
 
 
 def _line_in(message: str) -> int:

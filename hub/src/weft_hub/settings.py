@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft_hub._index_places import split
 from weft_hub.errors import SettingError
 
 _TRUE = ("1", "true", "yes", "on")
@@ -19,18 +20,21 @@ class Settings:
 
     Attributes:
         cache: the folder of the cache.
-        indexes: folders of indexes that are used instead of the one inside the package; empty for
-            the one inside the package.
+        indexes: folders and addresses of indexes that are used instead of the one inside the
+            package, which is called `builtin` here; empty for that one alone.
+        index_keys: files of public keys; an index at an address without a digest must be signed
+            by one of them.
         offline: whether every connection is forbidden.
     """
 
     cache: Path
-    indexes: tuple[Path, ...] = ()
+    indexes: tuple[str, ...] = ()
+    index_keys: tuple[Path, ...] = ()
     offline: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read `WEFT_HUB_CACHE`, `WEFT_HUB_INDEX` and `WEFT_HUB_OFFLINE`.
+        """Read the variables whose names begin with `WEFT_HUB_`; the guide has a table of them.
 
         Raises:
             SettingError: a value that is neither true nor false for `WEFT_HUB_OFFLINE`.
@@ -42,10 +46,11 @@ class Settings:
                 f"WEFT_HUB_OFFLINE must be one of {', '.join(_TRUE + _FALSE[1:])}, "
                 f"but is {env['WEFT_HUB_OFFLINE']!r}"
             )
-        folders = env.get("WEFT_HUB_INDEX", "").split(os.pathsep)
+        keys = env.get("WEFT_HUB_INDEX_KEY", "").split(os.pathsep)
         return cls(
             cache=_cache_folder(env),
-            indexes=tuple(Path(folder).expanduser() for folder in folders if folder),
+            indexes=split(env.get("WEFT_HUB_INDEX", "")),
+            index_keys=tuple(Path(key).expanduser().absolute() for key in keys if key),
             offline=offline in _TRUE,
         )
 
