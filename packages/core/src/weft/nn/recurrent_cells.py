@@ -7,7 +7,7 @@ from typing import Any
 
 import weft
 from weft import Tensor
-from weft._core.errors import did_you_mean
+from weft._core.errors import ShapeError, did_you_mean
 from weft.nn import init
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
@@ -74,10 +74,16 @@ class RNNCellBase(Module):
         for parameter in self.parameters():
             init.uniform_(parameter, -bound, bound)
 
-    @property
-    def _weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        """The parameters in the order in which the functions of one step take them."""
-        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+    def _step(self, function: Any, input: Tensor, hx: Any, /, **states: Tensor) -> Any:
+        """Run one step. Shapes that it refuses are told in this module's words."""
+        if input.ndim in (1, 2):
+            weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+            try:
+                return function(input, hx, *weights)
+            except ShapeError:
+                self._check(input, **states)
+                raise
+        return self._check(input)
 
     def _zeros(self, input: Tensor) -> Tensor:
         return weft.zeros(
@@ -85,6 +91,7 @@ class RNNCellBase(Module):
         )
 
     def _check(self, input: Tensor, **states: Tensor) -> None:
+        """Say what is wrong with the shapes."""
         who = type(self).__name__
         if input.ndim not in (1, 2):
             raise ValueError(
@@ -155,9 +162,9 @@ class RNNCell(RNNCellBase):
             The new state, shaped like `hx`.
         """
         hidden = self._zeros(input) if hx is None else hx
-        self._check(input, hx=hidden)
         step = weft.rnn_tanh_cell if self.nonlinearity == "tanh" else weft.rnn_relu_cell
-        return step(input, hidden, *self._weights)
+        new: Tensor = self._step(step, input, hidden, hx=hidden)
+        return new
 
 
 class LSTMCell(RNNCellBase):
@@ -207,8 +214,8 @@ class LSTMCell(RNNCellBase):
             zeros = self._zeros(input)
             hx = (zeros, zeros)
         hidden, cell = hx
-        self._check(input, h=hidden, c=cell)
-        return weft.lstm_cell(input, (hidden, cell), *self._weights)
+        new: tuple[Tensor, Tensor] = self._step(weft.lstm_cell, input, hx, h=hidden, c=cell)
+        return new
 
 
 class GRUCell(RNNCellBase):
@@ -253,5 +260,5 @@ class GRUCell(RNNCellBase):
             The new state, shaped like `hx`.
         """
         hidden = self._zeros(input) if hx is None else hx
-        self._check(input, hx=hidden)
-        return weft.gru_cell(input, hidden, *self._weights)
+        new: Tensor = self._step(weft.gru_cell, input, hidden, hx=hidden)
+        return new

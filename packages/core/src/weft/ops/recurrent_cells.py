@@ -66,9 +66,9 @@ def _cell(
             f"{kind}_cell: w_ih of shape {tuple(w_ih.shape)} expects {w_ih.shape[1]} features, got "
             f"input.shape == {tuple(input.shape)}"
         )
-    wanted = (*tuple(input.shape)[:-1], rows // gates)
+    wanted = (*input.shape[:-1], rows // gates)
     for state in states:
-        if tuple(state.shape) != wanted:
+        if state.shape != wanted:
             raise ShapeError(
                 f"{kind}_cell: each state must have shape {wanted} for input.shape == "
                 f"{tuple(input.shape)}, got {tuple(state.shape)}"
