@@ -6,7 +6,7 @@ from weft_hub._api import list_models as list
 from weft_hub._lockstep import check_versions
 from weft_hub._refresh import Refreshed
 from weft_hub._torch_verbs import get_dir, load_state_dict_from_url, set_dir
-from weft_hub.card import Build, Card, File, Metric
+from weft_hub.card import Build, Card, File, Metric, Signature
 from weft_hub.errors import (
     BuildError,
     CacheError,
@@ -18,6 +18,7 @@ from weft_hub.errors import (
     RegistryError,
     RollbackError,
     SettingError,
+    SignatureError,
     SizeMismatchError,
     SourceError,
     TrustError,
@@ -47,6 +48,8 @@ __all__ = [
     "RegistryError",
     "RollbackError",
     "SettingError",
+    "Signature",
+    "SignatureError",
     "SizeMismatchError",
     "Snapshot",
     "SourceError",

@@ -57,6 +57,14 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Signature:
+    """Who signed the files: `file` is the name of the signature, `key` the public key in PEM."""
+
+    file: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Card(_Pickles):
     """One entry of the index.
 
@@ -76,6 +84,7 @@ class Card(_Pickles):
         metrics: measured figures.
         text: the model card, Markdown.
         folder: the folder of the entry.
+        signature: whose signature the files must carry, or None.
     """
 
     name: str
@@ -93,6 +102,7 @@ class Card(_Pickles):
     metrics: tuple[Metric, ...]
     text: str = field(repr=False)
     folder: Path = field(repr=False)
+    signature: Signature | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Card:
         """Return the card itself: it never changes, and a copy of a model goes on sharing it."""
@@ -144,6 +154,7 @@ class Card(_Pickles):
             metrics=tuple(Metric(**metric) for metric in data.get("metrics", ())),
             text=text,
             folder=folder,
+            signature=Signature(**data["signature"]) if data.get("signature") else None,
         )
 
     def as_data(self) -> dict[str, Any]:
@@ -168,4 +179,5 @@ class Card(_Pickles):
             "labels": self.labels if isinstance(self.labels, str) else list(self.labels),
             "metrics": [dict(vars(metric)) for metric in self.metrics],
             "text": self.text,
+            "signature": dict(vars(self.signature)) if self.signature else None,
         }

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from weft_hub import _commands, _finding_commands
+from weft_hub import _commands, _finding_commands, _signing_commands
 from weft_hub._nearest import did_you_mean
 from weft_hub.errors import HubError
 
@@ -17,6 +17,7 @@ _LOOKS = """\
 environment:
   WEFT_HUB_CACHE    folder of the cache
   WEFT_HUB_INDEX    folders and addresses of indexes to use instead of the built-in one
+  WEFT_HUB_KEYS     public keys of which one must have signed a model
   WEFT_HUB_OFFLINE  1: open no connection
 """
 
@@ -74,6 +75,8 @@ def parser() -> argparse.ArgumentParser:
     _add_json(one)
     _add_fetching(one)
     one.set_defaults(run=_commands.download)
+
+    _signing_commands.add(commands)
 
     cache = commands.add_parser("cache", help="look after the cache")
     under = cache.add_subparsers(

@@ -120,3 +120,7 @@ class WeightsError(HubError, ValueError):
 
 class UnsafeWeightsError(WeightsError):
     """The weight file asks for more than tensors: code, unknown classes, or a harmful archive."""
+
+
+class SignatureError(HubError):
+    """A signature is not one that can be trusted; a subclass in `weft_hub.signing` says why."""

@@ -16,6 +16,7 @@ from weft_hub._index_means import index_means
 from weft_hub._open_index import open_index
 from weft_hub._refresh import Refreshed
 from weft_hub._search import search
+from weft_hub._signed_entry import check_signature
 from weft_hub._transfer import obtain
 from weft_hub.cache import Cache
 from weft_hub.card import Card
@@ -50,6 +51,8 @@ class Hub:
             use instead of the one inside the package, which `"builtin"` stands for;
             `WEFT_HUB_INDEX`.
         offline: forbid every connection; `WEFT_HUB_OFFLINE`.
+        keys: public keys (PEM files); only models that one of them signed are taken;
+            `WEFT_HUB_KEYS`.
 
     What is not given comes from the environment.
     """
@@ -60,6 +63,7 @@ class Hub:
         cache: str | Path | None = None,
         index: str | Path | Iterable[str | Path] | None = None,
         offline: bool | None = None,
+        keys: Iterable[str | Path] | None = None,
     ) -> None:
         settings = Settings.from_environment()
         if index is None:
@@ -71,6 +75,7 @@ class Hub:
         self.index, self._kept_indexes = open_index(
             places, self.cache.root, lambda: index_means(self, settings)
         )
+        self.keys = settings.keys if keys is None else tuple(Path(key) for key in keys)
 
     def list(self, *, task: str | None = None) -> Names:
         """Return the names of the models in the index, sorted; only those of `task` if given."""
@@ -152,6 +157,7 @@ class Hub:
         """
         card = self.info(name)
         show = choose(progress)
+        self._check_signature(card, show, offline)
         for file in card.files:
             obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
         folder = self.cache.link(card)
@@ -187,6 +193,7 @@ class Hub:
         early = EarlyFinds(self.cache, card.files)  # hashes what is cached, beside the next line
         model = empty_model(card)  # before a download that could not be used
         show = choose(progress)
+        self._check_signature(card, show, offline)
         weights = None
         for file in card.files:
             path = obtain(
@@ -226,6 +233,7 @@ class Hub:
         """
         card = self.info(name)
         show = choose(progress)
+        self._check_signature(card, show, offline)
         path = obtain(card, card.weights, self.cache, offline=self._offline(offline), progress=show)
         return read_state(card, card.weights, path)
 
@@ -239,6 +247,16 @@ class Hub:
             HubError: as `info`.
         """
         return preprocess_of(self.info(name))
+
+    def _check_signature(self, card: Card, show: Progress, offline: bool | None) -> None:
+        """Verify who signed the digests of the entry, before anything but the signature is fetched."""
+        check_signature(
+            card,
+            lambda file: obtain(
+                card, file, self.cache, offline=self._offline(offline), progress=show
+            ),
+            self.keys,
+        )
 
     def _offline(self, offline: bool | None) -> bool:
         return self.offline if offline is None else offline

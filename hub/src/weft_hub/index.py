@@ -215,7 +215,25 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
         if own in seen:
             found.append(Problem(("files", index, "name"), f"{file.get('name')!r} is there twice"))
         seen.add(own)
+    found.extend(_signature_problems(data, files))
     return found
+
+
+def _signature_problems(data: dict[str, Any], files: list[dict[str, Any]]) -> Iterator[Problem]:
+    named = data.get("signature")
+    signatures = [file.get("name") for file in files if file.get("role") == "signature"]
+    if isinstance(named, dict) and signatures != [named.get("file")]:
+        listed = ", ".join(map(repr, signatures)) or "none"
+        yield Problem(
+            ("signature", "file"),
+            f"must be the one file with the role signature, but is {named.get('file')!r} "
+            f"(with that role: {listed})",
+        )
+    if named is None and signatures:
+        yield Problem(("files",), "a file has the role signature, but no [signature] names its key")
+    for index, file in enumerate(files):
+        if file.get("role") == "signature" and file.get("format") != "other":
+            yield Problem(("files", index, "format"), "the format of a signature is other")
 
 
 def _card_problems(path: str, text: str) -> list[str]:

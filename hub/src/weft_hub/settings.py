@@ -25,12 +25,14 @@ class Settings:
         index_keys: files of public keys; an index at an address without a digest must be signed
             by one of them.
         offline: whether every connection is forbidden.
+        keys: public keys (PEM files) of which one must have signed a model; empty for no such rule.
     """
 
     cache: Path
     indexes: tuple[str, ...] = ()
     index_keys: tuple[Path, ...] = ()
     offline: bool = False
+    keys: tuple[Path, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -46,13 +48,17 @@ class Settings:
                 f"WEFT_HUB_OFFLINE must be one of {', '.join(_TRUE + _FALSE[1:])}, "
                 f"but is {env['WEFT_HUB_OFFLINE']!r}"
             )
-        keys = env.get("WEFT_HUB_INDEX_KEY", "").split(os.pathsep)
         return cls(
             cache=_cache_folder(env),
             indexes=split(env.get("WEFT_HUB_INDEX", "")),
-            index_keys=tuple(Path(key).expanduser().absolute() for key in keys if key),
+            index_keys=tuple(path.absolute() for path in _paths(env, "WEFT_HUB_INDEX_KEY")),
             offline=offline in _TRUE,
+            keys=_paths(env, "WEFT_HUB_KEYS"),
         )
+
+
+def _paths(env: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    return tuple(Path(path).expanduser() for path in env.get(name, "").split(os.pathsep) if path)
 
 
 def _cache_folder(env: Mapping[str, str]) -> Path:
