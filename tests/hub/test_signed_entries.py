@@ -42,13 +42,15 @@ def test_a_signed_entry_loads_and_its_card_says_who_signed(stage: Stage) -> None
     assert again.signature == card.signature
 
 
-@pytest.mark.parametrize("verb", ["download", "load"])
+@pytest.mark.parametrize("verb", ["download", "load", "load_state_dict"])
 def test_an_entry_whose_signature_is_not_good_is_refused_each_time(stage: Stage, verb: str) -> None:
     signed_entry(stage, "a/line", line_weights(), new_key(), signed=b"other")
     hub = stage.hub()
-    for _ in range(2):  # fetched, then cached
+    for _ in range(2):  # the signature is fetched, then cached
         with pytest.raises(signing.SignedFilesError, match="changed since"):
             getattr(hub, verb)("a/line")
+    [blob] = stage.cache.glob("blobs/*")  # the signature: weights were not even fetched
+    assert blob.name != sha256(line_weights())
     assert not list(stage.cache.glob("snapshots/*/*/*"))
 
 

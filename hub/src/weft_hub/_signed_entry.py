@@ -2,8 +2,8 @@
 
 The digests in the index say which bytes; the signature says whose. It is compared with the index,
 and the files with the index as ever, so that a model of gigabytes is refused before it is fetched.
-The entry carries the signer's key, so whoever can write the index can change it: only a key that the
-user pins is independent.
+The entry carries the signer's key, so whoever can write the index can change it: only a key that
+the user pins is independent.
 """
 
 from __future__ import annotations

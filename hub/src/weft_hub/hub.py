@@ -249,7 +249,7 @@ class Hub:
         return preprocess_of(self.info(name))
 
     def _check_signature(self, card: Card, show: Progress, offline: bool | None) -> None:
-        """Verify who signed the digests of the entry, before anything but the signature is fetched."""
+        """Verify who signed the entry, before anything but the signature is fetched."""
         check_signature(
             card,
             lambda file: obtain(
