@@ -68,4 +68,6 @@ def command(
 def nothing_taken(stage: Stage) -> bool:
     """Whether the cache of the stage holds no blob, no snapshot and no half-written file."""
     left = [path for path in stage.cache.rglob("*") if path.is_file() or path.is_symlink()]
-    return all(path.parent.name == "locks" or path.name == "CACHEDIR.TAG" for path in left)
+    return all(
+        path.parent.name in ("locks", "uses") or path.name == "CACHEDIR.TAG" for path in left
+    )

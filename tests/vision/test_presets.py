@@ -102,3 +102,19 @@ def test_a_wrong_value_is_refused_when_the_preset_is_made(setting, value):
 def test_a_tensor_of_two_channels_is_refused():
     with pytest.raises(ValueError, match=r"got \(2, 5, 5\)"):
         ImageClassification()(weft.zeros(2, 5, 5))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_value_that_is_not_finite_is_refused_with_its_place(value):
+    image = weft.zeros(3, 5, 6)
+    image[1, 2, 4] = value
+    with pytest.raises(ValueError, match=rf"1 of 90 values .* the first {value} at \(1, 2, 4\)"):
+        ImageClassification()(image)
+
+
+def test_a_picture_file_with_a_value_that_is_not_finite_is_refused(tmp_path):
+    pixels = np.zeros((8, 8), np.float32)
+    pixels[3, 4] = np.nan
+    Image.fromarray(pixels).save(tmp_path / "nan.tiff")
+    with pytest.raises(io.ImageDecodeError, match=r"nan\.tiff cannot be decoded: .*32-bit"):
+        ImageClassification()(tmp_path / "nan.tiff")

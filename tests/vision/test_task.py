@@ -6,6 +6,7 @@ import json
 import tomllib
 
 import pytest
+from PIL import Image
 
 import weft
 from weft import nn
@@ -94,6 +95,13 @@ def test_the_label_set_is_known_by_name():
     assert image_classification.labels("imagenet-1k")[285] == "Egyptian cat"
     with pytest.raises(ValueError, match="'imagenet_1k'; did you mean 'imagenet-1k'"):
         image_classification.labels("imagenet_1k")
+
+
+def test_the_files_that_are_taken_from_a_folder_are_those_that_are_read(tmp_path):
+    for ending in image_classification.endings:
+        path = tmp_path / f"picture{ending}"
+        Image.new("1" if ending == ".pbm" else "L", (9, 9)).save(path)
+        assert image_classification.preprocess({})(path).shape == (3, 224, 224)
 
 
 def test_the_entry_point_leads_to_the_task(repository):

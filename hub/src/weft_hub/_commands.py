@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import sys
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from weft_hub._nearest import did_you_mean
-from weft_hub._plugins import task_of
+from weft_hub._quantities import show_size
 from weft_hub.card import Card
-from weft_hub.errors import HubError
 from weft_hub.hub import Hub
-
-
-class CommandError(HubError):
-    """A command cannot do what its arguments ask for."""
 
 
 def version() -> int:
@@ -48,7 +41,7 @@ def show_cards(cards: Sequence[Card], *, as_json: bool) -> int:
         _print_json([_brief(card) for card in cards])
         return 0
     rows = [("NAME", "TASK", "SIZE", "LICENCE", "SUMMARY")]
-    rows += [(c.name, c.task, _bytes(c.size), c.license, c.summary) for c in cards]
+    rows += [(c.name, c.task, show_size(c.size), c.license, c.summary) for c in cards]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
@@ -74,49 +67,17 @@ def info(options: argparse.Namespace) -> int:
     ]
     rows += [("preprocess", f"{key} = {value}") for key, value in card.preprocess.items()]
     for file in card.files:
-        rows.append((file.role, f"{file.name}, {file.format}, {_bytes(file.size)}"))
+        rows.append((file.role, f"{file.name}, {file.format}, {show_size(file.size)}"))
         rows.append(("", f"SHA-256 {file.sha256}"))
         rows += [("", source) for source in file.sources]
     for metric in card.metrics:
-        rows.append(("metric", f"{metric.name} = {metric.value:g} on {metric.data}"))
+        within = "" if metric.tolerance is None else f" (within {metric.tolerance:g})"
+        rows.append(("metric", f"{metric.name} = {metric.value:g}{within} on {metric.data}"))
         rows.append(("", f"measured by: {metric.command}"))
     for label, value in rows:
         print(f"  {label:<11} {value}")
     print(f"\n{card.text.strip()}")
     return 0
-
-
-def run(options: argparse.Namespace) -> int:
-    """Run a model on each path by its task; a path that fails does not stop the others."""
-    hub = Hub(offline=options.offline)
-    card = hub.info(options.name)
-    paths = [Path(path) for path in options.paths]
-    for path in paths:  # before anything is downloaded
-        _require_file(path)
-    task = task_of(card)
-    settings: dict[str, Any] = {}
-    if options.top is not None:
-        if "top" not in inspect.signature(task.run).parameters:
-            raise CommandError(f"{card.name}: the task {card.task} has no --top")
-        settings["top"] = options.top
-    model = hub.load(card.name, progress=False if options.quiet else None)
-    failed = 0
-    for path in paths:
-        try:
-            result = task.run(model, path, **settings)
-        except (ValueError, OSError) as error:
-            text = " ".join(str(error).split())
-            named = text if str(path) in text else f"{path}: {text}"
-            print(f"weft-hub: {card.name}: {named}", file=sys.stderr)
-            failed = 1
-            continue
-        if options.json:
-            print(json.dumps({"model": card.name, "path": str(path), "result": result}))
-        else:
-            if len(paths) > 1:
-                print(f"{path}:")
-            print(task.text(result))
-    return failed
 
 
 def download(options: argparse.Namespace) -> int:
@@ -145,8 +106,8 @@ def cache_list(options: argparse.Namespace) -> int:
     print(hub.cache.root)
     for sha256, size in hub.cache.entries():
         of = ", ".join(used.get(sha256, ["no snapshot"]))
-        print(f"  {sha256}  {_bytes(size):>9}  {of}")
-    print(f"  {len(rows)} files, {_bytes(sum(size for _, size in hub.cache.entries()))}")
+        print(f"  {sha256}  {show_size(size):>9}  {of}")
+    print(f"  {len(rows)} files, {show_size(sum(size for _, size in hub.cache.entries()))}")
     return 0
 
 
@@ -169,25 +130,9 @@ def cache_verify(options: argparse.Namespace) -> int:
     return 1 if damaged else 0
 
 
-def _require_file(path: Path) -> None:
-    if path.is_dir():
-        raise CommandError(f"{path} is a folder; a file is required")
-    if not path.exists():
-        raise CommandError(f"there is no file {path}")
-
-
 def _brief(card: Card) -> dict[str, Any]:
     keys = ("name", "version", "task", "summary", "license")
     return {**{key: getattr(card, key) for key in keys}, "size": card.size}
-
-
-def _bytes(count: int) -> str:
-    size = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
 
 
 def _print_json(data: Any) -> None:

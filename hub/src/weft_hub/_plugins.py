@@ -16,7 +16,12 @@ TASKS = "weft.tasks"
 
 
 class Task(Protocol):
-    """What a package registers for a task; the hub knows no task by name."""
+    """What a package registers for a task; the hub knows no task by name.
+
+    A task may have more, which is used where it is there: `endings`, a tuple of the lower-case
+    endings of the files that `run` takes from folders, such as `(".wav", ".flac")`; and
+    `figures(result)`, a mapping of named numbers of one result, which an entry's metrics state.
+    """
 
     def labels(self, name: str) -> tuple[str, ...]:
         """Return the labels of the set called `name`."""
@@ -25,7 +30,11 @@ class Task(Protocol):
         """Return a function from a source (path, bytes or decoded) to the model's input."""
 
     def run(self, model: Any, source: Path, **options: Any) -> dict[str, Any]:
-        """Return the result for one source, as data that JSON can hold."""
+        """Return the result for one source, a regular file, as data that JSON can hold.
+
+        Raises:
+            ValueError, OSError: the source is no sound input; the message says why, in one line.
+        """
 
     def text(self, result: dict[str, Any]) -> str:
         """Return the result as a person reads it."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from weft_hub._build import read_state
+from weft_hub._leases import in_use
 from weft_hub._transfer import obtain
 from weft_hub.card import Build, Card, File
 from weft_hub.errors import OfflineError, SettingError, SourceError
@@ -87,8 +88,9 @@ def load_state_dict_from_url(
     offline = hub.offline if offline is None else offline
     file = File(name, "weights", form, size or _size(hub, url, digest, offline), digest, (url,))
     card = _card(url, file)
-    path = obtain(card, file, hub.cache, offline=offline, progress=choose(progress))
-    return read_state(card, file, path)
+    with in_use(hub.cache, card, hub.cache_limit):
+        path = obtain(card, file, hub.cache, offline=offline, progress=choose(progress))
+        return read_state(card, file, path)
 
 
 def _size(hub: Hub, url: str, sha256: str, offline: bool) -> int:

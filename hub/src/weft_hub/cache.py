@@ -6,6 +6,8 @@
     locks/<sha256>.lock                     held while a process fetches that blob
     tmp/<sha256>-<random>/                  work of one fetch, removed when it ends
     damaged/<sha256>                        a blob that failed its check, set aside
+    uses/<process>-<random>                 the digests that a living process uses (`_leases`)
+    used/<sha256>                           empty; its time is when the blob was last used
 
 A blob appears by one atomic rename, after its size and digest were checked on the way in and its
 bytes were flushed to the disk. Whatever kills a process before the rename leaves only `tmp/`,
@@ -235,6 +237,10 @@ class Cache:
         except OSError as error:
             raise self._unusable("write", error) from error
         return folder
+
+    def folder(self, name: str) -> Path:
+        """Return a folder of the cache, made if need be."""
+        return self._folder(name)
 
     def _unusable(self, verb: str, error: OSError | NotImplementedError) -> CacheError:
         why = getattr(error, "strerror", None) or error

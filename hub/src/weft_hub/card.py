@@ -48,12 +48,17 @@ class Build(_Pickles):
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured figure, the data it was measured on, and the command that measured it."""
+    """One measured figure, the data it was measured on, and the command that measured it.
+
+    `tolerance` says how far another machine's figure may be from `value`; None is the default of
+    `weft-hub check`.
+    """
 
     name: str
     value: float
     data: str
     command: str
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,10 @@ class Card(_Pickles):
             "files": [{**vars(file), "sources": list(file.sources)} for file in self.files],
             "preprocess": dict(self.preprocess),
             "labels": self.labels if isinstance(self.labels, str) else list(self.labels),
-            "metrics": [dict(vars(metric)) for metric in self.metrics],
+            "metrics": [
+                {key: value for key, value in vars(metric).items() if value is not None}
+                for metric in self.metrics
+            ],
             "text": self.text,
             "signature": dict(vars(self.signature)) if self.signature else None,
         }

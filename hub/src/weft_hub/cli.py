@@ -9,7 +9,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from weft_hub import _commands, _finding_commands, _signing_commands
+from weft_hub import (
+    _cache_commands,
+    _commands,
+    _finding_commands,
+    _running,
+    _signing_commands,
+)
 from weft_hub._nearest import did_you_mean
 from weft_hub.errors import HubError
 
@@ -19,6 +25,7 @@ environment:
   WEFT_HUB_INDEX    folders and addresses of indexes to use instead of the built-in one
   WEFT_HUB_KEYS     public keys of which one must have signed a model
   WEFT_HUB_OFFLINE  1: open no connection
+  WEFT_HUB_CACHE_LIMIT  size that the cache is kept at, such as 20GB
 """
 
 
@@ -64,11 +71,13 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("run", help="run a model on files, by its task")
     _add_name(one)
-    one.add_argument("paths", metavar="PATH", nargs="+", help="a photo, a recording, ...")
+    one.add_argument(
+        "paths", metavar="PATH", nargs="+", help="a file, a folder, or - for standard input"
+    )
     one.add_argument("--top", metavar="N", type=_positive, help="show the N likeliest answers")
     _add_json(one)
     _add_fetching(one)
-    one.set_defaults(run=_commands.run)
+    one.set_defaults(run=_running.run)
 
     one = commands.add_parser("download", help="fetch and verify a model; print its folder")
     _add_name(one)
@@ -87,6 +96,8 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_commands.cache_list)
     one = under.add_parser("verify", help="compute every digest again; set damaged files aside")
     one.set_defaults(run=_commands.cache_verify)
+    _cache_commands.add_to(under)
+
     return top
 
 

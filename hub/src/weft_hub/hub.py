@@ -13,6 +13,7 @@ from weft_hub._build import empty_model, fill, preprocess_of, read_state
 from weft_hub._early import EarlyFinds
 from weft_hub._help import help_text
 from weft_hub._index_means import index_means
+from weft_hub._leases import in_use
 from weft_hub._open_index import open_index
 from weft_hub._refresh import Refreshed
 from weft_hub._search import search
@@ -72,6 +73,7 @@ class Hub:
             places = (index,) if isinstance(index, str | Path) else index
         self.cache = Cache(Path(cache).absolute() if cache is not None else settings.cache)
         self.offline = settings.offline if offline is None else offline
+        self.cache_limit = settings.cache_limit
         self.index, self._kept_indexes = open_index(
             places, self.cache.root, lambda: index_means(self, settings)
         )
@@ -157,10 +159,11 @@ class Hub:
         """
         card = self.info(name)
         show = choose(progress)
-        self._check_signature(card, show, offline)
-        for file in card.files:
-            obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
-        folder = self.cache.link(card)
+        with in_use(self.cache, card, self.cache_limit):
+            self._check_signature(card, show, offline)
+            for file in card.files:
+                obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
+            folder = self.cache.link(card)
         files = {file.name: folder / file.name for file in card.files}
         return Snapshot(folder=folder, files=MappingProxyType(files))
 
@@ -190,26 +193,27 @@ class Hub:
             HubError: a subclass that says what is wrong and what to do.
         """
         card = self.info(name)
-        early = EarlyFinds(self.cache, card.files)  # hashes what is cached, beside the next line
-        model = empty_model(card)  # before a download that could not be used
         show = choose(progress)
-        self._check_signature(card, show, offline)
-        weights = None
-        for file in card.files:
-            path = obtain(
-                card,
-                file,
-                self.cache,
-                offline=self._offline(offline),
-                progress=show,
-                find=early.find,
-            )
-            if file is card.weights:
-                weights = path
-        assert weights is not None  # the registry accepts no entry without weights
-        with contextlib.suppress(CacheError):  # a read-only cache still serves what it has
-            self.cache.link(card)
-        fill(model, card, weights)
+        with in_use(self.cache, card, self.cache_limit):
+            early = EarlyFinds(self.cache, card.files)  # hashes beside the next line
+            model = empty_model(card)  # before a download that could not be used
+            self._check_signature(card, show, offline)
+            weights = None
+            for file in card.files:
+                path = obtain(
+                    card,
+                    file,
+                    self.cache,
+                    offline=self._offline(offline),
+                    progress=show,
+                    find=early.find,
+                )
+                if file is card.weights:
+                    weights = path
+            assert weights is not None  # the registry accepts no entry without weights
+            with contextlib.suppress(CacheError):  # a read-only cache still serves what it has
+                self.cache.link(card)
+            fill(model, card, weights)
         return model
 
     def load_state_dict(
@@ -233,9 +237,11 @@ class Hub:
         """
         card = self.info(name)
         show = choose(progress)
-        self._check_signature(card, show, offline)
-        path = obtain(card, card.weights, self.cache, offline=self._offline(offline), progress=show)
-        return read_state(card, card.weights, path)
+        file = card.weights
+        with in_use(self.cache, card, self.cache_limit):
+            self._check_signature(card, show, offline)
+            path = obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
+            return read_state(card, file, path)
 
     def preprocess(self, name: str) -> Callable[..., Any]:
         """Return what turns a source into the input of the model called `name`, without the model.

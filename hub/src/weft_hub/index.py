@@ -151,7 +151,9 @@ def judge(texts: Texts, name: str) -> Card:
         data = tomllib.loads(texts.toml)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RegistryError([f"{path}:{_line_in(str(error))}: not TOML: {error}"]) from error
-    found = _reworded(problems(data, schema(), {"spdx": _spdx, "source-uri": check_uri}), data)
+    found = _reworded(
+        problems(data, schema(), {"spdx": spdx_problem, "source-uri": check_uri}), data
+    )
     found += [*_meaning(data, name), *_hidden(data)]
     wrong = [*(_place(path, texts.toml, problem) for problem in found), *wrong]
     if not texts.problems:
@@ -272,7 +274,8 @@ def _place(path: str, text: str, problem: Problem) -> str:
     return f"{path}:{line_of(text, problem.where)}: {at}{problem.text}"
 
 
-def _spdx(text: str) -> str | None:
+def spdx_problem(text: str) -> str | None:
+    """Return why `text` is not an SPDX licence expression as SPDX spells it, or None."""
     from packaging.licenses import (  # its table of licences takes time to load
         InvalidLicenseExpression,
         canonicalize_license_expression,

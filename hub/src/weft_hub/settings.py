@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weft_hub._index_places import split
+from weft_hub._quantities import parse_size
 from weft_hub.errors import SettingError
 
 _TRUE = ("1", "true", "yes", "on")
@@ -26,6 +27,7 @@ class Settings:
             by one of them.
         offline: whether every connection is forbidden.
         keys: public keys (PEM files) of which one must have signed a model; empty for no such rule.
+        cache_limit: how many bytes the cache is kept at; None for no limit.
     """
 
     cache: Path
@@ -33,13 +35,15 @@ class Settings:
     index_keys: tuple[Path, ...] = ()
     offline: bool = False
     keys: tuple[Path, ...] = ()
+    cache_limit: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read the variables whose names begin with `WEFT_HUB_`; the guide has a table of them.
 
         Raises:
-            SettingError: a value that is neither true nor false for `WEFT_HUB_OFFLINE`.
+            SettingError: a value that is neither true nor false for `WEFT_HUB_OFFLINE`, or no
+                size for `WEFT_HUB_CACHE_LIMIT`.
         """
         env = os.environ if environment is None else environment
         offline = env.get("WEFT_HUB_OFFLINE", "").strip().lower()
@@ -54,11 +58,21 @@ class Settings:
             index_keys=tuple(path.absolute() for path in _paths(env, "WEFT_HUB_INDEX_KEY")),
             offline=offline in _TRUE,
             keys=_paths(env, "WEFT_HUB_KEYS"),
+            cache_limit=_limit(env.get("WEFT_HUB_CACHE_LIMIT", "")),
         )
 
 
 def _paths(env: Mapping[str, str], name: str) -> tuple[Path, ...]:
     return tuple(Path(path).expanduser() for path in env.get(name, "").split(os.pathsep) if path)
+
+
+def _limit(text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise SettingError(f"WEFT_HUB_CACHE_LIMIT {error}") from error
 
 
 def _cache_folder(env: Mapping[str, str]) -> Path:

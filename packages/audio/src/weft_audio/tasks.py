@@ -23,6 +23,8 @@ class _VoiceActivityTask:
     """The task `voice-activity-detection`: its label set, preprocessing, run and report."""
 
     name = "voice-activity-detection"
+    # What the hub takes from a folder: the usual endings of the formats that `io` reads.
+    endings = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".rf64")
 
     def labels(self, name: str) -> tuple[str, ...]:
         """A named label set; the one output is the probability of "speech".

@@ -103,9 +103,9 @@ class ImageClassification:
 
         Raises:
             ImageDecodeError, ImageTooLargeError, FileNotFoundError: see `io.decode_image`.
-            ValueError: a tensor of another shape.
+            ValueError: a tensor of another shape, or with values that are not finite.
         """
-        image = _as_rgb(picture_to_tensor(source))
+        image = _as_rgb(_finite(picture_to_tensor(source)))
         image = functional.resize(image, self.resize, self.interpolation, antialias=self.antialias)
         image = functional.center_crop(image, self.crop)
         image = functional.to_dtype(image, weft.float32, scale=True)
@@ -119,6 +119,21 @@ def picture_to_tensor(source: Picture) -> weft.Tensor:
     if isinstance(source, Image.Image):
         return io.pil_to_tensor(source, mode="rgb")
     return io.decode_image(source, mode="rgb", apply_exif_orientation=True)
+
+
+def _finite(image: weft.Tensor) -> weft.Tensor:
+    """The image, which must be all numbers: one that is none would spread over the whole answer."""
+    if not image.dtype.is_floating_point:
+        return image
+    unfit = weft.nonzero(~weft.isfinite(image))
+    if len(unfit):
+        place = tuple(unfit[0].tolist())
+        raise ValueError(
+            f"image-classification: {len(unfit)} of {image.numel()} values of the image are not "
+            f"finite, the first {image[place].item()} at {place} of (…, channel, row, column); "
+            "finite values in [0, 1] are required"
+        )
+    return image
 
 
 def _as_rgb(image: weft.Tensor) -> weft.Tensor:

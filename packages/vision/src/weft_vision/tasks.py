@@ -19,6 +19,11 @@ class _ImageClassificationTask:
     """The task `image-classification`: its label sets, preprocessing, run and report."""
 
     name = "image-classification"
+    # What the hub takes from a folder: the usual endings of the formats that `io` reads.
+    endings = (
+        *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"),
+        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+    )
 
     def labels(self, name: str) -> tuple[str, ...]:
         """A named label set, the label of class i at index i.
