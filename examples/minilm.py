@@ -4,7 +4,7 @@
     python examples/minilm.py "A man plays the guitar." "Someone makes music." "It rains."
 
 The weights and the vocabulary of all-MiniLM-L6-v2 (Apache-2.0) come from a package of pip. Nothing
-of the package runs: the file of weights is data, and the model is built here.
+of the package runs: the file of weights is data, and the model is built by weft.text.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import weft
-from bert import Bert, Config, WordPiece, embed
 from experiment.options import OUTPUT
 from experiment.packages import Package
 from experiment.plots import matrix
+from weft.text import Bert, BertConfig, WordPiece, mean_embedding
 
 MINILM = Package(
     "pip",
@@ -40,7 +40,7 @@ SENTENCES = [
 
 def load(folder: Path) -> tuple[Bert, WordPiece]:
     """Build the model that ``config.json`` describes, and fill it; every name must fit."""
-    model = Bert(Config.from_file(folder / "config.json"))
+    model = Bert(BertConfig.from_file(folder / "config.json"))
     model.load_state_dict(weft.io.load_safetensors(folder / "model.safetensors"))
     return model.eval(), WordPiece.from_file(folder / "vocab.txt")
 
@@ -49,7 +49,7 @@ def embeddings(model: Bert, tokenizer: WordPiece, sentences: list[str]) -> weft.
     """Return a vector of length 1 for each sentence, (sentences, hidden)."""
     ids, is_text = tokenizer.batch(sentences)
     with weft.no_grad():
-        return embed(model, weft.tensor(ids), weft.tensor(is_text))
+        return mean_embedding(model, weft.tensor(ids), weft.tensor(is_text))
 
 
 def main() -> None:

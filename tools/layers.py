@@ -19,7 +19,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"weft"}),  # the package itself: its table of contents
     frozenset(
         {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "testing"}
-        | {"distributions"}
+        | {"distributions", "text"}
         | {"linalg", "fft", "special", "signal", "foreach", "cuda", "cpu", "backends"}
         | {"debug", "library", "utils"}
         | {"config", "settings"}

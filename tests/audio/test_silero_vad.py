@@ -178,7 +178,11 @@ def test_shapes_that_do_not_fit_are_refused_with_their_numbers(model):
 def test_the_entry_points_lead_here(repository):
     project = tomllib.loads((repository / "packages/audio/pyproject.toml").read_text())
     points = project["project"]["entry-points"]
-    assert points["weft.models"] == {"silero_vad": "weft_audio.models:silero_vad"}
+    assert points["weft.models"] == {
+        "crepe": "weft_audio.models:crepe",
+        "silero_vad": "weft_audio.models:silero_vad",
+    }
     assert points["weft.tasks"] == {
-        "voice-activity-detection": "weft_audio.tasks:voice_activity_detection"
+        "pitch-tracking": "weft_audio.tasks:pitch_tracking",
+        "voice-activity-detection": "weft_audio.tasks:voice_activity_detection",
     }

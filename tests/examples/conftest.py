@@ -83,7 +83,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder like MiniLM's, with a small encoder that was never trained."""
-    import weft
+    import weft.text
 
     sizes = {
         "vocab_size": 40,
@@ -98,11 +98,7 @@ def small_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s . rain".split()]
     pieces += [f"[unused{i}]" for i in range(40 - len(pieces))]
     (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(EXAMPLES))
-        from bert import Bert, Config
-
-        weft.manual_seed(0)
-        model = Bert(Config.from_file(folder / "config.json"))
-        weft.io.save_safetensors(model.state_dict(), folder / "model.safetensors")
+    weft.manual_seed(0)
+    model = weft.text.Bert(weft.text.BertConfig.from_file(folder / "config.json"))
+    weft.io.save_safetensors(model.state_dict(), folder / "model.safetensors")
     return folder

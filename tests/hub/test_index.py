@@ -23,12 +23,16 @@ BUILTIN = sorted(path.parent for path in builtin_index().glob("*/*/model.toml"))
 FORMATS = {"spdx": lambda text: None, "source-uri": lambda text: None}
 
 
-def test_the_index_that_is_shipped_is_valid_and_has_the_first_three_models() -> None:
+def test_the_index_that_is_shipped_is_valid_and_has_the_first_seven_models() -> None:
     registry = Index([builtin_index()])
     registry.check()
     assert registry.names() == [
+        "audio/crepe-tiny",
         "audio/silero-vad",
+        "text/all-minilm-l6-v2",
+        "vision/cifar-resnet20",
         "vision/efficientnet-lite0",
+        "vision/mnist-cnn",
         "vision/mobilenet-v2",
     ]
 
@@ -47,7 +51,9 @@ def test_a_card_carries_what_its_entry_says(name: str) -> None:
 
 def test_listing_by_task_gives_only_models_for_that_task() -> None:
     assert weft_hub.list(task="image-classification") == [
+        "vision/cifar-resnet20",
         "vision/efficientnet-lite0",
+        "vision/mnist-cnn",
         "vision/mobilenet-v2",
     ]
     assert weft_hub.list(task="no-such-task") == []

@@ -141,7 +141,7 @@ def test_cosines_are_those_that_are_known(minilm: Path) -> None:
 def test_pieces_are_those_of_the_tokenizer_of_the_package(minilm: Path, text: str) -> None:
     import tokenizers
 
-    from bert import WordPiece
+    from weft.text import WordPiece
 
     theirs = tokenizers.Tokenizer.from_file(str(minilm / "tokenizer.json"))
     theirs.no_padding()

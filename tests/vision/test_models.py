@@ -147,7 +147,8 @@ def test_a_model_of_another_package_is_found_by_its_entry_point(monkeypatch):
         return [point]
 
     monkeypatch.setattr(_table, "entry_points", points)
-    assert models.list_models() == ["as_it_is", "efficientnet_lite0", "mobilenet_v2"]
+    own = ["cifar_resnet20", "efficientnet_lite0", "mnist_cnn", "mobilenet_v2"]
+    assert models.list_models() == ["as_it_is", *own]
     assert isinstance(models.get_model("as_it_is"), nn.Identity)
 
 

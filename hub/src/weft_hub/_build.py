@@ -87,6 +87,28 @@ def fill(model: Any, card: Card, weights: Path) -> None:
         ) from error
 
 
+def attach(model: Any, card: Card, files: Mapping[str, Path]) -> None:
+    """Give a filled model what it needs of its extra files, if its task has such models.
+
+    Args:
+        model: the model, filled.
+        card: its entry.
+        files: the verified path of each file by its name in the entry.
+
+    Raises:
+        WeightsError: the task's package cannot use one of the files.
+    """
+    task = task_of(card)
+    if not hasattr(task, "attach"):
+        return
+    try:
+        task.attach(model, files)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise WeightsError(
+            f"{card.name}: the extra files do not fit the task {card.task}: {one_line(error)}"
+        ) from error
+
+
 def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
     """Read the tensors of a verified weight file by their names.
 

@@ -18,9 +18,13 @@ TASKS = "weft.tasks"
 class Task(Protocol):
     """What a package registers for a task; the hub knows no task by name.
 
-    A task may have more, which is used where it is there: `endings`, a tuple of the lower-case
-    endings of the files that `run` takes from folders, such as `(".wav", ".flac")`; and
-    `figures(result)`, a mapping of named numbers of one result, which an entry's metrics state.
+    A task may have more, which is used where it is there. `endings` is a tuple of the lower-case
+    endings of the files that `run` takes from folders, such as `(".wav", ".flac")`.
+    `figures(result)` gives named numbers of one result, which an entry's metrics state.
+    `data_sets()` gives, by the name of each data set that models for the task are measured on, a
+    table for each of its files (name, size, sha256 and sources, as in `model.toml`);
+    `measure(model, data_set, files, limit=None)` gives `{"samples": …, "figures": …}` of them.
+    `attach(model, files)` hands a filled model its entry's extra files.
     """
 
     def labels(self, name: str) -> tuple[str, ...]:

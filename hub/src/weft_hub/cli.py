@@ -13,6 +13,7 @@ from weft_hub import (
     _cache_commands,
     _commands,
     _finding_commands,
+    _measuring_commands,
     _running,
     _signing_commands,
 )
@@ -78,6 +79,13 @@ def parser() -> argparse.ArgumentParser:
     _add_json(one)
     _add_fetching(one)
     one.set_defaults(run=_running.run)
+
+    one = commands.add_parser("measure", help="measure a model, or its metrics again")
+    _add_name(one)
+    _measuring_commands.add_arguments(one)
+    _add_json(one)
+    _add_fetching(one)
+    one.set_defaults(run=_measuring_commands.run)
 
     one = commands.add_parser("download", help="fetch and verify a model; print its folder")
     _add_name(one)

@@ -114,6 +114,10 @@ class BuildError(HubError):
     """The installed package could not build the model as the entry says."""
 
 
+class MeasureError(HubError):
+    """A model could not be measured: an unknown data set, or a metric that nothing can measure."""
+
+
 class WeightsError(HubError, ValueError):
     """The verified weight file cannot be read, or does not fit the model that the entry builds."""
 

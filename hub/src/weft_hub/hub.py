@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from weft_hub._build import empty_model, fill, preprocess_of, read_state
+from weft_hub._build import attach, empty_model, fill, preprocess_of, read_state
 from weft_hub._early import EarlyFinds
 from weft_hub._help import help_text
 from weft_hub._index_means import index_means
@@ -198,9 +198,9 @@ class Hub:
             early = EarlyFinds(self.cache, card.files)  # hashes beside the next line
             model = empty_model(card)  # before a download that could not be used
             self._check_signature(card, show, offline)
-            weights = None
+            paths = {}
             for file in card.files:
-                path = obtain(
+                paths[file.name] = obtain(
                     card,
                     file,
                     self.cache,
@@ -208,12 +208,10 @@ class Hub:
                     progress=show,
                     find=early.find,
                 )
-                if file is card.weights:
-                    weights = path
-            assert weights is not None  # the registry accepts no entry without weights
             with contextlib.suppress(CacheError):  # a read-only cache still serves what it has
                 self.cache.link(card)
-            fill(model, card, weights)
+            fill(model, card, paths[card.weights.name])
+            attach(model, card, paths)
         return model
 
     def load_state_dict(

@@ -5,11 +5,12 @@ from weft.version import lockstep
 # Before anything that another version of weft could break.
 __version__ = lockstep("weft-vision")
 # isort: split
-from weft_vision import categories, draw, io, models, presets, tasks, transforms
+from weft_vision import categories, data_sets, draw, io, models, presets, tasks, transforms
 
 __all__ = [
     "__version__",
     "categories",
+    "data_sets",
     "draw",
     "io",
     "models",

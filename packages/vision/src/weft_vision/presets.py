@@ -16,6 +16,8 @@ from weft_vision.transforms import InterpolationMode, functional
 
 __all__ = ["ImageClassification"]
 
+_CHANNELS = {"rgb": 3, "gray": 1}
+
 # Whatever a picture may be given as: a file, its bytes, a Pillow image, or a tensor.
 Picture = str | os.PathLike[str] | bytes | Image.Image | weft.Tensor
 
@@ -29,6 +31,7 @@ class ImageClassification:
         crop: height and width of the crop from the middle, in pixels.
         interpolation: "nearest", "nearest-exact", "bilinear" or "bicubic".
         antialias: average all covered pixels when shrinking.
+        mode: "rgb", or "gray" for a model of one channel.
         mean: what to subtract a channel, of values in [0, 1]; ImageNet's if not given.
         std: what to divide by a channel; ImageNet's if not given.
 
@@ -46,6 +49,7 @@ class ImageClassification:
     crop: int = 224
     interpolation: str = "bilinear"
     antialias: bool = True
+    mode: str = "rgb"
     mean: Sequence[float] = (0.485, 0.456, 0.406)
     std: Sequence[float] = (0.229, 0.224, 0.225)
 
@@ -53,8 +57,9 @@ class ImageClassification:
         """Refuse what could only fail later.
 
         Raises:
-            ValueError: a size is no positive integer, `mean` or `std` are not 3 numbers (those of
-                `std` positive), `antialias` is no bool, or the interpolation is unknown.
+            ValueError: a size is no positive integer, `mode` is neither "rgb" nor "gray", `mean`
+                or `std` are not as many numbers as channels (those of `std` positive), `antialias`
+                is no bool, or the interpolation is unknown.
         """
         for name in ("resize", "crop"):
             value = getattr(self, name)
@@ -64,13 +69,19 @@ class ImageClassification:
             raise ValueError(
                 f"ImageClassification: antialias must be true or false, got {self.antialias!r}"
             )
+        if self.mode not in _CHANNELS:
+            raise ValueError(
+                f"ImageClassification: mode must be 'rgb' or 'gray', got {self.mode!r}"
+            )
+        channels = _CHANNELS[self.mode]
         for name in ("mean", "std"):
             values = getattr(self, name)
             numbers = isinstance(values, Sequence) and all(
                 isinstance(v, (int, float)) for v in values
             )
-            if not numbers or len(values) != 3 or (name == "std" and min(values) <= 0):
-                what = "3 positive numbers" if name == "std" else "3 numbers"
+            if not numbers or len(values) != channels or (name == "std" and min(values) <= 0):
+                kind = "positive number" if name == "std" else "number"
+                what = f"{channels} {kind}s" if channels > 1 else f"a list of 1 {kind}"
                 raise ValueError(f"ImageClassification: {name} must be {what}, got {values!r}")
         InterpolationMode.parse(self.interpolation)
 
@@ -95,30 +106,32 @@ class ImageClassification:
         Args:
             source: a path, the bytes of an image file, a Pillow image, or a tensor
                 (..., channels, height, width), uint8 or floating in [0, 1], with 1 (grey, shown to
-                the model as RGB), 3 or 4 channels (alpha is dropped). Files are turned upright as
-                their EXIF orientation says.
+                an RGB model as RGB), 3 or 4 channels (alpha is dropped). Files are turned upright
+                as their EXIF orientation says.
 
         Returns:
-            float32, (..., 3, crop, crop): no batch axis is added.
+            float32, (..., 3, crop, crop), or one channel if the mode is "gray": no batch axis is
+            added.
 
         Raises:
             ImageDecodeError, ImageTooLargeError, FileNotFoundError: see `io.decode_image`.
             ValueError: a tensor of another shape, or with values that are not finite.
         """
-        image = _as_rgb(_finite(picture_to_tensor(source)))
+        image = _finite(picture_to_tensor(source, self.mode))
+        image = _as_rgb(image) if self.mode == "rgb" else _as_grey(image)
         image = functional.resize(image, self.resize, self.interpolation, antialias=self.antialias)
         image = functional.center_crop(image, self.crop)
         image = functional.to_dtype(image, weft.float32, scale=True)
         return functional.normalize(image, self.mean, self.std)
 
 
-def picture_to_tensor(source: Picture) -> weft.Tensor:
-    """Any picture as a tensor; a file is read as RGB and turned upright."""
+def picture_to_tensor(source: Picture, mode: str = "rgb") -> weft.Tensor:
+    """Any picture as a tensor; a file is read as RGB, or grey, and turned upright."""
     if isinstance(source, weft.Tensor):
         return source
     if isinstance(source, Image.Image):
-        return io.pil_to_tensor(source, mode="rgb")
-    return io.decode_image(source, mode="rgb", apply_exif_orientation=True)
+        return io.pil_to_tensor(source, mode=mode)
+    return io.decode_image(source, mode=mode, apply_exif_orientation=True)
 
 
 def _finite(image: weft.Tensor) -> weft.Tensor:
@@ -147,4 +160,14 @@ def _as_rgb(image: weft.Tensor) -> weft.Tensor:
     raise ValueError(
         "image-classification: expects a tensor (..., channels, height, width) with 1, 3 or 4 "
         f"channels, got {tuple(image.shape)}"
+    )
+
+
+def _as_grey(image: weft.Tensor) -> weft.Tensor:
+    channels = image.shape[-3] if image.ndim >= 3 else 0
+    if channels == 1:
+        return image
+    raise ValueError(
+        "image-classification: the model takes grey pictures and expects a tensor "
+        f"(..., 1, height, width), got {tuple(image.shape)}"
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import weft
-from weft_vision import categories
+from weft_vision import categories, data_sets
 from weft_vision.presets import ImageClassification, Picture
 
 __all__ = ["image_classification"]
+
+# Pictures that are classified together when a model is measured.
+_BATCH = 250
 
 _LABELS: dict[str, Callable[[], tuple[str, ...]]] = {"imagenet-1k": categories.imagenet_1k}
 
@@ -82,6 +86,52 @@ class _ImageClassificationTask:
                 for value, index in zip(values.tolist(), indices.tolist(), strict=True)
             ],
         }
+
+    def figures(self, result: Mapping[str, Any]) -> dict[str, float]:
+        """What an entry of the hub may state about a picture: "probability of LABEL" for each."""
+        return {f"probability of {p['label']}": p["probability"] for p in result["predictions"]}
+
+    def data_sets(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """The files of each data set that `measure` knows; see `weft_vision.data_sets`."""
+        return {name: data_sets.files_of(name) for name in data_sets.names()}
+
+    def measure(
+        self,
+        model: Any,
+        data_set: str,
+        files: Mapping[str, Path],
+        *,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """Which share of a data set's pictures a model gives the highest score to the right class.
+
+        Args:
+            model: as for `run`.
+            data_set: one of `data_sets()`.
+            files: the path of each of its files, by name.
+            limit: use so many pictures only, the first.
+
+        Returns:
+            `{"samples": pictures, "figures": {"test accuracy": share in [0, 1]}}`.
+
+        Raises:
+            ValueError: a damaged file, a limit below 1, or a model with another number of classes.
+        """
+        if limit is not None and limit < 1:
+            raise ValueError(f"{self.name}: limit must be at least 1, got {limit}")
+        images, classes = data_sets.read(data_set, files)
+        images, classes = images[:limit], classes[:limit]
+        right = 0
+        with weft.no_grad():
+            for first in range(0, len(images), _BATCH):
+                scores = model(model.preprocess(images[first : first + _BATCH]))
+                if scores.shape[1] <= int(classes.max().item()):
+                    raise ValueError(
+                        f"{self.name}: {data_set} has {int(classes.max().item()) + 1} classes, but "
+                        f"the model scores {scores.shape[1]}"
+                    )
+                right += int((scores.argmax(dim=1) == classes[first : first + _BATCH]).sum().item())
+        return {"samples": len(images), "figures": {"test accuracy": right / len(images)}}
 
     def text(self, result: Mapping[str, Any]) -> str:
         """The result as lines for a person: percent, then label."""

@@ -9,13 +9,16 @@ from importlib.metadata import EntryPoint, entry_points
 from weft import nn
 from weft_vision.models._efficientnet_lite import efficientnet_lite0
 from weft_vision.models._mobilenet_v2 import mobilenet_v2
+from weft_vision.models._small import cifar_resnet20, mnist_cnn
 
 GROUP = "weft.models"
 
 # The same names stand in pyproject.toml as entry points; a test holds the two together. They are
 # repeated here so that a source tree that was never installed has its models too.
 OWN: dict[str, Callable[..., nn.Module]] = {
+    "cifar_resnet20": cifar_resnet20,
     "efficientnet_lite0": efficientnet_lite0,
+    "mnist_cnn": mnist_cnn,
     "mobilenet_v2": mobilenet_v2,
 }
 

@@ -26,11 +26,20 @@ _IDEOGRAPHS = (
 
 
 class WordPiece:
-    """A tokenizer.
+    """BERT's uncased tokenizer.
 
     Args:
         vocabulary: the pieces; the place of one is its id. ``[PAD]``, ``[UNK]``, ``[CLS]`` and
             ``[SEP]`` are among them.
+
+    Raises:
+        ValueError: one of these is missing.
+
+    Example:
+        >>> import weft
+        >>> tokenizer = weft.text.WordPiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "play", "##s"])
+        >>> tokenizer.encode("plays")
+        [2, 4, 5, 3]
     """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:
@@ -41,8 +50,16 @@ class WordPiece:
 
     @classmethod
     def from_file(cls, path: Path) -> WordPiece:
-        """Read a vocabulary with a piece a line."""
-        return cls(path.read_text(encoding="utf-8").rstrip("\n").split("\n"))
+        """Read a vocabulary with a piece a line.
+
+        Raises:
+            ValueError: it is no text, or lacks one of the marks.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no vocabulary: it is not UTF-8 ({error})") from error
+        return cls(text.rstrip("\n").split("\n"))
 
     def encode(self, text: str, longest: int = 256) -> list[int]:
         """Return the ids of a text between ``[CLS]`` and ``[SEP]``, cut to ``longest``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import weft
 import weft.nn.functional as F
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Config:
-    """The sizes of an encoder, by the keys of ``config.json``."""
+class BertConfig:
+    """The sizes of an encoder, by the keys of the ``config.json`` beside published weights."""
 
     vocab_size: int = 30522
     hidden_size: int = 768
@@ -33,7 +33,7 @@ class Config:
     layer_norm_eps: float = 1e-12
 
     @classmethod
-    def from_file(cls, path: Path) -> Config:
+    def from_file(cls, path: Path) -> BertConfig:
         """Read the keys that are sizes; the others are about training."""
         told = json.loads(path.read_text(encoding="utf-8"))
         if told.get("hidden_act", "gelu") != "gelu":
@@ -46,7 +46,7 @@ class Embeddings(nn.Module):
 
     position_ids: Tensor
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         width = config.hidden_size
         self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=0)
@@ -67,7 +67,7 @@ class Embeddings(nn.Module):
 class SelfAttention(nn.Module):
     """Attention of each piece to those that are text, in several heads."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.heads = config.num_attention_heads
         self.query = nn.Linear(config.hidden_size, config.hidden_size)
@@ -91,7 +91,7 @@ class SelfAttention(nn.Module):
 class AddAndNormalise(nn.Module):
     """A linear layer whose result is added to what it branched from, then normalised."""
 
-    def __init__(self, inputs: int, config: Config) -> None:
+    def __init__(self, inputs: int, config: BertConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(inputs, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
@@ -103,7 +103,7 @@ class AddAndNormalise(nn.Module):
 class Layer(nn.Module):
     """Attention, then two linear layers with GELU between."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
         # A ModuleDict names its modules as checkpoints do: one of them is called "self".
         self.attention = nn.ModuleDict(
@@ -120,10 +120,36 @@ class Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """The encoder: ids to one vector for each piece."""
+    """BERT's encoder: ids of pieces to one vector for each piece.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: the sizes.
+
+    Source: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers" (2018), section
+    3; the names of parameters are those of published ``BertModel`` checkpoints.
+
+    Example:
+        >>> import weft
+        >>> model = weft.text.bert(
+        ...     vocab_size=50,
+        ...     hidden_size=24,
+        ...     num_hidden_layers=2,
+        ...     num_attention_heads=3,
+        ...     intermediate_size=48,
+        ... )
+        >>> ids = weft.tensor([[2, 7, 3, 0]])
+        >>> tuple(model(ids, ids != 0).shape)
+        (1, 4, 24)
+    """
+
+    def __init__(self, config: BertConfig) -> None:
         super().__init__()
+        if config.hidden_size % config.num_attention_heads:
+            raise ValueError(
+                f"Bert: hidden_size must be divisible by num_attention_heads, got "
+                f"{config.hidden_size} and {config.num_attention_heads}"
+            )
+        self.config = config
         self.embeddings = Embeddings(config)
         layers = [Layer(config) for _ in range(config.num_hidden_layers)]
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
@@ -139,7 +165,15 @@ class Bert(nn.Module):
 
         Returns:
             (batch, time, hidden).
+
+        Raises:
+            ValueError: more pieces than there are positions.
         """
+        if ids.shape[-1] > self.config.max_position_embeddings:
+            raise ValueError(
+                f"Bert: takes at most {self.config.max_position_embeddings} pieces, got ids of "
+                f"shape {tuple(ids.shape)}"
+            )
         x = self.embeddings(ids)
         seen = is_text[:, None, None, :]
         for layer in self.encoder["layer"]:
@@ -147,8 +181,31 @@ class Bert(nn.Module):
         return x
 
 
-def embed(model: Bert, ids: Tensor, is_text: Tensor) -> Tensor:
-    """Return a vector of length 1 for each text: the mean over its pieces, (batch, hidden)."""
+def bert(**sizes: Any) -> Bert:
+    """Return a fresh encoder in evaluation mode, without pretrained weights.
+
+    Pretrained: ``weft_hub.load("text/all-minilm-l6-v2")``.
+
+    Args:
+        sizes: those of `BertConfig`, by name; BERT base's where left out.
+
+    Raises:
+        TypeError: a size that `BertConfig` does not have.
+    """
+    return Bert(BertConfig(**sizes)).eval()
+
+
+def mean_embedding(model: Bert, ids: Tensor, is_text: Tensor) -> Tensor:
+    """Return a vector of length 1 for each text: the mean of its pieces' vectors, normalised.
+
+    Args:
+        model: the encoder.
+        ids: (batch, time) int64.
+        is_text: (batch, time) bool; False where a row was filled up.
+
+    Returns:
+        (batch, hidden).
+    """
     weights = is_text.unsqueeze(-1).to(weft.float32)
     mean = (model(ids, is_text) * weights).sum(1) / weights.sum(1)
     return F.normalize(mean, dim=1)

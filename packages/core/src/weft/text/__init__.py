@@ -1,0 +1,6 @@
+"""Text: pieces of a vocabulary, BERT's encoder, and sentences as vectors."""
+
+from .bert import Bert, BertConfig, bert, mean_embedding
+from .wordpiece import WordPiece
+
+__all__ = ["Bert", "BertConfig", "WordPiece", "bert", "mean_embedding"]
