@@ -164,6 +164,17 @@ def test_a_signature_that_is_there_is_not_lost(signed: Signed) -> None:
     signed.verify()
 
 
+def test_only_a_signature_is_replaced_and_never_a_file_of_the_model(signed: Signed) -> None:
+    before = tree_of(signed.folder)
+    weights = signed.folder / "weights.safetensors"
+    for target in (weights, signed.folder):
+        with pytest.raises(
+            signing.SignedFilesError, match="is no signature, so it is not replaced"
+        ):
+            signing.sign(signed.folder, signed.signer(), signature=target, replace=True)
+    assert tree_of(signed.folder) == before
+
+
 def test_a_failed_signing_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -44,11 +45,13 @@ def mutate(data: Any, draw: random.Random) -> None:
         if how == 0:
             del parent[where[-1]]
         elif how == 1 and isinstance(parent, list):
-            parent.insert(draw.randrange(len(parent) + 1), parent[where[-1]])
+            parent.insert(draw.randrange(len(parent) + 1), copy.deepcopy(parent[where[-1]]))
         elif how == 2 and isinstance(parent, dict):
-            parent[draw.choice(("name", "rawBytes", "hint", "x"))] = draw.choice(VALUES)
+            parent[draw.choice(("name", "rawBytes", "hint", "x"))] = copy.deepcopy(
+                draw.choice(VALUES)
+            )
         else:
-            parent[where[-1]] = draw.choice(VALUES)
+            parent[where[-1]] = copy.deepcopy(draw.choice(VALUES))
 
 
 def scramble(data: bytes, draw: random.Random) -> bytes:

@@ -70,7 +70,7 @@ def sign(
         ignore: paths from the folder that are left out, beside the signature and git's own files
             (`.git`, `.gitattributes`, `.github` and `.gitignore` at the top). The signature states
             them.
-        replace: write over a signature that is there already.
+        replace: write over a signature that is there already; any other file is left alone.
 
     Returns:
         The path of the signature.
@@ -83,10 +83,8 @@ def sign(
     """
     path = Path(path)
     target = Path(signature) if signature is not None else signature_of(path)
-    if not replace and os.path.lexists(target):
-        raise SignedFilesError(
-            f"{target} is there already; remove it, name another file, or allow it to be replaced"
-        )
+    if os.path.lexists(target):
+        _require_replaceable(target, replace)
     ignored = _left_out(path, target, ignore)
     tree = walk(path, ignored)
     if not tree.files:
@@ -227,6 +225,20 @@ def read_signature(path: Path) -> bytes:
     except OSError as error:
         raise SignatureError(
             f"cannot read the signature {path}: {error.strerror or error}"
+        ) from error
+
+
+def _require_replaceable(target: Path, replace: bool) -> None:
+    """Check that a file may be written over: it is a signature, and the caller said so."""
+    if not replace:
+        raise SignedFilesError(
+            f"{target} is there already; remove it, name another file, or allow it to be replaced"
+        )
+    try:
+        read_bundle(read_signature(target), str(target))
+    except SignatureError as error:
+        raise SignedFilesError(
+            f"{target} is there already and is no signature, so it is not replaced: {error}"
         ) from error
 
 
