@@ -142,6 +142,7 @@ def certify(
     key: Any = None,
     days: tuple[int, int] = (-10, 10),
     usage: bool | None = True,
+    issues: bool | None = None,
     extended: tuple[x509.ObjectIdentifier, ...] = (),
     path_length: int | None = None,
     critical: x509.ObjectIdentifier | None = None,
@@ -156,6 +157,7 @@ def certify(
         days: from when to when it is valid, from now.
         usage: whether its key usage is signing (certificates, for an authority), something else
             (False), or not stated (None).
+        issues: whether its key usage is signing certificates, if not as `authority` says.
         extended: its extended key usage; none is stated if empty.
         path_length: how many authorities may be below it.
         critical: an extension that nobody knows, marked as critical.
@@ -179,7 +181,9 @@ def certify(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(above), critical=False
         )
     if usage is not None:
-        builder = builder.add_extension(_key_usage(authority, usage), critical=True)
+        builder = builder.add_extension(
+            _key_usage(authority if issues is None else issues, usage), critical=True
+        )
     if extended:
         builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)
     if critical is not None:

@@ -333,6 +333,17 @@ def test_a_signed_statement_of_another_form_is_refused_by_name(
     assert says in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_key_twice_is_refused_in_the_bundle_and_in_what_was_signed(signed: Signed) -> None:
+    payload = json.dumps(signed.statement()).replace("{", '{"predicate": {}, ', 1).encode()
+    signed.state(payload)
+    with pytest.raises(MALFORMED, match="the payload has the key 'predicate' twice"):
+        signed.verify()
+    text = signed.signature.read_text()
+    signed.signature.write_text(text.replace("{", '{"mediaType": "", ', 1))
+    with pytest.raises(MALFORMED, match="has the key 'mediaType' twice"):
+        signed.verify()
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -127,6 +127,10 @@ def make_chains() -> dict[str, tuple[Callable[[], tuple[Certified, ...]], str]]:
         ),
         "between expired": (lambda: through(days=(-9, -8)), "does not lead to a trusted root"),
         "between no authority": (lambda: through(authority=False), "does not lead"),
+        "between no authority, but says it issues": (
+            lambda: through(authority=False, issues=True),
+            "does not lead",
+        ),
         "between of other use": (lambda: through(usage=False), "does not lead"),
         "between of no use": (lambda: through(usage=None), "does not lead"),
         "between for servers": (
