@@ -24,9 +24,12 @@ class Outcome(NamedTuple):
 @pytest.fixture(autouse=True)
 def only_our_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the person who runs the tests counts, and no cache of theirs is touched."""
-    for name in [name for name in os.environ if name.startswith("WEFT_HUB_")]:
-        monkeypatch.delenv(name)
+    for name in list(os.environ):
+        ours = name.lower().startswith(("weft_hub_", "hf_", "npm_config_"))
+        if ours or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("WEFT_HUB_CACHE", str(tmp_path / "default-cache"))
+    monkeypatch.setenv("WEFT_HUB_TOKENS", str(tmp_path / "tokens.json"))
 
 
 @pytest.fixture

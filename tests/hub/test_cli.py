@@ -149,7 +149,7 @@ FAULTS = {
     "missing file": "No such file",
     "no network": "check the network",
     "offline": "the hub is offline",
-    "later transport": "cannot fetch from https: sources",
+    "later transport": "cannot fetch from oci: sources",
     "cache is a file": "WEFT_HUB_CACHE",
 }
 
@@ -170,7 +170,7 @@ def test_a_fault_is_one_line_and_nothing_half_written(
     sources = {
         "no network": stage.pip_uri(wheel, "w/line.bin"),
         "offline": stage.pip_uri(wheel, "w/line.bin"),
-        "later transport": "https://mirror.example/w",
+        "later transport": "oci:mirror.example/w",
     }
     source = sources.get(fault, "file:weights.safetensors")
     path = stage.entry("a/line", content, sources=[source]) / "weights.safetensors"

@@ -18,7 +18,8 @@ from weft_hub.index import builtin_index, schema
 from weft_hub.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "guide" / "hub.md").read_text("utf-8")
+PAGES = sorted((ROOT / "docs" / "guide").glob("hub*.md"))
+GUIDE = "\n".join(path.read_text("utf-8") for path in PAGES)
 
 
 def keys(rule: dict[str, Any], above: str = "") -> Iterator[tuple[str, bool]]:
@@ -46,7 +47,7 @@ def test_each_error_has_a_row() -> None:
 def test_each_environment_variable_that_the_code_reads_is_explained() -> None:
     sources = ROOT / "hub" / "src" / "weft_hub"
     code = "".join(path.read_text("utf-8") for path in sources.rglob("*.py"))
-    assert set(re.findall(r"WEFT_HUB_[A-Z]+", code)) == set(re.findall(r"WEFT_HUB_[A-Z]+", GUIDE))
+    assert set(re.findall(r"WEFT_HUB_[A-Z_]+", code)) == set(re.findall(r"WEFT_HUB_[A-Z_]+", GUIDE))
 
 
 def test_each_command_is_shown() -> None:

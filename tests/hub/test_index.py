@@ -414,8 +414,10 @@ DIGEST = "0" * 64
         "file:sub/weights%20two.bin",
         "file:///data/weights.bin",
         "https://mirror.example/weights.bin",
-        "hf:owner/name@0123456789abcdef/weights.safetensors",
-        "npm:package@1.0.0/data/x",
+        "http://localhost:8000/weights.bin",
+        f"hf:owner/name@{'0123' * 10}/folder/weights.safetensors",
+        f"npm:@scope/package@1.0.0-rc.1/package/data/x?sha256={'0' * 64}&size=9",
+        "oci:registry.example/models/line",
     ],
 )
 def test_a_source_in_its_spelling_is_accepted(uri: str) -> None:

@@ -345,7 +345,7 @@ def test_sources_are_tried_in_order_until_one_delivers(stage: Stage) -> None:
     stage.entry(
         "a/line",
         line_weights(),
-        sources=["file:missing", "https://mirror.example/w", "file:weights.safetensors"],
+        sources=["file:missing", "oci:mirror.example/w", "file:weights.safetensors"],
     )
     steps: list[weft_hub.Step] = []
     stage.hub().download("a/line", progress=steps.append)
@@ -368,7 +368,7 @@ def test_the_failures_of_all_sources_are_reported_together(stage: Stage) -> None
     folder = stage.entry(
         "a/line",
         line_weights(),
-        sources=["file:missing", "file:short", "https://mirror.example/w", "hf:o/n@r/w"],
+        sources=["file:missing", "file:short", "oci:mirror.example/w", "oci:other.example/w"],
     )
     (folder / "short").write_bytes(b"x")
     with pytest.raises(weft_hub.SourceError) as caught:
@@ -384,10 +384,10 @@ def test_the_failures_of_all_sources_are_reported_together(stage: Stage) -> None
 
 
 def test_a_transport_of_a_later_version_is_its_own_error(stage: Stage) -> None:
-    stage.entry("a/line", line_weights(), sources=["https://mirror.example/w"])
+    stage.entry("a/line", line_weights(), sources=["oci:mirror.example/w"])
     with (
         no_sockets_and_no_processes(),
-        pytest.raises(weft_hub.UnsupportedSourceError, match="cannot fetch from https: sources"),
+        pytest.raises(weft_hub.UnsupportedSourceError, match="cannot fetch from oci: sources"),
     ):
         stage.hub().download("a/line")
 

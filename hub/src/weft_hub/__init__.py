@@ -8,12 +8,14 @@ from weft_hub._refresh import Refreshed
 from weft_hub._torch_verbs import get_dir, load_state_dict_from_url, set_dir
 from weft_hub.card import Build, Card, File, Metric, Signature
 from weft_hub.errors import (
+    AccessDeniedError,
     BuildError,
     CacheError,
     DamagedBlobError,
     DigestMismatchError,
     HubError,
     MeasureError,
+    MissingAtSourceError,
     MissingPackageError,
     OfflineError,
     RegistryError,
@@ -22,8 +24,11 @@ from weft_hub.errors import (
     SignatureError,
     SizeMismatchError,
     SourceError,
+    TokenFileError,
     TrustError,
     UnknownModelError,
+    UnreachableError,
+    UnsafeRedirectError,
     UnsafeWeightsError,
     UnsupportedSourceError,
     VersionMismatchError,
@@ -33,6 +38,7 @@ from weft_hub.hub import Hub, Snapshot
 from weft_hub.progress import Step
 
 __all__ = [
+    "AccessDeniedError",
     "Build",
     "BuildError",
     "CacheError",
@@ -44,6 +50,7 @@ __all__ = [
     "HubError",
     "MeasureError",
     "Metric",
+    "MissingAtSourceError",
     "MissingPackageError",
     "OfflineError",
     "Refreshed",
@@ -56,8 +63,11 @@ __all__ = [
     "Snapshot",
     "SourceError",
     "Step",
+    "TokenFileError",
     "TrustError",
     "UnknownModelError",
+    "UnreachableError",
+    "UnsafeRedirectError",
     "UnsafeWeightsError",
     "UnsupportedSourceError",
     "VersionMismatchError",

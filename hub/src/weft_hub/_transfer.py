@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from weft_hub._http import Client
+from weft_hub._part import Part
 from weft_hub.cache import Cache
 from weft_hub.card import Card, File
 from weft_hub.errors import (
@@ -31,6 +34,7 @@ def obtain(
     progress: Progress,
     sources: Mapping[str, Source] | None = None,
     find: Callable[[File], Path | None] | None = None,
+    client: Client | None = None,
 ) -> Path:
     """Return the path of the verified blob of `file`, fetching it when the cache has none.
 
@@ -63,7 +67,8 @@ def obtain(
             if found is not None:
                 progress(Step("cached", file.name, file.size, file.size))
                 return found
-            return _fetch(card, file, cache, usable, progress, sources or SOURCES)
+            client = client or Client.from_environment()
+            return _fetch(card, file, cache, usable, progress, sources or SOURCES, client)
     except CacheError as error:
         if damage is None:
             raise
@@ -87,6 +92,7 @@ def _fetch(
     uris: list[str],
     progress: Progress,
     sources: Mapping[str, Source],
+    client: Client,
 ) -> Path:
     failures: list[HubError] = []
     for uri in uris:
@@ -100,9 +106,14 @@ def _fetch(
             continue
         try:
             with cache.workspace(file) as work:
-                fetch = Fetch(file=file, folder=card.folder, work=work, progress=progress)
+                kept = cache.kept(file)
+                fetch = Fetch(file, card.folder, work, progress, client=client, keep=kept)
                 with source.open(uri, fetch) as stream:
-                    path = cache.store(file, stream, work, source=uri, progress=progress)
+                    if isinstance(stream, Part):  # it is in the cache already
+                        path = cache.take(file, stream, source=uri)
+                    else:
+                        path = cache.store(file, stream, work, source=uri, progress=progress)
+                shutil.rmtree(kept, ignore_errors=True)
         except CacheError:
             raise  # no other source can help
         except HubError as error:

@@ -5,13 +5,14 @@
     refs/<ns>/<name>                        the snapshot that was used last, one line
     locks/<sha256>.lock                     held while a process fetches that blob
     tmp/<sha256>-<random>/                  work of one fetch, removed when it ends
+    tmp/<sha256>.part/                      what a broken download left, for the next to go on from
     damaged/<sha256>                        a blob that failed its check, set aside
     uses/<process>-<random>                 the digests that a living process uses (`_leases`)
     used/<sha256>                           empty; its time is when the blob was last used
 
 A blob appears by one atomic rename, after its size and digest were checked on the way in and its
 bytes were flushed to the disk. Whatever kills a process before the rename leaves only `tmp/`,
-which the next fetch of the same blob removes.
+which the next fetch of the same blob removes, but for a part that it can go on from.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import IO, Protocol
 from filelock import FileLock, Timeout
 
 from weft_hub._digest import CHUNK_BYTES, sha256_of
+from weft_hub._part import Part
 from weft_hub.card import Card, File
 from weft_hub.errors import (
     CacheError,
@@ -137,6 +139,44 @@ class Cache:
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
+    def kept(self, file: File) -> Path:
+        """Return the folder for what may be continued; it is used under the blob's lock."""
+        return self.root / "tmp" / f"{file.sha256}.part"
+
+    def take(self, file: File, part: Part, *, source: str = "") -> Path:
+        """Make the whole file `part`, which lies in this cache, the blob of `file`.
+
+        The part's digest was computed from what is on the disk.
+
+        Raises:
+            SizeMismatchError, DigestMismatchError: it is another file.
+            CacheError: the cache cannot be written.
+        """
+        what = f"{file.name} from {source}" if source else file.name
+        if part.size != file.size or not part.is_whole:
+            raise SizeMismatchError(what, expected=file.size, got=part.spans.total)
+        got = part.digest()
+        if got != file.sha256:
+            raise DigestMismatchError(what, expected=file.sha256, got=got)
+        try:
+            part.sync()
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return self._name(file, part.path)
+
+    def _name(self, file: File, path: Path) -> Path:
+        """Give the verified file at `path` its name, in one step."""
+        blobs = self._folder("blobs")
+        blob = blobs / file.sha256
+        try:
+            if os.name == "posix":
+                path.chmod(0o444)  # a blob is never changed, also not through a snapshot's link
+            os.replace(path, blob)
+            _sync_folder(blobs)
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return blob
+
     def store(
         self, file: File, stream: Bytes, work: Path, *, source: str = "", progress: Progress = quiet
     ) -> Path:
@@ -147,7 +187,6 @@ class Cache:
             DigestMismatchError: other bytes came.
             CacheError: the cache cannot be written.
         """
-        blobs = self._folder("blobs")
         partial = work / "partial"
         what = f"{file.name} from {source}" if source else file.name
         try:
@@ -155,14 +194,9 @@ class Cache:
                 self._copy(file, stream, out, what=what, source=source, progress=progress)
                 out.flush()
                 os.fsync(out.fileno())
-            if os.name == "posix":
-                partial.chmod(0o444)  # a blob is never changed, also not through a snapshot's link
-            path = blobs / file.sha256
-            os.replace(partial, path)
-            _sync_folder(blobs)
         except OSError as error:
             raise self._unusable("write", error) from error
-        return path
+        return self._name(file, partial)
 
     def _copy(
         self,

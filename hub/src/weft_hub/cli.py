@@ -13,6 +13,7 @@ from weft_hub import (
     _cache_commands,
     _commands,
     _finding_commands,
+    _login_commands,
     _measuring_commands,
     _running,
     _signing_commands,
@@ -27,6 +28,7 @@ environment:
   WEFT_HUB_KEYS     public keys of which one must have signed a model
   WEFT_HUB_OFFLINE  1: open no connection
   WEFT_HUB_CACHE_LIMIT  size that the cache is kept at, such as 20GB
+  HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE  as for pip; the guide lists more
 """
 
 
@@ -106,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_commands.cache_verify)
     _cache_commands.add_to(under)
 
+    _login_commands.add(commands)
     return top
 
 

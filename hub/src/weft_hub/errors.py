@@ -51,6 +51,10 @@ class RollbackError(HubError):
     """An index at an address is older than the one that was fetched from there before."""
 
 
+class TokenFileError(SettingError):
+    """The file with the tokens cannot be used: others can read it, or it is damaged."""
+
+
 class SizeMismatchError(HubError):
     """A file has another number of bytes than the index states."""
 
@@ -88,6 +92,22 @@ class SourceError(HubError):
 
 class UnsupportedSourceError(SourceError):
     """A source of the index entry needs a transport that this version does not have."""
+
+
+class UnreachableError(SourceError):
+    """A host could not be reached, or kept breaking off, or its certificate is not trusted."""
+
+
+class AccessDeniedError(SourceError):
+    """A host gives the file only to those whom it knows: a token is missing or was refused."""
+
+
+class MissingAtSourceError(SourceError):
+    """A host answers, but has no such file."""
+
+
+class UnsafeRedirectError(SourceError):
+    """A host redirects to where the hub does not follow: out of https, or in circles."""
 
 
 class OfflineError(HubError):

@@ -12,15 +12,17 @@ from typing import Any, TypeAlias
 from weft_hub._build import attach, empty_model, fill, preprocess_of, read_state
 from weft_hub._early import EarlyFinds
 from weft_hub._help import help_text
+from weft_hub._http import Client
 from weft_hub._index_means import index_means
 from weft_hub._leases import in_use
 from weft_hub._open_index import open_index
 from weft_hub._refresh import Refreshed
 from weft_hub._search import search
 from weft_hub._signed_entry import check_signature
+from weft_hub._together import obtain_all
 from weft_hub._transfer import obtain
 from weft_hub.cache import Cache
-from weft_hub.card import Card
+from weft_hub.card import Card, File
 from weft_hub.errors import CacheError
 from weft_hub.progress import Progress, choose
 from weft_hub.settings import Settings
@@ -78,6 +80,7 @@ class Hub:
             places, self.cache.root, lambda: index_means(self, settings)
         )
         self.keys = settings.keys if keys is None else tuple(Path(key) for key in keys)
+        self.client = Client(settings.transfer)
 
     def list(self, *, task: str | None = None) -> Names:
         """Return the names of the models in the index, sorted; only those of `task` if given."""
@@ -158,11 +161,8 @@ class Hub:
             HubError: a subclass that says what is wrong and what to do.
         """
         card = self.info(name)
-        show = choose(progress)
         with in_use(self.cache, card, self.cache_limit):
-            self._check_signature(card, show, offline)
-            for file in card.files:
-                obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
+            self._obtain(card, progress, offline)
             folder = self.cache.link(card)
         files = {file.name: folder / file.name for file in card.files}
         return Snapshot(folder=folder, files=MappingProxyType(files))
@@ -193,21 +193,10 @@ class Hub:
             HubError: a subclass that says what is wrong and what to do.
         """
         card = self.info(name)
-        show = choose(progress)
         with in_use(self.cache, card, self.cache_limit):
             early = EarlyFinds(self.cache, card.files)  # hashes beside the next line
             model = empty_model(card)  # before a download that could not be used
-            self._check_signature(card, show, offline)
-            paths = {}
-            for file in card.files:
-                paths[file.name] = obtain(
-                    card,
-                    file,
-                    self.cache,
-                    offline=self._offline(offline),
-                    progress=show,
-                    find=early.find,
-                )
+            paths = self._obtain(card, progress, offline, find=early.find)
             with contextlib.suppress(CacheError):  # a read-only cache still serves what it has
                 self.cache.link(card)
             fill(model, card, paths[card.weights.name])
@@ -238,7 +227,14 @@ class Hub:
         file = card.weights
         with in_use(self.cache, card, self.cache_limit):
             self._check_signature(card, show, offline)
-            path = obtain(card, file, self.cache, offline=self._offline(offline), progress=show)
+            path = obtain(
+                card,
+                file,
+                self.cache,
+                offline=self._offline(offline),
+                progress=show,
+                client=self.client,
+            )
             return read_state(card, file, path)
 
     def preprocess(self, name: str) -> Callable[..., Any]:
@@ -257,10 +253,35 @@ class Hub:
         check_signature(
             card,
             lambda file: obtain(
-                card, file, self.cache, offline=self._offline(offline), progress=show
+                card,
+                file,
+                self.cache,
+                offline=self._offline(offline),
+                progress=show,
+                client=self.client,
             ),
             self.keys,
         )
 
     def _offline(self, offline: bool | None) -> bool:
         return self.offline if offline is None else offline
+
+    def _obtain(
+        self,
+        card: Card,
+        progress: Progress | bool | None,
+        offline: bool | None,
+        *,
+        find: Callable[[File], Path | None] | None = None,
+    ) -> dict[str, Path]:
+        """Return where each verified file of `card` is, and fetch what is not cached."""
+        show = choose(progress)
+        self._check_signature(card, show, offline)
+        return obtain_all(
+            card,
+            self.cache,
+            offline=self._offline(offline),
+            progress=show,
+            client=self.client,
+            find=find,
+        )

@@ -54,31 +54,31 @@ def choose(progress: Progress | bool | None) -> Progress:
 
 
 class Bar:
-    """A tqdm bar on standard error, one for each file and stage."""
+    """A tqdm bar on standard error for each file that is under way; several may be at once."""
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._key: tuple[str, str, str] | None = None
+        self._bars: dict[str, tuple[tuple[str, str], Any]] = {}
 
     def __call__(self, step: Step) -> None:
         """Draw `step`."""
-        key = (step.stage, step.file, step.source)
-        if key != self._key:
-            self._close()
-            if step.stage in ("download", "verify"):
-                self._open(step)
-            elif step.stage == "wait":
+        key = (step.stage, step.source)
+        known = self._bars.get(step.file)
+        if known is None or known[0] != key:
+            self._close(step.file)
+            if step.stage == "wait":
                 print(f"{step.file}: another process is fetching it", file=sys.stderr)
-            self._key = key
-        if self._bar is not None:
-            self._bar.update(step.done - self._bar.n)
-            if step.total is not None and step.done >= step.total:
-                self._close()
+            if step.stage not in ("download", "verify"):
+                return
+            known = self._bars[step.file] = (key, self._open(step))
+        bar = known[1]
+        bar.update(step.done - bar.n)
+        if step.total is not None and step.done >= step.total:
+            self._close(step.file, keep=key)
 
-    def _open(self, step: Step) -> None:
+    def _open(self, step: Step) -> Any:
         from tqdm import tqdm  # loaded only when a bar is shown
 
-        self._bar = tqdm(
+        return tqdm(
             total=step.total,
             desc=f"{step.stage} {step.file}",
             unit="B",
@@ -87,7 +87,25 @@ class Bar:
             file=sys.stderr,
         )
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+    def _close(self, file: str, *, keep: tuple[str, str] | None = None) -> None:
+        """Close the bar of `file`; with `keep` note that this stage is over and not drawn again."""
+        known = self._bars.pop(file, None)
+        if known is not None:
+            known[1].close()
+            if keep is not None:
+                self._bars[file] = (keep, _DONE)
+
+
+class _Done:
+    """Stands for a bar that has been closed."""
+
+    n = 0
+
+    def update(self, count: int) -> None:
+        """Draw nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+
+_DONE = _Done()

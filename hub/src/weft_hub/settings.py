@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from weft_hub._http import Options
 from weft_hub._index_places import split
 from weft_hub._quantities import parse_size
 from weft_hub.errors import SettingError
@@ -28,6 +29,7 @@ class Settings:
         offline: whether every connection is forbidden.
         keys: public keys (PEM files) of which one must have signed a model; empty for no such rule.
         cache_limit: how many bytes the cache is kept at; None for no limit.
+        transfer: how the network is used.
     """
 
     cache: Path
@@ -36,29 +38,26 @@ class Settings:
     offline: bool = False
     keys: tuple[Path, ...] = ()
     cache_limit: int | None = None
+    transfer: Options = field(default_factory=Options)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Read the variables whose names begin with `WEFT_HUB_`; the guide has a table of them.
+        """Read the variables whose names begin with `WEFT_HUB_`; the guide has tables of them.
+
+        `HF_HUB_OFFLINE` counts where `WEFT_HUB_OFFLINE` is not set.
 
         Raises:
-            SettingError: a value that is neither true nor false for `WEFT_HUB_OFFLINE`, or no
-                size for `WEFT_HUB_CACHE_LIMIT`.
+            SettingError: a value that cannot be used.
         """
         env = os.environ if environment is None else environment
-        offline = env.get("WEFT_HUB_OFFLINE", "").strip().lower()
-        if offline not in _TRUE + _FALSE:
-            raise SettingError(
-                f"WEFT_HUB_OFFLINE must be one of {', '.join(_TRUE + _FALSE[1:])}, "
-                f"but is {env['WEFT_HUB_OFFLINE']!r}"
-            )
         return cls(
             cache=_cache_folder(env),
             indexes=split(env.get("WEFT_HUB_INDEX", "")),
             index_keys=tuple(path.absolute() for path in _paths(env, "WEFT_HUB_INDEX_KEY")),
-            offline=offline in _TRUE,
+            offline=_is_offline(env),
             keys=_paths(env, "WEFT_HUB_KEYS"),
             cache_limit=_limit(env.get("WEFT_HUB_CACHE_LIMIT", "")),
+            transfer=Options.from_environment(env),
         )
 
 
@@ -73,6 +72,18 @@ def _limit(text: str) -> int | None:
         return parse_size(text)
     except ValueError as error:
         raise SettingError(f"WEFT_HUB_CACHE_LIMIT {error}") from error
+
+
+def _is_offline(env: Mapping[str, str]) -> bool:
+    for name in ("WEFT_HUB_OFFLINE", "HF_HUB_OFFLINE"):
+        said = env.get(name, "").strip().lower()
+        if said not in _TRUE + _FALSE:
+            raise SettingError(
+                f"{name} must be one of {', '.join(_TRUE + _FALSE[1:])}, but is {env[name]!r}"
+            )
+        if said:
+            return said in _TRUE
+    return False
 
 
 def _cache_folder(env: Mapping[str, str]) -> Path:

@@ -1,4 +1,4 @@
-"""Where files come from: one small protocol, one file for each scheme.
+"""Where files come from: one small protocol, one file for each kind of source.
 
 `SOURCES` maps a scheme to its source. A scheme that an index entry may name but that this version
 cannot fetch is in `FUTURE_SCHEMES`.
@@ -8,17 +8,31 @@ from __future__ import annotations
 
 from weft_hub.sources.base import FUTURE_SCHEMES, Fetch, Source, scheme_of
 from weft_hub.sources.file import FileSource
+from weft_hub.sources.hf import HfSource
+from weft_hub.sources.npm import NpmSource
 from weft_hub.sources.pip import PipSource
+from weft_hub.sources.web import WebSource
 
-SOURCES: dict[str, Source] = {source.scheme: source for source in (PipSource(), FileSource())}
+_ALL: tuple[Source, ...] = (
+    PipSource(),
+    FileSource(),
+    WebSource("https"),
+    WebSource("http"),
+    HfSource(),
+    NpmSource(),
+)
+SOURCES: dict[str, Source] = {source.scheme: source for source in _ALL}
 
 __all__ = [
     "FUTURE_SCHEMES",
     "SOURCES",
     "Fetch",
     "FileSource",
+    "HfSource",
+    "NpmSource",
     "PipSource",
     "Source",
+    "WebSource",
     "check_uri",
     "scheme_of",
 ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from weft_hub._http import Client
+from weft_hub._part import Part
 from weft_hub.card import File
 from weft_hub.progress import Progress
 
-FUTURE_SCHEMES = ("https", "hf", "npm")
+FUTURE_SCHEMES = ("oci",)
 """Schemes that an entry may name already; this version fetches from the entry's other sources."""
 
 
@@ -23,12 +25,22 @@ class Fetch:
         folder: the folder of the index entry; relative `file:` sources start there.
         work: an empty folder inside the cache that is removed when the fetch ends.
         progress: called with each step.
+        client: who asks over HTTP.
+        keep: a folder for what may be continued by the next fetch of this file, not yet made;
+            None for one inside `work`.
     """
 
     file: File
     folder: Path
     work: Path
     progress: Progress
+    client: Client = field(default_factory=Client.from_environment)
+    keep: Path | None = None
+
+    @property
+    def kept(self) -> Path:
+        """Return the folder for what may be continued."""
+        return self.work / "kept" if self.keep is None else self.keep
 
 
 class Readable(Protocol):
@@ -52,8 +64,8 @@ class Source(Protocol):
     def check(self, uri: str) -> str | None:
         """Return what is wrong with the spelling of `uri`, or None. Touches nothing."""
 
-    def open(self, uri: str, fetch: Fetch) -> AbstractContextManager[Readable]:
-        """Open the bytes of `fetch.file`.
+    def open(self, uri: str, fetch: Fetch) -> AbstractContextManager[Readable | Part]:
+        """Open the bytes of `fetch.file`: a stream, or a part on the disk of the cache.
 
         Raises:
             weft_hub.HubError: when the source cannot give the file.

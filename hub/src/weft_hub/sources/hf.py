@@ -1,0 +1,91 @@
+"""`hf:` sources: a file of a Hugging Face repository at a pinned commit.
+
+`hf:OWNER/NAME@COMMIT/PATH/IN/THE/REPOSITORY`
+
+The endpoint is a setting, so a mirror with the same addresses serves as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from weft_hub._part import Part
+from weft_hub.errors import SourceError
+from weft_hub.sources.base import Fetch, Readable
+from weft_hub.sources.web import downloaded
+
+_PLAIN_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+_URI = re.compile(
+    rf"hf:(?P<owner>{_PLAIN_NAME})/(?P<name>{_PLAIN_NAME})"
+    r"@(?P<revision>[^/]+)/(?P<path>[^?#%\\\x00-\x1f\x7f]+)"
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class RepositoryFile:
+    """A parsed `hf:` URI."""
+
+    owner: str
+    name: str
+    revision: str
+    path: str
+
+    def url(self, endpoint: str) -> str:
+        """Return the address of the file at `endpoint`."""
+        return f"{endpoint}/{self.owner}/{self.name}/resolve/{self.revision}/{quote(self.path)}"
+
+
+def parse(uri: str) -> RepositoryFile:
+    """Parse an `hf:` URI.
+
+    Raises:
+        ValueError: when it is not spelled as the module's docstring says, or names a branch or a
+            tag: those can be moved to other bytes.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise ValueError(f"{uri!r} is not hf:OWNER/NAME@COMMIT/PATH")
+    if not _COMMIT.fullmatch(match["revision"]):
+        raise ValueError(
+            f"{uri!r}: the revision must be a commit of 40 hexadecimal digits, but is "
+            f"{match['revision']!r}, which can be moved to another one"
+        )
+    pure = PurePosixPath(match["path"])
+    if pure.as_posix() != match["path"] or pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(f"{uri!r}: {match['path']!r} is not a plain path inside a repository")
+    return RepositoryFile(match["owner"], match["name"], match["revision"], match["path"])
+
+
+class HfSource:
+    """Downloads a file from the endpoint that the settings name."""
+
+    scheme = "hf"
+    needs_network = True
+
+    def check(self, uri: str) -> str | None:
+        """Return what is wrong with the spelling of `uri`, or None."""
+        try:
+            parse(uri)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @contextmanager
+    def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
+        """Download the file that `uri` names."""
+        try:
+            wanted = parse(uri)
+        except ValueError as error:
+            raise SourceError(str(error)) from error
+        url = wanted.url(fetch.client.options.hf_endpoint)
+        file = fetch.file
+        with downloaded(
+            url, uri, fetch, size=file.size, sha256=file.sha256, plain_http=True
+        ) as part:
+            yield part

