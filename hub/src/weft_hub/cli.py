@@ -16,6 +16,7 @@ from weft_hub import (
     _login_commands,
     _measuring_commands,
     _running,
+    _serve_command,
     _signing_commands,
 )
 from weft_hub._nearest import did_you_mean
@@ -96,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_commands.download)
 
     _signing_commands.add(commands)
+    _serve_command.add(commands)
 
     cache = commands.add_parser("cache", help="look after the cache")
     under = cache.add_subparsers(
