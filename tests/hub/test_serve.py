@@ -15,6 +15,7 @@ import pytest
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
 from tests.hub.mirrors import ask, serving
+from weft_hub import RegistryError, index_document
 from weft_hub.serve import Mirror
 from weft_hub.serve.server import ListenError
 
@@ -110,12 +111,40 @@ def test_the_index_is_one_document_with_its_digest(mirror: Mirror, filled: Stage
     assert (got.status, got.headers["ETag"]) == (200, f'"{digest}"')
     assert ask(mirror, "/index.json.sha256").body == f"{digest}  index.json\n".encode()
     data = json.loads(got.body)
-    assert sorted(data["entries"]) == ["ns/large", "ns/small"]
-    entry = data["entries"]["ns/small"]
+    assert [entry["name"] for entry in data["entries"]] == ["ns/large", "ns/small"]
+    entry = data["entries"][1]
     assert entry["card.md"] == "# Small\n\nWith a line.\n"
     assert entry["model.toml"] == (filled.index / "ns/small/model.toml").read_text("utf-8")
     about = json.loads(ask(mirror, "/").body)
     assert (about["models"], about["index_sha256"]) == (2, digest)
+
+
+def test_a_document_that_was_signed_before_is_given_byte_for_byte(filled: Stage) -> None:
+    signed = index_document.write(filled.hub().index, serial=7)
+    with serving(filled, document=signed, statement=b"{}") as mirror:
+        assert ask(mirror, "/index.json").body == signed
+        assert ask(mirror, "/index.json.sig").body == b"{}"
+    with serving(filled) as mirror:
+        assert ask(mirror, "/index.json.sig").status == 404
+
+
+def test_a_document_of_other_entries_is_refused(filled: Stage) -> None:
+    before = index_document.write(filled.hub().index, serial=7)
+    (filled.index / "ns/small/card.md").write_text("# Changed\n", "utf-8")
+    filled.entry("ns/new", SMALL)
+    with pytest.raises(RegistryError) as caught:
+        Mirror(filled.hub(), document=before)
+    assert [text.partition(": ")[2] for text in caught.value.problems] == [
+        "ns/new is not in it",
+        "ns/small differs from the entry here; write it again",
+    ]
+
+
+def test_a_later_index_has_a_larger_serial(filled: Stage, mirror: Mirror) -> None:
+    before = json.loads(ask(mirror, "/index.json").body)["serial"]
+    os.utime(filled.index / "ns/small/card.md", (before + 5, before + 5))
+    with serving(filled) as later:
+        assert json.loads(ask(later, "/index.json").body)["serial"] == before + 5
 
 
 def test_a_file_that_the_index_has_beside_it_is_beside_the_document(mirror: Mirror) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
-from weft_hub.errors import MissingPackageError
+from weft_hub.errors import MissingPackageError, SettingError
 from weft_hub.hub import Hub
 
 
@@ -20,6 +21,12 @@ def add(commands: Any) -> None:
     )
     one.add_argument(
         "--connections", metavar="N", type=_count, default=256, help="how many at a time (256)"
+    )
+    one.add_argument(
+        "--document",
+        metavar="FILE",
+        type=Path,
+        help="the index as a document that was written before, with its signature in FILE.sig",
     )
     one.add_argument("--quiet", action="store_true", help="write no access log")
     one.set_defaults(run=serve)
@@ -37,12 +44,15 @@ def serve(options: argparse.Namespace) -> int:
             f"`weft-hub serve` needs {package}, which is not installed; "
             "run `python -m pip install 'weft-hub[serve]'`"
         ) from error
+    document, statement = _signed(options.document) if options.document else (None, None)
     mirror = Mirror(
         Hub(),
         host=options.host,
         port=options.port,
         fetch=options.fetch,
         connections=options.connections,
+        document=document,
+        statement=statement,
         log=None if options.quiet else _say,
     )
     count = len(mirror.contents.repositories)
@@ -52,8 +62,6 @@ def serve(options: argparse.Namespace) -> int:
             f"weft-hub: not in the cache, so not served: {', '.join(missing)} "
             "(`weft-hub download NAME` gets them here; --fetch gets them when they are asked for)"
         )
-    if mirror.contents.index is None:
-        _say(f"weft-hub: no /index.json: {mirror.contents.why_no_index}")
 
     def started() -> None:
         # One line that a script can wait for and read the port from.
@@ -62,6 +70,17 @@ def serve(options: argparse.Namespace) -> int:
     mirror.run(started)
     _say("weft-hub: stopped")
     return 0
+
+
+def _signed(path: Path) -> tuple[bytes, bytes | None]:
+    """Read a document, and its signature if it has one."""
+    bundle = path.with_name(f"{path.name}.sig")
+    try:
+        return path.read_bytes(), bundle.read_bytes() if bundle.exists() else None
+    except OSError as error:
+        raise SettingError(
+            f"--document {path}: cannot read {error.filename}: {error.strerror or error}"
+        ) from error
 
 
 def _say(line: str) -> None:

@@ -51,6 +51,7 @@ def make_app(
         Route("/", own.about, methods=["GET"]),
         Route("/index.json", own.index, methods=["GET"]),
         Route("/index.json.sha256", own.index_digest, methods=["GET"]),
+        Route("/index.json.sig", own.statement, methods=["GET"]),
         Route("/blobs/{sha256}", own.blob, methods=["GET"]),
         *Endpoints(contents, blobs).routes(),
         Route("/{owner}/{name}/{file}", own.file, methods=["GET"]),
@@ -75,25 +76,28 @@ class _Own:
                 "service": "weft-hub serve",
                 "version": _version(),
                 "models": len(self._contents.repositories),
-                "index": "/index.json" if index else None,
-                "index_sha256": index.sha256 if index else None,
+                "index": f"/{index.path}",
+                "index_sha256": index.sha256,
             }
         )
 
     async def index(self, request: Request) -> Response:
         """Give the whole index as one document."""
         item = self._contents.index
-        if item is None:
-            return self._no_index()
         return await answer(request, item, self._blobs, {"Content-Type": "application/json"})
 
     async def index_digest(self, request: Request) -> Response:
         """Give the digest of that document, as `sha256sum -c` reads it."""
         item = self._contents.index
-        if item is None:
-            return self._no_index()
         text = Item.of_text("index.json.sha256", f"{item.sha256}  index.json\n".encode())
         return await answer(request, text, self._blobs, {"Content-Type": "text/plain"})
+
+    async def statement(self, request: Request) -> Response:
+        """Give the signature over that document."""
+        item = self._contents.statement
+        if item is None:
+            return refusal(404, "EntryNotFound", "the index of this mirror is not signed")
+        return await answer(request, item, self._blobs, {"Content-Type": "application/json"})
 
     async def blob(self, request: Request) -> Response:
         """Give a file of the index by its digest."""
@@ -110,9 +114,6 @@ class _Own:
         if item is None:
             return refusal(404, "EntryNotFound", "the index of this mirror names no such file")
         return await answer(request, item, self._blobs)
-
-    def _no_index(self) -> Response:
-        return refusal(404, "EntryNotFound", self._contents.why_no_index)
 
 
 class _Gate:

@@ -7,17 +7,20 @@ not exist, whatever it is spelled like.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from weft_hub import index_document
+from weft_hub._shelves import DocumentShelf, Texts
 from weft_hub.card import Card, File
-from weft_hub.errors import HubError
+from weft_hub.errors import RegistryError
 from weft_hub.hub import Hub
 
 CARD_NAME = "README.md"  # where clients of Hugging Face look for a model card
 ENTRY_NAME = "model.toml"
+INDEX_NAME = "index.json"
+_ENTRY_FILES = ("model.toml", "card.md")
 
 
 @dataclass(frozen=True)
@@ -77,57 +80,82 @@ class Contents:
     Attributes:
         repositories: each model by its name.
         blobs: each file of each entry by its SHA-256.
-        index: the whole index as one document, or None when it cannot be one.
-        why_no_index: why it cannot.
+        index: the whole index as one document.
+        statement: the signature over that document, if there is one.
     """
 
     repositories: Mapping[str, Repository]
     blobs: Mapping[str, Item]
-    index: Item | None
-    why_no_index: str = ""
+    index: Item
+    statement: Item | None
 
     @classmethod
-    def of(cls, hub: Hub) -> Contents:
+    def of(
+        cls, hub: Hub, document: bytes | None = None, statement: bytes | None = None
+    ) -> Contents:
         """Read the whole index of `hub`.
 
+        Args:
+            hub: its index.
+            document: the index as a document that was written, and perhaps signed, before; None
+                to write one now.
+            statement: the signature over that document.
+
         Raises:
-            RegistryError: entries are not valid; all of their problems are in the message.
+            RegistryError: entries are not valid, with all of their problems; or the document is
+                none, or is of other entries.
         """
-        hub.index.check()
-        repositories = {name: _repository(hub.info(name)) for name in hub.list()}
+        cards = {card.name: card for card in hub.index.cards()}
+        texts = {name: hub.index.texts(name) for name in cards}
+        if document is None:
+            document = index_document.write(hub.index, serial=_serial(hub, texts.values()))
+        else:
+            _compare(index_document.read(document, INDEX_NAME), texts)
+        repositories = {name: _repository(card, texts[name]) for name, card in cards.items()}
         blobs: dict[str, Item] = {}
-        for repository in repositories.values():
-            for file in repository.card.files:
-                blobs.setdefault(file.sha256, Item.of_file(repository.card, file))
-        index, why = None, ""
-        try:
-            index = Item.of_text("index.json", document(hub))
-        except HubError as error:
-            why = str(error)
-        return cls(MappingProxyType(repositories), MappingProxyType(blobs), index, why)
+        for card in cards.values():
+            for file in card.files:
+                blobs.setdefault(file.sha256, Item.of_file(card, file))
+        return cls(
+            repositories=MappingProxyType(repositories),
+            blobs=MappingProxyType(blobs),
+            index=Item.of_text(INDEX_NAME, document),
+            statement=Item.of_text(f"{INDEX_NAME}.sig", statement) if statement else None,
+        )
 
 
-def document(hub: Hub) -> bytes:
-    """Return the whole index of `hub` as one document; the same index gives the same bytes."""
-    entries = {name: _texts(hub.info(name)) for name in hub.list()}
-    return _canonical({"schema": 1, "serial": 0, "entries": entries})
+def _serial(hub: Hub, texts: Iterable[Texts]) -> int:
+    """Return a number that grows with changes: when the last was, in seconds since 1970.
+
+    Entries that come from documents change with those, and have their numbers.
+    """
+    shelves = [one for one in hub.index.shelves if isinstance(one, DocumentShelf)]
+    times = [1, *(shelf.document().serial for shelf in shelves)]
+    for one in texts:
+        if one.folder is not None:
+            times += [int((one.folder / name).stat().st_mtime) for name in _ENTRY_FILES]
+    return max(times)
 
 
-def _repository(card: Card) -> Repository:
-    texts = _texts(card)
-    items = {CARD_NAME: texts["card.md"], ENTRY_NAME: texts["model.toml"]}
-    held = {path: Item.of_text(path, text.encode()) for path, text in items.items()}
+def _compare(document: index_document.Document, texts: Mapping[str, Texts]) -> None:
+    """Refuse a document that is not of the very entries that are served."""
+    wrong = [f"{INDEX_NAME}:1: {n} is not in it" for n in texts.keys() - document.entries.keys()]
+    wrong += [
+        f"{INDEX_NAME}:1: {n} is no entry here" for n in document.entries.keys() - texts.keys()
+    ]
+    for name in document.entries.keys() & texts.keys():
+        entry = document.entries[name]
+        if (entry.toml, entry.card) != (texts[name].toml, texts[name].card):
+            wrong.append(f"{INDEX_NAME}:1: {name} differs from the entry here; write it again")
+    if wrong:
+        raise RegistryError(sorted(wrong))
+
+
+def _repository(card: Card, texts: Texts) -> Repository:
+    held = {CARD_NAME: texts.card, ENTRY_NAME: texts.toml}
+    items = {path: Item.of_text(path, text.encode()) for path, text in held.items()}
     # A file of the entry with such a name is what somebody who asks for that name means.
-    held |= {file.name: Item.of_file(card, file) for file in card.files}
-    commit = hashlib.sha256(_canonical([card.name, texts])).hexdigest()[:40]
-    return Repository(card, commit, MappingProxyType(dict(sorted(held.items()))))
-
-
-def _texts(card: Card) -> dict[str, str]:
-    entry = (card.folder / "model.toml").read_text("utf-8")
-    return {"model.toml": entry, "card.md": card.text}
-
-
-def _canonical(data: object) -> bytes:
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode()
+    items |= {file.name: Item.of_file(card, file) for file in card.files}
+    state = "\0".join([card.name, texts.toml, texts.card]).encode()
+    commit = hashlib.sha256(state).hexdigest()[:40]
+    return Repository(card, commit, MappingProxyType(dict(sorted(items.items()))))

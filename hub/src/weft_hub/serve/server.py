@@ -51,10 +51,12 @@ class Mirror:
         fetch: get files that are not in the cache by the sources of the index, which nothing in a
             request can change; otherwise the mirror opens no connection of its own.
         connections: how many are served at a time; further ones are told to come again.
+        document: the index as a document that was written before; None to write it now.
+        statement: the signature over that document.
         log: called with a line for each request; None for no log.
 
     Raises:
-        RegistryError: entries of the index are not valid.
+        RegistryError: entries of the index are not valid, or the document is of other ones.
         ListenError: the address cannot be bound.
     """
 
@@ -66,9 +68,11 @@ class Mirror:
         port: int = 0,
         fetch: bool = False,
         connections: int = 256,
+        document: bytes | None = None,
+        statement: bytes | None = None,
         log: Callable[[str], None] | None = None,
     ) -> None:
-        self.contents = Contents.of(hub)
+        self.contents = Contents.of(hub, document, statement)
         self.blobs = Blobs(
             hub.cache,
             fetch=_fetcher(hub) if fetch else None,
