@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,18 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import weft_hub
-from hub.attacks.signer import new_key, public_pem, signed_entry
+from hub.attacks.signer import new_key, private_pem, public_pem, signed_entry
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome
-from weft_hub import signing
+from weft_hub import index_document, signing
+from weft_hub._index_means import index_means
+from weft_hub._index_places import Address
+from weft_hub._refresh import KeptIndex
+from weft_hub._signed_entry import check_repository
 from weft_hub.card import Card
+from weft_hub.index import Index
+from weft_hub.settings import Settings
 
 Command = Callable[..., Outcome]
 
@@ -142,3 +149,53 @@ def test_the_digests_are_those_of_the_index_and_no_file_is_read_again(
     signed_entry(stage, "a/line", line_weights(), new_key())
     monkeypatch.setattr(_verbs, "digest_of", never)
     stage.hub().load("a/line")
+
+
+def test_a_repository_is_checked_only_for_a_user_who_pinned_keys(stage: Stage) -> None:
+    key, path = new_key(), stage.root / "key.pem"
+    path.write_bytes(public_pem(key))
+    folder = stage.root / "repository"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("README.md", "sub/weights.bin"):
+        (folder / name).write_text(name)
+    bundle = signing.sign(folder, signing.KeySigner(private_pem(key))).read_bytes()
+    used = {"sub/weights.bin": sha256(b"sub/weights.bin")}
+    check_repository("hf:a/b", used, None, [])
+    check_repository("hf:a/b", used, bundle, [path])
+    with pytest.raises(signing.MissingSignatureError, match=r"hf:a/b has no signature"):
+        check_repository("hf:a/b", used, None, [path])
+    with pytest.raises(signing.SignedFilesError, match="1 there but not signed"):
+        check_repository("hf:a/b", {**used, "x": "0" * 64}, bundle, [path])
+    with pytest.raises(signing.SignedFilesError, match="1 changed since"):
+        check_repository("hf:a/b", {"README.md": "0" * 64}, bundle, [path])
+    path.write_bytes(public_pem(new_key()))
+    with pytest.raises(signing.SignatureKeyError):
+        check_repository("hf:a/b", used, bundle, [path])
+
+
+def test_a_refreshed_index_is_trusted_by_a_real_signature_and_by_no_other(stage: Stage) -> None:
+    key, path = new_key(), stage.root / "index.pub"
+    path.write_bytes(public_pem(key))
+    stage.entry("a/line", line_weights())
+    document = index_document.write(Index([stage.index]), serial=1)
+    url = "https://models.example/index.json"
+    means = index_means(stage.hub(), Settings(cache=stage.cache, index_keys=(path,)))
+    kept = KeptIndex(stage.cache, Address(url, None))
+
+    def refresh(bundle: bytes) -> weft_hub.Refreshed:
+        pages = {url: document, f"{url}.sig": bundle}
+        return kept.refresh(dataclasses.replace(means, get=lambda at, limit: pages[at]))
+
+    theirs = signing.KeySigner(private_pem(new_key()))
+    signer = signing.KeySigner(private_pem(key))
+    for bundle, error in [
+        (b"", signing.MalformedSignatureError),
+        (signing.sign_document(document, theirs), signing.SignatureKeyError),
+        (signing.sign_document(document + b" ", signer), signing.SignedFilesError),
+        (signing.sign_document(document, signer, name="other.json"), signing.SignedFilesError),
+    ]:
+        with pytest.raises(error):
+            refresh(bundle)
+        assert not list(kept.folder.glob("*.json"))
+    assert refresh(signing.sign_document(document, signer)).serial == 1
+    assert list(kept.folder.glob("*.json"))
