@@ -96,5 +96,8 @@ def load_state_dict(
 
 
 def load(name: str, *, progress: Progress | bool | None = None, offline: bool | None = None) -> Any:
-    """Return the pretrained model called `name`, in eval mode and ready to use; see `Hub.load`."""
+    """Return the pretrained model called `name`, in eval mode and ready to use; see `Hub.load`.
+
+    `name` is a name of the index, or `hf:OWNER/NAME@REVISION`.
+    """
     return Hub().load(name, progress=progress, offline=offline)

@@ -51,7 +51,7 @@ def load_state_dict_from_url(
     Args:
         url: `https:`, or any other source that an entry of the index may name.
         sha256: the SHA-256 that the file must have, 64 hexadecimal digits.
-        size: its size in bytes; None for a `file:` address, or what is cached.
+        size: its size in bytes; None asks the server, and then for no more than it said.
         format: "safetensors", "pytorch" or "torchscript"; None goes by the ending of the name.
         progress: as for `download`.
         offline: as for `download`.
@@ -88,8 +88,9 @@ def load_state_dict_from_url(
     offline = hub.offline if offline is None else offline
     file = File(name, "weights", form, size or _size(hub, url, digest, offline), digest, (url,))
     card = _card(url, file)
+    show = choose(progress)
     with in_use(hub.cache, card, hub.cache_limit):
-        path = obtain(card, file, hub.cache, offline=offline, progress=choose(progress))
+        path = obtain(card, file, hub.cache, offline=offline, progress=show, client=hub.client)
         return read_state(card, file, path)
 
 
@@ -109,7 +110,9 @@ def _size(hub: Hub, url: str, sha256: str, offline: bool) -> int:
         raise SourceError(f"{url}: cannot be read: {error.strerror or error}") from error
     if offline:
         raise OfflineError(f"{url}: it is not in the cache, and the hub is offline")
-    raise SettingError(f"{url}: give size=, the bytes of the file, for a {scheme}: source")
+    if scheme not in ("https", "http"):
+        raise SettingError(f"{url}: give size=, the bytes of the file, for a {scheme}: source")
+    return hub.client.size(url)
 
 
 def _card(url: str, file: File) -> Card:

@@ -55,6 +55,14 @@ class TokenFileError(SettingError):
     """The file with the tokens cannot be used: others can read it, or it is damaged."""
 
 
+class UnknownArchitectureError(HubError, LookupError):
+    """No installed package knows the architecture of a repository, or not in its layout."""
+
+
+class UnpinnedRevisionWarning(UserWarning):
+    """A revision that may move was named where a commit would stay what it is."""
+
+
 class SizeMismatchError(HubError):
     """A file has another number of bytes than the index states."""
 

@@ -17,6 +17,8 @@ from weft_hub._index_means import index_means
 from weft_hub._leases import in_use
 from weft_hub._open_index import open_index
 from weft_hub._refresh import Refreshed
+from weft_hub._repository import load_repository
+from weft_hub._repository_files import PREFIX
 from weft_hub._search import search
 from weft_hub._signed_entry import check_signature
 from weft_hub._together import obtain_all
@@ -80,7 +82,10 @@ class Hub:
             places, self.cache.root, lambda: index_means(self, settings)
         )
         self.keys = settings.keys if keys is None else tuple(Path(key) for key in keys)
-        self.client = Client(settings.transfer)
+        transfer = settings.transfer
+        for kept in self._kept_indexes:  # beside an index are the files that come with it
+            transfer = transfer.with_http(kept.address.url)
+        self.client = Client(transfer)
 
     def list(self, *, task: str | None = None) -> Names:
         """Return the names of the models in the index, sorted; only those of `task` if given."""
@@ -180,7 +185,9 @@ class Hub:
         code and filled from the weight file; nothing of a download is ever executed.
 
         Args:
-            name: the name of the model, as `list` gives it.
+            name: the name of the model, as `list` gives it; or `hf:OWNER/NAME@REVISION`, a
+                Hugging Face repository of safetensors files whose architecture an installed
+                package knows. A revision that is not a commit is looked up and warned about.
             progress: as for `download`.
             offline: as for `download`.
 
@@ -192,6 +199,8 @@ class Hub:
         Raises:
             HubError: a subclass that says what is wrong and what to do.
         """
+        if name.startswith(PREFIX):
+            return load_repository(self, name, choose(progress), offline=self._offline(offline))
         card = self.info(name)
         with in_use(self.cache, card, self.cache_limit):
             early = EarlyFinds(self.cache, card.files)  # hashes beside the next line
