@@ -12,6 +12,7 @@ from typing import NoReturn
 from weft_hub import (
     _cache_commands,
     _commands,
+    _contribute_commands,
     _finding_commands,
     _login_commands,
     _measuring_commands,
@@ -111,6 +112,8 @@ def parser() -> argparse.ArgumentParser:
     _cache_commands.add_to(under)
 
     _login_commands.add(commands)
+    _contribute_commands.add_to(commands)
+
     return top
 
 

@@ -58,12 +58,14 @@ class Remeasured:
         got: the figure measured now; None where it could not be measured.
         agrees: whether the two are close enough; see `tolerance_of`.
         why: what went wrong where `got` is None.
+        error: the same as it was raised.
     """
 
     metric: Metric
     got: float | None
     agrees: bool
     why: str = ""
+    error: HubError | None = None
 
 
 def measure(
@@ -119,7 +121,7 @@ def remeasure(
         try:
             got = bench.figure(metric, root)
         except HubError as error:
-            found.append(Remeasured(metric, None, False, str(error)))
+            found.append(Remeasured(metric, None, False, str(error), error))
         else:
             near = abs(got - metric.value) <= tolerance_of(metric) * (1 + 1e-9)
             found.append(Remeasured(metric, got, near))
