@@ -134,9 +134,8 @@ def tolerance_of(metric: Metric) -> float:
     Its own `tolerance` if it has one; otherwise five units of the last digit stated, and at most a
     hundredth of the figure: 0.005 for 0.717, 0.0005 for 0.9934, 0.01 for 1.0.
     """
-    own = getattr(metric, "tolerance", None)
-    if own is not None:
-        return float(own)
+    if metric.tolerance is not None:
+        return metric.tolerance
     exponent = Decimal(repr(metric.value)).as_tuple().exponent
     assert isinstance(exponent, int)  # the index accepts finite numbers only
     return min(_UNITS * 10.0 ** min(exponent, 0), _SHARE * abs(metric.value) or math.inf)
