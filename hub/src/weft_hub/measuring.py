@@ -215,7 +215,12 @@ class _Bench:
         for row in known[data_set]:
             file = File(role="extra", format="other", **{**row, "sources": tuple(row["sources"])})
             files[file.name] = obtain(
-                self.card, file, self.hub.cache, offline=offline, progress=choose(self.progress)
+                self.card,
+                file,
+                self.hub.cache,
+                offline=offline,
+                progress=choose(self.progress),
+                client=self.hub.client,
             )
         try:
             found = task.measure(model, data_set, files, limit=limit)
