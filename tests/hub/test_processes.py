@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
+from tests.hub.faults import Fault
+from tests.hub.faults import serving as fault_serving
 from tests.hub.package_server import serving, whole
 
 MEMBER = "stage_weights/line.safetensors"
@@ -199,3 +202,30 @@ def test_a_relative_cache_folder_is_the_one_of_the_moment_it_was_named(
     monkeypatch.chdir("/")
     hub.download("a/line")
     assert (tmp_path / "here" / "blobs" / sha256(line_weights())).is_file()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_download_that_was_killed_is_gone_on_with_by_the_next_process(stage: Stage) -> None:
+    with fault_serving({"/w": LARGE}) as server:
+        stage.entry("a/line", LARGE, sources=[f"{server.url}/w"])
+        server.script(Fault("stall", 2 << 20))
+        settings = {"NO_PROXY": "localhost", "WEFT_HUB_CONNECTIONS": "1"}
+        client = start(stage, DOWNLOAD, "a/line", **settings)
+        part = stage.cache / "tmp" / f"{sha256(LARGE)}.part" / "file" / "state.json"
+        assert client.stdout is not None
+        for line in client.stdout:  # told at least four times a second
+            known = json.loads(part.read_text())["spans"] if part.exists() else [[0, 0]]
+            if line.startswith("download") and known and known[0][1] > 1 << 20:
+                break
+        client.kill()
+        client.communicate(timeout=60)
+        assert client.returncode == -signal.SIGKILL
+        assert list(stage.cache.glob("blobs/*")) == []
+        again = start(stage, DOWNLOAD, "a/line", **settings)
+        out, err = again.communicate(timeout=60)
+        assert again.returncode == 0, err
+        assert out.endswith("whole\n")
+        (asked,) = server.ranges()
+        assert int(asked.removeprefix("bytes=").partition("-")[0]) == known[0][1]
+    assert (stage.cache / "blobs" / sha256(LARGE)).read_bytes() == LARGE
+    assert list(stage.cache.glob("tmp/*")) == []

@@ -20,7 +20,7 @@ from weft_hub._http.addresses import check_url, origin_of
 from weft_hub._npm_settings import NpmSettings
 from weft_hub._part import Part
 from weft_hub._tarball import open_member
-from weft_hub.errors import MissingAtSourceError, SourceError
+from weft_hub.errors import HubError, MissingAtSourceError, SourceError
 from weft_hub.sources.base import Fetch, Readable
 from weft_hub.sources.web import downloaded
 
@@ -104,10 +104,14 @@ class NpmSource:
         with ExitStack() as stack:
             part = self._tarball(wanted, registry, settings, uri, fetch, stack)
             part.close()
-            stream = stack.enter_context(
-                open_member(part.path, wanted.member, size=fetch.file.size, what=uri)
-            )
-            yield stream
+            try:
+                stream = stack.enter_context(
+                    open_member(part.path, wanted.member, size=fetch.file.size, what=uri)
+                )
+                yield stream
+            except HubError:  # whoever comes next is not helped by this tarball
+                part.discard()
+                raise
 
     def _tarball(
         self,
