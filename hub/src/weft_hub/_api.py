@@ -76,7 +76,9 @@ def refresh() -> list[Refreshed]:
     return Hub().refresh()
 
 
-def preprocess(name: str) -> Callable[..., Any]:
+def preprocess(
+    name: str, *, progress: Progress | bool | None = None, offline: bool | None = None
+) -> Callable[..., Any]:
     """Return what turns a source into the input of the model `name`; see `Hub.preprocess`.
 
     Example:
@@ -85,7 +87,7 @@ def preprocess(name: str) -> Callable[..., Any]:
         >>> tuple(prepare(weft.zeros(3, 300, 400)).shape)
         (3, 224, 224)
     """
-    return Hub().preprocess(name)
+    return Hub().preprocess(name, progress=progress, offline=offline)
 
 
 def load_state_dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,21 +47,33 @@ def empty_model(card: Card) -> Any:
     return model
 
 
-def preprocess_of(card: Card) -> Preprocess:
+def preprocess_of(card: Card, files: Mapping[str, str] | None = None) -> Preprocess:
     """Return what turns a source into the input of the model of `card`; it needs no weights.
+
+    Args:
+        card: the entry.
+        files: the path of each extra file, for a task whose preprocessing reads them.
 
     Raises:
         MissingPackageError: the package that builds the model, or knows its task, is missing.
         BuildError: the task does not know the settings.
     """
     try:
-        return Preprocess(_task_preprocess, card)
-    except (TypeError, ValueError) as error:
+        return Preprocess(_task_preprocess, card, files)
+    except (TypeError, ValueError, OSError) as error:
         raise _build_error(card, error) from error
 
 
-def _task_preprocess(card: Card) -> Callable[..., Any]:
-    return task_of(card).preprocess(card.preprocess)
+def reads_files(card: Card) -> bool:
+    """Whether the preprocessing of `card` reads extra files, such as a vocabulary."""
+    return "files" in inspect.signature(task_of(card).preprocess).parameters
+
+
+def _task_preprocess(card: Card, files: Mapping[str, str] | None) -> Callable[..., Any]:
+    prepare: Callable[..., Callable[..., Any]] = task_of(card).preprocess
+    if files is None:
+        return prepare(card.preprocess)
+    return prepare(card.preprocess, files={name: Path(path) for name, path in files.items()})
 
 
 def _build_error(card: Card, error: Exception) -> BuildError:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from weft_hub._architectures import Known, architecture_called, architecture_of
-from weft_hub._build import one_line, read_state
+from weft_hub._build import attach, one_line, read_state
 from weft_hub._leases import in_use
 from weft_hub._plugins import task_of
 from weft_hub._preprocess import Preprocess
@@ -113,7 +113,7 @@ class _Loading:
             preprocess = Preprocess(_preprocess, known.name, known.package, config, paths)
         except (ValueError, TypeError, KeyError) as error:
             raise BuildError(f"{self._who}: {one_line(error)}") from error
-        task = task_of(card)
+        task_of(card)  # a task that nobody knows is said before the weights are fetched
         tensors: dict[str, Any] = {}
         found = []
         for path in weights:  # what could not be used was refused before
@@ -131,9 +131,7 @@ class _Loading:
         model.card = self._card(known, (*found, *files))
         model.preprocess = preprocess
         model.labels = tuple(labels)
-        attach = getattr(task, "attach", None)
-        if attach is not None:
-            attach(model, {file.name: path for file, path in extra})
+        attach(model, model.card, {file.name: path for file, path in extra})
         return model
 
     def _fetch(self, path: str, role: str) -> tuple[File, Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from weft_hub._build import attach, empty_model, fill, preprocess_of, read_state
+from weft_hub._build import attach, empty_model, fill, preprocess_of, read_state, reads_files
 from weft_hub._early import EarlyFinds
 from weft_hub._help import help_text
 from weft_hub._http import Client
@@ -246,16 +246,40 @@ class Hub:
             )
             return read_state(card, file, path)
 
-    def preprocess(self, name: str) -> Callable[..., Any]:
+    def preprocess(
+        self,
+        name: str,
+        *,
+        progress: Progress | bool | None = None,
+        offline: bool | None = None,
+    ) -> Callable[..., Any]:
         """Return what turns a source into the input of the model called `name`, without the model.
 
         Neither the weights nor the module are needed, so a process that prepares data stays small.
+        What the preprocessing reads, such as a vocabulary, is fetched if need be and verified.
 
         Raises:
             MissingPackageError: the package that builds the model, or knows its task, is missing.
-            HubError: as `info`.
+            HubError: as `info`, and as `load` if a file is read.
         """
-        return preprocess_of(self.info(name))
+        card = self.info(name)
+        if not reads_files(card):
+            return preprocess_of(card)
+        show = choose(progress)
+        files = {}
+        with in_use(self.cache, card, self.cache_limit):
+            self._check_signature(card, show, offline)
+            for file in (file for file in card.files if file.role == "extra"):
+                path = obtain(
+                    card,
+                    file,
+                    self.cache,
+                    offline=self._offline(offline),
+                    progress=show,
+                    client=self.client,
+                )
+                files[file.name] = str(path)
+            return preprocess_of(card, files)
 
     def _check_signature(self, card: Card, show: Progress, offline: bool | None) -> None:
         """Verify who signed the entry, before anything but the signature is fetched."""

@@ -157,6 +157,7 @@ def test_the_entry_points_lead_here(repository: Path) -> None:
 
     project = tomllib.loads((repository / "packages/core/pyproject.toml").read_text())["project"]
     assert project["entry-points"] == {
+        "weft.architectures": {"bert": "weft.text.architectures:bert"},
         "weft.models": {"bert": "weft.text:bert"},
         "weft.tasks": {"sentence-embedding": "weft.text.tasks:sentence_embedding"},
     }

@@ -69,11 +69,14 @@ class _SentenceEmbeddingTask:
         """
         raise ValueError(f"{self.name}: no label set is named {name!r}; the task has none")
 
-    def preprocess(self, settings: Mapping[str, Any]) -> Sentences:
-        """What turns sentences into ids, once `attach` has given it the vocabulary.
+    def preprocess(
+        self, settings: Mapping[str, Any], files: Mapping[str, Path] | None = None
+    ) -> Sentences:
+        """What turns sentences into ids, with the vocabulary of `files` or once `attach` gave one.
 
         Args:
             settings: `{"vocabulary": "vocab.txt", "longest": 256}`, or what differs from it.
+            files: the path of each file of the entry, if they are there.
 
         Raises:
             ValueError: a setting is unknown (the nearest name is suggested) or has a wrong value.
@@ -91,7 +94,12 @@ class _SentenceEmbeddingTask:
         longest = said["longest"]
         if isinstance(longest, bool) or not isinstance(longest, int) or longest < 3:
             raise ValueError(f"{self.name}: longest must be an integer >= 3, got {longest!r}")
-        return Sentences(said["vocabulary"], longest)
+        wanted = said["vocabulary"]
+        if files is None:
+            return Sentences(wanted, longest)
+        if wanted not in files:
+            raise ValueError(f"the vocabulary {wanted!r} is none of the files {', '.join(files)}")
+        return Sentences(wanted, longest, WordPiece.from_file(files[wanted]))
 
     def attach(self, model: Any, files: Mapping[str, Path]) -> None:
         """Give a model the vocabulary that comes with its weights.

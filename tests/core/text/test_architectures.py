@@ -1,0 +1,111 @@
+"""BERT's published layout: names, what is filled in, and what is refused since it differs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import weft
+from weft.text.architectures import bert
+
+CONFIG = {
+    "model_type": "bert",
+    "vocab_size": 11,
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 48,
+    "max_position_embeddings": 16,
+}
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s .".split()]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    path = tmp_path / "vocab.txt"
+    path.write_text("\n".join(PIECES) + "\n", encoding="utf-8")
+    return {"vocab.txt": path}
+
+
+def beside(files: dict[str, Path], name: str, data: object) -> dict[str, Path]:
+    path = files["vocab.txt"].with_name(name.replace("/", "-"))
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return {**files, name: path}
+
+
+@pytest.mark.parametrize("prefix", ["", "bert."])
+def test_published_names_fill_the_encoder(prefix: str) -> None:
+    weft.manual_seed(0)
+    first = bert.build(CONFIG)
+    published = {
+        f"{prefix}{name}": value
+        for name, value in first.state_dict().items()
+        if "pooler" not in name and "position_ids" not in name
+    }
+    published["cls.predictions.bias"] = weft.zeros(11)
+    second = bert.build(CONFIG)
+    second.load_state_dict(bert.state(published, CONFIG), strict=True)
+    ids = weft.tensor([[2, 4, 5, 3]])
+    with weft.no_grad():
+        assert weft.equal(first.eval()(ids, ids != 0), second.eval()(ids, ids != 0))
+
+
+def test_the_first_names_of_the_normalisation_are_understood() -> None:
+    tensors = {"embeddings.LayerNorm.gamma": weft.ones(24), "a.LayerNorm.beta": weft.zeros(24)}
+    names = bert.state(tensors, CONFIG)
+    assert {"embeddings.LayerNorm.weight", "a.LayerNorm.bias"} < names.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"hidden_act": "relu"}, "hidden_act must be 'gelu', but is 'relu'"),
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type must be"),
+        ({"is_decoder": True}, "is_decoder must be False"),
+        ({"hidden_size": "wide"}, "hidden_size must be a number above 0, but is 'wide'"),
+        ({"hidden_size": True}, "hidden_size must be"),
+        ({"vocab_size": 0}, "vocab_size must be"),
+        ({"num_hidden_layers": 1001}, "above 1000"),
+        ({"num_attention_heads": 5}, "divisible"),
+    ],
+)
+def test_a_config_that_this_encoder_would_compute_otherwise_is_refused(
+    change: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        bert.build({**CONFIG, **change})
+
+
+def test_sentences_become_ids_as_long_as_the_repository_says(files: dict[str, Path]) -> None:
+    prepare = bert.preprocess(
+        CONFIG, beside(files, "sentence_bert_config.json", {"max_seq_length": 4})
+    )
+    ids, is_text = prepare("a man plays the guitar")
+    assert ids.tolist() == [[2, 4, 5, 3]]
+    assert is_text.tolist() == [[True] * 4]
+    assert bert.preprocess(CONFIG, files).longest == 16  # never more than there are positions
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("tokenizer_config.json", {"do_lower_case": False}, "keeps capitals"),
+        ("tokenizer_config.json", {"strip_accents": False}, "keeps capitals or accents"),
+        ("tokenizer_config.json", [], "must hold a table"),
+        ("1_Pooling/config.json", {"pooling_mode_cls_token": True}, "pooling_mode_cls_token"),
+        ("sentence_bert_config.json", {"max_seq_length": "long"}, "max_seq_length must be"),
+    ],
+)
+def test_a_tokenizer_or_pooling_that_differs_is_refused(
+    files: dict[str, Path], name: str, data: object, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        bert.preprocess(CONFIG, beside(files, name, data))
+
+
+def test_without_a_vocabulary_there_is_no_preprocessing() -> None:
+    with pytest.raises(ValueError, match=r"vocab\.txt"):
+        bert.preprocess(CONFIG, {})

