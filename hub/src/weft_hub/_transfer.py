@@ -21,6 +21,7 @@ from weft_hub.errors import (
 )
 from weft_hub.progress import Progress, Step
 from weft_hub.sources import FUTURE_SCHEMES, SOURCES, Fetch, Source, scheme_of
+from weft_hub.sources.mirror import MirrorSource
 
 _log = logging.getLogger("weft_hub")
 
@@ -68,7 +69,12 @@ def obtain(
                 progress(Step("cached", file.name, file.size, file.size))
                 return found
             client = client or Client.from_environment()
-            return _fetch(card, file, cache, usable, progress, sources or SOURCES, client)
+            sources = dict(sources or SOURCES)
+            if client.options.mirror and not offline:
+                mirror = MirrorSource(client.options.mirror)
+                sources[mirror.scheme] = mirror
+                usable = [mirror.uri, *usable]
+            return _fetch(card, file, cache, usable, progress, sources, client)
     except CacheError as error:
         if damage is None:
             raise

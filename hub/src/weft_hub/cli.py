@@ -28,6 +28,7 @@ environment:
   WEFT_HUB_CACHE    folder of the cache
   WEFT_HUB_INDEX    folders and addresses of indexes to use instead of the built-in one
   WEFT_HUB_KEYS     public keys of which one must have signed a model
+  WEFT_HUB_MIRROR   address of a mirror (`weft-hub serve`) that is asked first
   WEFT_HUB_OFFLINE  1: open no connection
   WEFT_HUB_CACHE_LIMIT  size that the cache is kept at, such as 20GB
   HTTPS_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE  as for pip; the guide lists more

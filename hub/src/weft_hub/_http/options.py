@@ -27,6 +27,7 @@ class Options:
         hf_endpoint: where `hf:` sources are fetched from.
         tokens_file: the file with a token for each host; None for the place that the system gives.
         hf_token: the token for the host of `hf_endpoint`.
+        mirror: where every file is asked for first, by its digest; None for no mirror.
     """
 
     connections: int = 8
@@ -37,6 +38,7 @@ class Options:
     hf_endpoint: str = HF_ENDPOINT
     tokens_file: Path | None = None
     hf_token: str | None = field(default=None, repr=False)
+    mirror: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Options:
@@ -58,6 +60,7 @@ class Options:
             hf_endpoint=_endpoint(env),
             tokens_file=Path(tokens).expanduser().absolute() if tokens else None,
             hf_token=env.get("HF_TOKEN", "").strip() or None,
+            mirror=_address(env, "WEFT_HUB_MIRROR", "http://mirror.example:8478"),
         )
 
     def with_http(self, url: str) -> Options:
@@ -102,14 +105,19 @@ def _seconds(env: Mapping[str, str], name: str, otherwise: float) -> float:
 
 def _endpoint(env: Mapping[str, str]) -> str:
     for name in ("WEFT_HUB_HF_ENDPOINT", "HF_ENDPOINT"):
-        text = env.get(name, "").strip().rstrip("/")
-        if text:
-            wrong = check_url(text)
-            if wrong is None and "?" in text:
-                wrong = "it has a query"
-            if wrong is not None:
-                raise SettingError(
-                    f"{name} must be an address such as {HF_ENDPOINT}, but is {text!r}: {wrong}"
-                )
-            return text
+        found = _address(env, name, HF_ENDPOINT)
+        if found:
+            return found
     return HF_ENDPOINT
+
+
+def _address(env: Mapping[str, str], name: str, example: str) -> str | None:
+    text = env.get(name, "").strip().rstrip("/")
+    if not text:
+        return None
+    wrong = check_url(text)
+    if wrong is None and "?" in text:
+        wrong = "it has a query"
+    if wrong is not None:
+        raise SettingError(f"{name} must be an address such as {example}, but is {text!r}: {wrong}")
+    return text

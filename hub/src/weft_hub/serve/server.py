@@ -19,6 +19,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from weft_hub._leases import in_use
 from weft_hub._transfer import obtain
 from weft_hub.card import Card, File
 from weft_hub.errors import HubError
@@ -263,6 +264,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _fetcher(hub: Hub) -> Fetcher:
     def fetch(card: Card, file: File, progress: Progress) -> Path:
-        return obtain(card, file, hub.cache, offline=hub.offline, progress=progress)
+        with in_use(hub.cache, card, hub.cache_limit):
+            return obtain(
+                card,
+                file,
+                hub.cache,
+                offline=hub.offline,
+                progress=progress,
+                client=hub.client,
+            )
 
     return fetch
