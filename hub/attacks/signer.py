@@ -146,6 +146,7 @@ def certify(
     extended: tuple[x509.ObjectIdentifier, ...] = (),
     path_length: int | None = None,
     critical: x509.ObjectIdentifier | None = None,
+    serial: int | None = None,
 ) -> Certified:
     """Return a certificate as one finds them, or with what an attack needs.
 
@@ -161,6 +162,7 @@ def certify(
         extended: its extended key usage; none is stated if empty.
         path_length: how many authorities may be below it.
         critical: an extension that nobody knows, marked as critical.
+        serial: its serial number; a random one if None.
     """
     key = key or new_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -169,7 +171,7 @@ def certify(
         .subject_name(subject)
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(x509.random_serial_number() if serial is None else serial)
         .not_valid_before(NOW + timedelta(days=days[0]))
         .not_valid_after(NOW + timedelta(days=days[1]))
         .add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)

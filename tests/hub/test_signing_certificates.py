@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hub.attacks.signer import (
@@ -221,3 +223,26 @@ def test_a_name_in_a_certificate_cannot_draw_on_the_terminal(signed: Signed) -> 
     sign_with(signed, certify("evil\x1b[2J\nweft-hub: all is well", root))
     found = signing.verify(signed.folder, signing.CertificateTrust(root.pem))
     assert found.signer.name.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x42", "66 is not a valid X509 version"),
+        (b"\xa0\x03\x02\x01\x02\x02\x01\x07", b"\xa0\x03\x02\x01\x02\x02\x01\x87", "serial number"),
+        (b"signer", b"sign", "cannot be read"),
+    ],
+    ids=["version", "negative serial number", "length"],
+)  # fmt: skip
+def test_a_damaged_certificate_is_said_and_not_only_warned_of(
+    signed: Signed, before: bytes, after: bytes, says: str
+) -> None:
+    root = certify("root", authority=True)
+    leaf = certify("signer", root, serial=7)
+    der = leaf.certificate.public_bytes(Encoding.DER)
+    assert der.count(before) == 1
+    raw = base64.b64encode(der.replace(before, after)).decode()
+    material = {"x509CertificateChain": {"certificates": [{"rawBytes": raw}]}}
+    signed.state(signed.statement(), key=leaf.key, material=material)
+    with pytest.raises(signing.MalformedSignatureError, match=says):
+        signing.verify(signed.folder, signing.CertificateTrust(root.pem))

@@ -8,6 +8,7 @@ certificate that signs models is no authority, and its use is signing.
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -123,13 +124,11 @@ class CertificateTrust:
                 f"{what} was signed with a key, but a certificate was given to verify it with; "
                 "give the public key instead"
             )
-        from cryptography.exceptions import UnsupportedAlgorithm
-
         try:
             return self._follow(bundle, what)
         except SignatureError:
             raise
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # found when first looked at
+        except _unreadable() as error:  # parts of a certificate are parsed when first looked at
             raise CertificateError(
                 f"{what} has a certificate that cannot be read: {' '.join(str(error).split())}"
             ) from error
@@ -156,7 +155,6 @@ class CertificateTrust:
         what: str,
     ) -> x509.Certificate:
         """Return the trusted root that `leaf` leads to."""
-        from cryptography import x509
         from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
         verifier = (
@@ -169,7 +167,7 @@ class CertificateTrust:
         )
         try:
             return verifier.verify(leaf, [*self._between, *between]).chain[-1]
-        except (VerificationError, ValueError, x509.UnsupportedGeneralNameType) as error:
+        except _unreadable(VerificationError) as error:
             roots = ", ".join(_name(root.subject) for root in self._roots)
             raise CertificateError(
                 f"{what} does not lead to a trusted root at {at:%Y-%m-%d %H:%M} "
@@ -226,7 +224,7 @@ def _check_leaf(leaf: x509.Certificate, at: datetime, what: str) -> None:
         basic = _extension(leaf, x509.BasicConstraints)
         usage = _extension(leaf, x509.KeyUsage)
         extended = _extension(leaf, x509.ExtendedKeyUsage)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except _unreadable() as error:
         raise CertificateError(f"{what} cannot be read: {' '.join(str(error).split())}") from error
     if basic is not None and basic.ca:
         raise CertificateError(f"{what} is that of an authority, which issues and does not sign")
@@ -262,7 +260,7 @@ def _certificates(source: Pem) -> list[x509.Certificate]:
 
     try:
         return x509.load_pem_x509_certificates(data)
-    except ValueError as error:
+    except _unreadable() as error:
         raise SignatureKeyError(
             f"{what} is no certificate in PEM: {' '.join(str(error).split())[:200]}"
         ) from error
@@ -270,13 +268,32 @@ def _certificates(source: Pem) -> list[x509.Certificate]:
 
 def _from_der(der: bytes, what: str) -> x509.Certificate:
     from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
 
     try:
-        return x509.load_der_x509_certificate(der)
-    except ValueError as error:
+        with warnings.catch_warnings():  # what the library is about to refuse is refused now
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            return x509.load_der_x509_certificate(der)
+    except _unreadable(CryptographyDeprecationWarning) as error:
         raise MalformedSignatureError(
             f"{what} holds a certificate that cannot be read: {' '.join(str(error).split())[:200]}"
         ) from error
+
+
+def _unreadable(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Return what the library raises for a damaged certificate, at once or later, and `more`."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return (
+        *more,
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+    )
 
 
 def _name(name: x509.Name) -> str:
