@@ -61,6 +61,15 @@ def test_what_is_needed_of_ours_is_needed_in_the_same_version(name: str) -> None
     assert needed == [f"{bare(one)}=={version}" for one in needed]
 
 
+def extras(name: str) -> set[str]:
+    """Return what a distribution can do more with, as its extras name it."""
+    return {
+        bare(one)
+        for some in project(name).get("optional-dependencies", {}).values()
+        for one in some
+    }
+
+
 def test_every_dependency_is_explained_and_nothing_else_is() -> None:
     needed = {
         bare(one)
@@ -68,7 +77,7 @@ def test_every_dependency_is_explained_and_nothing_else_is() -> None:
         for one in project(name).get("dependencies", [])
         if bare(one) not in FOLDERS
     }
-    assert set(rows("What users install")) == needed
+    assert set(rows("What users install")) == needed | extras("weft-hub")
 
 
 def test_an_explanation_names_the_distribution_that_needs_it() -> None:
@@ -78,7 +87,13 @@ def test_an_explanation_names_the_distribution_that_needs_it() -> None:
             for name in FOLDERS
             if library in map(bare, project(name).get("dependencies", []))
         }
-        assert using == set(re.findall(r"`weft[\w-]*`", used_by)), library
+        using |= {
+            f"`{name}[{extra}]`"
+            for name in FOLDERS
+            for extra, some in project(name).get("optional-dependencies", {}).items()
+            if f"`{name}`" not in using and library in map(bare, some)
+        }
+        assert using == set(re.findall(r"`weft[\w\[\]-]*`", used_by)), library
         assert len(why) > 40, library
 
 
@@ -88,4 +103,6 @@ def test_every_tool_is_explained_and_nothing_else_is() -> None:
     del groups["parity-weights"], groups["parity-models"]  # what is compared, and no tools
     named = {bare(one) for group in groups.values() for one in group}
     tools = {one for one in named if not one.startswith("types-")} | {"nox"}
-    assert set(rows("What contributors use")) == tools
+    # What an extra brings to users is explained to them; the tests install it too.
+    for_users = extras("weft-hub") & tools
+    assert set(rows("What contributors use")) | for_users == tools
