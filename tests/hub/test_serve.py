@@ -7,8 +7,10 @@ import hashlib
 import json
 import os
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,10 @@ from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
 from tests.hub.mirrors import ask, serving
 from weft_hub import RegistryError, index_document
-from weft_hub.serve import Mirror
+from weft_hub._transfer import obtain
+from weft_hub.cache import Cache
+from weft_hub.card import Card, File
+from weft_hub.serve import Mirror, server
 from weft_hub.serve.server import ListenError
 
 LARGE = random.Random(7).randbytes(3_000_001)
@@ -218,6 +223,30 @@ def test_with_fetch_it_is_fetched_by_the_source_of_the_index(stage: Stage) -> No
         assert not (stage.cache / "blobs").exists()
         assert ask(mirror, blob(SMALL)).body == SMALL
     assert (stage.cache / "blobs" / sha256(SMALL)).read_bytes() == SMALL
+
+
+def test_a_client_does_not_wait_long_for_a_file_that_is_being_fetched(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = threading.Event()
+    asked: list[str] = []
+
+    def slowly(card: Card, file: File, cache: Cache, **options: Any) -> Path:
+        asked.append(file.name)
+        arrived.wait()
+        return obtain(card, file, cache, **options)
+
+    monkeypatch.setattr(server, "obtain", slowly)
+    stage.entry("ns/small", SMALL)
+    with serving(stage, fetch=True) as mirror:
+        monkeypatch.setattr(mirror.blobs, "_patience_s", 0.05)
+        for _ in range(3):
+            got = ask(mirror, blob(SMALL))
+            assert (got.status, got.headers["Retry-After"]) == (503, "2")
+        assert asked == ["weights.safetensors"]  # all three wait for one fetch
+        arrived.set()
+        monkeypatch.setattr(mirror.blobs, "_patience_s", 30.0)
+        assert ask(mirror, blob(SMALL)).body == SMALL
 
 
 def test_what_a_source_failed_with_is_not_told_to_clients(

@@ -13,11 +13,13 @@ import pytest
 
 import weft
 import weft_hub
+from hub.attacks.signer import new_key, private_pem, public_pem
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
 from tests.hub.mirrors import ask, serving
 from weft_hub.serve import Mirror
 from weft_hub.serve.blobs import _identity
+from weft_hub.signing import KeySigner, sign_document
 from weft_hub.sources.mirror import MirrorSource
 
 SMALL = line_weights()
@@ -165,3 +167,22 @@ def test_the_index_and_its_files_come_from_a_mirror(
     assert hub.info("ns/small").text == (stage.index / "ns/small/card.md").read_text("utf-8")
     got = hub.download("ns/small", progress=False)
     assert got.files["weights.safetensors"].read_bytes() == SMALL
+
+
+def test_an_index_that_was_signed_is_taken_from_a_mirror_by_its_key(
+    mirror: Mirror, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key()
+    pinned = tmp_path / "key.pem"
+    pinned.write_bytes(public_pem(key))
+    monkeypatch.setenv("WEFT_HUB_INDEX_KEY", str(pinned))
+    document = ask(mirror, "/index.json").body
+    for signer, taken in ((key, True), (new_key(), False)):
+        statement = sign_document(document, KeySigner(private_pem(signer)))
+        with serving(stage, document=document, statement=statement) as signed:
+            hub = weft_hub.Hub(cache=tmp_path / str(taken), index=f"{signed.url}/index.json")
+            if taken:
+                assert hub.list() == ["ns/large", "ns/small"]
+            else:
+                with pytest.raises(weft_hub.SignatureError):
+                    hub.list()
