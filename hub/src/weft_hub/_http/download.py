@@ -179,7 +179,8 @@ class Download:
             self._tell("download", self._part.size)
         finally:
             self._stop_all()
-            self._part.save()
+            if not self._part.is_whole:  # what is whole is named or thrown away at once
+                self._part.save()
 
     def _plan(self) -> None:
         """Cut what is missing into pieces."""
