@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -293,6 +294,20 @@ def test_the_lease_of_a_parent_outlives_its_forked_child(stage: Stage) -> None:
     )  # fmt: skip
     assert f"kept_in_use=('{used}',)" in ended.stdout
     assert left(stage) == {used}
+
+
+def test_who_begins_to_use_a_model_waits_until_nobody_prunes(stage: Stage) -> None:
+    (used,) = fill(stage, 1)
+    cache = stage.hub().cache
+    done = threading.Event()
+    waiting = threading.Thread(target=lambda: (_leases.hold(cache, [used]), done.set()))
+    with _leases.pruning(cache):
+        waiting.start()
+        while not any(used in path.read_text() for path in (stage.cache / "uses").iterdir()):
+            pass  # its digest is there before it waits
+        assert not done.wait(0.3)
+    waiting.join(60)
+    assert done.is_set()
 
 
 LOOP = """

@@ -12,12 +12,13 @@ import inspect
 import math
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from weft_hub._build import one_line
+from weft_hub._leases import in_use
 from weft_hub._nearest import did_you_mean
 from weft_hub._plugins import task_of
 from weft_hub._transfer import obtain
@@ -210,18 +211,24 @@ class _Bench:
                 f"{hint}"
             )
         model = self.model
-        files = {}
-        offline = self.hub.offline if self.offline is None else self.offline
-        for row in known[data_set]:
-            file = File(role="extra", format="other", **{**row, "sources": tuple(row["sources"])})
-            files[file.name] = obtain(
-                self.card,
-                file,
-                self.hub.cache,
-                offline=offline,
-                progress=choose(self.progress),
-                client=self.hub.client,
-            )
+        rows = [
+            File(role="extra", format="other", **{**row, "sources": tuple(row["sources"])})
+            for row in known[data_set]
+        ]
+        hub, data = self.hub, replace(self.card, files=tuple(rows), signature=None)
+        offline = hub.offline if self.offline is None else self.offline
+        with in_use(hub.cache, data, hub.cache_limit):
+            files = {
+                file.name: obtain(
+                    data,
+                    file,
+                    hub.cache,
+                    offline=offline,
+                    progress=choose(self.progress),
+                    client=hub.client,
+                )
+                for file in rows
+            }
         try:
             found = task.measure(model, data_set, files, limit=limit)
         except (ValueError, TypeError, OSError) as error:
