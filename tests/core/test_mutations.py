@@ -41,7 +41,6 @@ SETTINGS: dict[Check, tuple[str, ...]] = {
     GRADIENT: ("float64", "complex128"),
     ADJOINT: ("float64", "complex128"),
     SECOND: ("float64", "complex128"),
-    META: ("float32",),
 }
 #: What is planted into an op of any family: the rule, the mistake and the test that must notice.
 MISTAKES: list[tuple[str, str, wrong.Change, Check]] = [
