@@ -145,6 +145,7 @@ def test_show_config_tells_what_is_switched_off(capsys):
 
 @pytest.mark.skipif(bool(engine.why_no_onednn()), reason="oneDNN is missing")
 def test_the_configuration_tells_that_no_weights_are_kept():
+    switches.onednn = True
     assert "no weights kept" not in engine.rows()["oneDNN"]
     switches.packing = False
     assert engine.rows()["oneDNN"].endswith("no weights kept in its order")
