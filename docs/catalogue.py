@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 
+from weft_hub._quantities import show_size
+
 if TYPE_CHECKING:
     from weft_hub.card import Card
 
@@ -88,7 +90,7 @@ def _entry(card: Card) -> str:
     facts = [
         ("Task", escape(card.task)),
         ("Licence", escape(card.license)),
-        ("Size", size_text(card.size)),
+        ("Size", show_size(card.size)),
         ("Version", escape(card.version)),
         ("By", escape(", ".join(card.authors))),
     ]
@@ -132,13 +134,3 @@ def _select(name: str, everything: str, options: Iterable[tuple[str, str]]) -> s
 
 def _count(count: int) -> str:
     return f"{count} {'model' if count == 1 else 'models'}"
-
-
-def size_text(count: int) -> str:
-    """Return a number of bytes as a person reads it."""
-    size = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

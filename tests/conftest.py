@@ -49,13 +49,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     reason = _why_no_gpu() if marked else None
     if reason:
         # one of each function says it for all of its cases, of which there are thousands
-        first = {item.nodeid.partition("[")[0]: item for item in reversed(marked)}
-        others = [item for item in marked if item not in first.values()]
-        items[:] = [item for item in items if item not in set(others)]
-        config.hook.pytest_deselected(items=others)
-        for name, item in first.items():
-            count = sum(one.nodeid.partition("[")[0] == name for one in marked)
-            item.add_marker(pytest.mark.skip(reason=f"{reason} ({count} cases)"))
+        cases: dict[str, list[pytest.Item]] = {}
+        for item in marked:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        for first, *others in cases.values():
+            skipped = f"{reason} ({1 + len(others)} cases)"
+            first.add_marker(pytest.mark.skip(reason=skipped))
+        left_out = {item for _, *others in cases.values() for item in others}
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
 
 
 def _why_no_gpu() -> str | None:

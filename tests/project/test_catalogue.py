@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docs import catalogue
+from weft_hub._quantities import show_size
 from weft_hub.card import Card
 from weft_hub.index import Index, builtin_index
 
@@ -230,4 +231,4 @@ def test_the_site_has_the_page_and_runs_the_hook() -> None:
     ],
 )
 def test_sizes_are_readable(count: int, text: str) -> None:
-    assert catalogue.size_text(count) == text
+    assert show_size(count) == text

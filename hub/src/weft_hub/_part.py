@@ -15,13 +15,13 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any
 
 from weft_hub._digest import CHUNK_BYTES
 from weft_hub._spans import Spans
+from weft_hub._whole_file import write_whole
 from weft_hub.errors import CacheError
 
 _STATE_BYTES = 1 << 20
@@ -124,15 +124,7 @@ class Part:
         if not self.folder.is_dir():
             return  # discarded
         try:
-            handle, temporary = tempfile.mkstemp(prefix=".state", dir=self.folder)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as out:
-                    json.dump(state, out)
-                os.replace(temporary, self.folder / "state.json")
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-                raise
+            write_whole(self.folder / "state.json", json.dumps(state).encode())
         except OSError as error:
             raise self._unusable(error) from error
 

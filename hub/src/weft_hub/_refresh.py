@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from weft_hub._index_places import Address
+from weft_hub._whole_file import write_whole
 from weft_hub.errors import (
     CacheError,
     DamagedBlobError,
@@ -160,8 +159,9 @@ class KeptIndex:
                     "content; each publication needs a larger serial, so the one that was fetched "
                     f"first is kept (to begin anew, remove {self.folder})"
                 )
-        _write_whole(self.folder / f"{sha256}.json", data)
-        _write_whole(self.folder / "current", f"{sha256} {document.serial}\n".encode())
+        write_whole(self.folder / f"{sha256}.json", data, flush=True)
+        current = f"{sha256} {document.serial}\n".encode()
+        write_whole(self.folder / "current", current, flush=True)
         for old in self.folder.glob("*.json"):
             if old.name != f"{sha256}.json":
                 with contextlib.suppress(OSError):
@@ -217,17 +217,3 @@ class KeptIndex:
             if self._current() == current:
                 return None  # the document was removed: it is fetched again
         raise CacheError(f"{self.folder} changes faster than it can be read")
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

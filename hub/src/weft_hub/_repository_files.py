@@ -10,9 +10,7 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from weft_hub._small_get import Answer
+from weft_hub._whole_file import write_whole
 from weft_hub.cache import Cache
 from weft_hub.card import File
 from weft_hub.errors import CacheError, DigestMismatchError, SettingError, SourceError
@@ -261,10 +260,7 @@ class Repositories:
     def _write(self, path: Path, data: bytes) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-            with os.fdopen(handle, "wb") as out:
-                out.write(data)
-            os.replace(temporary, path)
+            write_whole(path, data)
         except OSError as error:
             raise CacheError(
                 f"cannot write in the cache {self._cache.root}: {error.strerror or error}; make it "

@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from weft_hub._digest import CHUNK_BYTES, sha256_of
 from weft_hub._part import Part
+from weft_hub._whole_file import write_whole
 from weft_hub.card import Card, File
 from weft_hub.errors import (
     CacheError,
@@ -243,7 +244,7 @@ class Cache:
                     self._link_one(self.blob(file.sha256), folder / file.name)
             ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
             if not ref.is_file() or ref.read_text("utf-8").strip() != label:
-                _write_whole(ref, f"{label}\n")
+                write_whole(ref, f"{label}\n".encode())
         except OSError as error:
             raise self._unusable("write", error) from error
         return folder
@@ -267,7 +268,7 @@ class Cache:
                 folder.mkdir(parents=True, exist_ok=True)
                 tag = self.root / "CACHEDIR.TAG"
                 if not tag.exists():
-                    _write_whole(tag, _TAG)
+                    write_whole(tag, _TAG.encode())
         except OSError as error:
             raise self._unusable("write", error) from error
         return folder
@@ -330,19 +331,6 @@ def _holds(path: Path, blob: Path, sha256: str) -> bool:
         return path.samefile(blob) or sha256_of(path) == sha256
     except OSError:
         return False
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old text or the new text, never a part."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _sync_folder(folder: Path) -> None:

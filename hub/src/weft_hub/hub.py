@@ -233,18 +233,10 @@ class Hub:
         """
         card = self.info(name)
         show = choose(progress)
-        file = card.weights
         with in_use(self.cache, card, self.cache_limit):
             self._check_signature(card, show, offline)
-            path = obtain(
-                card,
-                file,
-                self.cache,
-                offline=self._offline(offline),
-                progress=show,
-                client=self.client,
-            )
-            return read_state(card, file, path)
+            path = self._obtain_one(card, card.weights, show, offline)
+            return read_state(card, card.weights, path)
 
     def preprocess(
         self,
@@ -266,38 +258,32 @@ class Hub:
         if not reads_files(card):
             return preprocess_of(card)
         show = choose(progress)
-        files = {}
         with in_use(self.cache, card, self.cache_limit):
             self._check_signature(card, show, offline)
-            for file in (file for file in card.files if file.role == "extra"):
-                path = obtain(
-                    card,
-                    file,
-                    self.cache,
-                    offline=self._offline(offline),
-                    progress=show,
-                    client=self.client,
-                )
-                files[file.name] = str(path)
+            files = {
+                file.name: str(self._obtain_one(card, file, show, offline))
+                for file in card.files
+                if file.role == "extra"
+            }
             return preprocess_of(card, files)
 
     def _check_signature(self, card: Card, show: Progress, offline: bool | None) -> None:
         """Verify who signed the entry, before anything but the signature is fetched."""
-        check_signature(
-            card,
-            lambda file: obtain(
-                card,
-                file,
-                self.cache,
-                offline=self._offline(offline),
-                progress=show,
-                client=self.client,
-            ),
-            self.keys,
-        )
+        check_signature(card, lambda file: self._obtain_one(card, file, show, offline), self.keys)
 
     def _offline(self, offline: bool | None) -> bool:
         return self.offline if offline is None else offline
+
+    def _obtain_one(self, card: Card, file: File, show: Progress, offline: bool | None) -> Path:
+        """Return where one verified file of `card` is, and fetch it if it is not cached."""
+        return obtain(
+            card,
+            file,
+            self.cache,
+            offline=self._offline(offline),
+            progress=show,
+            client=self.client,
+        )
 
     def _obtain(
         self,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 
+from weft_hub._whole_file import write_whole
 from weft_hub.errors import TokenFileError
 
 _TOKEN = re.compile(r"[!-~]{1,4096}")
@@ -107,17 +106,6 @@ def _write(path: Path, hosts: dict[str, str]) -> None:
     text = json.dumps({"hosts": dict(sorted(hosts.items()))}, indent=2) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp makes a file of mode 0600: the token is at no moment in one that others can read.
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as out:
-                out.write(text)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+        write_whole(path, text.encode("ascii"), flush=True, mode=0o600)
     except OSError as error:
         raise TokenFileError(f"cannot write the tokens to {path}: {error.strerror}") from error

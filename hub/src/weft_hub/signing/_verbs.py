@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft_hub._whole_file import write_whole
 from weft_hub.errors import SignatureError
 from weft_hub.signing._bundle import MOST_BYTES, encoded, read_bundle, write_bundle
 from weft_hub.signing._keys import require_cryptography
@@ -92,7 +92,10 @@ def sign(
     files = {name: digest_of(found, "sha256") for name, found in tree.files.items()}
     payload = Statement(path.resolve().name, "sha256", files, ignored).payload()
     bundle = _bundle(payload, signer)
-    _write_whole(target, bundle)
+    try:
+        write_whole(target, bundle, mode=0o644)
+    except OSError as error:
+        raise SignedFilesError(f"cannot write {target}: {error.strerror or error}") from error
     return target
 
 
@@ -316,21 +319,3 @@ def _some(names: Iterable[str]) -> str:
     listed = [repr(name) for name in names]
     more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
     return ", ".join(listed[:_SHOWN]) + more
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write the signature so that there is the whole of it or nothing."""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise SignedFilesError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise SignedFilesError(f"cannot write {path}: {error.strerror or error}") from error
-        raise

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePosixPath
+from typing import Generic, Protocol, TypeVar
 
 from weft_hub._http import Client
 from weft_hub._part import Part
 from weft_hub.card import File
+from weft_hub.errors import SourceError
 from weft_hub.progress import Progress
+
+Parsed = TypeVar("Parsed")
 
 FUTURE_SCHEMES = ("oci",)
 """Schemes that an entry may name already; this version fetches from the entry's other sources."""
@@ -70,6 +74,48 @@ class Source(Protocol):
         Raises:
             weft_hub.HubError: when the source cannot give the file.
         """
+
+
+class SpelledSource(Generic[Parsed]):
+    """A source over the network whose URIs have a spelling of their own.
+
+    Attributes:
+        parse: gives the parts of a URI, or raises ValueError with what is wrong.
+    """
+
+    needs_network = True
+    parse: Callable[[str], Parsed]
+
+    def check(self, uri: str) -> str | None:
+        """Return what is wrong with the spelling of `uri`, or None."""
+        try:
+            self.parse(uri)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def parsed(self, uri: str) -> Parsed:
+        """Return the parts of `uri`.
+
+        Raises:
+            SourceError: it is spelled otherwise.
+        """
+        try:
+            return self.parse(uri)
+        except ValueError as error:
+            raise SourceError(str(error)) from error
+
+
+def plain_path(uri: str, path: str, inside: str) -> str:
+    """Return a path that stays where it starts.
+
+    Raises:
+        ValueError: it is absolute, climbs, or has a part that says nothing.
+    """
+    pure = PurePosixPath(path)
+    if pure.as_posix() != path or pure.is_absolute() or ".." in pure.parts:
+        raise ValueError(f"{uri!r}: {path!r} is not a plain path inside {inside}")
+    return path
 
 
 def scheme_of(uri: str) -> str:

