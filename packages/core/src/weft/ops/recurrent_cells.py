@@ -55,26 +55,27 @@ def _cell(
     b_hh: Tensor | None,
 ) -> States:
     gates, step = STEPS[kind]
-    rows = w_hh.shape[0]
-    if rows % gates or w_ih.shape[0] != rows:
+    shape, of_ih = input._data.shape, w_ih._data.shape  # of a tensor it is made anew each time
+    rows = w_hh._data.shape[0]
+    if rows % gates or of_ih[0] != rows:
         raise ShapeError(
             f"{kind}_cell: w_ih and w_hh must have {gates} times hidden rows, got shapes "
             f"{tuple(w_ih.shape)} and {tuple(w_hh.shape)}"
         )
-    if input.shape[-1] != w_ih.shape[1]:
+    if shape[-1] != of_ih[1]:
         raise ShapeError(
             f"{kind}_cell: w_ih of shape {tuple(w_ih.shape)} expects {w_ih.shape[1]} features, got "
             f"input.shape == {tuple(input.shape)}"
         )
-    wanted = (*input.shape[:-1], rows // gates)
+    wanted = (*shape[:-1], rows // gates)
     for state in states:
-        if state.shape != wanted:
+        if state._data.shape != wanted:
             raise ShapeError(
                 f"{kind}_cell: each state must have shape {wanted} for input.shape == "
                 f"{tuple(input.shape)}, got {tuple(state.shape)}"
             )
     alike = (b_ih is None) == (b_hh is None)
-    if input.ndim == 2 and alike and input.is_floating_point():
+    if len(shape) == 2 and alike and input.is_floating_point():
         given = input, *states, w_ih, w_hh, b_ih, b_hh
         if kind == "lstm":
             new: States = lstm_unit(*given)[:2]

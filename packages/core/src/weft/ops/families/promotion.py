@@ -17,13 +17,18 @@ def promoted(name: str, args: tuple[Any, ...], *, floating: bool = False) -> tup
         args: tensors, and other values that are passed through.
         floating: whether integers become the default floating dtype.
     """
-    tensors = [a for a in args if isinstance(a, Tensor)]
-    if not tensors:
+    first = None
+    alike = not floating
+    for a in args:
+        if isinstance(a, Tensor):
+            own = a._data.dtype
+            if first is None:
+                first = own
+            elif own != first:
+                alike = False
+    if first is None or alike:
         return args
-    first = tensors[0]._data.dtype
-    if all(t._data.dtype == first for t in tensors[1:]) and not floating:
-        return args
-    wanted = dtypes.result_type(*tensors)
+    wanted = dtypes.result_type(*(a for a in args if isinstance(a, Tensor)))
     if floating and wanted.category < 2:
         wanted = dtypes.get_default_dtype()
     return tuple(converted(a, wanted) if isinstance(a, Tensor) else a for a in args)
