@@ -20,8 +20,11 @@ def result(repository: Path, name: str) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def test_the_row_of_each_library_is_what_was_measured(repository: Path, page: str) -> None:
-    found = result(repository, "mnist_cnn")
+@pytest.mark.parametrize("example", ["mnist_cnn", "cifar_resnet20"])
+def test_the_row_of_each_library_is_what_was_measured(
+    repository: Path, page: str, example: str
+) -> None:
+    found = result(repository, example)
     for name, said in (("weft", "weft"), ("torch", "PyTorch 2.13")):
         one = found[name]
         accuracy = one["epochs"][-1]["test_accuracy"]
@@ -36,12 +39,17 @@ def test_digits_reach_99_percent_within_three_epochs(repository: Path) -> None:
         assert one["epochs"][-1]["test_accuracy"] >= 0.99
 
 
-def test_both_libraries_have_the_same_losses(repository: Path) -> None:
-    found = result(repository, "mnist_cnn")
+@pytest.mark.parametrize(
+    ("example", "first", "later"), [("mnist_cnn", 1e-3, 0.1), ("cifar_resnet20", 0.02, 0.05)]
+)
+def test_both_libraries_have_the_same_losses(
+    repository: Path, example: str, first: float, later: float
+) -> None:
+    found = result(repository, example)
     ours, theirs = (found[name]["loss"]["mean"] for name in ("weft", "torch"))
     apart = [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
-    assert max(apart[:5]) < 1e-3
-    assert max(apart) < 0.1  # rounding parts them: no further than two seeds
+    assert max(apart[:5]) < first
+    assert max(apart) < later  # rounding parts them: no further than two seeds
     assert sum(ours[-20:]) == pytest.approx(sum(theirs[-20:]), rel=0.1)
 
 
@@ -79,11 +87,8 @@ def test_each_result_says_what_it_was_measured_on(repository: Path) -> None:
             assert one["library"] in one["machine"]
 
 
-def test_the_residual_network_reaches_80_percent(repository: Path, page: str) -> None:
-    found = result(repository, "cifar_resnet20")
-    accuracies = [one["test_accuracy"] for one in found["epochs"]]
-    assert len(accuracies) == 6
-    assert accuracies[-1] >= 0.8
-    assert f"reach {accuracies[-1]:.1%} of the 10,000 test photos".replace("%", " %") in page
-    assert f"{accuracies[-2]:.1%} after five".replace("%", " %") in page
-    assert f"took {found['median_step_processor_ms']:.0f} ms of processor time" in page
+def test_the_residual_network_reaches_80_percent_on_either_library(repository: Path) -> None:
+    for one in result(repository, "cifar_resnet20").values():
+        accuracies = [epoch["test_accuracy"] for epoch in one["epochs"]]
+        assert len(accuracies) == 6
+        assert accuracies[-1] >= 0.8
