@@ -60,7 +60,8 @@ def function(name: str, address: int) -> Any:
 
 def _of_the_system(name: str) -> int:
     """Return where a function of the C library is; 0 where there is none of this name."""
-    found = getattr(ctypes.CDLL(None), name, None) if sys.platform != "win32" else None
+    # it names everything that the process has loaded, elsewhere than on Windows
+    found = getattr(ctypes.pythonapi, name, None) if sys.platform != "win32" else None
     return 0 if found is None else _address(found)
 
 

@@ -76,7 +76,7 @@ def _share(quota: str, period: str) -> Iterator[float]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
+        with open(path, "rb", buffering=0) as file:
+            return file.read().decode("utf-8", "replace").strip()
     except OSError:
         return ""

@@ -9,26 +9,28 @@ import sys
 from weft._backend.cpu.digests import digest
 
 
+#: Lines of /proc/cpuinfo that tell processors apart, and bytes that hold all of the first core's.
+_TELLING = (b"vendor_id", b"cpu family", b"model", b"flags", b"Features", b"CPU part")
+_FIRST_CORE = 16384
+
+
 @functools.cache
 def identity() -> bytes:
     """Return bytes that differ between processors for which different code is made."""
-    parts = [sys.platform, os.uname().machine if hasattr(os, "uname") else ""]
+    machine = os.uname().machine if hasattr(os, "uname") else ""
+    parts = [sys.platform.encode(), machine.encode()]
     if sys.platform == "linux":
-        wanted = ("vendor_id", "cpu family", "model", "flags", "Features", "CPU part")
         try:
-            with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as told:
-                for line in told:
-                    if line == "\n":
-                        break  # the first core tells it for all
-                    if line.startswith(wanted):
-                        parts.append(line.strip())
+            with open("/proc/cpuinfo", "rb", buffering=0) as told:
+                first = told.read(_FIRST_CORE).partition(b"\n\n")[0]  # it tells it for all
+                parts += [line for line in first.splitlines() if line.startswith(_TELLING)]
         except OSError:
             pass
     if len(parts) < 4:
         import platform
 
-        parts.append(platform.processor())
-    return digest(part.encode() for part in parts)
+        parts.append(platform.processor().encode())
+    return digest(parts)
 
 
 def attributes(features: dict[str, bool]) -> str:
