@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 
-from weft_hub._quantities import show_size
+from weft_hub._texts.quantities import show_size
 
 if TYPE_CHECKING:
     from weft_hub.card import Card

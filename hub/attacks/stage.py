@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import weft_hub
+from weft_hub.cache._verified import Verified
 
 PACKAGE = "hub-stage-models"
 MODULE = "hub_stage_models"
@@ -88,7 +89,9 @@ class Stage:
 
     def hub(self, *, offline: bool = False) -> weft_hub.Hub:
         """Return a hub that sees only this stage."""
-        return weft_hub.Hub(cache=self.cache, index=self.index, offline=offline)
+        hub = weft_hub.Hub(cache=self.cache, index=self.index, offline=offline)
+        hub.cache.verified = Verified(self.root / "verified")
+        return hub
 
     def environment(self) -> dict[str, str]:
         """Return an environment for a process of its own: this stage and no index of packages."""
@@ -97,6 +100,7 @@ class Stage:
             **kept,
             **self.pip_settings(),
             "WEFT_HUB_CACHE": str(self.cache),
+            "WEFT_HUB_VERIFIED": str(self.root / "verified"),
             "WEFT_HUB_INDEX": str(self.index),
             "WEFT_HUB_OFFLINE": "0",
             "PYTHONPATH": os.pathsep.join([str(self.site), *filter(None, sys.path)]),

@@ -30,6 +30,7 @@ def only_our_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("WEFT_HUB_CACHE", str(tmp_path / "default-cache"))
     monkeypatch.setenv("WEFT_HUB_TOKENS", str(tmp_path / "tokens.json"))
+    monkeypatch.setenv("WEFT_HUB_VERIFIED", str(tmp_path / "verified"))
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from hub.attacks.signer import new_key, signed_entry
 from hub.attacks.stage import PACKAGE, Stage, checkpoint, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome, nothing_taken
-from weft_hub._scaffold import CARD_SECTIONS, SMALL
-from weft_hub._toml_values import parse_pair, toml_value
+from weft_hub._contribution.scaffold import CARD_SECTIONS, SMALL
+from weft_hub._texts.toml_values import parse_pair, toml_value
 from weft_hub.index import builtin_index, schema
 
 Command = Callable[..., Outcome]

@@ -406,7 +406,7 @@ def test_a_full_disk_is_one_cache_error(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("weft_hub._part._write_at", full)
+    monkeypatch.setattr("weft_hub.cache._part._write_at", full)
     enter(stage, f"{server.url}/w", f"{server.url}/other")
     with pytest.raises(weft_hub.CacheError, match=r"No space left on device.*WEFT_HUB_CACHE"):
         fetched(stage)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import weft_hub
-from weft_hub import cli, index_document
+from weft_hub import cli
 from weft_hub.index import builtin_index, schema
+from weft_hub.index import document as index_document
 from weft_hub.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]

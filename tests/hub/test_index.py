@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, toml
-from weft_hub._toml_lines import line_of, places_of
-from weft_hub._validate import problems
+from weft_hub._texts.toml_lines import line_of, places_of
+from weft_hub._texts.validate import problems
 from weft_hub.index import Index, builtin_index, schema
 from weft_hub.sources import check_uri
 

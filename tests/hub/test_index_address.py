@@ -13,10 +13,10 @@ import pytest
 import weft_hub
 from hub.attacks.stage import Stage, line_weights
 from tests.hub.bans import no_powers_over_files, no_sockets_and_no_processes
-from weft_hub import index_document
-from weft_hub._index_places import BUILTIN, Address, place_of, split
-from weft_hub._refresh import KeptIndex, Means
 from weft_hub.index import Index, builtin_index
+from weft_hub.index import document as index_document
+from weft_hub.index._places import BUILTIN, Address, place_of, split
+from weft_hub.index._refresh import KeptIndex, Means
 
 URL = "https://models.example/lab/index.json"
 
@@ -366,7 +366,7 @@ def test_readers_find_the_old_or_the_new_index_while_it_is_replaced(
 
 
 def test_a_relative_file_of_an_entry_is_beside_the_document(documents: list[bytes]) -> None:
-    from weft_hub._shelves import DocumentShelf
+    from weft_hub.index._shelves import DocumentShelf
 
     index = Index([DocumentShelf(URL, lambda: index_document.read(documents[0], URL))])
     card = index.card("a/line-1")
@@ -374,7 +374,7 @@ def test_a_relative_file_of_an_entry_is_beside_the_document(documents: list[byte
 
 
 def test_a_broken_entry_is_said_with_its_place_in_the_document() -> None:
-    from weft_hub._shelves import DocumentShelf
+    from weft_hub.index._shelves import DocumentShelf
 
     raw = {"schema": 1, "serial": 1, "entries": [entry("a/x", "schema = 1\nx = 2\n", "# X\n")]}
     data = json.dumps(raw).encode()
@@ -387,7 +387,7 @@ def test_a_broken_entry_is_said_with_its_place_in_the_document() -> None:
 
 
 def test_a_name_in_a_folder_and_a_document_is_refused(stage: Stage, documents: list[bytes]) -> None:
-    from weft_hub._shelves import DocumentShelf
+    from weft_hub.index._shelves import DocumentShelf
 
     shelf = DocumentShelf(URL, lambda: index_document.read(documents[0], URL))
     with pytest.raises(weft_hub.RegistryError, match=f"{URL}#a/line-1.*remove one of them"):

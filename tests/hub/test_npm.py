@@ -19,9 +19,9 @@ import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import nothing_taken
 from tests.hub.faults import Fault, Served, serving
-from weft_hub import _tarball
+from weft_hub._files.tarball import open_member
 from weft_hub._http import waiting
-from weft_hub._npm_settings import NpmSettings
+from weft_hub.sources._npm_settings import NpmSettings
 
 MEMBER = "package/data/line.bin"
 CONTENT = line_weights()
@@ -194,7 +194,7 @@ def read(data: bytes, tmp_path: Path, *, member: str = MEMBER, size: int = len(C
     path = tmp_path / "x.tgz"
     path.write_bytes(data)
     parts = []
-    with _tarball.open_member(path, member, size=size, what="it") as stream:
+    with open_member(path, member, size=size, what="it") as stream:
         while part := stream.read(7):
             parts.append(part)
     return b"".join(parts)

@@ -18,10 +18,9 @@ import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_powers_over_files
 from tests.hub.conftest import Outcome
-from weft_hub import _leases
-from weft_hub._pruning import blobs_of, prune, remove
-from weft_hub._quantities import parse_age, parse_size, show_size
-from weft_hub.cache import Cache
+from weft_hub._texts.quantities import parse_age, parse_size, show_size
+from weft_hub.cache import Cache, _leases
+from weft_hub.cache._pruning import blobs_of, prune, remove
 
 Command = Callable[..., Outcome]
 DAY_S = 86400.0
@@ -286,7 +285,8 @@ def test_the_lease_of_a_parent_outlives_its_forked_child(stage: Stage) -> None:
     assert os.waitpid(child, 0)[1] == 0
     script = (
         "import sys; from pathlib import Path; from weft_hub.cache import Cache; "
-        "from weft_hub._pruning import prune; print(prune(Cache(Path(sys.argv[1])), max_size=0))"
+        "from weft_hub.cache._pruning import prune; "
+        "print(prune(Cache(Path(sys.argv[1])), max_size=0))"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script, str(stage.cache)],
@@ -320,7 +320,7 @@ for turn in range(int(sys.argv[2])):
 PRUNE = """
 import sys
 from pathlib import Path
-from weft_hub._pruning import prune
+from weft_hub.cache._pruning import prune
 from weft_hub.cache import Cache
 for turn in range(int(sys.argv[2])):
     prune(Cache(Path(sys.argv[1])), max_size=0)

@@ -16,7 +16,7 @@ import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.repository_server import LARGE, Repositories, serving
-from weft_hub._repository_files import Repository
+from weft_hub._repository.files import Repository
 
 _ARCHITECTURE = '''\
 """An architecture for the stage."""
@@ -346,8 +346,8 @@ def test_two_packages_that_claim_one_architecture_are_both_refused(
 def test_an_index_at_an_address_serves_a_model_end_to_end(
     stage: Stage, server: Repositories, tmp_path: Path
 ) -> None:
-    from weft_hub import index_document
     from weft_hub.index import Index
+    from weft_hub.index import document as index_document
 
     stage.entry("a/line", line_weights((2.0, -1.0), 0.5))
     data = index_document.write(Index([stage.index]), serial=1)
@@ -369,8 +369,8 @@ def test_a_signed_index_is_refreshed_end_to_end(
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from weft_hub import index_document
     from weft_hub.index import Index
+    from weft_hub.index import document as index_document
     from weft_hub.signing import KeySigner, sign_document
 
     def pem(name: str) -> tuple[Path, Path]:

@@ -16,7 +16,7 @@ import pytest
 
 from hub.attacks.stage import MODULE, Stage, line_weights
 from tests.hub.conftest import Outcome, nothing_taken
-from weft_hub import _inputs
+from weft_hub._commands import inputs
 
 Command = Callable[..., Outcome]
 
@@ -83,7 +83,7 @@ def test_standard_input_is_read_as_a_file(
 def test_standard_input_is_bounded_and_not_empty(
     line: Stage, command: Command, monkeypatch: pytest.MonkeyPatch, content: bytes, says: str
 ) -> None:
-    monkeypatch.setattr(_inputs, "MAX_STANDARD_INPUT", 10)
+    monkeypatch.setattr(inputs, "MAX_STANDARD_INPUT", 10)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     code, out, err = command("run", "a/line", "-")
     assert (code, out) == (1, "")
@@ -104,7 +104,7 @@ def test_an_endless_standard_input_is_given_up_at_the_limit(
             return len(buffer)
 
     endless = Endless()
-    monkeypatch.setattr(_inputs, "MAX_STANDARD_INPUT", 1 << 20)
+    monkeypatch.setattr(inputs, "MAX_STANDARD_INPUT", 1 << 20)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(endless, 4096)))
     assert "has more than 1.0 MiB" in command("run", "a/line", "-").err
     assert endless.given < 2 << 20

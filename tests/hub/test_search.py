@@ -11,7 +11,7 @@ import weft_hub
 from hub.attacks.stage import Stage, line_weights
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome
-from weft_hub._search import licences, search
+from weft_hub.index._search import licences, search
 
 Command = Callable[..., Outcome]
 

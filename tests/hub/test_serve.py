@@ -17,10 +17,11 @@ import pytest
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
 from tests.hub.mirrors import ask, serving
-from weft_hub import RegistryError, index_document
-from weft_hub._transfer import obtain
+from weft_hub import RegistryError
+from weft_hub._transfer.one import obtain
 from weft_hub.cache import Cache
 from weft_hub.card import Card, File
+from weft_hub.index import document as index_document
 from weft_hub.serve import Mirror, server
 from weft_hub.serve.server import ListenError
 

@@ -17,8 +17,8 @@ from hub.attacks.signer import new_key, private_pem, public_pem
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
 from tests.hub.mirrors import ask, serving
+from weft_hub._files.identity import identity_of
 from weft_hub.serve import Mirror
-from weft_hub.serve.blobs import _identity
 from weft_hub.signing import KeySigner, sign_document
 from weft_hub.sources.mirror import MirrorSource
 
@@ -134,7 +134,7 @@ def test_a_mirror_that_lies_is_found_out(
 def _believe(blobs: object, file: weft_hub.File) -> bool:
     """Stand in for the mirror's own check: this mirror gives out whatever it has."""
     path = blobs._cache.blob(file.sha256)  # type: ignore[attr-defined]  # a mirror that lies
-    blobs._verified[file.sha256] = _identity(os.stat(path))  # type: ignore[attr-defined]
+    blobs._verified[file.sha256] = identity_of(os.stat(path))  # type: ignore[attr-defined]
     return True
 
 

@@ -15,13 +15,14 @@ from hub.attacks.signer import new_key, private_pem, public_pem, signed_entry
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome
-from weft_hub import index_document, signing
-from weft_hub._index_means import index_means
-from weft_hub._index_places import Address
-from weft_hub._refresh import KeptIndex
-from weft_hub._signed_entry import check_repository
+from weft_hub import signing
 from weft_hub.card import Card
 from weft_hub.index import Index
+from weft_hub.index import document as index_document
+from weft_hub.index._means import index_means
+from weft_hub.index._places import Address
+from weft_hub.index._refresh import KeptIndex
+from weft_hub.index._signed_entry import check_repository
 from weft_hub.settings import Settings
 
 Command = Callable[..., Outcome]

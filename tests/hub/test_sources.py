@@ -292,7 +292,7 @@ def test_a_faulty_wheel_is_refused_even_if_its_digest_is_right(stage: Stage, fau
     wheel.write_bytes(data)
     with (
         pytest.raises(error),
-        weft_hub._wheel.open_member(wheel, MEMBER, size=size) as stream,
+        weft_hub._files.wheel.open_member(wheel, MEMBER, size=size) as stream,
     ):
         stream.read(SIZE)
         stream.read(1)

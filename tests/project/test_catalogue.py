@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docs import catalogue
-from weft_hub._quantities import show_size
+from weft_hub._texts.quantities import show_size
 from weft_hub.card import Card
 from weft_hub.index import Index, builtin_index
 

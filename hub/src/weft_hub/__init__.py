@@ -3,8 +3,7 @@
 from weft_hub._api import download, info, load, load_state_dict, preprocess, refresh, search
 from weft_hub._api import help_of as help
 from weft_hub._api import list_models as list
-from weft_hub._lockstep import check_versions
-from weft_hub._refresh import Refreshed
+from weft_hub._models.lockstep import check_versions
 from weft_hub._torch_verbs import get_dir, load_state_dict_from_url, set_dir
 from weft_hub.card import Build, Card, File, Metric, Signature
 from weft_hub.errors import (
@@ -37,6 +36,7 @@ from weft_hub.errors import (
     WeightsError,
 )
 from weft_hub.hub import Hub, Snapshot
+from weft_hub.index._refresh import Refreshed
 from weft_hub.progress import Step
 
 __all__ = [

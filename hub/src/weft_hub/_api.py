@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from weft_hub._refresh import Refreshed
 from weft_hub.card import Card
 from weft_hub.hub import Hub, Snapshot
+from weft_hub.index._refresh import Refreshed
 from weft_hub.progress import Progress
 
 

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from weft_hub._build import read_state
-from weft_hub._leases import in_use
-from weft_hub._transfer import obtain
+from weft_hub._models.build import read_state
+from weft_hub._transfer.one import obtain
+from weft_hub.cache._leases import in_use
 from weft_hub.card import Build, Card, File
 from weft_hub.errors import OfflineError, SettingError, SourceError
 from weft_hub.hub import Hub

@@ -9,18 +9,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from weft_hub import (
-    _cache_commands,
-    _commands,
-    _contribute_commands,
-    _finding_commands,
-    _login_commands,
-    _measuring_commands,
-    _running,
-    _serve_command,
-    _signing_commands,
+from weft_hub._commands import (
+    caching,
+    contributing,
+    finding,
+    login,
+    measuring,
+    running,
+    serving,
+    showing,
+    signing,
 )
-from weft_hub._nearest import did_you_mean
+from weft_hub._texts.nearest import did_you_mean
 from weft_hub.errors import HubError
 
 _LOOKS = """\
@@ -66,14 +66,14 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("list", help="list the models of the index")
     one.add_argument("--task", help="only the models for this task")
     _add_json(one)
-    one.set_defaults(run=_commands.list_models)
+    one.set_defaults(run=showing.list_models)
 
-    _finding_commands.add_to(commands)
+    finding.add_to(commands)
 
     one = commands.add_parser("info", help="show what the index says about a model")
     _add_name(one)
     _add_json(one)
-    one.set_defaults(run=_commands.info)
+    one.set_defaults(run=showing.info)
 
     one = commands.add_parser("run", help="run a model on files, by its task")
     _add_name(one)
@@ -83,37 +83,32 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--top", metavar="N", type=_positive, help="show the N likeliest answers")
     _add_json(one)
     _add_fetching(one)
-    one.set_defaults(run=_running.run)
+    one.set_defaults(run=running.run)
 
     one = commands.add_parser("measure", help="measure a model, or its metrics again")
     _add_name(one)
-    _measuring_commands.add_arguments(one)
+    measuring.add_arguments(one)
     _add_json(one)
     _add_fetching(one)
-    one.set_defaults(run=_measuring_commands.run)
+    one.set_defaults(run=measuring.run)
 
     one = commands.add_parser("download", help="fetch and verify a model; print its folder")
     _add_name(one)
     _add_json(one)
     _add_fetching(one)
-    one.set_defaults(run=_commands.download)
+    one.set_defaults(run=showing.download)
 
-    _signing_commands.add(commands)
-    _serve_command.add(commands)
+    signing.add(commands)
+    serving.add(commands)
 
     cache = commands.add_parser("cache", help="look after the cache")
     under = cache.add_subparsers(
         dest="cache_command", metavar="COMMAND", required=True, parser_class=_Parser
     )
-    one = under.add_parser("list", help="list the verified files in the cache")
-    _add_json(one)
-    one.set_defaults(run=_commands.cache_list)
-    one = under.add_parser("verify", help="compute every digest again; set damaged files aside")
-    one.set_defaults(run=_commands.cache_verify)
-    _cache_commands.add_to(under)
+    caching.add_to(under)
 
-    _login_commands.add(commands)
-    _contribute_commands.add_to(commands)
+    login.add(commands)
+    contributing.add_to(commands)
 
     return top
 
@@ -126,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top = parser()
         options = top.parse_args(arguments)
         if options.version:
-            return _commands.version()
+            return showing.version()
         if options.command is None:
             raise UsageError("a command is required (`weft-hub --help` shows them)")
         if sys.stdout is None:

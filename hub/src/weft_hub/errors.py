@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from weft_hub._nearest import did_you_mean
+from weft_hub._texts.nearest import did_you_mean
 
 
 class HubError(Exception):

@@ -9,23 +9,24 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from weft_hub._build import attach, empty_model, fill, preprocess_of, read_state, reads_files
-from weft_hub._early import EarlyFinds
-from weft_hub._help import help_text
 from weft_hub._http import Client
-from weft_hub._index_means import index_means
-from weft_hub._leases import in_use
-from weft_hub._open_index import open_index
-from weft_hub._refresh import Refreshed
-from weft_hub._repository import load_repository
-from weft_hub._repository_files import PREFIX
-from weft_hub._search import search
-from weft_hub._signed_entry import check_signature
-from weft_hub._together import obtain_all
-from weft_hub._transfer import obtain
+from weft_hub._models.build import attach, empty_model, fill, preprocess_of, read_state, reads_files
+from weft_hub._models.help import help_text
+from weft_hub._repository.files import PREFIX
+from weft_hub._repository.loading import load_repository
+from weft_hub._transfer.one import obtain
+from weft_hub._transfer.together import obtain_all
 from weft_hub.cache import Cache
+from weft_hub.cache._early import EarlyFinds
+from weft_hub.cache._leases import in_use
+from weft_hub.cache._verified import Verified
 from weft_hub.card import Card, File
 from weft_hub.errors import CacheError
+from weft_hub.index._means import index_means
+from weft_hub.index._opening import open_index
+from weft_hub.index._refresh import Refreshed
+from weft_hub.index._search import search
+from weft_hub.index._signed_entry import check_signature
 from weft_hub.progress import Progress, choose
 from weft_hub.settings import Settings
 
@@ -75,7 +76,10 @@ class Hub:
             places: Iterable[str | Path] = settings.indexes
         else:
             places = (index,) if isinstance(index, str | Path) else index
-        self.cache = Cache(Path(cache).absolute() if cache is not None else settings.cache)
+        self.cache = Cache(
+            Path(cache).absolute() if cache is not None else settings.cache,
+            Verified(settings.verified) if settings.verified is not None else None,
+        )
         self.offline = settings.offline if offline is None else offline
         self.cache_limit = settings.cache_limit
         self.index, self._kept_indexes = open_index(

@@ -17,11 +17,11 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
-from weft_hub._build import one_line
-from weft_hub._leases import in_use
-from weft_hub._nearest import did_you_mean
-from weft_hub._plugins import task_of
-from weft_hub._transfer import obtain
+from weft_hub._models.build import one_line
+from weft_hub._models.plugins import task_of
+from weft_hub._texts.nearest import did_you_mean
+from weft_hub._transfer.one import obtain
+from weft_hub.cache._leases import in_use
 from weft_hub.card import Card, File, Metric
 from weft_hub.errors import HubError, MeasureError
 from weft_hub.hub import Hub

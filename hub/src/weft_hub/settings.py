@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from weft_hub._http import Options
-from weft_hub._index_places import split
-from weft_hub._quantities import parse_size
+from weft_hub._texts.quantities import parse_size
 from weft_hub.errors import SettingError
+from weft_hub.index._places import split
 
 _TRUE = ("1", "true", "yes", "on")
 _FALSE = ("", "0", "false", "no", "off")
@@ -27,6 +27,8 @@ class Settings:
         index_keys: files of public keys; an index at an address without a digest must be signed
             by one of them.
         offline: whether every connection is forbidden.
+        verified: the folder that remembers which cached files were verified; None to hash every
+            file each time.
         keys: public keys (PEM files) of which one must have signed a model; empty for no such rule.
         cache_limit: how many bytes the cache is kept at; None for no limit.
         transfer: how the network is used.
@@ -36,6 +38,7 @@ class Settings:
     indexes: tuple[str, ...] = ()
     index_keys: tuple[Path, ...] = ()
     offline: bool = False
+    verified: Path | None = None
     keys: tuple[Path, ...] = ()
     cache_limit: int | None = None
     transfer: Options = field(default_factory=Options)
@@ -55,6 +58,7 @@ class Settings:
             indexes=split(env.get("WEFT_HUB_INDEX", "")),
             index_keys=tuple(path.absolute() for path in _paths(env, "WEFT_HUB_INDEX_KEY")),
             offline=_is_offline(env),
+            verified=_verified_folder(env),
             keys=_paths(env, "WEFT_HUB_KEYS"),
             cache_limit=_limit(env.get("WEFT_HUB_CACHE_LIMIT", "")),
             transfer=Options.from_environment(env),
@@ -84,6 +88,22 @@ def _is_offline(env: Mapping[str, str]) -> bool:
         if said:
             return said in _TRUE
     return False
+
+
+def _verified_folder(env: Mapping[str, str]) -> Path | None:
+    when = env.get("WEFT_HUB_VERIFY", "").strip().lower() or "changed"
+    if when not in ("changed", "always"):
+        raise SettingError(
+            f"WEFT_HUB_VERIFY must be changed or always, but is {env['WEFT_HUB_VERIFY']!r}"
+        )
+    if when == "always":
+        return None
+    given = env.get("WEFT_HUB_VERIFIED")
+    if given:
+        return Path(given).expanduser().absolute()
+    import platformdirs  # not needed when the folder is given
+
+    return platformdirs.user_state_path("weft") / "hub-verified"
 
 
 def _cache_folder(env: Mapping[str, str]) -> Path:

@@ -15,10 +15,10 @@ import time
 from collections import deque
 from collections.abc import Mapping
 
+from weft_hub._files.spans import Span
 from weft_hub._http.client import Answer, Client
 from weft_hub._http.waiting import Patience, Retry
-from weft_hub._part import Part
-from weft_hub._spans import Span
+from weft_hub.cache._part import Part
 from weft_hub.errors import DigestMismatchError, SizeMismatchError, SourceError
 from weft_hub.progress import Progress, Stage, Step
 

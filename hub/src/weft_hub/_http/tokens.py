@@ -8,7 +8,7 @@ import re
 import stat
 from pathlib import Path
 
-from weft_hub._whole_file import write_whole
+from weft_hub._files.whole_file import write_whole
 from weft_hub.errors import TokenFileError
 
 _TOKEN = re.compile(r"[!-~]{1,4096}")

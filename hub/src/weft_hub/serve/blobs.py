@@ -17,13 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from weft_hub._digest import CHUNK_BYTES
+from weft_hub._files.digest import CHUNK_BYTES
+from weft_hub._files.identity import Identity, identity_of
 from weft_hub.cache import Cache
 from weft_hub.card import Card, File
 from weft_hub.errors import HubError
 from weft_hub.progress import Progress, Step
 
-Identity: TypeAlias = tuple[int, int, int, int, int]
 Fetcher: TypeAlias = Callable[[Card, File, Progress], Path]
 
 PATIENCE_S = 8.0  # clients give up on a silent server after ten seconds, but try a busy one again
@@ -174,13 +174,13 @@ class Blobs:
         if stream is None:
             return False
         with stream:
-            before = _identity(os.fstat(stream.fileno()))
+            before = identity_of(os.fstat(stream.fileno()))
             digest = hashlib.sha256()
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
                 self._watch()
             whole = digest.hexdigest() == file.sha256
-            if whole and _identity(os.fstat(stream.fileno())) == before:
+            if whole and identity_of(os.fstat(stream.fileno())) == before:
                 self._verified[file.sha256] = before
                 return True
         return False
@@ -191,7 +191,7 @@ class Blobs:
         stream = self._open(file)
         if stream is None:
             return None
-        if _identity(os.fstat(stream.fileno())) == self._verified.get(file.sha256):
+        if identity_of(os.fstat(stream.fileno())) == self._verified.get(file.sha256):
             return stream
         stream.close()
         self._verified.pop(file.sha256, None)
@@ -212,16 +212,6 @@ class Blobs:
     def _watch(self, step: Step | None = None) -> None:
         if self._stopping.is_set():
             raise StoppingError("the mirror is stopping; ask again later")
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return (
-        status.st_dev,
-        status.st_ino,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-    )
 
 
 def _retrieve(task: asyncio.Task[None]) -> None:

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from weft_hub import index_document
-from weft_hub._shelves import DocumentShelf, Texts
 from weft_hub.card import Card, File
 from weft_hub.errors import RegistryError
 from weft_hub.hub import Hub
+from weft_hub.index import document as index_document
+from weft_hub.index._shelves import DocumentShelf, Texts
 
 CARD_NAME = "README.md"  # where clients of Hugging Face look for a model card
 ENTRY_NAME = "model.toml"

@@ -19,8 +19,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from weft_hub._leases import in_use
-from weft_hub._transfer import obtain
+from weft_hub._transfer.one import obtain
+from weft_hub.cache._leases import in_use
 from weft_hub.card import Card, File
 from weft_hub.errors import HubError
 from weft_hub.hub import Hub

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft_hub._whole_file import write_whole
+from weft_hub._files.whole_file import write_whole
 from weft_hub.errors import SignatureError
 from weft_hub.signing._bundle import MOST_BYTES, encoded, read_bundle, write_bundle
 from weft_hub.signing._keys import require_cryptography

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Generic, Protocol, TypeVar
 
 from weft_hub._http import Client
-from weft_hub._part import Part
+from weft_hub.cache._part import Part
 from weft_hub.card import File
 from weft_hub.errors import SourceError
 from weft_hub.progress import Progress

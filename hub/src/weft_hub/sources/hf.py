@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from weft_hub._part import Part
+from weft_hub.cache._part import Part
 from weft_hub.sources.base import Fetch, Readable, SpelledSource, plain_path
 from weft_hub.sources.web import downloaded
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from weft_hub._http import Client
-from weft_hub._part import Part
+from weft_hub.cache._part import Part
 from weft_hub.errors import MissingAtSourceError
 from weft_hub.sources.base import Fetch, Readable
 from weft_hub.sources.web import downloaded

@@ -15,11 +15,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from weft_hub._files.tarball import open_member
 from weft_hub._http.addresses import check_url, origin_of
-from weft_hub._npm_settings import NpmSettings
-from weft_hub._part import Part
-from weft_hub._tarball import open_member
+from weft_hub.cache._part import Part
 from weft_hub.errors import HubError, MissingAtSourceError
+from weft_hub.sources._npm_settings import NpmSettings
 from weft_hub.sources.base import Fetch, Readable, SpelledSource, plain_path
 from weft_hub.sources.web import downloaded
 

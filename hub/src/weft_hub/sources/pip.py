@@ -19,8 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft_hub._digest import sha256_of
-from weft_hub._wheel import open_member
+from weft_hub._files.digest import sha256_of
+from weft_hub._files.wheel import open_member
 from weft_hub.errors import (
     CacheError,
     DigestMismatchError,

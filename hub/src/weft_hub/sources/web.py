@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from weft_hub._http import Download
 from weft_hub._http.addresses import check_url
-from weft_hub._part import Part
+from weft_hub.cache._part import Part
 from weft_hub.errors import DigestMismatchError, SizeMismatchError, SourceError
 from weft_hub.sources.base import Fetch, Readable
 

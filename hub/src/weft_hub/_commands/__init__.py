@@ -1,0 +1,1 @@
+"""The commands of `weft-hub`, a file for each group."""

@@ -1,0 +1,1 @@
+"""A model for the index: its folder made, checked, and put into a checkout."""

@@ -1,0 +1,70 @@
+"""Read one member of a wheel: by its exact name, with the size known beforehand.
+
+Nothing is extracted to a path that the archive chooses, so `../` names, links and devices inside a
+wheel have no effect; and no more bytes are unpacked than the index states.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from weft_hub._texts.nearest import did_you_mean
+from weft_hub.errors import SizeMismatchError, SourceError
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@contextmanager
+def open_member(wheel: Path, member: str, *, size: int) -> Iterator[UnpackedMember]:
+    """Open the file `member` inside `wheel`, which must unpack to exactly `size` bytes.
+
+    Raises:
+        SourceError: the wheel is no zip archive, has no such member, has it twice, or has it
+            encrypted or packed by another method than stored or deflated.
+        SizeMismatchError: the archive states another size for it.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            found = [info for info in archive.infolist() if info.filename == member]
+            if not found:
+                files = [info.filename for info in archive.infolist() if not info.is_dir()]
+                hint = did_you_mean(member, files) or f"it has {len(files)} files"
+                raise SourceError(f"{wheel.name} has no file {member!r} inside; {hint}")
+            if len(found) > 1:
+                raise SourceError(f"{wheel.name} has {len(found)} files called {member!r} inside")
+            info = found[0]
+            if info.flag_bits & 0x1 or info.compress_type not in _METHODS:
+                raise SourceError(
+                    f"{wheel.name}: {member!r} must be stored or deflated and not encrypted, "
+                    f"but has method {info.compress_type} and flags {info.flag_bits:#x}"
+                )
+            if info.file_size != size:
+                raise SizeMismatchError(
+                    f"{member} in {wheel.name}", expected=size, got=info.file_size
+                )
+            with archive.open(info) as stream:
+                # The stream checks the stated size and the CRC itself; the cache stops it at
+                # `size` bytes in any case.
+                yield UnpackedMember(stream, f"{member} in {wheel.name}")
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise SourceError(f"{wheel.name} is not a readable wheel: {error}") from error
+
+
+class UnpackedMember:
+    """A stream whose unpacking errors are ours: a damaged wheel is a source that failed."""
+
+    def __init__(self, stream: IO[bytes], what: str) -> None:
+        self._stream = stream
+        self._what = what
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Return up to `count` unpacked bytes."""
+        try:
+            return self._stream.read(count)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise SourceError(f"{self._what} cannot be unpacked: {error}") from error

@@ -1,0 +1,1 @@
+"""A model from its entry: the factories, tasks and preprocessing of installed packages."""

@@ -1,0 +1,1 @@
+"""Models from repositories that carry no entry of an index: `hf:OWNER/NAME@REVISION`."""

@@ -1,0 +1,1 @@
+"""What people write: names that are nearly right, sizes and ages, TOML by line, data by schema."""

@@ -1,0 +1,355 @@
+"""The content-addressed cache: what is in it was verified, and nothing else ever gets in.
+
+    blobs/<sha256>                          a verified file, named by its digest, never changed
+    snapshots/<ns>/<name>/<version>-<id>/   the files of one entry by their own names (links)
+    refs/<ns>/<name>                        the snapshot that was used last, one line
+    locks/<sha256>.lock                     held while a process fetches that blob
+    tmp/<sha256>-<random>/                  work of one fetch, removed when it ends
+    tmp/<sha256>.part/                      what a broken download left, for the next to go on from
+    damaged/<sha256>                        a blob that failed its check, set aside
+    uses/<process>-<random>                 the digests that a living process uses (`_leases`)
+    used/<sha256>                           empty; its time is when the blob was last used
+
+A blob appears by one atomic rename, after its size and digest were checked on the way in and its
+bytes were flushed to the disk. Whatever kills a process before the rename leaves only `tmp/`,
+which the next fetch of the same blob removes, but for a part that it can go on from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol
+
+from filelock import FileLock, Timeout
+
+from weft_hub._files.digest import CHUNK_BYTES, sha256_of
+from weft_hub._files.whole_file import write_whole
+from weft_hub.cache._part import Part
+from weft_hub.cache._verified import Verified
+from weft_hub.card import Card, File
+from weft_hub.errors import (
+    CacheError,
+    DamagedBlobError,
+    DigestMismatchError,
+    SizeMismatchError,
+    SourceError,
+)
+from weft_hub.progress import Progress, Step, quiet
+
+_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder is the cache of weft-hub; backups may leave it out, and it may be deleted.\n"
+)
+
+
+class Bytes(Protocol):
+    """Anything that bytes can be read from."""
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Return up to `count` bytes, or none at the end."""
+
+
+class Cache:
+    """The cache in the folder `root`, which is made when something is first stored.
+
+    Args:
+        root: the folder.
+        verified: remembers which files were verified and are still as they were; None, and each
+            file is hashed each time that it is asked for.
+    """
+
+    def __init__(self, root: Path, verified: Verified | None = None) -> None:
+        self.root = root
+        self.verified = verified
+        self.blobs = root / "blobs"
+
+    # ---- reading: takes no lock and writes nothing, so a read-only cache serves what it has
+
+    def blob(self, sha256: str) -> Path:
+        """Return where the blob with this digest is or would be."""
+        return self.blobs / sha256
+
+    def find(self, file: File) -> Path | None:
+        """Return the path of a whole, undamaged blob of `file`, or None when there is none.
+
+        The whole digest is computed, unless `verified` knows that it was and that nobody has
+        written to the file since.
+
+        Raises:
+            DamagedBlobError: the blob is there, but is not what was verified.
+        """
+        path = self.blob(file.sha256)
+        try:
+            status = path.lstat()
+        except OSError:
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            raise DamagedBlobError(f"{file.name}: {path} in the cache is not a regular file")
+        if status.st_size != file.size:
+            raise DamagedBlobError(
+                f"{file.name}: its cached copy {path} is damaged: {file.size} bytes are required, "
+                f"but it has {status.st_size}"
+            )
+        if self.verified is not None and self.verified.holds(path, file.sha256):
+            return path
+        got = self.verify(file.sha256)
+        if got is not None:
+            raise DamagedBlobError(
+                f"{file.name}: its cached copy {path} is damaged: SHA-256 {file.sha256} is "
+                f"required, but it has {got}"
+            )
+        return path
+
+    # ---- writing
+
+    @contextlib.contextmanager
+    def lock(self, file: File, progress: Progress = quiet) -> Iterator[None]:
+        """Hold the lock of one blob; says so through `progress` when it has to wait."""
+        folder = self._folder("locks")
+        lock = FileLock(folder / f"{file.sha256}.lock")
+        try:
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                progress(Step("wait", file.name, 0, file.size))
+                lock.acquire()
+        except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
+            raise self._unusable("lock a file", error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def workspace(self, file: File) -> Iterator[Path]:
+        """Make an empty folder for one fetch, under the blob's lock, and remove it afterwards.
+
+        The lock is held, so any other folder for the same blob was left by a process that was
+        killed: it is removed first.
+        """
+        parent = self._folder("tmp")
+        for left in parent.glob(f"{file.sha256}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            work = Path(tempfile.mkdtemp(prefix=f"{file.sha256}-", dir=parent))
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def kept(self, file: File) -> Path:
+        """Return the folder for what may be continued; it is used under the blob's lock."""
+        return self.root / "tmp" / f"{file.sha256}.part"
+
+    def take(self, file: File, part: Part, *, source: str = "") -> Path:
+        """Make the whole file `part`, which lies in this cache, the blob of `file`.
+
+        The part's digest was computed from what is on the disk.
+
+        Raises:
+            SizeMismatchError, DigestMismatchError: it is another file.
+            CacheError: the cache cannot be written.
+        """
+        what = f"{file.name} from {source}" if source else file.name
+        if part.size != file.size or not part.is_whole:
+            raise SizeMismatchError(what, expected=file.size, got=part.spans.total)
+        got = part.digest()
+        if got != file.sha256:
+            raise DigestMismatchError(what, expected=file.sha256, got=got)
+        try:
+            part.sync()
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return self._name(file, part.path)
+
+    def _name(self, file: File, path: Path) -> Path:
+        """Give the verified file at `path` its name, in one step."""
+        blobs = self._folder("blobs")
+        blob = blobs / file.sha256
+        try:
+            if os.name == "posix":
+                path.chmod(0o444)  # a blob is never changed, also not through a snapshot's link
+            os.replace(path, blob)
+            _sync_folder(blobs)
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return blob
+
+    def store(
+        self, file: File, stream: Bytes, work: Path, *, source: str = "", progress: Progress = quiet
+    ) -> Path:
+        """Copy `stream` into the cache as the blob of `file`, verifying it on the way.
+
+        Raises:
+            SizeMismatchError: fewer or more bytes came; no more than one too many is read.
+            DigestMismatchError: other bytes came.
+            CacheError: the cache cannot be written.
+        """
+        partial = work / "partial"
+        what = f"{file.name} from {source}" if source else file.name
+        try:
+            with partial.open("xb") as out:
+                self._copy(file, stream, out, what=what, source=source, progress=progress)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return self._name(file, partial)
+
+    def _copy(
+        self,
+        file: File,
+        stream: Bytes,
+        out: IO[bytes],
+        *,
+        what: str,
+        source: str,
+        progress: Progress,
+    ) -> None:
+        digest = hashlib.sha256()
+        done = 0
+        while chunk := _read(stream, min(CHUNK_BYTES, file.size - done + 1), what):
+            done += len(chunk)
+            if done > file.size:
+                raise SizeMismatchError(what, expected=file.size, got=done, at_least=True)
+            digest.update(chunk)
+            out.write(chunk)
+            progress(Step("verify", file.name, done, file.size, source))
+        if done != file.size:
+            raise SizeMismatchError(what, expected=file.size, got=done)
+        if digest.hexdigest() != file.sha256:
+            raise DigestMismatchError(what, expected=file.sha256, got=digest.hexdigest())
+
+    def set_aside(self, sha256: str) -> None:
+        """Move a damaged blob out of the way; it is kept under `damaged/` for whoever asks why."""
+        folder = self._folder("damaged")
+        try:
+            os.replace(self.blob(sha256), folder / sha256)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unusable("move a damaged file", error) from error
+
+    def link(self, card: Card) -> Path:
+        """Make the snapshot of `card`, whose blobs are all there, and let its ref name it."""
+        names = "\n".join(sorted(f"{file.sha256} {file.name}" for file in card.files))
+        label = f"{card.version}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+        folder = self._folder("snapshots", *card.name.split("/"), label)
+        try:
+            for file in card.files:
+                if not _holds(folder / file.name, self.blob(file.sha256), file.sha256):
+                    self._link_one(self.blob(file.sha256), folder / file.name)
+            ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
+            if not ref.is_file() or ref.read_text("utf-8").strip() != label:
+                write_whole(ref, f"{label}\n".encode())
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return folder
+
+    def _link_one(self, blob: Path, path: Path) -> None:
+        """Make `path` name the bytes of `blob`: a relative link, a second name, or a copy."""
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            temporary.symlink_to(os.path.relpath(blob, path.parent))
+        except OSError:  # a disk or a user without links
+            try:
+                os.link(blob, temporary)
+            except OSError:
+                shutil.copyfile(blob, temporary)
+        os.replace(temporary, path)
+
+    def _folder(self, *parts: str) -> Path:
+        folder = self.root.joinpath(*parts)
+        try:
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                tag = self.root / "CACHEDIR.TAG"
+                if not tag.exists():
+                    write_whole(tag, _TAG.encode())
+        except OSError as error:
+            raise self._unusable("write", error) from error
+        return folder
+
+    def folder(self, name: str) -> Path:
+        """Return a folder of the cache, made if need be."""
+        return self._folder(name)
+
+    def _unusable(self, verb: str, error: OSError | NotImplementedError) -> CacheError:
+        why = getattr(error, "strerror", None) or error
+        return CacheError(
+            f"cannot {verb} in the cache {self.root}: {why}; "
+            "make it writable, make room, or set WEFT_HUB_CACHE to another folder"
+        )
+
+    # ---- looking after it
+
+    def entries(self) -> list[tuple[str, int]]:
+        """Return the digest and size of each blob, by digest."""
+        try:
+            paths = sorted(path for path in self.blobs.iterdir() if path.is_file())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise CacheError(f"cannot read {self.blobs}: {error.strerror or error}") from error
+        return [(path.name, path.stat().st_size) for path in paths]
+
+    def users(self) -> dict[str, list[str]]:
+        """Return for each digest the files of snapshots that are made of it, by path."""
+        snapshots = self.root / "snapshots"
+        blobs = self.blobs.resolve()
+        found: dict[str, list[str]] = {}
+        for path in sorted(snapshots.glob("*/*/*/[!.]*")):
+            target = path.resolve()
+            digest = target.name if target.parent == blobs else sha256_of(path)
+            found.setdefault(digest, []).append(path.relative_to(snapshots).as_posix())
+        return found
+
+    def verify(self, sha256: str) -> str | None:
+        """Return the digest that the blob really has if it is not `sha256`, else None."""
+        path = self.blob(sha256)
+        seen = self.verified.look(path) if self.verified is not None else None
+        try:
+            got = sha256_of(path)
+        except OSError as error:
+            raise CacheError(f"cannot read {path}: {error.strerror or error}") from error
+        if got != sha256:
+            return got
+        if self.verified is not None:
+            self.verified.note(path, sha256, seen)
+        return None
+
+
+def _read(stream: Bytes, count: int, what: str) -> bytes:
+    try:
+        return stream.read(count)
+    except OSError as error:  # the source's disk, not the cache's
+        raise SourceError(f"{what}: cannot read on: {error.strerror or error}") from error
+
+
+def _holds(path: Path, blob: Path, sha256: str) -> bool:
+    """Whether `path` is another name of `blob`, or else an undamaged copy of it."""
+    try:
+        return path.samefile(blob) or sha256_of(path) == sha256
+    except OSError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,173 @@
+"""A verified file is hashed again as soon as anybody may have written to it, and not before."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import weft_hub
+from hub.attacks.stage import sha256
+from weft_hub.cache import Cache, _store, _verified
+from weft_hub.cache._pruning import prune
+from weft_hub.cache._verified import Verified
+from weft_hub.card import File
+from weft_hub.settings import Settings
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere each load hashes")
+
+CONTENT = b"0123456789" * 1000
+OTHER = b"9876543210" * 1000
+FILE = File("weights.bin", "extra", "other", len(CONTENT), sha256(CONTENT), ())
+
+
+class Counted:
+    """A cache with a memory, and how often it hashed a file."""
+
+    def __init__(self, root: Path) -> None:
+        self.hashed = 0
+        self.memory = root / "verified"
+        self.cache = Cache(root / "cache", Verified(self.memory))
+        with self.cache.workspace(FILE) as work:
+            self.blob = self.cache.store(FILE, io.BytesIO(CONTENT), work)
+
+    def hashes(self) -> int:
+        """Find the file, and return how often it was hashed for that."""
+        before = self.hashed
+        assert self.cache.find(FILE) == self.blob
+        return self.hashed - before
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counted:
+    made = Counted(tmp_path)
+    hash_file = _store.sha256_of
+
+    def count(path: Path) -> str:
+        made.hashed += 1
+        return hash_file(path)
+
+    monkeypatch.setattr(_store, "sha256_of", count)
+    monkeypatch.setattr(_verified, "_YOUNG_NS", 0)
+    return made
+
+
+def test_a_file_is_hashed_once(counted: Counted) -> None:
+    assert [counted.hashes() for _ in range(3)] == [1, 0, 0]
+    again = Cache(counted.cache.root, Verified(counted.memory))  # as another process would
+    assert again.find(FILE) == counted.blob and counted.hashed == 1
+
+
+def test_without_a_memory_each_find_hashes(counted: Counted) -> None:
+    counted.cache.verified = None
+    assert [counted.hashes() for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_file_that_is_too_young_is_not_remembered(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_verified, "_YOUNG_NS", 3_600_000_000_000)
+    assert [counted.hashes() for _ in range(2)] == [1, 1]
+
+
+def written_in_place(blob: Path) -> None:
+    blob.chmod(0o644)
+    with blob.open("r+b") as stream:
+        stream.write(OTHER)
+    blob.chmod(0o444)
+
+
+def written_and_dated_back(blob: Path) -> None:
+    before = blob.stat()
+    written_in_place(blob)
+    os.utime(blob, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert blob.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def exchanged(blob: Path) -> None:
+    before = blob.stat()
+    other = blob.with_name("other")
+    other.write_bytes(OTHER)
+    shutil.copystat(blob, other)
+    os.replace(other, blob)
+    assert blob.stat().st_mtime_ns == before.st_mtime_ns
+
+
+@pytest.mark.parametrize("change", [written_in_place, written_and_dated_back, exchanged])
+def test_whatever_was_written_to_is_hashed_again_and_refused(
+    counted: Counted, change: Callable[[Path], None]
+) -> None:
+    assert [counted.hashes() for _ in range(2)] == [1, 0]
+    change(counted.blob)
+    with pytest.raises(weft_hub.DamagedBlobError, match="SHA-256"):
+        counted.cache.find(FILE)
+    assert counted.hashed == 2
+
+
+def test_a_link_to_other_bytes_is_refused(counted: Counted) -> None:
+    assert counted.hashes() == 1
+    elsewhere = counted.blob.with_name("elsewhere")
+    os.replace(counted.blob, elsewhere)
+    counted.blob.symlink_to(elsewhere)
+    with pytest.raises(weft_hub.DamagedBlobError, match="not a regular file"):
+        counted.cache.find(FILE)
+
+
+def test_a_file_that_others_can_write_is_hashed_each_time(counted: Counted) -> None:
+    counted.blob.chmod(0o464)
+    assert [counted.hashes() for _ in range(2)] == [1, 1]
+
+
+def test_a_record_that_others_can_write_counts_for_nothing(counted: Counted) -> None:
+    assert [counted.hashes() for _ in range(2)] == [1, 0]
+    (record,) = counted.memory.iterdir()
+    record.chmod(0o666)
+    assert counted.hashes() == 1
+    counted.memory.chmod(0o777)
+    record.unlink()
+    assert [counted.hashes() for _ in range(2)] == [1, 1]
+
+
+@pytest.mark.parametrize("text", ["", "1 2 3 4", "\xff\xfe", "0 " * 5000])
+def test_a_record_that_says_something_else_counts_for_nothing(counted: Counted, text: str) -> None:
+    assert counted.hashes() == 1
+    (record,) = counted.memory.iterdir()
+    record.write_text(text, encoding="latin-1")
+    assert [counted.hashes() for _ in range(2)] == [1, 0]
+
+
+def test_the_same_blob_in_another_cache_is_another_file(counted: Counted, tmp_path: Path) -> None:
+    assert counted.hashes() == 1
+    shutil.copytree(counted.cache.root, tmp_path / "copy")
+    copy = Cache(tmp_path / "copy", counted.cache.verified)
+    assert copy.find(FILE) is not None and counted.hashed == 2
+    assert counted.hashes() == 0
+    assert len(list(counted.memory.iterdir())) == 2
+
+
+def test_where_nothing_can_be_noted_each_find_hashes(counted: Counted) -> None:
+    counted.memory.write_text("not a folder")
+    assert [counted.hashes() for _ in range(2)] == [1, 1]
+
+
+def test_what_is_pruned_is_forgotten(counted: Counted) -> None:
+    assert counted.hashes() == 1
+    prune(counted.cache, max_size=0)
+    assert list(counted.memory.iterdir()) == []
+
+
+def test_looking_after_the_cache_hashes_everything(counted: Counted) -> None:
+    assert counted.hashes() == 1
+    assert counted.cache.verify(FILE.sha256) is None and counted.hashed == 2
+
+
+def test_the_setting_is_read(tmp_path: Path) -> None:
+    folder = {"WEFT_HUB_CACHE": "c", "WEFT_HUB_VERIFIED": str(tmp_path)}
+    assert Settings.from_environment(folder).verified == tmp_path
+    assert Settings.from_environment({**folder, "WEFT_HUB_VERIFY": "always"}).verified is None
+    with pytest.raises(weft_hub.SettingError, match="'sometimes'"):
+        Settings.from_environment({**folder, "WEFT_HUB_VERIFY": "sometimes"})
