@@ -14,8 +14,9 @@ from tests.project.documents import code_blocks, ticked
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "guide" / "architecture.md"
 CORE = ROOT / "packages" / "core" / "src" / "weft"
+HUB = ROOT / "hub" / "src" / "weft_hub"
 # Where a path on the page may begin.
-BASES = (ROOT, CORE, ROOT / "packages" / "core" / "src")
+BASES = (ROOT, CORE, ROOT / "packages" / "core" / "src", HUB)
 PROJECTS = [
     tomllib.loads(path.read_text(encoding="utf-8"))["project"]
     for path in ROOT.glob("**/pyproject.toml")
@@ -112,12 +113,23 @@ def test_the_diagram_of_layers_is_the_layers_that_there_are() -> None:
     }
 
 
+def in_rows(title: str) -> list[str]:
+    section = PAGE.read_text(encoding="utf-8").split(f"## {title}")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \|", section, re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
 def test_every_folder_of_the_core_has_its_row() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    section = text.split("## Every folder of the core")[1].split("\n## ")[0]
-    listed = re.findall(r"^\| `([\w/]+)` \|", section, re.MULTILINE)
     there = {str(path.parent.relative_to(CORE)) for path in CORE.rglob("__init__.py")} - {"."}
-    assert listed == sorted(there)
+    assert in_rows("Every folder of the core") == sorted(there)
+
+
+def test_every_folder_and_file_of_the_hub_has_its_row() -> None:
+    folders = {f"{path.parent.name}/" for path in HUB.glob("*/__init__.py")}
+    files = {path.name for path in HUB.glob("[!_]*.py")} - {"cli.py"}  # beside the commands
+    listed = in_rows("Every folder and file of the hub")
+    assert len(listed) == len(set(listed))
+    assert set(listed) == folders | files
 
 
 def test_the_picture_of_layers_shows_the_layers_of_the_text() -> None:

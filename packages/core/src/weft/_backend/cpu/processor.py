@@ -8,7 +8,6 @@ import sys
 
 from weft._backend.cpu.digests import digest
 
-
 #: Lines of /proc/cpuinfo that tell processors apart, and bytes that hold all of the first core's.
 _TELLING = (b"vendor_id", b"cpu family", b"model", b"flags", b"Features", b"CPU part")
 _FIRST_CORE = 16384
