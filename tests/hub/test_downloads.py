@@ -17,6 +17,7 @@ from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import nothing_taken
 from tests.hub.faults import Fault, Served, certificates, http_date, serving
 from weft_hub._http import download, waiting
+from weft_hub._http.answer import Answer
 
 CONTENT = random.Random(7).randbytes(300_000)
 PIECE = 32_768
@@ -299,14 +300,14 @@ def test_a_stream_without_an_end_is_stopped_after_one_byte_too_many(
     stage: Stage, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: list[int] = []
-    real = download.Answer.read
+    real = Answer.read
 
-    def counted(answer: download.Answer, count: int) -> bytes:
+    def counted(answer: Answer, count: int) -> bytes:
         data = real(answer, count)
         counts.append(len(data))
         return data
 
-    monkeypatch.setattr(download.Answer, "read", counted)
+    monkeypatch.setattr(Answer, "read", counted)
     monkeypatch.setenv("WEFT_HUB_CONNECTIONS", "1")
     server.script(Fault("endless"))
     enter(stage, f"{server.url}/w")

@@ -4,13 +4,17 @@ options.py    how the network is used, read from the environment
 addresses.py  which addresses may be asked, and where a redirect may lead
 tokens.py     a token for each host, in a file that only its owner can read
 waiting.py    what is tried again, when, and when to give up
-client.py     one request: redirects, tokens, time limits, and small documents
+session.py    one request by way of requests, and its failures in our words
+causes.py     what lies at the bottom of an error of a library
+answer.py     what a server answered: its status, its length, its bytes
+client.py     redirects, tokens, and small documents
 download.py   one large file in pieces over several connections
 """
 
 from __future__ import annotations
 
-from weft_hub._http.client import Client, Document
+from weft_hub._http.answer import Document
+from weft_hub._http.client import Client
 from weft_hub._http.download import Download
 from weft_hub._http.options import Options
 

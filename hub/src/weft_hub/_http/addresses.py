@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+from collections.abc import Callable, Iterable
+from urllib.parse import urljoin, urlsplit
 
 _PLAIN = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # printable ASCII that an address may have as it stands
 _PORTS = {"http": 80, "https": 443}
@@ -80,3 +81,24 @@ def refusal(url: str, *, http_hosts: Iterable[str], came_from: str | None = None
     if came_from is not None and is_loopback(host) and not is_loopback(host_of(came_from)):
         return "it leads from another host to this machine"
     return None
+
+
+def redirected(here: str, location: str) -> str:
+    """Return the address that a Location header leads to from `here`."""
+    from requests.utils import requote_uri
+
+    with contextlib.suppress(UnicodeError):
+        location = location.encode("latin-1").decode("utf-8")  # what header bytes really are
+    try:
+        quote: Callable[[str], str] = requote_uri
+        return quote(urljoin(here, location).partition("#")[0])
+    except ValueError:
+        return location
+
+
+def shown(url: str) -> str:
+    """Return `url` without its query and user, which may be secrets, and not too long."""
+    head, mark, _ = url.partition("?")
+    head = re.sub(r"^([a-z]*://)[^/]*@", r"\1…@", head)
+    printable = "".join(sign if " " < sign < "\x7f" or sign == "…" else "?" for sign in head)
+    return (printable if len(printable) <= 200 else printable[:199] + "…") + (mark and "?…")

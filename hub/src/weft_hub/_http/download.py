@@ -16,7 +16,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from weft_hub._files.spans import Span
-from weft_hub._http.client import Answer, Client
+from weft_hub._http.answer import Answer
+from weft_hub._http.client import Client
 from weft_hub._http.waiting import Patience, Retry
 from weft_hub.cache._part import Part
 from weft_hub.errors import DigestMismatchError, SizeMismatchError, SourceError

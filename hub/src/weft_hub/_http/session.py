@@ -1,0 +1,102 @@
+"""One request by way of requests: no redirects, no cookies, no netrc; every failure in our words.
+
+requests does the talking: connections, TLS, proxies (`HTTPS_PROXY`, `NO_PROXY`) and certificates
+(`REQUESTS_CA_BUNDLE`) work as users know them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from weft_hub._http.addresses import host_of
+from weft_hub._http.causes import cause
+from weft_hub._http.options import Options
+from weft_hub._http.waiting import Retry
+from weft_hub.errors import SourceError, UnreachableError
+
+
+class Session:
+    """Keeps the connections of one client; shared by its threads."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def send(
+        self, url: str, what: str, headers: Mapping[str, str], authorization: str | None
+    ) -> Any:
+        """Ask for `url` once and return the response, whatever its status, its bytes unread.
+
+        Raises:
+            Retry: another attempt may go better.
+            SourceError: no attempt will.
+        """
+        import requests
+
+        def sign(request: Any) -> Any:
+            # Given as `auth`, so that requests does not look into ~/.netrc for another.
+            request.headers.pop("Authorization", None)
+            if authorization is not None:
+                request.headers["Authorization"] = authorization
+            return request
+
+        host = host_of(url)
+        try:
+            return self._requests().get(
+                url,
+                headers=dict(headers),
+                auth=sign,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self._options.connect_timeout_s, self._options.stall_timeout_s),
+            )
+        except requests.exceptions.ConnectTimeout as error:
+            limit = self._options.connect_timeout_s
+            raise Retry(f"{host} could not be reached within {limit:g} s") from error
+        except requests.exceptions.ReadTimeout as error:
+            raise Retry(f"{host} said nothing for {self._options.stall_timeout_s:g} s") from error
+        except requests.exceptions.SSLError as error:
+            why = cause(error)
+            if "certificate" in why.lower():
+                raise UnreachableError(
+                    f"{what}: the certificate of {host} is not trusted: {why}; behind a firm's "
+                    "own certificates set REQUESTS_CA_BUNDLE to the file with them"
+                ) from error
+            raise Retry(f"TLS with {host} failed: {why}") from error
+        except requests.exceptions.ProxyError as error:
+            raise Retry(f"the proxy for {host} failed: {cause(error)}") from error
+        except requests.exceptions.ConnectionError as error:
+            raise Retry(f"{host} could not be reached: {cause(error)}") from error
+        except (requests.exceptions.RequestException, OSError, ValueError) as error:
+            # A bundle of certificates that is not there is an OSError, a strange header or address
+            # of a redirect a ValueError.
+            raise SourceError(f"{what}: {host} cannot be asked: {cause(error)}") from error
+
+    def _requests(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                self._made = _new_session(self._options)
+            return self._made
+
+
+def _new_session(options: Options) -> Any:
+    from http.cookiejar import DefaultCookiePolicy
+    from importlib import metadata
+
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    try:
+        version = metadata.version("weft-hub")
+    except metadata.PackageNotFoundError:  # run from its source folder
+        version = "0"
+    session = requests.Session()
+    session.headers.update({"User-Agent": f"weft-hub/{version}", "Accept-Encoding": "identity"})
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # takes none, sends none
+    adapter = HTTPAdapter(pool_connections=16, pool_maxsize=options.connections, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
