@@ -20,6 +20,7 @@ from weft_hub._commands import (
     showing,
     signing,
 )
+from weft_hub._commands.arguments import add_fetching, add_json, add_name
 from weft_hub._texts.nearest import did_you_mean
 from weft_hub.errors import HubError
 
@@ -65,37 +66,37 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("list", help="list the models of the index")
     one.add_argument("--task", help="only the models for this task")
-    _add_json(one)
+    add_json(one)
     one.set_defaults(run=showing.list_models)
 
     finding.add_to(commands)
 
     one = commands.add_parser("info", help="show what the index says about a model")
-    _add_name(one)
-    _add_json(one)
+    add_name(one)
+    add_json(one)
     one.set_defaults(run=showing.info)
 
     one = commands.add_parser("run", help="run a model on files, by its task")
-    _add_name(one)
+    add_name(one)
     one.add_argument(
         "paths", metavar="PATH", nargs="+", help="a file, a folder, or - for standard input"
     )
     one.add_argument("--top", metavar="N", type=_positive, help="show the N likeliest answers")
-    _add_json(one)
-    _add_fetching(one)
+    add_json(one)
+    add_fetching(one)
     one.set_defaults(run=running.run)
 
     one = commands.add_parser("measure", help="measure a model, or its metrics again")
-    _add_name(one)
+    add_name(one)
     measuring.add_arguments(one)
-    _add_json(one)
-    _add_fetching(one)
+    add_json(one)
+    add_fetching(one)
     one.set_defaults(run=measuring.run)
 
     one = commands.add_parser("download", help="fetch and verify a model; print its folder")
-    _add_name(one)
-    _add_json(one)
-    _add_fetching(one)
+    add_name(one)
+    add_json(one)
+    add_fetching(one)
     one.set_defaults(run=showing.download)
 
     signing.add(commands)
@@ -154,21 +155,6 @@ def _say(text: str) -> int:
     if sys.stderr is not None:  # print() would take a closed one for standard output
         print("weft-hub: " + " ".join(text.split()), file=sys.stderr)
     return 1
-
-
-def _add_name(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "name", metavar="NAME", help="the name of a model, such as vision/mobilenet-v2"
-    )
-
-
-def _add_json(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _add_fetching(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--offline", action="store_true", default=None, help="open no connection")
-    one.add_argument("--quiet", action="store_true", help="show no progress bar")
 
 
 def _positive(text: str) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
+from weft_hub._commands.arguments import add_json, by
+from weft_hub._commands.json_output import print_json
 from weft_hub._texts.quantities import parse_age, parse_size, show_size
 from weft_hub.cache._pruning import Pruned, prune, remove
 from weft_hub.errors import SettingError
@@ -19,7 +19,7 @@ from weft_hub.settings import Settings
 def add_to(cache: Any) -> None:
     """Add the commands to the parser of `weft-hub cache`."""
     one = cache.add_parser("list", help="list the verified files in the cache")
-    _add_json(one)
+    add_json(one)
     one.set_defaults(run=cache_list)
 
     one = cache.add_parser("verify", help="compute every digest again; set damaged files aside")
@@ -32,11 +32,11 @@ def add_to(cache: Any) -> None:
 
     one = cache.add_parser("prune", help="remove what was not used for long, or is too much")
     one.add_argument(
-        "--max-size", metavar="SIZE", type=_of(parse_size),
+        "--max-size", metavar="SIZE", type=by(parse_size),
         help="keep at most so much, such as 20GB; otherwise WEFT_HUB_CACHE_LIMIT",
     )  # fmt: skip
     one.add_argument(
-        "--older-than", metavar="AGE", type=_of(parse_age),
+        "--older-than", metavar="AGE", type=by(parse_age),
         help="remove what was not used for so long, such as 30d",
     )  # fmt: skip
     _add_dry_run(one)
@@ -52,8 +52,7 @@ def cache_list(options: argparse.Namespace) -> int:
         for sha256, size in hub.cache.entries()
     ]
     if options.json:
-        json.dump({"cache": str(hub.cache.root), "blobs": rows}, sys.stdout, indent=2)
-        print()
+        print_json({"cache": str(hub.cache.root), "blobs": rows})
         return 0
     print(hub.cache.root)
     for sha256, size in hub.cache.entries():
@@ -122,8 +121,7 @@ def _report(done: Pruned, options: argparse.Namespace) -> None:
             "freed": done.freed,
             "size": done.size,
         }
-        json.dump(data, sys.stdout, indent=2)
-        print()
+        print_json(data)
         return
     for blob in done.blobs:
         day = time.strftime("%Y-%m-%d", time.localtime(blob.used_s))
@@ -140,18 +138,4 @@ def _report(done: Pruned, options: argparse.Namespace) -> None:
 
 def _add_dry_run(one: argparse.ArgumentParser) -> None:
     one.add_argument("--dry-run", action="store_true", help="only show what would be removed")
-    _add_json(one)
-
-
-def _add_json(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _of(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    def parsed(text: str) -> Any:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return parsed
+    add_json(one)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from weft_hub._commands.arguments import add_fetching, add_json, add_root, by
+from weft_hub._commands.json_output import print_json
+from weft_hub._texts.toml_values import parse_pair
 
 if TYPE_CHECKING:  # the commands load what they need: `weft-hub list` starts without it
     from weft_hub._contribution.checking import Report
@@ -26,7 +28,7 @@ def add_to(commands: Any) -> None:
         help="folders NAMESPACE/NAME of entries; the current one if none is given",
     )
     _add_rules(one)
-    one.add_argument("--json", action="store_true", help="print JSON")
+    add_json(one)
     one.set_defaults(run=check)
 
     one = commands.add_parser("publish", help="write the files of the pull request; push nothing")
@@ -88,14 +90,14 @@ def _add_new(commands: Any) -> None:
         metavar="KEY=VALUE",
         dest="settings",
         action="append",
-        type=_pair,
+        type=by(parse_pair),
         help="an argument of the factory",
     )
     one.add_argument(
         "--preprocess",
         metavar="KEY=VALUE",
         action="append",
-        type=_pair,
+        type=by(parse_pair),
         help="a setting of the task's preprocessing",
     )
     labels = one.add_mutually_exclusive_group()
@@ -111,16 +113,9 @@ def _add_new(commands: Any) -> None:
 
 
 def _add_rules(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--offline", action="store_true", default=None, help="open no connection")
     one.add_argument("--private", action="store_true", help="for an index of one's own")
-    one.add_argument(
-        "--root",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
-        help="where the paths in the commands of metrics start; the current folder",
-    )
-    one.add_argument("--quiet", action="store_true", help="show no progress bar")
+    add_root(one)
+    add_fetching(one)
 
 
 def new(options: argparse.Namespace) -> int:
@@ -157,8 +152,7 @@ def check(options: argparse.Namespace) -> int:
     passed = all(report.passed for report in reports)
     if options.json:
         data = {"passed": passed, "entries": [report.as_data() for report in reports]}
-        json.dump(data, sys.stdout, indent=2)
-        print()
+        print_json(data)
     else:
         for report in reports:
             print(_text(report))
@@ -202,12 +196,3 @@ def _text(report: Report) -> str:
         count[one.state] += 1
     lines.append(f"{count['ok']} ok, {count['failed']} failed, {count['skipped']} skipped")
     return "\n".join(lines)
-
-
-def _pair(text: str) -> tuple[str, Any]:
-    from weft_hub._texts.toml_values import parse_pair
-
-    try:
-        return parse_pair(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
+from weft_hub._commands.arguments import add_json, add_name, by
+from weft_hub._commands.json_output import print_json
 from weft_hub._models.help import help_data
 from weft_hub._texts.nearest import did_you_mean
 from weft_hub._texts.quantities import parse_size
@@ -21,18 +22,21 @@ def add_to(commands: Any) -> None:
     one.add_argument("--task", help="only models for this task")
     one.add_argument("--license", metavar="SPDX", help="only models under this licence")
     one.add_argument(
-        "--max-size", metavar="SIZE", type=_size, help="only models whose files are no larger"
+        "--max-size",
+        metavar="SIZE",
+        type=by(parse_size),
+        help="only models whose files are no larger",
     )
-    one.add_argument("--json", action="store_true", help="print JSON")
+    add_json(one)
     one.set_defaults(run=search)
 
     one = commands.add_parser("help", help="show how a model is called, and its card")
-    one.add_argument("name", metavar="NAME", help="the name of a model")
-    one.add_argument("--json", action="store_true", help="print JSON")
+    add_name(one)
+    add_json(one)
     one.set_defaults(run=help_of)
 
     one = commands.add_parser("refresh", help="fetch the indexes that are at an address anew")
-    one.add_argument("--json", action="store_true", help="print JSON")
+    add_json(one)
     one.set_defaults(run=refresh)
 
 
@@ -63,8 +67,7 @@ def help_of(options: argparse.Namespace) -> int:
     """Print how a model is called, and its card."""
     hub = Hub()
     if options.json:
-        json.dump(help_data(hub.info(options.name)), sys.stdout, indent=2)
-        print()
+        print_json(help_data(hub.info(options.name)))
     else:
         print(hub.help(options.name), end="")
     return 0
@@ -74,8 +77,7 @@ def refresh(options: argparse.Namespace) -> int:
     """Fetch each index at an address anew, and say what that did."""
     done = Hub().refresh()
     if options.json:
-        json.dump([vars(one) for one in done], sys.stdout, indent=2)
-        print()
+        print_json([vars(one) for one in done])
         return 0
     for one in done:
         what = "new" if one.changed else "as before"
@@ -83,10 +85,3 @@ def refresh(options: argparse.Namespace) -> int:
     if not done:
         print("no index is at an address; WEFT_HUB_INDEX names some", file=sys.stderr)
     return 0
-
-
-def _size(text: str) -> int:
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
 
+from weft_hub._commands.arguments import add_root
+from weft_hub._commands.json_output import print_json
 from weft_hub.hub import Hub
 from weft_hub.measuring import Remeasured, measure, remeasure
 
@@ -15,13 +15,7 @@ def add_arguments(one: argparse.ArgumentParser) -> None:
     """Add the arguments of the command that are its own."""
     one.add_argument("--data", metavar="SET", help="measure on this data set of the model's task")
     one.add_argument("--limit", metavar="N", type=int, help="use N samples only, with --data")
-    one.add_argument(
-        "--root",
-        metavar="FOLDER",
-        type=Path,
-        default=Path(),
-        help="where paths in the metrics' commands start; the current folder if not given",
-    )
+    add_root(one)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     if options.data is not None:
         found = measure(hub, options.name, options.data, limit=options.limit, progress=progress)
         if options.json:
-            _print_json({**vars(found), "figures": dict(found.figures)})
+            print_json({**vars(found), "figures": dict(found.figures)})
         else:
             print(f"{found.model} on {found.data}, {found.samples} samples")
             for name, value in found.figures.items():
@@ -39,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     again = remeasure(hub, options.name, options.root, progress=progress)
     if options.json:
-        _print_json({"model": options.name, "metrics": [_as_data(one) for one in again]})
+        print_json({"model": options.name, "metrics": [_as_data(one) for one in again]})
     else:
         for one in again:
             print(f"{one.metric.name} on {one.metric.data}")
@@ -58,7 +52,3 @@ def _as_data(one: Remeasured) -> dict[str, Any]:
         "agrees": one.agrees,
         "why": one.why,
     }
-
-
-def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2))

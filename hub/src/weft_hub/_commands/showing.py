@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
+from weft_hub._commands.json_output import print_json
 from weft_hub._texts.nearest import did_you_mean
 from weft_hub._texts.quantities import show_size
 from weft_hub.card import Card
@@ -38,7 +38,7 @@ def list_models(options: argparse.Namespace) -> int:
 def show_cards(cards: Sequence[Card], *, as_json: bool) -> int:
     """Print one line for each card, or all of them as JSON."""
     if as_json:
-        _print_json([_brief(card) for card in cards])
+        print_json([_brief(card) for card in cards])
         return 0
     rows = [("NAME", "TASK", "SIZE", "LICENCE", "SUMMARY")]
     rows += [(c.name, c.task, show_size(c.size), c.license, c.summary) for c in cards]
@@ -53,7 +53,7 @@ def info(options: argparse.Namespace) -> int:
     """Print the entry of one model."""
     card = Hub().info(options.name)
     if options.json:
-        _print_json(card.as_data())
+        print_json(card.as_data())
         return 0
     print(f"{card.name} {card.version}: {card.summary}")
     rows = [
@@ -86,7 +86,7 @@ def download(options: argparse.Namespace) -> int:
     snapshot = hub.download(options.name, progress=False if options.quiet else None)
     if options.json:
         files = {name: str(path) for name, path in snapshot.files.items()}
-        _print_json({"folder": str(snapshot.folder), "files": files})
+        print_json({"folder": str(snapshot.folder), "files": files})
     else:
         print(snapshot.folder)
     return 0
@@ -95,8 +95,3 @@ def download(options: argparse.Namespace) -> int:
 def _brief(card: Card) -> dict[str, Any]:
     keys = ("name", "version", "task", "summary", "license")
     return {**{key: getattr(card, key) for key in keys}, "size": card.size}
-
-
-def _print_json(data: Any) -> None:
-    json.dump(data, sys.stdout, indent=2)
-    print()

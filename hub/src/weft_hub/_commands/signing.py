@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weft_hub._commands.arguments import add_json, add_offline
+from weft_hub._commands.json_output import print_json
 from weft_hub.errors import SettingError
 from weft_hub.hub import Hub
 from weft_hub.settings import Settings
@@ -48,7 +49,7 @@ def add(commands: Any) -> None:
         help="root certificates that you trust, and any on the way to them",
     )
     one.add_argument("--at", metavar="TIME", help="when certificates must be valid; default: now")
-    one.add_argument("--offline", action="store_true", default=None, help="open no connection")
+    add_offline(one)
     _add_shared(one)
     one.set_defaults(run=verify)
 
@@ -78,7 +79,7 @@ def sign(options: argparse.Namespace) -> int:
     )
     if options.json:
         data = {"path": options.path, "signature": str(path), "key_id": signer.key_id}
-        print(json.dumps(data, indent=2))
+        print_json(data)
     else:
         print(path)
     return 0
@@ -138,7 +139,7 @@ def _verify_model(options: argparse.Namespace, trust: Trust | None) -> int:
 
 def _print(options: argparse.Namespace, data: dict[str, Any]) -> None:
     if options.json:
-        print(json.dumps(data, indent=2))
+        print_json(data)
         return
     signer = data["signer"]
     by = f"the key {signer['key_id']}"
@@ -194,4 +195,4 @@ def _add_shared(one: argparse.ArgumentParser) -> None:
         default=[],
         help="a path in the folder that is left out, beside the signature and git's own files",
     )
-    one.add_argument("--json", action="store_true", help="print JSON")
+    add_json(one)
