@@ -1,1 +1,1 @@
-"""What people write: names that are nearly right, sizes and ages, TOML by line, data by schema."""
+"""What people write: near names, sizes and ages, TOML by line, strict JSON, data by schema."""

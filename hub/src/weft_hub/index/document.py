@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from weft_hub._texts import strict_json
 from weft_hub._texts.validate import Problem, problems
 from weft_hub.errors import RegistryError
 from weft_hub.index import Index, judge
@@ -95,9 +96,8 @@ def read(data: bytes, place: str) -> Document:
     if len(data) > MAX_BYTES:
         raise RegistryError([f"{place}:1: an index has at most {MAX_BYTES} bytes, not {len(data)}"])
     try:
-        text = data.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        value = strict_json.read(data)
+    except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise RegistryError([f"{place}:{line}: not a JSON document: {error}"]) from error
     found = problems(value, schema(), {})
@@ -108,23 +108,10 @@ def read(data: bytes, place: str) -> Document:
             found.append(Problem(("entries", at, "name"), f"{entry['name']!r} is there twice"))
         seen.add(entry["name"])
     if found:
-        lines = _lines(text)
+        lines = _lines(data.decode("utf-8"))
         raise RegistryError(f"{place}:{lines(one)}: {one.path}: {one.text}" for one in found)
     texts = {one["name"]: Entry(one["model.toml"], one["card.md"]) for one in entries}
     return Document(value["serial"], MappingProxyType(texts))
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} is there twice in one table")
-    return data
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def _lines(text: str) -> Any:

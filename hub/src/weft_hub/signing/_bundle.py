@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from weft_hub.signing._strict_json import item, parse, require, shown
+from weft_hub.signing._json import item, parse, require, shown
 from weft_hub.signing.errors import MalformedSignatureError, UnsupportedSignatureError
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"

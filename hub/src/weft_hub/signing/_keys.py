@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft_hub.errors import MissingPackageError
 from weft_hub.signing._bundle import Bundle
-from weft_hub.signing._strict_json import shown
+from weft_hub.signing._json import shown
 from weft_hub.signing._trust import Identity, keyless
 from weft_hub.signing.errors import BadSignatureError, SignatureKeyError, UnsupportedSignatureError
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft_hub.signing._bundle import MOST_BYTES
-from weft_hub.signing._strict_json import item, parse, require, shown
+from weft_hub.signing._json import item, parse, require, shown
 from weft_hub.signing.errors import (
     MalformedSignatureError,
     SignedNamesError,

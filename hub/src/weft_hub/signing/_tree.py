@@ -9,8 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from weft_hub.signing._json import shown
 from weft_hub.signing._statement import MOST_FILES, check_name
-from weft_hub.signing._strict_json import shown
 from weft_hub.signing.errors import SignedFilesError
 
 IGNORED = (".git", ".gitattributes", ".github", ".gitignore")

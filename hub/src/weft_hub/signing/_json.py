@@ -1,14 +1,10 @@
-"""JSON as signatures need it: bounded, no key twice, no numbers that are none.
-
-Two readers that disagree on which of two equal keys counts could be shown different things by one
-signature, so a document with a key twice is refused and never repaired.
-"""
+"""JSON as signatures need it: bounded, read strictly, each value of the kind that is due."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
+from weft_hub._texts import strict_json
 from weft_hub.signing.errors import MalformedSignatureError, UnsupportedSignatureError
 
 
@@ -34,27 +30,17 @@ def parse(data: bytes, what: str, *, most_bytes: int, most_containers: int) -> A
         raise MalformedSignatureError(
             f"{what} must have at most {most_containers} objects and arrays, but has {containers}"
         )
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(items)
-        if len(made) != len(items):
-            keys = [key for key, _ in items]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise MalformedSignatureError(f"{what} has the key {shown(twice)} twice in one object")
-        return made
-
-    def constant(name: str) -> NoReturn:
-        raise MalformedSignatureError(f"{what} has {name}, which is no JSON number")
-
     try:
-        return json.loads(
-            data.decode("utf-8", "strict"), object_pairs_hook=pairs, parse_constant=constant
-        )
-    except MalformedSignatureError:
-        raise
-    except (ValueError, RecursionError) as error:
-        why = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise MalformedSignatureError(f"{what} is not JSON: {why}") from error
+        return strict_json.read(data)
+    except strict_json.KeyTwiceError as error:
+        twice = shown(error.key)
+        raise MalformedSignatureError(f"{what} has the key {twice} twice in one object") from error
+    except strict_json.NoNumberError as error:
+        raise MalformedSignatureError(
+            f"{what} has {error.literal}, which is no JSON number"
+        ) from error
+    except ValueError as error:
+        raise MalformedSignatureError(f"{what} is not JSON: {error}") from error
 
 
 def item(data: Any, key: str, kind: type, what: str) -> Any:
