@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import weft
 from weft import nn
-from weft_vision import categories
+from weft_vision import _published_names, categories
 from weft_vision.models._efficientnet_lite import EfficientNetLite
 from weft_vision.models._mobilenet_v2 import MobileNetV2
 from weft_vision.models._same_padding import Conv2dSame
@@ -34,8 +33,6 @@ __all__ = [
 Config = Mapping[str, Any]
 
 _INTERPOLATIONS = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # by Pillow's numbers
-_LITE0_REPEATS = (1, 2, 2, 3, 3, 4, 1)
-_MOBILENET_REPEATS = (1, 2, 3, 4, 3, 3, 1)
 
 
 class _Layout:
@@ -218,105 +215,14 @@ def _pad_as_tensorflow(model: nn.Module) -> None:
                 setattr(parent, name, same)
 
 
-# ---- names
-
-
-def _same(name: str) -> str:
-    return name
-
-
-def _timm_mobilenet_v2(name: str) -> str:
-    """timm's `blocks.STAGE.REPEAT.conv_pw` as torchvision's `features.N.conv.0.0`."""
-    ends = {"conv_stem": "features.0.0", "bn1": "features.0.1", "conv_head": "features.18.0"}
-    ends |= {"bn2": "features.18.1", "classifier": "classifier.1"}
-    stem, _, rest = name.partition(".")
-    if stem in ends:
-        return f"{ends[stem]}.{rest}"
-    place = _block(name, _MOBILENET_REPEATS)
-    if place is None:
-        return name
-    at, layer, rest = place
-    layers = (
-        {"conv_dw": "0.0", "bn1": "0.1", "conv_pw": "1", "bn2": "2"}
-        if at == 0
-        else {
-            "conv_pw": "0.0",
-            "bn1": "0.1",
-            "conv_dw": "1.0",
-            "bn2": "1.1",
-            "conv_pwl": "2",
-            "bn3": "3",
-        }
-    )
-    return f"features.{at + 1}.conv.{layers[layer]}.{rest}" if layer in layers else name
-
-
-def _timm_efficientnet_lite0(name: str) -> str:
-    """timm's names as those of the published file that our model keeps."""
-    ends = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1"}
-    ends |= {"classifier": "_fc"}
-    stem, _, rest = name.partition(".")
-    if stem in ends:
-        return f"{ends[stem]}.{rest}"
-    place = _block(name, _LITE0_REPEATS)
-    if place is None:
-        return name
-    at, layer, rest = place
-    filtered = {
-        "conv_dw": "_depthwise_conv",
-        "bn1": "_bn1",
-        "conv_pw": "_project_conv",
-        "bn2": "_bn2",
-    }
-    expanded = {
-        "conv_pw": "_expand_conv",
-        "bn1": "_bn0",
-        "conv_dw": "_depthwise_conv",
-        "bn2": "_bn1",
-    }
-    layers = filtered if at == 0 else {**expanded, "conv_pwl": "_project_conv", "bn3": "_bn2"}
-    return f"_blocks.{at}.{layers[layer]}.{rest}" if layer in layers else name
-
-
-def _block(name: str, repeats: tuple[int, ...]) -> tuple[int, str, str] | None:
-    """Which block of all `blocks.STAGE.REPEAT.LAYER.REST` is in, its layer and the rest."""
-    match = re.fullmatch(r"blocks\.(\d{1,2})\.(\d{1,2})\.(\w+)\.(\w+)", name)
-    if match is None:
-        return None
-    stage, repeat = int(match[1]), int(match[2])
-    if stage >= len(repeats) or repeat >= repeats[stage]:
-        return None
-    return sum(repeats[:stage]) + repeat, match[3], match[4]
-
-
-def _transformers_mobilenet_v2_name(name: str) -> str:
-    """transformers' `mobilenet_v2.layer.N.expand_1x1.convolution` as `features.N.conv.0.0`."""
-    if name.startswith("classifier."):
-        return name.replace("classifier.", "classifier.1.", 1)
-    match = re.fullmatch(
-        r"(?:mobilenet_v2\.)?(conv_stem\.|layer\.(\d{1,2})\.|)(\w+)\.(convolution|normalization)\.(\w+)",
-        name,
-    )
-    if match is None:
-        return name
-    part = 0 if match[4] == "convolution" else 1
-    if not match[1]:
-        return f"features.18.{part}.{match[5]}" if match[3] == "conv_1x1" else name
-    if match[2] is None:  # the stem, which holds the first block too
-        if match[3] == "first_conv":
-            return f"features.0.{part}.{match[5]}"
-        layers = {"conv_3x3": f"0.{part}", "reduce_1x1": f"{1 + part}"}
-        at = 1
-    else:
-        layers = {"expand_1x1": f"0.{part}", "conv_3x3": f"1.{part}", "reduce_1x1": f"{2 + part}"}
-        at = int(match[2]) + 2
-    return f"features.{at}.conv.{layers[match[3]]}.{match[5]}" if match[3] in layers else name
-
-
-mobilenet_v2 = _Layout(_mobilenet_v2, _same)
-timm_mobilenet_v2 = _Layout(_mobilenet_v2, _timm_mobilenet_v2)
-transformers_mobilenet_v2 = _Layout(_transformers_mobilenet_v2, _transformers_mobilenet_v2_name)
-efficientnet_lite = _Layout(_efficientnet_lite, _same, mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
+mobilenet_v2 = _Layout(_mobilenet_v2, _published_names.same)
+timm_mobilenet_v2 = _Layout(_mobilenet_v2, _published_names.timm_mobilenet_v2)
+transformers_mobilenet_v2 = _Layout(
+    _transformers_mobilenet_v2, _published_names.transformers_mobilenet_v2
+)
+efficientnet_lite = _Layout(
+    _efficientnet_lite, _published_names.same, mean=(127 / 255,) * 3, std=(128 / 255,) * 3
+)
 timm_efficientnet_lite0 = _Layout(
-    _efficientnet_lite, _timm_efficientnet_lite0, mean=(0.5,) * 3, std=(0.5,) * 3
+    _efficientnet_lite, _published_names.timm_efficientnet_lite0, mean=(0.5,) * 3, std=(0.5,) * 3
 )
