@@ -13,21 +13,12 @@ import pytest
 import weft
 import weft.text
 import weft_hub
+from tests.core.text.tiny_bert import PIECES, SIZES
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.repository_server import Repositories, serving
 
 SENTENCES = ["a man plays the guitar", "the man plays guitars ."]
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s .".split()]
-BERT = {
-    "model_type": "bert",
-    "architectures": ["BertModel"],
-    "vocab_size": len(PIECES),
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 48,
-    "max_position_embeddings": 16,
-}
+BERT = {"model_type": "bert", "architectures": ["BertModel"], **SIZES}
 
 
 @pytest.fixture
@@ -45,9 +36,7 @@ def saved(tensors: dict[str, weft.Tensor], folder: Path) -> bytes:
 
 def test_a_sentence_encoder_comes_ready_to_embed(server: Repositories, tmp_path: Path) -> None:
     weft.manual_seed(0)
-    sizes = {key: value for key, value in BERT.items() if key.endswith(("size", "embeddings"))}
-    sizes |= {key: BERT[key] for key in ("num_hidden_layers", "num_attention_heads")}
-    plain = weft.text.bert(**sizes)
+    plain = weft.text.bert(**SIZES)
     tensors = {f"bert.{name}": value.detach() for name, value in plain.state_dict().items()}
     files = {
         "config.json": json.dumps(BERT).encode(),
@@ -79,7 +68,7 @@ def test_a_vocabulary_of_another_model_is_refused(server: Repositories, tmp_path
         "vocab.txt": ("\n".join(PIECES[:-1]) + "\n").encode(),
     }
     sha = server.commit("lab/sentences", files)
-    with pytest.raises(weft_hub.WeightsError, match="10 pieces, but the model has vectors for 11"):
+    with pytest.raises(weft_hub.WeightsError, match="11 pieces, but the model has vectors for 12"):
         weft_hub.load(f"hf:lab/sentences@{sha}")
 
 

@@ -9,18 +9,10 @@ from typing import Any
 import pytest
 
 import weft
+from tests.core.text.tiny_bert import PIECES, SIZES
 from weft.text.architectures import bert
 
-CONFIG = {
-    "model_type": "bert",
-    "vocab_size": 11,
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 48,
-    "max_position_embeddings": 16,
-}
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s .".split()]
+CONFIG = {"model_type": "bert", **SIZES}
 
 
 @pytest.fixture
@@ -45,7 +37,7 @@ def test_published_names_fill_the_encoder(prefix: str) -> None:
         for name, value in first.state_dict().items()
         if "pooler" not in name and "position_ids" not in name
     }
-    published["cls.predictions.bias"] = weft.zeros(11)
+    published["cls.predictions.bias"] = weft.zeros(len(PIECES))
     second = bert.build(CONFIG)
     second.load_state_dict(bert.state(published, CONFIG), strict=True)
     ids = weft.tensor([[2, 4, 5, 3]])

@@ -9,18 +9,9 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core.text.tiny_bert import PIECES, SIZES
 from weft.text import Bert, BertConfig, WordPiece, bert, mean_embedding
 from weft.text.tasks import read_sentences, sentence_embedding
-
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s . rain".split()]
-SIZES = {
-    "vocab_size": len(PIECES),
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 48,
-    "max_position_embeddings": 16,
-}
 
 
 @pytest.fixture
