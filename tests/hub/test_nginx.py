@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import threading
@@ -13,12 +12,12 @@ from pathlib import Path
 import pytest
 
 import weft
-import weft.text
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.mirrors import ask
 from tests.hub.nginx import Nginx, lay_out, serving
+from tests.hub.sentences import write_repository
 from weft_hub._http import waiting
 from weft_hub.index import Index
 from weft_hub.index import document as index_document
@@ -143,30 +142,12 @@ def test_the_next_download_goes_on_from_one_that_gave_up(
 
 # ---- a repository without an entry
 
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a man plays the guitar ##s .".split()]
-SIZES = {
-    "vocab_size": len(PIECES),
-    "hidden_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 3,
-    "intermediate_size": 48,
-    "max_position_embeddings": 16,
-}
-
 
 def test_a_repository_without_an_entry_is_loaded_from_static_files(
     nginx: Nginx, tmp_path: Path
 ) -> None:
-    weft.manual_seed(0)
     folder = tmp_path / "sentences"
-    (folder / "1_Pooling").mkdir(parents=True)
-    about = {"model_type": "bert", "architectures": ["BertModel"], **SIZES}
-    (folder / "config.json").write_text(json.dumps(about))
-    (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n")
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
-    plain = weft.text.bert(**SIZES)
-    tensors = {f"bert.{name}": value.detach() for name, value in plain.state_dict().items()}
-    weft.io.save_safetensors(tensors, folder / "model.safetensors")
+    plain = write_repository(folder)
     lay_out(folder, nginx.site, "lab/sentences", COMMIT, license="apache-2.0", also=("main", "v1"))
 
     model = weft_hub.load(f"hf:lab/sentences@{COMMIT}")
