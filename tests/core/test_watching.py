@@ -11,7 +11,7 @@ import pytest
 import weft
 from weft._core import dispatch, saving, watching
 from weft._core.catalogue import public
-from weft.ops.families import bilinear, elementwise, reduction
+from weft.ops.families import bilinear, elementwise_calls, reduction
 
 
 @contextlib.contextmanager
@@ -62,14 +62,14 @@ def test_a_watcher_sees_ops_under_vmap_and_jvp():
 
 
 def test_the_plain_path_is_as_before_when_the_last_watcher_has_gone():
-    before = {m: (m._SHORT32, m._SHORT64) for m in (elementwise, reduction, bilinear)}
+    before = {m: (m._SHORT32, m._SHORT64) for m in (elementwise_calls, reduction, bilinear)}
     ends = dispatch.finish, dispatch._finish_several
     with watched(), watched():
         assert all(m._SHORT32 is None for m in before)
         assert dispatch.finish is not ends[0]
     assert all(short == (m._SHORT32, m._SHORT64) for m, short in before.items())
     assert (dispatch.finish, dispatch._finish_several) == ends
-    assert before[elementwise][0] is not None
+    assert before[elementwise_calls][0] is not None
 
 
 def test_another_threads_ops_are_not_seen():

@@ -12,7 +12,7 @@ import weft
 from weft._core import dispatch, inplace
 from weft._core.catalogue import public
 from weft.ops import load_all
-from weft.ops.families import elementwise
+from weft.ops.families import elementwise_calls
 from weft.profiler import (
     ProfilerAction,
     ProfilerActivity,
@@ -66,10 +66,10 @@ def test_everything_is_as_it_was_when_a_profile_has_ended():
         )
 
     load_all()
-    before, short = state(), elementwise._SHORT32
+    before, short = state(), elementwise_calls._SHORT32
     with profile(record_shapes=True, profile_memory=True, with_stack=True, with_modules=True):
         assert state() != before
-        assert elementwise._SHORT32 is short  # ops take the paths that they take without
+        assert elementwise_calls._SHORT32 is short  # ops take the paths that they take without
     assert state() == before
 
 

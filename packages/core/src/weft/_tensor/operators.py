@@ -8,7 +8,7 @@ from weft._backend import ndarray, np
 from weft._core.inplace import compute, write
 from weft._core.tensor import Tensor, wrap
 from weft.ops import arithmetic, comparison, division, logic, powers
-from weft.ops.families.elementwise import declining
+from weft.ops.families.elementwise_calls import declining
 from weft.ops.matmul import matmul
 
 

@@ -18,7 +18,7 @@ from weft._core.samples import ErrorSample, Sample
 from weft._core.tensor import Tensor
 from weft._core.watching import short_path
 from weft.ops.families.batching import loop
-from weft.ops.families.elementwise import or_decline
+from weft.ops.families.elementwise_calls import or_decline
 from weft.ops.families.promotion import promoted
 
 Rule = Callable[..., Any]
