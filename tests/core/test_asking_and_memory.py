@@ -173,3 +173,23 @@ def test_repeats_on_the_meta_device_need_the_length_they_give():
     assert weft.repeat_interleave(x, counts, output_size=7).shape == (7,)
     with pytest.raises(RuntimeError, match="pass output_size="):
         weft.repeat_interleave(x, counts)
+
+
+def test_a_subclass_may_take_arguments_of_its_own_in_new():
+    class Boxes(weft.Tensor):
+        def __new__(cls, data, *, format):
+            boxes = weft.as_tensor(data).as_subclass(cls)
+            boxes.format = format
+            return boxes
+
+    boxes = Boxes([[1.0, 2.0]], format="XY")
+    assert boxes.tolist() == [[1.0, 2.0]]
+    assert boxes.format == "XY"
+    with pytest.raises(TypeError, match="unexpected argument 'format'"):
+        weft.Tensor([1.0], format="XY")
+
+
+def test_memory_is_not_pinned():
+    x = weft.ones(2)
+    assert x.pin_memory() is x
+    assert not x.is_pinned()

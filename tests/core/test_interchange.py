@@ -413,3 +413,10 @@ def test_size_does_not_go_into_pickles():
         weft.ones(2, 3).size(2)
     with pytest.raises(AttributeError, match="follows from the shape"):
         weft.ones(2).size = 3
+
+
+def test_numpy_by_force_detaches():
+    x = weft.ones(2, requires_grad=True)
+    with pytest.raises(weft.GradError, match=r"\.detach\(\)"):
+        x.numpy()
+    assert (x * 2).numpy(force=True).tolist() == [2.0, 2.0]

@@ -203,3 +203,20 @@ def test_a_file_is_mapped_and_shared_if_asked(tmp_path):
         ValueError, match=r"10 elements of weft\.float64 need 80 bytes, but .* holds 24"
     ):
         weft.from_file(str(path), size=10, dtype=weft.float64)
+
+
+@pytest.mark.parametrize("order", [(2, 0, 1), (1, 0, 2), (0, 2, 1), (2, 1, 0)])
+def test_as_strided_counts_in_memory_whose_dims_were_permuted_when_it_was_made(order):
+    x = weft.arange(24, dtype=weft.uint8).reshape(2, 3, 4).permute(order).to(weft.float32)
+    assert not x.is_contiguous()
+    assert x.as_strided((24,), (1,)).tolist() == list(range(24))
+    assert x[None].as_strided((1, *x.shape), (24, *x.stride())).tolist() == [x.tolist()]
+    x.as_strided((24,), (1,))[5] = 100.0
+    assert (x == 100.0).sum() == 1
+
+
+def test_as_strided_of_gaps_in_memory_of_another_dtype_is_refused():
+    records = np.zeros(4, dtype=[("place", "f4"), ("number", "i4")])
+    x = weft.from_numpy(records["place"])
+    with pytest.raises(ValueError, match=r"memory of another dtype.*\.contiguous\(\)"):
+        x.as_strided((2,), (1,), 1)

@@ -157,7 +157,7 @@ def test_asking_whether_a_module_exists_raises_nothing() -> None:
     with alias():
         assert importlib.util.find_spec("torch") is not None
         assert importlib.util.find_spec("torch.nn.functional") is not None
-        assert importlib.util.find_spec("torch.onnx") is None
+        assert importlib.util.find_spec("torch.export") is None
 
 
 def test_the_distribution_torch_has_a_version() -> None:
@@ -267,3 +267,74 @@ def test_a_function_goes_before_the_module_of_its_name() -> None:
         assert torch.autograd.gradcheck is gradcheck
         layer = torch.nn.utils.weight_norm(torch.nn.Linear(2, 3))
         assert [type(hook) for hook in layer._forward_pre_hooks.values()] == [WeightNorm]
+
+
+def test_what_torchvision_does_on_its_import_works() -> None:
+    """It registers rules of compiled ops, which weft lacks, and goes on without those ops."""
+    with alias():
+        import torch
+        import torch._custom_ops
+        import torch.library
+        from torch import fx
+        from torch._C import DisableTorchFunctionSubclass
+        from torch.ao.quantization import DeQuantStub, QuantStub
+        from torch.fx.graph_module import _CodeOnlyModule, _copy_attr
+        from torch.hub import HASH_REGEX, _get_torch_home, get_dir
+        from torch.jit.annotations import BroadcastingList2
+        from torch.onnx import register_custom_op_symbolic, symbolic_opset11
+        from torch.onnx.symbolic_helper import parse_args
+        from torch.utils.model_zoo import tqdm
+
+        @torch.library.register_fake("torchvision::nms")
+        def shape(dets, scores, threshold):
+            return dets
+
+        keys = torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCPU)
+        keys = keys | torch._C.DispatchKeySet(torch._C.DispatchKey.AutocastCUDA)
+        torch.library.Library("torchvision", "IMPL", "Meta").impl("nms", shape)
+        torch.library.register_autograd("torchvision::roi_align", shape, setup_context=shape)
+        register_custom_op_symbolic("torchvision::nms", parse_args("v", "v")(shape), 11)
+        with pytest.raises(OSError, match=r"_C\.so is compiled against PyTorch"):
+            torch.ops.load_library("_C.so")
+        with pytest.raises(AttributeError, match=r"torch\.ops\.torchvision\.nms"):
+            _ = torch.ops.torchvision.nms
+        with DisableTorchFunctionSubclass(), tqdm(range(3), disable=True) as bar:
+            assert list(bar) == [0, 1, 2]
+        for refused in (QuantStub, DeQuantStub, fx.Tracer, _copy_attr):
+            with pytest.raises(NotImplementedError, match="weft"):
+                refused()
+
+    assert issubclass(_CodeOnlyModule, weft.nn.Module)
+    assert get_dir() == str(Path(_get_torch_home()) / "hub")
+    assert HASH_REGEX.search("resnet18-f37072fd.pth").group(1) == "f37072fd"
+    assert BroadcastingList2[int] == list[int]
+    assert symbolic_opset11 is not None
+
+
+def test_a_dirichlet_draw_by_torchs_private_name() -> None:
+    with alias():
+        import torch
+
+        drawn = torch._sample_dirichlet(torch.tensor([[1.0, 2.0, 3.0]]))
+        with pytest.raises(NotImplementedError, match="default generator"):
+            torch._sample_dirichlet(torch.ones(2), torch.Generator())
+    assert drawn.shape == (1, 3)
+    assert abs(drawn.sum() - 1) < 1e-6
+
+
+def test_a_rule_of_an_op_of_ones_own_is_registered() -> None:
+    with alias():
+        import torch
+
+        @torch.library.custom_op("tests_alias::twice", mutates_args=())
+        def twice(x: torch.Tensor) -> torch.Tensor:
+            return x * 2
+
+        @torch.library.register_fake("tests_alias::twice")
+        def _(x):
+            return torch.empty_like(x)
+
+        torch.library.register_autograd("tests_alias::twice", lambda ctx, g: g * 2)
+        x = torch.ones(2, requires_grad=True)
+        torch.ops.tests_alias.twice(x).sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]

@@ -17,7 +17,7 @@ def memory_of(data: Any) -> Any:
     """Return a 1-d view of the whole memory that an array is a part of.
 
     It is the array itself, flattened, where the owner of the memory is no array of its dtype, or
-    has gaps.
+    has gaps; and not flattened, where the array itself has some.
     """
     owner = data
     above = data
@@ -29,6 +29,10 @@ def memory_of(data: Any) -> Any:
     for whole in (owner, data):
         if whole.flags.forc:
             return whole.ravel(order="K")
+        outermost_first = sorted(range(whole.ndim), key=lambda dim: -whole.strides[dim])
+        turned = whole.transpose(outermost_first)
+        if turned.flags.c_contiguous:  # its dims are permuted: channels last, for one
+            return turned.reshape(-1)
     return data
 
 

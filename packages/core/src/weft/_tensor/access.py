@@ -29,14 +29,19 @@ def host_array(self: Tensor, asked: str) -> Any:
     return on_host(array_of(self, asked))
 
 
-def numpy(self: Tensor) -> Any:
+def numpy(self: Tensor, *, force: bool = False) -> Any:
     """Return the memory as a NumPy array, shared.
+
+    Args:
+        force: whether to detach the tensor and to copy it to the CPU where that is needed.
 
     Raises:
         TypeError: the tensor is on a GPU, whose memory NumPy cannot read; call ``.cpu()`` first.
         GradError: the tensor requires grad, and this is not under ``no_grad``; call
             ``.detach()`` first.
     """
+    if force:
+        self = self.detach().cpu()
     if self._node is not None and here.grad:
         raise GradError(
             "numpy: this tensor requires grad, which an array cannot record; call .detach().numpy()"

@@ -94,6 +94,15 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor
     return to(self, device="cuda" if device is None else device)
 
 
+def pin_memory(self: Tensor, device: Any = None) -> Tensor:
+    """Return the tensor itself: memory of the CPU is not pinned, and copies wait until they end.
+
+    Args:
+        device: taken for PyTorch's callers.
+    """
+    return self
+
+
 def _new(make: Any) -> Any:
     def method(
         self: Tensor, *args: Any, dtype: Any = None, device: Any = None, **settings: Any
@@ -138,6 +147,7 @@ _MAKERS = (creation.zeros, creation.ones, creation.empty, creation.full, creatio
 METHODS: dict[str, Any] = {
     "cpu": cpu,
     "cuda": cuda,
+    "pin_memory": pin_memory,
     "to": to,
     "type_as": type_as,
     **{name: _to_dtype(wanted) for name, wanted in _NAMED.items()},

@@ -154,14 +154,22 @@ copyreg.pickle(Version, lambda version: (Version, (version.writes,)))
 copyreg.pickle(Writes, lambda writes: (Writes, ()))  # a copy counts anew
 
 
-def _init(self: Tensor, *args: Any, device: Any = None) -> None:
+def _init(self: Tensor, *args: Any, device: Any = None, **settings: Any) -> None:
     """Make a tensor as PyTorch's class does when it is called; :func:`weft.tensor` says more.
 
     Args:
         args: lengths of an uninitialised tensor of the default dtype; or one sequence or array,
             copied into the default dtype; or one tensor, whose memory is shared.
         device: where it is to be.
+        settings: what a subclass takes in ``__new__``, where the tensor was made already.
+
+    Raises:
+        TypeError: there are settings, and ``__new__`` is not the subclass's own.
     """
+    if type(self).__new__ is not Tensor.__new__:
+        return  # Python calls this after it, with the subclass's own arguments
+    if settings:
+        raise TypeError(f"Tensor: unexpected argument {next(iter(settings))!r}")
     if len(args) == 1 and not isinstance(args[0], int):
         (data,) = args
         own = dtypes.get_default_dtype()

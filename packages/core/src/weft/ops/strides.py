@@ -203,6 +203,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
     Raises:
         ShapeError: the view would leave the memory.
         GradError: it leaves the elements of an input whose gradient is recorded.
+        ValueError: input has gaps and views memory of another dtype.
     """
     lengths, steps = shape_tuple("as_strided", size), shape_tuple("as_strided", stride)
     if len(lengths) != len(steps):
@@ -226,6 +227,11 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
         )
     memory = detach(input)
     memory._data = memory_of(input._data)
+    if memory.ndim != 1:
+        raise ValueError(
+            f"as_strided: this tensor (shape {tuple(input.shape)}, stride {input.stride()}) has "
+            "gaps and lies in memory of another dtype; use .contiguous()"
+        )
     out = strided_view(memory, size=lengths, stride=steps, storage_offset=offset)
     return out
 

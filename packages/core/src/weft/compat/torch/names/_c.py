@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Self
+
 import weft
 
 __all__ = ["Generator", "Size", "_has_cuda", "_log_api_usage_once", "device", "dtype"]
@@ -16,3 +19,28 @@ def _log_api_usage_once(event: str) -> None:
 
 def _get_tracing_state() -> None:
     """Return None: no program is traced."""
+
+
+class _AnyKey(type):
+    def __getattr__(cls, name: str) -> str:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return name
+
+
+class DispatchKey(metaclass=_AnyKey):
+    """The keys by which PyTorch chooses kernels; here their names, which choose nothing."""
+
+
+class DispatchKeySet(frozenset[str]):
+    """A set of them, as code builds it on import to register kernels that weft does not have."""
+
+    def __new__(cls, key: str = "") -> Self:
+        return super().__new__(cls, (key,))
+
+    def __or__(self, other: object) -> Self:
+        return self
+
+
+#: weft has no ``__torch_function__``: there is nothing to switch off.
+DisableTorchFunction = DisableTorchFunctionSubclass = nullcontext

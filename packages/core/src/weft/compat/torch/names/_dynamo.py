@@ -18,6 +18,7 @@ __all__ = [
     "config",
     "disable",
     "graph_break",
+    "is_compile_supported",
     "is_compiling",
     "mark_dynamic",
     "mark_static",
@@ -37,3 +38,8 @@ def mark_dynamic(*args: object, **settings: object) -> None:
 
 
 mark_static = mark_static_address = mark_dynamic
+
+
+def is_compile_supported(device_type: object) -> bool:
+    """Return False: nothing is compiled by ``torch.compile`` here."""
+    return False

@@ -46,3 +46,14 @@ class Tracer(_Untraced):
 def symbolic_trace(root: Any, *args: Any, **settings: Any) -> Any:
     """Refuse: there is no tracer."""
     Tracer()
+
+
+#: What else subclasses of these classes import.
+Target = Any
+_CodeOnlyModule = GraphModule
+_USER_PRESERVED_ATTRIBUTES_KEY = "_user_preserved_attributes"
+
+
+def _copy_attr(*args: Any) -> None:
+    """Refuse: there is no tracer."""
+    Tracer()

@@ -7,6 +7,7 @@ its kin refuse.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -26,16 +27,23 @@ __all__ = [
     "set_dir",
 ]
 
+#: The beginning of a file's SHA-256, as it stands in the names of PyTorch's weights.
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+
 _chosen: str | None = None
+
+
+def _get_torch_home() -> str:
+    """Return the folder of torch's downloads, which torchvision asks for by this name."""
+    cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def get_dir() -> str:
     """Return the folder of torch's hub: ``$TORCH_HOME/hub``, ``~/.cache/torch/hub`` otherwise."""
     if _chosen is not None:
         return _chosen
-    cache = os.environ.get("XDG_CACHE_HOME", os.path.join("~", ".cache"))
-    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return os.path.join(os.path.expanduser(home), "hub")
+    return os.path.join(_get_torch_home(), "hub")
 
 
 def set_dir(d: str | os.PathLike[str]) -> None:

@@ -40,6 +40,7 @@ def _as_it_is(thing: Any = None, *args: Any, **settings: Any) -> Any:
 
 
 ignore = unused = export = interface = script_method = script_if_tracing = _as_it_is
+_script_if_tracing = _overload_method = _overload = _as_it_is
 
 
 def script(obj: Any, *args: Any, **settings: Any) -> Any:

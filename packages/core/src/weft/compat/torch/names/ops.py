@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, NoReturn
 
 from weft import library
 
@@ -21,6 +22,18 @@ class _Namespace:
                 f"torch.ops.{self._name}.{name}: weft has custom ops of weft.library only, and "
                 "none of this name"
             ) from error
+
+
+def load_library(path: Any) -> NoReturn:
+    """Refuse a library of compiled ops, by the error that PyTorch raises where it cannot load it.
+
+    Raises:
+        OSError: always. Packages with ops of their own in C++ (torchvision) then do without.
+    """
+    raise OSError(
+        f"torch.ops.load_library: {os.fspath(path)} is compiled against PyTorch, and cannot be "
+        "loaded into weft; weft.library.custom_op defines ops in Python"
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -35,6 +35,15 @@ def _assert(condition: object, message: object = "") -> None:
     assert condition, message
 
 
+def _sample_dirichlet(concentration: weft.Tensor, generator: Any = None) -> weft.Tensor:
+    """Draw from Dirichlet distributions, as torchvision's AugMix does by this name."""
+    if generator is not None:
+        raise NotImplementedError(
+            "torch._sample_dirichlet: weft draws it from the default generator"
+        )
+    return weft.distributions.Dirichlet(concentration).sample()
+
+
 def compiled_with_cxx11_abi() -> bool:
     """Return True."""
     return True

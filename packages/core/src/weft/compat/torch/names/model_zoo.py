@@ -1,0 +1,40 @@
+"""``torch.utils.model_zoo``: the older name of ``torch.hub``, and a bar for torchvision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft.compat.torch.names.hub import load_state_dict_from_url, load_url
+
+__all__ = ["load_state_dict_from_url", "load_url", "tqdm"]
+
+
+class _NoBar:
+    """Takes what a bar takes, and shows nothing."""
+
+    def __init__(self, iterable: Any = (), **settings: Any) -> None:
+        self._iterable = iterable
+
+    def __iter__(self) -> Any:
+        return iter(self._iterable)
+
+    def __enter__(self) -> _NoBar:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def update(self, n: float = 1) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def tqdm(*args: Any, **settings: Any) -> Any:
+    """Return tqdm's bar where tqdm is installed, and one that shows nothing where not."""
+    try:
+        from tqdm import tqdm as bar
+    except ImportError:
+        return _NoBar(*args, **settings)
+    return bar(*args, **settings)
