@@ -227,7 +227,7 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
         )
     memory = detach(input)
     memory._data = memory_of(input._data)
-    if memory.ndim != 1:
+    if not in_order(memory._data):
         raise ValueError(
             f"as_strided: this tensor (shape {tuple(input.shape)}, stride {input.stride()}) has "
             "gaps and lies in memory of another dtype; use .contiguous()"

@@ -1,7 +1,7 @@
 """``torch.library``: custom ops whose signature is given as a schema, and older names.
 
-Packages add rules to ops that they compiled against PyTorch, such as torchvision's. weft has none of
-these, so that the rules have nothing to stand beside: they are left where they are, not refused.
+Packages add rules to ops that they compiled against PyTorch, such as torchvision's. weft has none
+of these ops, so that the rules are left where they are, not refused.
 """
 
 from __future__ import annotations

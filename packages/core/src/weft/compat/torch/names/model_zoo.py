@@ -1,4 +1,4 @@
-"""``torch.utils.model_zoo``: the older name of ``torch.hub``, and a bar for torchvision."""
+"""``torch.utils.model_zoo``: the older name of ``torch.hub``, and a bar for torchvision, which shows nothing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from weft.compat.torch.names.hub import load_state_dict_from_url, load_url
 __all__ = ["load_state_dict_from_url", "load_url", "tqdm"]
 
 
-class _NoBar:
-    """Takes what a bar takes, and shows nothing."""
+class tqdm:
+    """A bar that takes what tqdm's takes, and shows nothing."""
 
     def __init__(self, iterable: Any = (), **settings: Any) -> None:
         self._iterable = iterable
@@ -18,7 +18,7 @@ class _NoBar:
     def __iter__(self) -> Any:
         return iter(self._iterable)
 
-    def __enter__(self) -> _NoBar:
+    def __enter__(self) -> tqdm:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -29,12 +29,3 @@ class _NoBar:
 
     def close(self) -> None:
         """Do nothing."""
-
-
-def tqdm(*args: Any, **settings: Any) -> Any:
-    """Return tqdm's bar where tqdm is installed, and one that shows nothing where not."""
-    try:
-        from tqdm import tqdm as bar
-    except ImportError:
-        return _NoBar(*args, **settings)
-    return bar(*args, **settings)
