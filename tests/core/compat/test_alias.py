@@ -280,7 +280,7 @@ def test_what_torchvision_does_on_its_import_works() -> None:
         from torch.ao.quantization import DeQuantStub, QuantStub
         from torch.fx.graph_module import _CodeOnlyModule, _copy_attr
         from torch.hub import HASH_REGEX, _get_torch_home, get_dir
-        from torch.jit.annotations import BroadcastingList2
+        from torch.jit.annotations import BroadcastingList2, List
         from torch.onnx import register_custom_op_symbolic, symbolic_opset11
         from torch.onnx.symbolic_helper import parse_args
         from torch.utils.model_zoo import tqdm
@@ -307,7 +307,7 @@ def test_what_torchvision_does_on_its_import_works() -> None:
     assert issubclass(_CodeOnlyModule, weft.nn.Module)
     assert get_dir() == str(Path(_get_torch_home()) / "hub")
     assert HASH_REGEX.search("resnet18-f37072fd.pth").group(1) == "f37072fd"
-    assert BroadcastingList2[int] == list[int]
+    assert BroadcastingList2[int] == List[int] == list[int]
     assert symbolic_opset11 is not None
 
 

@@ -85,7 +85,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     **{f"torch.fx.{name}": ("fx",) for name in ("graph", "graph_module", "node", "proxy")},
     "torch.hub": ("hub",),
     "torch.jit": ("jit",),
-    "torch.jit.annotations": ("nn_common_types",),
+    "torch.jit.annotations": ("jit_annotations",),
     "torch.library": ("library", "weft.library"),
     "torch.mps": ("backends_absent",),
     "torch.multiprocessing": ("multiprocessing",),

@@ -1,4 +1,4 @@
-"""``torch.utils.model_zoo``: the older name of ``torch.hub``, and a bar for torchvision, which shows nothing."""
+"""``torch.utils.model_zoo``: the older name of ``torch.hub``; its bar shows nothing."""
 
 from __future__ import annotations
 

@@ -21,6 +21,3 @@ _size_3_opt_t: Any = int | tuple[int | None, int | None, int | None]
 _ratio_any_t: Any = float | tuple[float, ...]
 _tensor_list_t: Any = Tensor | tuple[Tensor, ...]
 _maybe_indices_t: Any = Tensor | tuple[Tensor, Tensor]
-
-#: ``torch.jit.annotations``: the same by other names.
-BroadcastingList1 = BroadcastingList2 = BroadcastingList3 = list
