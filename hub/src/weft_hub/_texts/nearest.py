@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST = 200
+"""No name is longer; comparing takes time that grows with the length."""
+
 
 def nearest(name: str, known: Iterable[str], *, count: int = 3) -> tuple[str, ...]:
     """Return up to `count` of the `known` names that look like `name`, the likest first.
@@ -12,9 +15,13 @@ def nearest(name: str, known: Iterable[str], *, count: int = 3) -> tuple[str, ..
     The part after the last slash is compared too, so that `mobilnet` finds
     `vision/mobilenet-v2`; case and the characters `-`, `_` and `.` make no difference.
     """
+    if len(name) > _MOST:
+        return ()
     wanted = _plain(name)
     scores: dict[str, float] = {}
     for candidate in known:
+        if len(candidate) > _MOST:
+            continue
         whole = _plain(candidate)
         forms = (whole, whole.rpartition("/")[2])
         score = max(_likeness(wanted, form) for form in forms)

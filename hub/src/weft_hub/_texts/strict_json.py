@@ -7,6 +7,7 @@ document, so one with a key twice is refused and never repaired.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 
@@ -15,7 +16,7 @@ class KeyTwiceError(ValueError):
 
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(f"the key {key!r} is there twice in one table")
+        super().__init__(f"the key {key[:100]!r} is there twice in one table")
 
 
 class NoNumberError(ValueError):
@@ -43,8 +44,8 @@ def read(data: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise KeyTwiceError(next(key for key in keys if keys.count(key) > 1))
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise KeyTwiceError(twice)
     return made
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _STRINGS = (
     r'"""(?:[^\\]|\\.)*?"{3,5}',
@@ -30,7 +30,11 @@ def line_of(text: str, where: tuple[str | int, ...]) -> int:
     A position inside an array value has the line of the element; a key that the document does not
     have, the line of the table that lacks it.
     """
-    places = places_of(text)
+    return nearest_line(places_of(text), where)
+
+
+def nearest_line(places: Mapping[tuple[str | int, ...], int], where: tuple[str | int, ...]) -> int:
+    """Return what `line_of` does, from what `places_of` found."""
     while where and where not in places:
         where = where[:-1]
     return places.get(where, 1)
@@ -112,18 +116,18 @@ class _Scan:
                 self._at += 1
 
     def _array(self, path: tuple[str | int, ...], *, nested: bool) -> None:
-        # `[[` inside a value is an array that starts with an array: split the token in two.
+        # `[[` inside a value is an array that starts with an array: its second half stays.
         if nested:
-            line = self._tokens[self._at][1]
-            self._tokens[self._at : self._at + 1] = [("[", line), ("[", line)]
-        self._at += 1
+            self._tokens[self._at] = ("[", self._tokens[self._at][1])
+        else:
+            self._at += 1
         index = 0
         self._skip_lines(",")
         while True:
             token, line = self._tokens[self._at]
             if token == "]]":
-                self._tokens[self._at : self._at + 1] = [("]", line), ("]", line)]
-                token = "]"
+                self._tokens[self._at] = ("]", line)  # the other half ends the array around it
+                return
             if token == "]":
                 self._at += 1
                 return

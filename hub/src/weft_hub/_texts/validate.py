@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from weft_hub._texts.nearest import did_you_mean
@@ -34,6 +35,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+_MOST_KEY = 80
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong: `where` is the path of keys and positions to it."""
@@ -49,11 +53,13 @@ class Problem:
             if isinstance(part, int):
                 text += f"[{part}]"
             else:
-                text += f".{part if part.isprintable() else repr(part)}"
+                text += f".{part if part.isprintable() else repr(part)}"[:_MOST_KEY]
         return text.lstrip(".")
 
 
-def problems(data: Any, schema: Mapping[str, Any], formats: Mapping[str, Format]) -> list[Problem]:
+def problems(
+    data: Any, schema: Mapping[str, Any], formats: Mapping[str, Format], *, most: int | None = None
+) -> list[Problem]:
     """Return everything that is wrong with `data`, in the order of the data.
 
     Args:
@@ -61,8 +67,9 @@ def problems(data: Any, schema: Mapping[str, Any], formats: Mapping[str, Format]
         schema: the JSON schema, a mapping.
         formats: for each `format` of the schema, a function that returns why a text is not of
             that format, or None.
+        most: after so many problems no more are looked for.
     """
-    return list(_check(data, schema, (), schema, formats))
+    return list(islice(_check(data, schema, (), schema, formats), most))
 
 
 def _check(
@@ -103,6 +110,7 @@ def _check_text(
         yield Problem(where, f"must have at least {rule['minLength']} characters, not {len(data)}")
     if len(data) > rule.get("maxLength", math.inf):
         yield Problem(where, f"must have at most {rule['maxLength']} characters, not {len(data)}")
+        return  # what is too long is not looked at further
     # The patterns are anchored; `fullmatch` also keeps Python's `$` from accepting a last newline.
     if "pattern" in rule and not re.fullmatch(rule["pattern"], data):
         yield Problem(where, f"must match {rule['pattern']}, but is {_show(data)}")
@@ -119,9 +127,12 @@ def _check_array(
     if len(data) < rule.get("minItems", 0):
         yield Problem(where, f"must have at least {rule['minItems']} items, but has {len(data)}")
     if rule.get("uniqueItems"):
+        seen: set[Any] = set()
         for index, item in enumerate(data):
-            if item in data[:index]:
+            key = item if isinstance(item, str | int | float) else repr(item)
+            if key in seen:
                 yield Problem((*where, index), f"{_show(item)} is there twice")
+            seen.add(key)
     if "items" in rule:
         for index, item in enumerate(data):
             yield from _check(item, rule["items"], (*where, index), root, formats)
@@ -140,7 +151,7 @@ def _check_table(
             yield from _check(value, known[key], (*where, key), root, formats)
         elif rule.get("additionalProperties") is False:
             hint = did_you_mean(key, known) or f"the keys are {', '.join(known)}"
-            yield Problem((*where, key), f"unknown key {key!r}; {hint}")
+            yield Problem((*where, key), f"unknown key {_show(key)}; {hint}")
 
 
 def _is(data: Any, name: str) -> bool:

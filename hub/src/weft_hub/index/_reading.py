@@ -14,17 +14,21 @@ from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from weft_hub._texts.toml_lines import line_of
+from weft_hub._texts.bounds import MOST_PROBLEMS, beyond, told
+from weft_hub._texts.toml_lines import nearest_line, places_of
 from weft_hub._texts.validate import Problem, problems
 from weft_hub.card import Card
 from weft_hub.errors import RegistryError, UnknownModelError
-from weft_hub.index._shelves import FolderShelf, Shelf, Texts, read_texts
+from weft_hub.index._shelves import MOST_TEXT, FolderShelf, Shelf, Texts, read_texts
 from weft_hub.sources import check_uri
 
 _HERE = Path(__file__).parent
 _PLACES = _HERE.parent / "registry", _HERE.parents[2] / "registry"  # wheel, source checkout
 _NAME = re.compile(r"[a-z0-9-]+/[a-z0-9.-]+")
+_MOST_DOTS = 300
+_DOTTED = re.compile(r"(?:[\w\"' -]*\.){300}")
 _PLANNED_KINDS = {"onnx": "an ONNX file", "graph": "a graph"}
 
 
@@ -148,19 +152,17 @@ def judge(texts: Texts, name: str) -> Card:
     wrong = list(texts.problems)
     if any(problem.startswith(f"{path}:") for problem in wrong):
         raise RegistryError(wrong)
-    try:
-        data = tomllib.loads(texts.toml)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RegistryError([f"{path}:{_line_in(str(error))}: not TOML: {error}"]) from error
-    found = _reworded(
-        problems(data, schema(), {"spdx": spdx_problem, "source-uri": check_uri}), data
-    )
-    found += [*_meaning(data, name), *_hidden(data)]
-    wrong = [*(_place(path, texts.toml, problem) for problem in found), *wrong]
+    data = _parsed(texts.toml, path)
+    found = beyond(data)
+    if not found:
+        formats = {"spdx": spdx_problem, "source-uri": check_uri}
+        found = _reworded(problems(data, schema(), formats, most=MOST_PROBLEMS + 1), data)
+        found += [*_meaning(data, name), *_hidden(data)]
+    wrong = [*_placed(path, texts.toml, found), *wrong]
     if not texts.problems:
         wrong += _card_problems(f"{texts.place}/card.md", texts.card)
     if wrong:
-        raise RegistryError(wrong)
+        raise RegistryError(told(wrong))
     if texts.base is not None:
         for file in data["files"]:
             file["sources"] = [_beside(texts.base, name, uri) for uri in file["sources"]]
@@ -168,11 +170,33 @@ def judge(texts: Texts, name: str) -> Card:
     return Card.from_data(data, text=texts.card, folder=texts.folder or Path(os.devnull))
 
 
+def _parsed(text: str, path: str) -> dict[str, Any]:
+    """Return the data of a `model.toml`.
+
+    Raises:
+        RegistryError: it is no TOML, or too large.
+    """
+    if len(text) > MOST_TEXT:
+        raise RegistryError(
+            [f"{path}:1: must have at most {MOST_TEXT} characters, not {len(text)}"]
+        )
+    # Python's reader takes time that grows with the square of the parts of one dotted key.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _MOST_DOTS and _DOTTED.search(line):
+            raise RegistryError([f"{path}:{number}: a key has more than {_MOST_DOTS} parts"])
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
+        known = isinstance(error, tomllib.TOMLDecodeError)
+        why = error if known else "it is nested too deep, or has a number of thousands of digits"
+        raise RegistryError([f"{path}:{_line_in(str(error))}: not TOML: {why}"]) from error
+
+
 def _reworded(found: list[Problem], data: dict[str, Any]) -> list[Problem]:
     """Say it in one problem when an entry wants to be built in a way that is only planned."""
     build = data.get("build")
     kind = build.get("kind") if isinstance(build, dict) else None
-    if kind not in _PLANNED_KINDS:
+    if not isinstance(kind, str) or kind not in _PLANNED_KINDS:
         return found
     others = [problem for problem in found if problem.where[:1] != ("build",)]
     text = (
@@ -185,7 +209,7 @@ def _reworded(found: list[Problem], data: dict[str, Any]) -> list[Problem]:
 def _beside(base: str, name: str, uri: str) -> str:
     """Return where a `file:` source relative to its entry is for an index at an address."""
     if re.match(r"file:(?!/)", uri, re.IGNORECASE):
-        return f"{base}/{name}/{uri[len('file:') :]}"
+        return f"{base}/{name}/{quote(uri[len('file:') :], safe=_IN_ADDRESSES)}"
     return uri
 
 
@@ -262,17 +286,23 @@ def _hidden(data: Any, where: tuple[str | int, ...] = ()) -> Iterator[Problem]:
             yield from _hidden(value, (*where, index))
 
 
+_IN_ADDRESSES = "/%:@!$&'()*+,;=~"  # `%` too: what it spells is spelled so in both
 _UNPRINTABLE = "must be text that can be shown, but has a control or direction character"
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def _is_unprintable(text: str) -> bool:
     return _CONTROLS.search(text) is not None
 
 
-def _place(path: str, text: str, problem: Problem) -> str:
-    at = f"{problem.path}: " if problem.path else ""
-    return f"{path}:{line_of(text, problem.where)}: {at}{problem.text}"
+def _placed(path: str, text: str, found: list[Problem]) -> Iterator[str]:
+    try:
+        places = places_of(text) if found else {}
+    except RecursionError:  # one of them says that it is nested too deep
+        places = {}
+    for problem in found[: MOST_PROBLEMS + 1]:
+        at = f"{problem.path}: " if problem.path else ""
+        yield f"{path}:{nearest_line(places, problem.where)}: {at}{problem.text}"
 
 
 def spdx_problem(text: str) -> str | None:

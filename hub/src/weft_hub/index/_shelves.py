@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,10 @@ from weft_hub.errors import RegistryError
 
 if TYPE_CHECKING:
     from weft_hub.index.document import Document
+
+
+MOST_TEXT = 1_000_000
+"""Of the text of an entry, in characters; the schema of an index in one document says so too."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,25 @@ def read_texts(folder: Path) -> Texts:
     texts = []
     for path in (folder / "model.toml", folder / "card.md"):
         try:
-            texts.append(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+            texts.append(_text_of(path))
+        except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             problems.append(f"{path}:1: cannot be read: {why}")
             texts.append("")
     return Texts(texts[0], texts[1], str(folder), folder, tuple(problems))
+
+
+def _text_of(path: Path) -> str:
+    """Return the text of a regular file of bounded size: a pipe would never end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file, or not UTF-8.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("it is not a regular file")
+    with path.open(encoding="utf-8") as stream:
+        text = stream.read(MOST_TEXT + 1)
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"it has more than {MOST_TEXT} characters")
+    return text

@@ -15,12 +15,16 @@ from types import MappingProxyType
 from typing import Any
 
 from weft_hub._texts import strict_json
+from weft_hub._texts.bounds import MOST_PROBLEMS, beyond, told
 from weft_hub._texts.validate import Problem, problems
 from weft_hub.errors import RegistryError
 from weft_hub.index import Index, judge
 
 MAX_BYTES = 64 << 20
 """The largest document that is read; the text of ten thousand entries takes some forty MB."""
+
+
+_MOST_BRACKETS = 4_000_000  # each may cost a hundred times the memory of its one byte
 
 
 @dataclass(frozen=True)
@@ -95,12 +99,14 @@ def read(data: bytes, place: str) -> Document:
     """
     if len(data) > MAX_BYTES:
         raise RegistryError([f"{place}:1: an index has at most {MAX_BYTES} bytes, not {len(data)}"])
+    if data.count(b"{") + data.count(b"[") > _MOST_BRACKETS:
+        raise RegistryError([f"{place}:1: an index has at most {_MOST_BRACKETS} brackets"])
     try:
         value = strict_json.read(data)
     except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise RegistryError([f"{place}:{line}: not a JSON document: {error}"]) from error
-    found = problems(value, schema(), {})
+    found = beyond(value) or problems(value, schema(), {}, most=MOST_PROBLEMS + 1)
     entries = value["entries"] if not found else []
     seen: set[str] = set()
     for at, entry in enumerate(entries):
@@ -109,14 +115,22 @@ def read(data: bytes, place: str) -> Document:
         seen.add(entry["name"])
     if found:
         lines = _lines(data.decode("utf-8"))
-        raise RegistryError(f"{place}:{lines(one)}: {one.path}: {one.text}" for one in found)
+        listed = found[: MOST_PROBLEMS + 1]
+        raise RegistryError(
+            told([f"{place}:{lines(one)}: {one.path}: {one.text}" for one in listed])
+        )
     texts = {one["name"]: Entry(one["model.toml"], one["card.md"]) for one in entries}
     return Document(value["serial"], MappingProxyType(texts))
 
 
 def _lines(text: str) -> Any:
     """Return a function from a problem to the line of its entry, or of its key at the top."""
-    starts = [text.count("\n", 0, m.start()) + 1 for m in re.finditer(r"^  \{", text, re.MULTILINE)]
+    starts = []
+    count, at = 1, 0
+    for match in re.finditer(r"^  \{", text, re.MULTILINE):
+        count += text.count("\n", at, match.start())
+        at = match.start()
+        starts.append(count)
 
     def line(problem: Problem) -> int:
         at = problem.where[1] if len(problem.where) > 1 else None

@@ -257,7 +257,7 @@ class Machine:
 
     def _new_object(self, opcode: Opcode) -> None:
         arguments, kind = self._pop(), self._pop()
-        if not isinstance(kind, InertClass) or arguments != ():
+        if not isinstance(kind, InertClass) or type(arguments) is not tuple or arguments:
             raise UnsafeCheckpointError(
                 f"{self._where}: the checkpoint makes an object of {shown(kind)} with "
                 f"{shown(arguments)}; nothing was executed"

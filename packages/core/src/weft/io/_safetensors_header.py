@@ -144,6 +144,8 @@ def _refuse_number(literal: str) -> NoReturn:
 def _bounded_integer(literal: str) -> int:
     if len(literal) > 20:
         raise _Broken(f"the header holds 64-bit numbers, but {shown(literal)} stands in it")
+    if literal == "-0":  # which other readers take for a floating-point number
+        _refuse_number(literal)
     return int(literal)
 
 

@@ -105,7 +105,7 @@ class SavedTensors:
             return tensor
         order = naturals(node["order"], node, where)
         if sorted(order) != list(range(len(shape))):
-            raise FormatError(f"{where} has dims in order {list(order)}, of {len(shape)}")
+            raise FormatError(f"{where} has dims in order {shown(order)}, of {len(shape)}")
         back = sorted(range(len(order)), key=order.__getitem__)
         return tensor.permute(order).contiguous().permute(back)
 

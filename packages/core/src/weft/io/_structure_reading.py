@@ -15,6 +15,7 @@ import weft
 from ._dtypes import ITEM_BITS
 from ._pickle_machine import require_key
 from ._structure import MAX_DEPTH, MAX_INTEGER_DIGITS
+from ._torch_storage import require_dims
 from .errors import FormatError, MissingTensorError, shown
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ class Reader:
 
     def _meta(self, node: _Node, inner: _Node, depth: int) -> object:
         size = naturals(node.get("size"), node, self._origin)
+        require_dims(size, self._origin)
         made = weft.empty(size, dtype=dtype_called(inner, self._origin), device="meta")
         return dressed(made, node, {}, self._origin)
 

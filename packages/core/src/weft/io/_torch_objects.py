@@ -73,7 +73,8 @@ class TorchObjects:
 
     def persistent(self, key: object, where: str) -> object:
         """Return the storage that a persistent id stands for; see `Vocabulary`."""
-        if type(key) is not tuple or not key or key[0] != "storage":
+        # By their types first: a tensor in the place of a text answers `!=` with a tensor.
+        if type(key) is not tuple or not key or type(key[0]) is not str or key[0] != "storage":
             raise UnsafeCheckpointError(
                 f"{where}: a persistent id is ('storage', type, key, location, count), but here "
                 f"{shown(key)}; source code and anything else that it could carry is not taken; "
@@ -133,7 +134,8 @@ class TorchObjects:
         if not arguments:
             return bytearray()
         text, codec = _exactly(2, arguments, where)
-        made = self._bytes((text, str(codec).replace("-", "")), where)
+        plain = codec.replace("-", "") if type(codec) is str else codec
+        made = self._bytes((text, plain), where)
         assert type(made) is bytes
         return bytearray(made)
 
@@ -156,7 +158,7 @@ class TorchObjects:
     def _bytes(self, arguments: _Arguments, where: str) -> object:
         """Bytes, which protocol 2 writes as Latin-1 text; no other codec is looked up."""
         text, codec = _exactly(2, arguments, where)
-        if type(text) is not str or codec != "latin1":
+        if type(text) is not str or type(codec) is not str or codec != "latin1":
             raise FormatError(f"{where} takes a text and 'latin1', not {shown(arguments)}")
         self._budget.spend(1 + len(text) // 16, where)
         try:
@@ -190,7 +192,7 @@ class TorchObjects:
         return self._window(storage, None, offset, size, stride, where)
 
     def _tensor_v2(self, arguments: _Arguments, where: str) -> object:
-        if len(arguments) == 7 and not arguments[6]:
+        if len(arguments) == 7 and _is_nothing(arguments[6]):
             arguments = arguments[:6]
         elif len(arguments) == 7:
             raise FormatError(
@@ -207,7 +209,7 @@ class TorchObjects:
         if len(arguments) < 7:
             _exactly(7, arguments, where)
         storage, offset, size, stride, requires_grad, hooks, dtype, *rest = arguments
-        if rest not in ([], [None], [{}]):
+        if len(rest) > 1 or (rest and not _is_nothing(rest[0])):
             raise FormatError(f"{where}: a tensor with further state {shown(rest)} is not read")
         _require_no_hooks(hooks, where)
         if not isinstance(dtype, weft.dtype):
@@ -288,6 +290,11 @@ def _require_no_hooks(hooks: object, where: str) -> None:
             f"{where}: the tensor brings backward hooks, which are code: {shown(hooks)}; "
             "nothing was executed"
         )
+
+
+def _is_nothing(state: object) -> bool:
+    """Whether a tensor's further state is none. Of other values nothing is asked."""
+    return state is None or (isinstance(state, dict) and not state)
 
 
 def _exactly(count: int, arguments: _Arguments, where: str) -> _Arguments:

@@ -21,7 +21,14 @@ from .errors import FormatError, UnsafeCheckpointError, shown
 if TYPE_CHECKING:
     from weft import Tensor
 
-__all__ = ["MAX_REPEATED_BYTES", "Storage", "StorageType", "Storages", "require_window"]
+__all__ = [
+    "MAX_REPEATED_BYTES",
+    "Storage",
+    "StorageType",
+    "Storages",
+    "require_dims",
+    "require_window",
+]
 
 UNTYPED = "bytes"
 MAX_DIMENSIONS = 64  # NumPy's
@@ -152,6 +159,14 @@ class Storages:
         )
 
 
+def require_dims(size: tuple[int, ...], where: str) -> None:
+    """Refuse a tensor of more dimensions than any array can have."""
+    if len(size) > MAX_DIMENSIONS:
+        raise FormatError(
+            f"{where}: a tensor has at most {MAX_DIMENSIONS} dimensions, not {len(size)}"
+        )
+
+
 def require_window(
     offset: int,
     size: tuple[int, ...],
@@ -167,6 +182,7 @@ def require_window(
 
     if len(size) != len(stride):
         raise FormatError(f"{where}: a tensor has as many strides as sizes; here {asked()}")
+    require_dims(size, where)
     if min(offset, *size, *stride, 0) < 0:
         raise UnsafeCheckpointError(f"{where}: a tensor's numbers start from 0; here {asked()}")
     if max(offset, *size, *stride, 0) * itemsize > MAX_BYTES:

@@ -26,6 +26,9 @@ __all__ = ["INDEX_ENDING", "load_sharded", "save_sharded"]
 
 INDEX_ENDING = ".index.json"
 MAX_INDEX_BYTES = 100_000_000
+MAX_BRACKETS = 1_000_000  # each may cost a hundred times the memory of its byte; an index has three
+# What leads elsewhere, and half of a surrogate pair, which no file's name can hold.
+_NO_NAME = re.compile(r"[/\\:\0\ud800-\udfff]")
 # Where a folder has both, safetensors are read.
 _INDICES = ("*.safetensors.index.json", "*.bin.index.json", "*.index.json")
 _WHOLE = ("model.safetensors", "pytorch_model.bin")
@@ -172,11 +175,14 @@ def _index_in(folder: Path) -> Path:
 
 def _weight_map(index: Path, origin: str) -> dict[str, str]:
     """Return name -> file from an index, every name and file checked."""
-    memory = read_regular_file(index, origin, mapped=False)
+    memory = read_regular_file(index, origin, mapped=True)  # its size is seen before it is read
     if len(memory) > MAX_INDEX_BYTES:
         raise FormatError(f"{origin}: an index has {MAX_INDEX_BYTES} bytes, not {len(memory)}")
+    raw = bytes(memory)
+    if raw.count(b"[") + raw.count(b"{") > MAX_BRACKETS:
+        raise FormatError(f"{origin}: an index has at most {MAX_BRACKETS} brackets")
     try:
-        document = json.loads(bytes(memory).decode("utf-8"))
+        document = json.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{origin}: an index is JSON, but {error}") from None
     places: Any = document.get("weight_map") if isinstance(document, dict) else None
@@ -186,7 +192,7 @@ def _weight_map(index: Path, origin: str) -> dict[str, str]:
             f"{shown(places)}"
         )
     for name, file in places.items():
-        if not isinstance(file, str) or file in ("", ".", "..") or re.search(r"[/\\:\0]", file):
+        if not isinstance(file, str) or file in ("", ".", "..") or _NO_NAME.search(file):
             raise UnsafeCheckpointError(
                 f"{origin}: tensor {shown(name)} is said to be in {shown(file)}, which is no plain "
                 "file name: files of a checkpoint stand beside its index; nothing was read"
