@@ -12,7 +12,7 @@ import weft_hub
 from hub.attacks.stage import Stage
 from weft_hub.cache import Cache
 
-_NO_ATTACKS = {"__main__", "runner", "signer", "stage", "web"}
+_NO_ATTACKS = {"__main__", "repository", "runner", "signer", "stage", "web"}
 NAMES = sorted(
     module.name
     for module in pkgutil.iter_modules([str(Path(__file__).parent)])

@@ -425,13 +425,3 @@ def test_a_state_dict_comes_from_an_address_whose_size_the_server_tells(
         f"{server.url}/w/line.safetensors", sha256=sha256(line_weights(bias=0.5))
     )
     assert state["bias"].tolist() == [0.5]
-
-
-def test_whoever_pins_keys_gets_no_repository_that_nobody_signed(
-    stage: Stage, server: Repositories, tmp_path: Path
-) -> None:
-    sha = server.commit("lab/line", {"config.json": CONFIG, "model.safetensors": large_line()})
-    hub = weft_hub.Hub(cache=stage.cache, index=stage.index, keys=[tmp_path / "key.pem"])
-    with pytest.raises(weft_hub.SignatureError, match="only if a pinned key signed them"):
-        hub.load(f"hf:lab/line@{sha}")
-    assert server.asked == []

@@ -22,7 +22,6 @@ from weft_hub.index import document as index_document
 from weft_hub.index._means import index_means
 from weft_hub.index._places import Address
 from weft_hub.index._refresh import KeptIndex
-from weft_hub.index._signed_entry import check_repository
 from weft_hub.settings import Settings
 
 Command = Callable[..., Outcome]
@@ -150,28 +149,6 @@ def test_the_digests_are_those_of_the_index_and_no_file_is_read_again(
     signed_entry(stage, "a/line", line_weights(), new_key())
     monkeypatch.setattr(_verbs, "digest_of", never)
     stage.hub().load("a/line")
-
-
-def test_a_repository_is_checked_only_for_a_user_who_pinned_keys(stage: Stage) -> None:
-    key, path = new_key(), stage.root / "key.pem"
-    path.write_bytes(public_pem(key))
-    folder = stage.root / "repository"
-    (folder / "sub").mkdir(parents=True)
-    for name in ("README.md", "sub/weights.bin"):
-        (folder / name).write_text(name)
-    bundle = signing.sign(folder, signing.KeySigner(private_pem(key))).read_bytes()
-    used = {"sub/weights.bin": sha256(b"sub/weights.bin")}
-    check_repository("hf:a/b", used, None, [])
-    check_repository("hf:a/b", used, bundle, [path])
-    with pytest.raises(signing.MissingSignatureError, match=r"hf:a/b has no signature"):
-        check_repository("hf:a/b", used, None, [path])
-    with pytest.raises(signing.SignedFilesError, match="1 there but not signed"):
-        check_repository("hf:a/b", {**used, "x": "0" * 64}, bundle, [path])
-    with pytest.raises(signing.SignedFilesError, match="1 changed since"):
-        check_repository("hf:a/b", {"README.md": "0" * 64}, bundle, [path])
-    path.write_bytes(public_pem(new_key()))
-    with pytest.raises(signing.SignatureKeyError):
-        check_repository("hf:a/b", used, bundle, [path])
 
 
 def test_a_refreshed_index_is_trusted_by_a_real_signature_and_by_no_other(stage: Stage) -> None:

@@ -21,7 +21,13 @@ from weft_hub._files.whole_file import write_whole
 from weft_hub._repository.pages import Answer
 from weft_hub.cache import Cache
 from weft_hub.card import File
-from weft_hub.errors import CacheError, DigestMismatchError, SettingError, SourceError
+from weft_hub.errors import (
+    CacheError,
+    DigestMismatchError,
+    OfflineError,
+    SettingError,
+    SourceError,
+)
 
 PREFIX = "hf:"
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
@@ -32,7 +38,8 @@ _ALLOWED = re.compile(
     r"config\.json|model\.safetensors|[\w.-]+\.safetensors|[\w.-]+\.safetensors\.index\.json"
     r"|tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json"
     r"|vocab\.txt|vocab\.json|merges\.txt|preprocessor_config\.json"
-    r"|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json",
+    r"|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json"
+    r"|model\.sig",
     re.ASCII,
 )
 _MOST_ANSWER_BYTES = 8 << 20
@@ -40,6 +47,11 @@ _MOST_SMALL_BYTES = 32 << 20
 _MOST_PAGES = 20
 
 Get = Callable[[str, int], Answer]
+
+
+def may_be_taken(path: str) -> bool:
+    """Whether a file of this name is ever fetched from a repository."""
+    return _ALLOWED.fullmatch(path) is not None and ".." not in path
 
 
 @dataclass(frozen=True)
@@ -164,6 +176,7 @@ class Repositories:
 
         Raises:
             SourceError: it cannot be had.
+            OfflineError: it was not fetched before, and the hub is offline.
             DigestMismatchError: it is not what the listing says.
         """
         one = listing.files[path]
@@ -174,7 +187,7 @@ class Repositories:
         if one.size > _MOST_SMALL_BYTES:
             raise SourceError(f"{what}: a file of {one.size} bytes must be listed with its SHA-256")
         if self._get is None:
-            raise SourceError(f"{what}: it is not in the cache, and the hub is offline")
+            raise OfflineError(f"{what}: it is not in the cache, and the hub is offline")
         url = (
             f"{self._endpoint}/{repository.owner}/{repository.name}/resolve/{repository.revision}/"
             f"{quote(path)}"
@@ -211,7 +224,7 @@ class Repositories:
         found = []
         for one in listed:
             path = one.get("path") if isinstance(one, dict) else None
-            if not isinstance(path, str) or not _ALLOWED.fullmatch(path) or ".." in path:
+            if not isinstance(path, str) or not may_be_taken(path):
                 continue
             if one.get("type") != "file":
                 continue

@@ -19,6 +19,7 @@ from weft_hub._models.preprocess import Preprocess
 from weft_hub._repository.architectures import Known, architecture_called, architecture_of
 from weft_hub._repository.files import PREFIX, Get, Listing, Repositories, Repository
 from weft_hub._repository.pages import get_answer
+from weft_hub._repository.signature import verified_signature
 from weft_hub._transfer.one import obtain
 from weft_hub.cache._leases import in_use
 from weft_hub.card import Build, Card, File
@@ -33,6 +34,8 @@ from weft_hub.progress import Progress
 
 if TYPE_CHECKING:
     from weft_hub.hub import Hub
+    from weft_hub.signing import Trust
+    from weft_hub.signing._verbs import SignedDigests
 
 _CONFIG = "config.json"
 _MOST_INTEGER = 1 << 24  # no size of a layer, a vocabulary or a picture is larger
@@ -45,40 +48,61 @@ def load_repository(hub: Hub, text: str, progress: Progress, *, offline: bool) -
     Raises:
         SettingError: `text` is not `hf:OWNER/NAME@REVISION`.
         UnknownArchitectureError: no installed package knows its architecture.
+        SignatureError: the user pinned keys, and none of them signed what it holds.
         BuildError: that package cannot build what its `config.json` describes.
         WeightsError: its weights cannot be read or do not fit.
         HubError: other subclasses, as for an entry of the index.
     """
     asked = Repository.parse(text)
-    if hub.keys:
-        from weft_hub.signing import MissingSignatureError  # slow to load
-
-        raise MissingSignatureError(
-            f"{asked}: models are taken only if a pinned key signed them (WEFT_HUB_KEYS or keys=), "
-            "and a repository has no entry that could say who did; load a signed entry of an index "
-            "instead"
+    trust = pinned_trust(hub)
+    source, listing = open_repository(hub, asked, offline=offline)
+    if not asked.is_pinned:
+        warnings.warn(
+            f"{asked}: {asked.revision!r} may be another model tomorrow; to stay with the one that "
+            f"is loaded now, write {listing.repository}",
+            UnpinnedRevisionWarning,
+            stacklevel=4,  # whoever called load
         )
+    loading = Loading(hub, source, listing, progress, offline=offline)
+    if trust is not None:
+        loading.require_signature(trust)
+    return loading.model()
+
+
+def pinned_trust(hub: Hub) -> Trust | None:
+    """Return a trust in the keys that the user pinned, or None if there is no such rule.
+
+    Raises:
+        SignatureKeyError: a key cannot be read or used.
+    """
+    if not hub.keys:
+        return None
+    from weft_hub.signing import KeyTrust  # slow to load
+
+    return KeyTrust(*hub.keys)
+
+
+def open_repository(hub: Hub, asked: Repository, *, offline: bool) -> tuple[Repositories, Listing]:
+    """Return what a repository holds at the commit that its revision is, and what asks for more.
+
+    Raises:
+        OfflineError: it was not loaded before, and the hub is offline.
+        HubError: other subclasses, if the server cannot tell.
+    """
     endpoint = hub.client.options.hf_endpoint
     get: Get | None = None if offline else lambda url, limit: get_answer(hub.client, url, limit)
     source = Repositories(hub.cache, endpoint, get)
     repository = source.commit_of(asked)
     listing = source.listing(repository) if repository is not None else None
-    if repository is None or listing is None:
+    if listing is None:
         raise OfflineError(
             f"{asked}: it was not loaded before, and the hub is offline: connect once and load it, "
             "or copy the cache of a machine that has it"
         )
-    if not asked.is_pinned:
-        warnings.warn(
-            f"{asked}: {asked.revision!r} may be another model tomorrow; to stay with the one that "
-            f"is loaded now, write {repository}",
-            UnpinnedRevisionWarning,
-            stacklevel=4,  # whoever called load
-        )
-    return _Loading(hub, source, listing, progress, offline=offline).model()
+    return source, listing
 
 
-class _Loading:
+class Loading:
     """One load: the listing grows digests as files are seen."""
 
     def __init__(
@@ -96,15 +120,25 @@ class _Loading:
         self._progress = progress
         self._offline = offline
         self._who = str(listing.repository)
+        self._signed: SignedDigests | None = None
+
+    def require_signature(self, trust: Trust) -> tuple[Path, SignedDigests]:
+        """Take from now on only what the repository's signature is over; see its module.
+
+        Raises:
+            SignatureError: there is none, or it is not that of somebody who is trusted.
+        """
+        path, self._signed = verified_signature(self._listing, trust, self.fetch)
+        return path, self._signed
 
     def model(self) -> Any:
         """Fetch what is needed, and return the model."""
-        config_file, config_path = self._fetch(_CONFIG, "extra")
+        config_file, config_path = self.fetch(_CONFIG, "extra")
         config = _config(config_path, self._who)
         known = architecture_of(config, self._who)
         weights = self._weights()
         model = self._built(known, config, weights)
-        extra = [self._fetch(path, "extra") for path in self._wanted(known)]
+        extra = [self.fetch(path, "extra") for path in self._wanted(known)]
         files = (config_file, *(file for file, _ in extra))
         paths = {file.name: str(path) for file, path in extra}
         card = self._card(known, files)
@@ -117,7 +151,7 @@ class _Loading:
         tensors: dict[str, Any] = {}
         found = []
         for path in weights:  # what could not be used was refused before
-            file, at = self._fetch(path, "weights")
+            file, at = self.fetch(path, "weights")
             found.append(file)
             part = read_state(card, file, at)
             twice = tensors.keys() & part.keys()
@@ -134,7 +168,8 @@ class _Loading:
         attach(model, model.card, {file.name: path for file, path in extra})
         return model
 
-    def _fetch(self, path: str, role: str) -> tuple[File, Path]:
+    def fetch(self, path: str, role: str) -> tuple[File, Path]:
+        """Return a file of the repository and where it is, verified and signed as is asked for."""
         if path not in self._listing.files:
             raise WeightsError(
                 f"{self._who}: it has no {path}; a repository with config.json and safetensors "
@@ -142,6 +177,8 @@ class _Loading:
             )
         self._listing = self._source.with_digest(self._listing, path)
         file = self._listing.file(path, role)
+        if self._signed is not None:
+            self._signed.require({path: file.sha256})
         card = _bare_card(self._listing, (file,))
         with in_use(self._hub.cache, card, self._hub.cache_limit):
             at = obtain(
@@ -171,7 +208,7 @@ class _Loading:
         )
 
     def _shards(self, path: str) -> list[str]:
-        _, at = self._fetch(path, "extra")
+        _, at = self.fetch(path, "extra")
         data = _json_object(at, f"{self._who}/{path}")
         places = data.get("weight_map")
         if not isinstance(places, dict) or not all(isinstance(v, str) for v in places.values()):

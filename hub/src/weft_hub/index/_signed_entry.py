@@ -8,7 +8,7 @@ the user pins is independent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,30 +69,3 @@ def verify_entry(
     [signature] = [file for file in card.files if file.role == "signature"]
     digests = {file.name: file.sha256 for file in card.files if file is not signature}
     return verify_digests(digests, read_signature(fetch(signature)), trust, what=card.name)
-
-
-def check_repository(
-    name: str, digests: Mapping[str, str], bundle: bytes | None, pinned: Sequence[Path]
-) -> None:
-    """Verify the signature of files that no index entry pins, if the user asks for one.
-
-    Args:
-        name: what to call them in messages.
-        digests: the SHA-256 of each file that is used, by its path in the repository.
-        bundle: the bytes of the repository's signature, or None if it has none.
-        pinned: as for `check_signature`.
-
-    Raises:
-        SignatureError: as for `check_signature`.
-    """
-    if not pinned:
-        return
-    from weft_hub.signing import KeyTrust, MissingSignatureError
-    from weft_hub.signing._verbs import SIGNATURE, verify_digests
-
-    if bundle is None:
-        raise MissingSignatureError(
-            f"{name} has no signature ({SIGNATURE}), but WEFT_HUB_KEYS asks for one "
-            f"({len(pinned)} keys)"
-        )
-    verify_digests(digests, bundle, KeyTrust(*pinned), what=name)

@@ -136,6 +136,57 @@ def verify(
     return Verified(path, target, identity, statement.name, statement.files, tree.ignored)
 
 
+@dataclass(frozen=True)
+class SignedDigests:
+    """What a signature that was accepted says of files that are elsewhere.
+
+    Attributes:
+        what: what to call the files in messages.
+        signer: who signed.
+        files: the SHA-256 of each file, by the name it was signed under.
+    """
+
+    what: str
+    signer: Identity
+    files: Mapping[str, str]
+
+    def require(self, digests: Mapping[str, str], *, missing: Sequence[str] = ()) -> None:
+        """Check that files are as they were signed; others may have been signed too.
+
+        Args:
+            digests: the SHA-256 of each file in hexadecimal digits, by name.
+            missing: names that were signed and are wanted, but are not there.
+
+        Raises:
+            SignedFilesError: one is not; every such name is in the message.
+        """
+        _report(
+            self.what,
+            changed=[n for n in digests if self.files.get(n, digests[n]) != digests[n]],
+            missing=missing,
+            extra=[name for name in digests if name not in self.files],
+        )
+
+
+def signed_digests(bundle: bytes, trust: Trust, *, what: str) -> SignedDigests:
+    """Verify a signature, and return what it says of files that are compared later.
+
+    Args:
+        bundle: the bytes of the signature.
+        trust: whose signatures count.
+        what: what to call the files in messages.
+
+    Raises:
+        SignatureError: a subclass, as for `verify`.
+    """
+    identity, statement = _accepted(bundle, trust, f"the signature of {what}")
+    if statement.hash != "sha256":
+        raise UnsupportedSignatureError(
+            f"the signature of {what} must be over SHA-256, but is over {statement.hash}"
+        )
+    return SignedDigests(what, identity, statement.files)
+
+
 def verify_digests(
     digests: Mapping[str, str], bundle: bytes, trust: Trust, *, what: str
 ) -> Identity:
@@ -155,17 +206,9 @@ def verify_digests(
     Raises:
         SignatureError: a subclass, as for `verify`.
     """
-    identity, statement = _accepted(bundle, trust, f"the signature of {what}")
-    if statement.hash != "sha256":
-        raise UnsupportedSignatureError(
-            f"the signature of {what} must be over SHA-256, but is over {statement.hash}"
-        )
-    _report(
-        what,
-        changed=[n for n in digests if statement.files.get(n, digests[n]) != digests[n]],
-        extra=[name for name in digests if name not in statement.files],
-    )
-    return identity
+    signed = signed_digests(bundle, trust, what=what)
+    signed.require(digests)
+    return signed.signer
 
 
 def verify_document(
