@@ -9,6 +9,7 @@ import pytest
 
 import weft
 import weft.nn.functional as F
+from tests.core import needs
 from weft._backend.cpu import switches
 
 SHAPES = [((2, 3, 17), 5), ((3, 10), 10), ((2, 4, 9, 23), (4, 7)), ((2, 9, 23), (11, 30)),
@@ -78,6 +79,7 @@ def test_nan_and_infinity_stay_in_their_windows(monkeypatch):
         assert np.allclose(a, b, rtol=1e-5, equal_nan=True)
 
 
+@needs.codegen
 def test_arrays_that_lie_otherwise_and_empty_ones():
     x = weft.randn(2, 9, 7, 4, dtype=weft.float64)
     turned = x.permute(0, 3, 1, 2)

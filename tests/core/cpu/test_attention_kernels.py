@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend.cpu import switches
 from weft.nn.functional import scaled_dot_product_attention
 
@@ -261,6 +262,7 @@ def test_a_probability_of_dropping_is_in_its_bounds():
         scaled_dot_product_attention(q, q, q, dropout_p=1.5)
 
 
+@needs.codegen
 @pytest.mark.parametrize("dropped", [0.0, 0.1])
 def test_the_weights_are_never_all_there(dropped):
     q = weft.randn(1, 2, 2048, 16, requires_grad=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend.cpu import cores, engine, features, switches, threads
 
 
@@ -143,9 +144,34 @@ def test_show_config_tells_what_is_switched_off(capsys):
     assert shown(capsys)["kernels"].endswith(", switched off")
 
 
-@pytest.mark.skipif(bool(engine.why_no_onednn()), reason="oneDNN is missing")
+@pytest.mark.skipif(
+    bool(engine.why_no_onednn()), reason=f"oneDNN is missing: {engine.why_no_onednn()}"
+)
 def test_the_configuration_tells_that_no_weights_are_kept():
     switches.onednn = True
     assert "no weights kept" not in engine.rows()["oneDNN"]
     switches.packing = False
     assert engine.rows()["oneDNN"].endswith("no weights kept in its order")
+
+
+_WORK = """
+import sys
+import weft
+F = weft.nn.functional
+x = weft.randn(2, 3, 40, 40, requires_grad=True)
+for y in (F.avg_pool2d(x, 2), F.max_pool2d(x, 2), F.interpolate(x, scale_factor=2), x.cumsum(3),
+          x.sort().values, x[:, [2, 0]], x.mean(1), x.exp(), F.conv2d(x, weft.ones(4, 3, 3, 3))):
+    (g,) = weft.autograd.grad(y.sum(), [x])
+assert g.isfinite().all() and not weft.isnan(x).any() and x.nonzero().numel()
+print(*{"llvmlite", "weft._backend.cpu.loader"} & sys.modules.keys())
+"""
+
+
+@pytest.mark.parametrize("said", ["0", pytest.param("1", marks=needs.codegen)])
+def test_no_code_is_made_or_loaded_where_the_environment_switches_it_off(said):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _WORK],
+        env={**os.environ, "WEFT_CODEGEN": said}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ("weft._backend.cpu.loader" in done.stdout) == (said == "1")
+    assert said == "1" or done.stdout.split() == []

@@ -14,6 +14,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import weft
+from tests.core import needs
 from weft._backend.cpu import blas, blas_products, language, switches, threads
 
 
@@ -42,7 +43,7 @@ def ours():
 def pool(ours):
     """A pool of two threads and OpenBLAS with one, as after the first use of the pool."""
     if not language.usable():
-        pytest.skip(language.why_unusable() or "the code generator is switched off")
+        pytest.skip(needs.codegen.kwargs["reason"])
     before = threads.count()
     threads.set_count(2)
     blas.settle()

@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.test_constant_weights import HOLDERS, WRITES, kept
-from weft._backend.cpu import onednn, onednn_matmul, onednn_packed, switches
+from weft._backend.cpu import onednn_matmul, onednn_packed, switches
 from weft._core.made import made_of
 from weft.nn import functional as F
 
-pytestmark = pytest.mark.skipif(
-    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
-)
+pytestmark = needs.onednn
 FEATURES = (288, 320)  # of the input and of the result
 #: Those of WRITES whose indices are of matrices too.
 ANY_SHAPE = [

@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 
 import weft
-from weft._backend.cpu import onednn, onednn_convolution
+from tests.core import needs
+from weft._backend.cpu import onednn_convolution
 from weft._core.made import made_of
 from weft.nn import functional as F
 
-pytestmark = pytest.mark.skipif(
-    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
-)
+pytestmark = needs.onednn
 
 
 @pytest.fixture

@@ -6,18 +6,14 @@ import numpy as np
 import pytest
 
 import weft
-from weft._backend.cpu import switches
+from tests.core import needs
 from weft._backend.cpu.launch import conversions
 from weft._backend.numpy_ import BFLOAT16
 
+pytestmark = needs.codegen
+
 KINDS = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "int8", "uint8", "bool"]
 DTYPES = {k: BFLOAT16 if k == "bfloat16" else np.dtype(k) for k in KINDS}
-
-
-@pytest.fixture(autouse=True)
-def kernels_in_use(monkeypatch):
-    """Use kernels where the environment switches them off too: they are what is tested."""
-    monkeypatch.setattr(switches, "codegen", True)
 
 
 def numbers(dtype):

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import copying
+
+pytestmark = needs.codegen
 
 OPS = ("copied", "joined", "constant_pad")
 random = np.random.default_rng(0)

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import cumulative
+
+pytestmark = needs.codegen
 
 OPS = {
     "running_sum": 1e-5,

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend import xp
-from weft._backend.cpu import language, switches
+from weft._backend.cpu import switches
 from weft._core import catalogue
 from weft.nn import functional as F
 from weft.ops import load_all
 from weft.ops.convolution import by_planes
 
 load_all()
-pytestmark = pytest.mark.skipif(not language.usable(), reason="no compiler of kernels")
+pytestmark = needs.codegen
 SETTINGS = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
 
 

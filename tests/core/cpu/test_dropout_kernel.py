@@ -7,6 +7,7 @@ import pytest
 
 import weft
 import weft.nn.functional as F
+from tests.core import needs
 from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn
 from weft._backend import ndarray
 from weft._backend.cpu import switches
@@ -33,6 +34,7 @@ def test_the_bits_are_the_formulas(dtype, size, key):
             assert np.array_equal(one.view(f"u{dtype.itemsize}"), wanted.view(f"u{dtype.itemsize}"))
 
 
+@needs.codegen
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_index_has_its_number_wherever_it_lies(layout):
     x, key = drawn((6, 5, 4), np.dtype(np.float32), layout), np.array(KEYS[1], np.uint64)

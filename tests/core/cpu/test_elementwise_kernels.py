@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend import symbolic, xp
 from weft._backend.cpu import compiler, switches
 from weft._backend.cpu.language import f32
@@ -22,6 +23,7 @@ from weft.ops import load_all
 from weft.ops.families.compiled import Compiled
 
 load_all()
+pytestmark = needs.codegen
 SCIPYS = "a function of SciPy's that kernels do not have"
 QUOTIENTS = "whole quotients, which NumPy alone gives and refuses as documented"
 BITS = "steps between bits and neighbours, of which kernels have no words"
@@ -62,12 +64,6 @@ DTYPES = {
 TOLERANCE = {"float32": 2e-6, "float64": 1e-14, "float16": 2e-3, "bfloat16": 1e-2}
 #: Formulas whose value is a small difference of large ones: so much of the large one.
 CANCELLING = {"sine_quotient": 1e-4}
-
-
-@pytest.fixture(autouse=True)
-def kernels_in_use(monkeypatch):
-    """Use kernels where the environment switches them off too: they are what is tested."""
-    monkeypatch.setattr(switches, "codegen", True)
 
 
 def drawn(op, dtype, *shapes):

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import folding
+
+pytestmark = needs.codegen
 
 F = weft.nn.functional
 random = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import threading
 
@@ -87,12 +88,9 @@ def test_a_second_run_gives_the_same_bits():
 @pytest.mark.parametrize("parts", [("mkldnn",), ("codegen",), ("mkldnn", "codegen")])
 def test_without_a_part_the_same_comes_of_numpy(parts):
     expected = work()
-    for part in parts:
-        getattr(weft.backends, part).enabled = False
-    try:
-        found = work()
-    finally:
+    with contextlib.ExitStack() as off:
         for part in parts:
-            getattr(weft.backends, part).enabled = True
+            off.enter_context(getattr(weft.backends, part).flags(enabled=False))
+        found = work()
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)

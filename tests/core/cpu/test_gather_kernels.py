@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import gathering
 from weft.ops.index_keys import ARRAY
+
+pytestmark = needs.codegen
 
 OPS = {
     "index": 0,

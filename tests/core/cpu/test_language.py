@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from weft._backend.cpu import calls, code_cache, compiler, loader, threads
+from tests.core import needs
+from weft._backend.cpu import calls, code_cache, compiler, loader, switches, threads
 from weft._backend.cpu.language import (
     Names,
     Placeholder,
@@ -79,7 +80,7 @@ DTYPES = {
 
 def test_the_language_works_here():
     assert why_unusable() == ""
-    assert usable()
+    assert usable() == switches.codegen
 
 
 @kernel(loose=False)
@@ -657,6 +658,7 @@ print(*sorted(set(sys.modules) & {"mmap", "llvmlite", "weft._backend.cpu.kernels
 """
 
 
+@needs.codegen
 def test_a_formula_that_is_on_disk_needs_neither_llvm_nor_the_functions_it_calls(tmp_path):
     environment = {**os.environ, "WEFT_CACHE_DIR": str(tmp_path)}
     said = [

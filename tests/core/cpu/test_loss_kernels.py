@@ -9,11 +9,14 @@ import pytest
 
 import weft
 import weft.nn.functional as F
+from tests.core import needs
 from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn, hold
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import class_losses, pair_losses, soft_losses
 from weft._core import catalogue
 from weft.transforms import lowering
+
+pytestmark = needs.codegen
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 SHAPES = [(5,), (1, 1), (6, 70), (3, 5, 7), (2, 4, 3, 67), (2, 9000)]

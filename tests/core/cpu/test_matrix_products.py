@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.test_onednn_matmul import LYING, cast, drawn
-from weft._backend.cpu import language, switches
+from weft._backend.cpu import switches
 from weft._backend.cpu.launch import products
 from weft.nn import functional as F
 
-pytestmark = pytest.mark.skipif(
-    not language.usable(), reason=f"kernels cannot be compiled: {language.why_unusable()}"
-)
+pytestmark = needs.codegen
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 dtypes = pytest.mark.parametrize("dtype", [F32, F64], ids=str)
 

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import copying, cumulative, folding, gathering, pooling, sorting
+
+pytestmark = needs.codegen
 
 OPS = {
     "index": gathering,

@@ -7,10 +7,13 @@ import pytest
 
 import weft
 import weft.nn.functional as F
+from tests.core import needs
 from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn, hold
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import batch_norms, norms
 from weft.transforms import lowering
+
+pytestmark = needs.codegen
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 ROWS = [(1, 1), (3, 1), (2, 7), (5, 64), (40, 130), (3, 5000), (2, 3, 33)]

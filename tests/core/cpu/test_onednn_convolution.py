@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend import xp
 from weft._backend.cpu import (
     onednn,
@@ -24,9 +25,7 @@ from weft.nn import functional as F
 from weft.ops import load_all
 
 load_all()
-pytestmark = pytest.mark.skipif(
-    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
-)
+pytestmark = needs.onednn
 F32 = np.dtype(np.float32)
 TOLERANCE = {F32: 2e-6, BFLOAT16: 1e-2}
 # kernel, stride, dilation, (low, high) padding
@@ -108,6 +107,7 @@ def test_all_three_agree_with_the_reference(everything, count, groups, layout, d
         assert to_w.flags.c_contiguous
 
 
+@needs.codegen
 @pytest.mark.parametrize("dtype", [F32, BFLOAT16], ids=str)
 @pytest.mark.parametrize("shape", [(2, 16, 23, 31), (1, 37, 700), (3, 20, 5, 6, 18)])
 def test_channels_are_brought_next_to_each_other(shape, dtype):
@@ -154,6 +154,7 @@ def test_convolutions_of_one_place_are_products_of_images_as_they_lie(shape):
         assert_near(to_w, reference("convolution_weight", x, wanted, shape=w.shape, **settings))
 
 
+@needs.codegen
 @pytest.mark.parametrize("codegen", [True, False])
 @pytest.mark.parametrize(
     ("shape", "wide", "kernel", "stride", "padding"),

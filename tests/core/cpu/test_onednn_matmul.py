@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 
 import weft
-from weft._backend.cpu import onednn, onednn_matmul, switches
+from tests.core import needs
+from weft._backend.cpu import onednn_matmul, switches
 from weft._backend.cpu.onednn import GELU_ERF, RELU
 from weft._backend.numpy_ import BFLOAT16
 from weft.nn import functional as F
 
-pytestmark = pytest.mark.skipif(
-    not onednn.usable(), reason=f"oneDNN is switched off or missing: {onednn.why_not()}"
-)
+pytestmark = needs.onednn
 F32, F16 = np.dtype(np.float32), np.dtype(np.float16)
 TOLERANCE = {F32: 2e-6, BFLOAT16: 1e-2, F16: 2e-3}
 SIZES = [(5, 7, 6), (1, 8, 4), (4, 8, 1), (1, 1, 1), (3, 1, 5), (1, 5, 1)]

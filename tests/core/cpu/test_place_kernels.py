@@ -5,20 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.core import needs
 from tests.core.cpu import beside
-from weft._backend.cpu import switches
 from weft._backend.cpu.launch import places
 from weft._backend.numpy_ import BFLOAT16
+
+pytestmark = needs.codegen
 
 FAST = {"argmax": places.argmax, "argmin": places.argmin}
 FLOATS = [np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.float16), BFLOAT16]
 WHOLE = [np.dtype(d) for d in (np.bool_, np.int8, np.uint8, np.int32, np.int64, np.uint64)]
-
-
-@pytest.fixture(autouse=True)
-def kernels_in_use(monkeypatch):
-    """Use kernels where the environment switches them off too: they are what is tested."""
-    monkeypatch.setattr(switches, "codegen", True)
 
 
 def numbers(dtype, *shape):

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import pooling
+
+pytestmark = needs.codegen
 
 F = weft.nn.functional
 OPS = {

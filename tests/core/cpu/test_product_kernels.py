@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft import nn
 from weft._backend.cpu import switches
 from weft._backend.cpu.kernels.products import add_product, add_turned_product, row_products
 from weft._backend.cpu.language import T, kernel, ptr, type_of
+
+pytestmark = needs.codegen
 
 SHAPES = [*itertools.product([1, 3, 4, 9], [1, 2, 4, 7, 64], [1, 3, 5, 16, 33])]
 

@@ -12,9 +12,12 @@ import weft.ops.lstm_steps
 import weft.ops.lstm_unit
 import weft.ops.rnn_steps
 import weft.ops.rnn_unit
+from tests.core import needs
 from weft import nn
 from weft._backend.cpu import switches
 from weft._core import catalogue
+
+pytestmark = needs.codegen
 
 SIZES = [(1, 1, 1), (1, 8, 64), (3, 2, 5), (7, 5, 16), (20, 9, 33), (4, 3, 260), (2, 70, 8)]
 UNITS = [(1, 1, 1), (2, 3, 2), (8, 64, 64), (5, 17, 9), (33, 40, 70), (1, 33, 65)]

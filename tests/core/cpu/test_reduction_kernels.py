@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import reductions
 from weft._backend.numpy_ import BFLOAT16
@@ -17,6 +18,7 @@ from weft._core.aval import Aval
 from weft.ops import load_all
 
 load_all()
+pytestmark = needs.codegen
 OPS = ["sum", "prod", "amax", "amin"]
 F32 = np.dtype(np.float32)
 
@@ -31,12 +33,6 @@ def compiled(name, x, dims, keepdim=False, dtype=None):
     combine = {"amax": "max", "amin": "min"}.get(name, name)
     out = op.shape(Aval(x.shape, x.dtype), dim=dims, keepdim=keepdim).dtype
     return reductions.reduced(combine, itself, x, dims, keepdim, dtype or out)
-
-
-@pytest.fixture(autouse=True)
-def kernels_in_use(monkeypatch):
-    """Use kernels where the environment switches them off too: they are what is tested."""
-    monkeypatch.setattr(switches, "codegen", True)
 
 
 @pytest.fixture(autouse=True)

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import resampling
 from weft._core import catalogue
 from weft.ops import resampling_taps
 from weft.ops.resampling_taps import _each, _taps
+
+pytestmark = needs.codegen
 
 F = weft.nn.functional
 random = np.random.default_rng(0)

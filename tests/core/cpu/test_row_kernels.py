@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.fused import DTYPES, LAYOUTS, drawn, hold
 from weft._backend.cpu import switches
 from weft._backend.cpu.launch import softmax as launch
 from weft.transforms import lowering
+
+pytestmark = needs.codegen
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 SHAPES = [(1,), (17,), (3, 1), (1, 3), (6, 70), (5, 3, 7), (2, 6, 65), (2, 3, 4, 130), (3, 9000)]

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.test_elementwise_kernels import DTYPES, OPS, drawn
 from weft._backend.cpu import switches
 from weft.ops.families import slopes
+
+pytestmark = needs.codegen
 
 F = weft.nn.functional
 ACTIVATIONS = {
@@ -32,12 +35,6 @@ ACTIVATIONS = {
     "atan2": lambda x: weft.atan2(x, x + 2),
     "lerp": lambda x: weft.lerp(x, x * x, x * 0.5),
 }
-
-
-@pytest.fixture(autouse=True)
-def kernels_in_use(monkeypatch):
-    """Use kernels where the environment switches them off too: they are what is tested."""
-    monkeypatch.setattr(switches, "codegen", True)
 
 
 def gradient(function, x, *, codegen=True):

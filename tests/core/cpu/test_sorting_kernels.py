@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import sorting
+
+pytestmark = needs.codegen
 
 OPS = ("argsort", "top_places", "kth_place", "found")
 random = np.random.default_rng(0)

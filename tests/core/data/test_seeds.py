@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft._backend.cpu.twisters import NUMPYS, PYTHONS, WORDS, Twisters, mixed, twisters
 from weft.data._seeds import Aside, Seeds
 
@@ -34,6 +35,7 @@ def test_their_state_is_found_where_it_is():
     assert found.python and found.numpy and found.gauss
 
 
+@needs.codegen
 def test_a_kernel_sets_them_where_kernels_are_to_be_had():
     assert twisters()._by_kernel(weft.Generator()) is not None
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import weft
+from tests.core import needs
 from weft import nn
-from weft._backend.cpu import language
 from weft._backend.cpu.language import T, f32, kernel, ptr
 from weft.profiler import profile, record_function
 from weft.transforms import plans
@@ -436,7 +436,7 @@ def thrice(begin, end, x: ptr(T)):
         x[i] = x[i] * 3
 
 
-@pytest.mark.skipif(not language.usable(), reason=language.why_unusable() or "switched off")
+@needs.codegen
 def test_a_kernel_that_is_made_is_an_event():
     for names in (["kernel thrice"], []):
         with profile() as prof:

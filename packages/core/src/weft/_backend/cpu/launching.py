@@ -12,7 +12,8 @@ class Launcher:
     """Stands for a module of ``launch``: ``affine = Launcher("affine")``.
 
     Each of its functions returns None, which asks for the general kernel, where kernels cannot be
-    compiled. Whether they are switched off is asked by ``if affine:``.
+    compiled, and none is looked for while they are switched off. Whether they are is asked by
+    ``if affine:`` before a call's arguments are made ready for it.
     """
 
     def __init__(self, name: str) -> None:
@@ -22,6 +23,8 @@ class Launcher:
         return switches.codegen
 
     def __getattr__(self, attribute: str) -> Any:
+        if not switches.codegen:
+            return _declined  # not kept: the switch may be turned
         from weft._backend.cpu.language import why_unusable
 
         module = importlib.import_module(f"weft._backend.cpu.launch.{self._name}")
