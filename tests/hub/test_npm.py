@@ -148,6 +148,24 @@ def test_npm_itself_is_asked_when_nothing_is_set(
     assert fetched(stage, uri()) == CONTENT
 
 
+@pytest.mark.parametrize("in_file", [True, False])
+def test_certificates_that_are_not_to_be_checked_are_refused_before_anything_is_asked(
+    stage: Stage,
+    registry: Served,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    in_file: bool,
+) -> None:
+    if in_file:
+        (tmp_path / ".npmrc").write_text("strict-ssl = false\n")
+    else:
+        monkeypatch.setenv("NPM_CONFIG_STRICT_SSL", "false")
+    with pytest.raises(weft_hub.SettingError, match="strict-ssl=false, which the hub does not"):
+        fetched(stage, uri())
+    assert registry.asked == []
+    assert nothing_taken(stage)
+
+
 @pytest.mark.parametrize("value", ["ftp://host", "host", "https://u:p@host/"])
 def test_a_registry_that_is_no_address_is_said(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str

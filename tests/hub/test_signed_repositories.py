@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import weft_hub
 from hub.attacks.signer import new_key, private_pem, public_pem
 from hub.attacks.stage import Stage
 from tests.hub.bans import no_sockets_and_no_processes
+from tests.hub.conftest import Outcome
 from tests.hub.repository_server import Repositories, serving
 from tests.hub.sentences import files_of, write_repository
 from weft_hub import signing
@@ -105,3 +106,34 @@ def test_a_key_that_cannot_be_read_is_said_before_anything_is_asked(
     with pytest.raises(signing.SignatureKeyError, match="cannot read"):
         hub.load("hf:lab/sentences@" + "0" * 40)
     assert server.asked == []
+
+
+def test_the_command_verifies_a_repository_by_name(
+    stage: Stage, server: Repositories, signed: dict[str, bytes], command: Callable[..., Outcome]
+) -> None:
+    name = f"hf:lab/sentences@{server.commit('lab/sentences', signed)}"
+    key = stage.root / "key.pem"
+    code, out, err = command("verify", name, "--key", key)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{name}: {len(signed) - 2} files are as signed by the key ")
+    assert "not looked at: README.md, model.sig" in out
+    changed = {**signed, "vocab.txt": b"[UNK]"}
+    other = f"hf:lab/sentences@{server.commit('lab/sentences', changed)}"
+    for arguments, says in [
+        ((other, "--key", key), "1 changed since ('vocab.txt')"),
+        ((name,), "whose signature counts?"),
+        ((name, "--key", key, "--ignore", "x"), "--ignore do not go with it"),
+        (("hf:nonsense", "--key", key), "is not hf:OWNER/NAME@REVISION"),
+    ]:
+        code, out, err = command("verify", *arguments)
+        assert (code, out) == (1, "") and says in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", ["info", "help", "download"])
+def test_other_commands_say_that_a_repository_has_no_entry(
+    command: Callable[..., Outcome], verb: str
+) -> None:
+    code, out, err = command(verb, "hf:lab/sentences")
+    assert (code, out) == (1, "")
+    assert "hf:lab/sentences: a repository has no entry in an index" in err
+    assert err.count("\n") == 1

@@ -21,7 +21,7 @@ from weft_hub.cache._early import EarlyFinds
 from weft_hub.cache._leases import in_use
 from weft_hub.cache._verified import Verified
 from weft_hub.card import Card, File
-from weft_hub.errors import CacheError
+from weft_hub.errors import CacheError, SettingError
 from weft_hub.index._means import index_means
 from weft_hub.index._opening import open_index
 from weft_hub.index._refresh import Refreshed
@@ -146,7 +146,14 @@ class Hub:
         Raises:
             UnknownModelError: no such model; the nearest names are in the message.
             RegistryError: its entry is not valid; all problems are in the message.
+            SettingError: it is a repository, `hf:OWNER/NAME`, of which no index knows anything.
         """
+        if name.startswith(PREFIX):
+            raise SettingError(
+                f"{name}: a repository has no entry in an index, so only `weft_hub.load` and "
+                "`weft-hub verify` take it; its files become a model of an index by an entry with "
+                "`hf:` sources"
+            )
         return self.index.card(name)
 
     def download(

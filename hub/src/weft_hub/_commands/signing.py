@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from weft_hub._commands.arguments import add_json, add_offline
 from weft_hub._commands.json_output import print_json
+from weft_hub._repository.files import PREFIX
 from weft_hub.errors import SettingError
 from weft_hub.hub import Hub
 from weft_hub.settings import Settings
@@ -37,7 +38,11 @@ def add(commands: Any) -> None:
     one.set_defaults(run=sign)
 
     one = commands.add_parser("verify", help="verify that files are what somebody signed")
-    one.add_argument("path", metavar="PATH|NAME", help="a folder, a file, or a model's name")
+    one.add_argument(
+        "path",
+        metavar="PATH|NAME",
+        help="a folder, a file, a model's name, or hf:OWNER/NAME@COMMIT",
+    )
     one.add_argument(
         "--key", metavar="PEM", action="append", default=[], help="a public key that you trust"
     )
@@ -88,17 +93,13 @@ def sign(options: argparse.Namespace) -> int:
 def verify(options: argparse.Namespace) -> int:
     """Verify a folder, a file or a model of the index, and print who signed it."""
     trust = _trust(options)
+    if options.path.startswith(PREFIX):
+        return _verify_repository(options, trust)
     if not Path(options.path).exists() and options.path.count("/") == 1:
         return _verify_model(options, trust)
     from weft_hub import signing
 
-    if trust is None:
-        keys = Settings.from_environment().keys
-        if not keys:
-            raise SettingError(
-                "whose signature counts? give --key or --certificate-chain, or set WEFT_HUB_KEYS"
-            )
-        trust = signing.KeyTrust(*keys)
+    trust = trust or _pinned_trust()
     found = signing.verify(options.path, trust, signature=options.signature, ignore=options.ignore)
     data = {
         "path": str(found.path),
@@ -107,6 +108,47 @@ def verify(options: argparse.Namespace) -> int:
         "name": found.name,
         "files": dict(found.files),
         "unchecked": list(found.unchecked),
+    }
+    _print(options, data)
+    return 0
+
+
+def _pinned_trust() -> Trust:
+    from weft_hub import signing
+
+    keys = Settings.from_environment().keys
+    if not keys:
+        raise SettingError(
+            "whose signature counts? give --key or --certificate-chain, or set WEFT_HUB_KEYS"
+        )
+    return signing.KeyTrust(*keys)
+
+
+def _verify_repository(options: argparse.Namespace, trust: Trust | None) -> int:
+    from weft_hub._repository.files import Repository
+    from weft_hub._repository.loading import Loading, open_repository
+    from weft_hub.progress import choose
+
+    asked = Repository.parse(options.path)
+    if options.signature is not None or options.ignore:
+        raise SettingError(
+            f"{options.path} is a repository, which has its own signature: --signature and "
+            "--ignore do not go with it"
+        )
+    trust = trust or _pinned_trust()
+    hub = Hub(offline=options.offline)
+    source, listing = open_repository(hub, asked, offline=hub.offline)
+    loading = Loading(hub, source, listing, choose(False), offline=hub.offline)
+    path, signed = loading.require_signature(trust)
+    names = sorted(set(signed.files) & set(listing.files))
+    files = {name: loading.fetch(name, "extra")[0].sha256 for name in names}
+    data = {
+        "path": str(listing.repository),
+        "signature": str(path),
+        "signer": asdict(signed.signer),
+        "name": str(listing.repository),
+        "files": files,
+        "unchecked": sorted((set(signed.files) | set(listing.files)) - set(names)),
     }
     _print(options, data)
     return 0

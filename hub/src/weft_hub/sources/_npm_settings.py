@@ -35,7 +35,7 @@ class NpmSettings:
         """Read the user's `.npmrc` and the environment, which goes before it.
 
         Raises:
-            SettingError: the file cannot be read.
+            SettingError: the file cannot be read, or switches the check of certificates off.
         """
         env = os.environ if environment is None else environment
         given = {key.lower(): value for key, value in env.items() if value}
@@ -50,6 +50,12 @@ class NpmSettings:
         settings = _parse(text, env)
         if "npm_config_registry" in given:
             settings["registry"] = given["npm_config_registry"]
+        strict = given.get("npm_config_strict_ssl") or settings.get("strict-ssl", "")
+        if strict.strip().lower() in ("false", "0", "no", "off", "null"):
+            raise SettingError(
+                f"npm's settings have strict-ssl={strict.strip()}, which the hub does not obey: "
+                "remove it, and name a firm's own certificates in REQUESTS_CA_BUNDLE"
+            )
         return cls(settings)
 
     def registry(self, scope: str | None, folder: Path) -> str:
