@@ -10,7 +10,7 @@ from pathlib import Path
 # Libraries whose versions a result names, where they are installed.
 LIBRARIES = (
     *("weft", "numpy", "scipy", "ml_dtypes", "llvmlite", "onednn-cpu-gomp"),
-    *("torch", "jax", "jaxlib", "onnxruntime"),
+    *("torch", "jax", "jaxlib", "onnxruntime", "huggingface_hub"),
 )
 
 

@@ -29,6 +29,7 @@ SECTIONS = {
     "tiny_ops": "Calls with little to compute",
     "tape": "Recording and the backward pass",
     "data_loading": "Loading data",
+    "hub_transfer": "Files of the hub",
     "peak_memory": "Peak memory of networks",
     "checkpoint_memory": "Memory of checkpointed training",
     "first_call": "First calls",

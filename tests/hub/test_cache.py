@@ -13,7 +13,7 @@ import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_powers_over_files, no_sockets_and_no_processes
 from tests.hub.conftest import nothing_taken
-from weft_hub.cache import Cache
+from weft_hub.cache import Cache, _store
 from weft_hub.card import File
 
 CONTENT = b"0123456789" * 1000
@@ -92,6 +92,7 @@ def test_a_full_disk_is_one_cache_error_and_leaves_nothing(
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(_store, "FLUSHED_BYTES", 1)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(weft_hub.CacheError, match=r"No space left on device.*WEFT_HUB_CACHE"):
         fill(Cache(tmp_path))

@@ -35,6 +35,7 @@ class Client:
         self.options = options
         self.offline = offline
         self.slots = threading.BoundedSemaphore(options.connections)
+        self.reached: set[str] = set()  # addresses that answered a first question
         self._lock = threading.Lock()
         self._session = Session(options)
         self._tokens: dict[str, str] | None = None

@@ -23,7 +23,6 @@ import os
 import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
@@ -48,6 +47,13 @@ _TAG = (
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This folder is the cache of weft-hub; backups may leave it out, and it may be deleted.\n"
 )
+
+
+FLUSHED_BYTES = 1 << 20
+"""Files of this size and more are on the disk before they get their name.
+
+A smaller one may be lost in a power cut. It is then missing, or too short and fetched again.
+"""
 
 
 class Bytes(Protocol):
@@ -130,22 +136,20 @@ class Cache:
 
     @contextlib.contextmanager
     def workspace(self, file: File) -> Iterator[Path]:
-        """Make an empty folder for one fetch, under the blob's lock, and remove it afterwards.
+        """Name a folder for one fetch, under the blob's lock, and remove it afterwards.
 
-        The lock is held, so any other folder for the same blob was left by a process that was
-        killed: it is removed first.
+        Who uses it makes it. The lock is held, so whatever else is there for the same blob was left
+        by a process that was killed: it is removed first.
         """
         parent = self._folder("tmp")
-        for left in parent.glob(f"{file.sha256}-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        try:
-            work = Path(tempfile.mkdtemp(prefix=f"{file.sha256}-", dir=parent))
-        except OSError as error:
-            raise self._unusable("write", error) from error
+        for left in os.listdir(parent):
+            if left.startswith(f"{file.sha256}-"):
+                _remove(parent / left)
+        work = parent / f"{file.sha256}-{secrets.token_hex(8)}"
         try:
             yield work
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _remove(work)
 
     def kept(self, file: File) -> Path:
         """Return the folder for what may be continued; it is used under the blob's lock."""
@@ -180,7 +184,8 @@ class Cache:
             if os.name == "posix":
                 path.chmod(0o444)  # a blob is never changed, also not through a snapshot's link
             os.replace(path, blob)
-            _sync_folder(blobs)
+            if file.size >= FLUSHED_BYTES:
+                _sync_folder(blobs)
         except OSError as error:
             raise self._unusable("write", error) from error
         return blob
@@ -195,16 +200,19 @@ class Cache:
             DigestMismatchError: other bytes came.
             CacheError: the cache cannot be written.
         """
-        partial = work / "partial"
+        partial = work.with_name(f"{work.name}.partial")
         what = f"{file.name} from {source}" if source else file.name
         try:
             with partial.open("xb") as out:
                 self._copy(file, stream, out, what=what, source=source, progress=progress)
-                out.flush()
-                os.fsync(out.fileno())
+                if file.size >= FLUSHED_BYTES:
+                    out.flush()
+                    os.fsync(out.fileno())
+            return self._name(file, partial)
         except OSError as error:
             raise self._unusable("write", error) from error
-        return self._name(file, partial)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _copy(
         self,
@@ -258,9 +266,15 @@ class Cache:
 
     def _link_one(self, blob: Path, path: Path) -> None:
         """Make `path` name the bytes of `blob`: a relative link, a second name, or a copy."""
+        target = os.path.relpath(blob, path.parent)
+        try:
+            path.symlink_to(target)
+            return
+        except OSError:  # something is there, or this disk or user has no links
+            pass
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            temporary.symlink_to(os.path.relpath(blob, path.parent))
+            temporary.symlink_to(target)
         except OSError:  # a disk or a user without links
             try:
                 os.link(blob, temporary)
@@ -339,9 +353,18 @@ def _read(stream: Bytes, count: int, what: str) -> bytes:
 def _holds(path: Path, blob: Path, sha256: str) -> bool:
     """Whether `path` is another name of `blob`, or else an undamaged copy of it."""
     try:
+        if os.path.islink(path):
+            return os.readlink(path) == os.path.relpath(blob, path.parent)
         return path.samefile(blob) or sha256_of(path) == sha256
     except OSError:
         return False
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder or a file, if there is one and it can be removed."""
+    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -55,6 +55,7 @@ class Verified:
             return
         record = self._record(path, sha256)
         with contextlib.suppress(OSError):  # then it is hashed again the next time
+            _flush(path)  # what a power cut would take from it must not be vouched for
             record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if _only_we_write(record.parent.stat()):
                 write_whole(record, _spelt(seen).encode("ascii"))
@@ -88,6 +89,14 @@ class Verified:
     def _record(self, path: Path, sha256: str) -> Path:
         place = hashlib.sha256(os.fsencode(os.path.realpath(path.parent))).hexdigest()
         return self.root / f"{sha256}-{place[:16]}"
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _only_we_write(status: os.stat_result) -> bool:

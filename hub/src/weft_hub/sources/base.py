@@ -27,7 +27,7 @@ class Fetch:
     Attributes:
         file: the file that is wanted, with its size and digest.
         folder: the folder of the index entry; relative `file:` sources start there.
-        work: an empty folder inside the cache that is removed when the fetch ends.
+        work: a folder inside the cache, not yet made, that is removed when the fetch ends.
         progress: called with each step.
         client: who asks over HTTP.
         keep: a folder for what may be continued by the next fetch of this file, not yet made;

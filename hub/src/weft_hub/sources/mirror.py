@@ -1,7 +1,7 @@
 """The mirror that the user names: asked first for every file, by its digest.
 
 It is no source that an entry may name. What it does not have, or has wrong, comes from the entry's
-own sources; a mirror that is not there is noticed by one small question, which is not repeated.
+own sources; a mirror that is not there is noticed by one small question without patience.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from weft_hub._http import Client
 from weft_hub.cache._part import Part
 from weft_hub.errors import MissingAtSourceError
 from weft_hub.sources.base import Fetch, Readable
-from weft_hub.sources.web import downloaded
+from weft_hub.sources.web import readable
 
 
 class MirrorSource:
@@ -39,21 +39,17 @@ class MirrorSource:
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
         """Download the file from the mirror."""
         self._knock(fetch.client)
-        file = fetch.file
-        with downloaded(
-            f"{self.address}/blobs/{file.sha256}",
-            uri,
-            fetch,
-            size=file.size,
-            sha256=file.sha256,
-            plain_http=True,  # the user named this very address
-        ) as part:
-            yield part
+        url = f"{self.address}/blobs/{fetch.file.sha256}"
+        with readable(url, uri, fetch, plain_http=True) as content:  # the user named the address
+            yield content
 
     def _knock(self, client: Client) -> None:
         """Ask for something small without patience, before a download that has much of it."""
+        if self.address in client.reached:
+            return
         impatient = Client(replace(client.options, retries=0), offline=client.offline)
         with suppress(MissingAtSourceError):  # another kind of server, which is there
             impatient.document(
                 f"{self.address}/index.json.sha256", limit=1024, what=self.uri, plain_http=True
             )
+        client.reached.add(self.address)

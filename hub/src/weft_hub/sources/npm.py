@@ -85,6 +85,7 @@ class NpmSource(SpelledSource[TarballMember]):
         """Download the tarball that `uri` names and open the member."""
         wanted = self.parsed(uri)
         settings = NpmSettings.read()
+        fetch.work.mkdir(exist_ok=True)
         registry = settings.registry(wanted.scope, fetch.work)
         with ExitStack() as stack:
             part = _Tarball(wanted, registry, settings, uri, fetch).downloaded(stack)

@@ -95,6 +95,7 @@ class PipSource(SpelledSource[WheelMember]):
             yield stream
 
     def _download(self, wanted: WheelMember, uri: str, fetch: Fetch) -> Path:
+        fetch.work.mkdir(exist_ok=True)
         requirements = fetch.work / "requirements.txt"
         requirements.write_text(f"{wanted.requirement} --hash=sha256:{wanted.sha256}\n", "ascii")
         target, temporary = fetch.work / "wheel", fetch.work / "pip"

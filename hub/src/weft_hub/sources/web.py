@@ -6,12 +6,14 @@ verified all the same, but anyone on the way sees what is fetched.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from weft_hub._http import Download
 from weft_hub._http.addresses import check_url
 from weft_hub.cache._part import Part
+from weft_hub.cache._small_part import AT_ONCE_BYTES, SmallPart
 from weft_hub.errors import DigestMismatchError, SizeMismatchError, SourceError
 from weft_hub.sources.base import Fetch, Readable
 
@@ -35,9 +37,31 @@ class WebSource:
         wrong = self.check(uri)
         if wrong:
             raise SourceError(wrong)
-        file = fetch.file
-        with downloaded(uri, uri, fetch, size=file.size, sha256=file.sha256) as part:
+        with readable(uri, uri, fetch, plain_http=False) as content:
+            yield content
+
+
+@contextmanager
+def readable(url: str, uri: str, fetch: Fetch, *, plain_http: bool) -> Iterator[Readable | Part]:
+    """Download the file of `fetch` from `url`: a small one into memory, another as `downloaded`."""
+    file = fetch.file
+    if file.size > AT_ONCE_BYTES:
+        with downloaded(
+            url, uri, fetch, size=file.size, sha256=file.sha256, plain_http=plain_http
+        ) as part:
             yield part
+        return
+    small = SmallPart(size=file.size, sha256=file.sha256)
+    Download(
+        fetch.client,
+        url,
+        small,
+        uri=uri,
+        name=file.name,
+        progress=fetch.progress,
+        plain_http=plain_http,
+    ).run()
+    yield io.BytesIO(small.content)
 
 
 @contextmanager
