@@ -16,8 +16,8 @@ import pytest
 import weft_hub
 from hub.attacks.signer import new_key, private_pem, public_pem, signed_entry
 from hub.attacks.stage import Stage, line_weights, sha256
-from tests.hub.repository_server import serving
-from tests.hub.sentences import files_of, write_repository
+from tests.hub.repository.repository_server import serving
+from tests.hub.repository.sentences import files_of, write_repository
 from weft_hub import cli
 from weft_hub.index import Index
 from weft_hub.index import document as index_document

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "guide" / "hub_mirror.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guide" / "hub_mirror.md"
 _STARTS_S = 20.0
 _AROUND = """\
 daemon off;

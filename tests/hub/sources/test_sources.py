@@ -17,7 +17,7 @@ import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import nothing_taken
-from tests.hub.package_server import half, serving, whole
+from tests.hub.sources.package_server import half, serving, whole
 from weft_hub.sources import pip as pip_source
 
 MEMBER = "stage_weights/line.safetensors"

@@ -62,13 +62,6 @@ def started(stage: Stage, *arguments: str) -> Iterator[Running]:
         process.communicate(timeout=TIMEOUT_S)
 
 
-@pytest.fixture
-def filled(stage: Stage) -> Stage:
-    stage.entry("ns/small", SMALL)
-    stage.hub().download("ns/small", progress=False)
-    return stage
-
-
 def connected(running: Running) -> socket.socket:
     return socket.create_connection(("127.0.0.1", running.port), timeout=TIMEOUT_S)
 

@@ -476,7 +476,7 @@ def test_a_bundle_has_the_form_that_the_specification_states(signed: Signed) -> 
 
 
 def test_each_error_has_a_row_in_the_guide() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "guide" / "hub_signatures.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "hub_signatures.md").read_text("utf-8")
     rows = set(re.findall(r"^\| `(\w+Error)` \|", page, re.MULTILINE))
     assert rows == {name for name in signing.__all__ if name.endswith("Error")}
     assert all(issubclass(getattr(signing, name), SignatureError) for name in rows)

@@ -15,7 +15,7 @@ import pytest
 import weft_hub
 from hub.attacks.stage import Stage, line_weights
 from tests.hub.conftest import Outcome
-from tests.hub.faults import Served, certificates, serving
+from tests.hub.http.faults import Served, certificates, serving
 from weft_hub._http import Client, Options, tokens
 
 CONTENT = line_weights()

@@ -15,9 +15,9 @@ import weft
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
-from tests.hub.mirrors import ask
-from tests.hub.nginx import Nginx, lay_out, serving
-from tests.hub.sentences import write_repository
+from tests.hub.repository.sentences import write_repository
+from tests.hub.serve.mirrors import ask
+from tests.hub.serve.nginx import Nginx, lay_out, serving
 from weft_hub._http import waiting
 from weft_hub.index import Index
 from weft_hub.index import document as index_document

@@ -16,7 +16,7 @@ import weft_hub
 from hub.attacks.signer import new_key, private_pem, public_pem
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
-from tests.hub.mirrors import ask, serving
+from tests.hub.serve.mirrors import ask, serving
 from weft_hub._files.identity import identity_of
 from weft_hub.serve import Mirror
 from weft_hub.signing import KeySigner, sign_document

@@ -1,4 +1,4 @@
-"""Seeded cases of everything that breaks a download: `python -m tests.hub.fault_run --cases 500`.
+"""Seeded cases of all that breaks a download: `python -m tests.hub.http.fault_run --cases 500`.
 
 In each case processes of their own download one file from a server on loopback that misbehaves as
 the seed says; some are killed, some find the disk full, some share the cache with seven others.
@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import Any
 
 from hub.attacks.stage import Stage
-from tests.hub.fault_client import client
-from tests.hub.faults import KINDS, Fault, certificates, serving
+from tests.hub.http.fault_client import client
+from tests.hub.http.faults import KINDS, Fault, certificates, serving
 
 WAYS = ("faults", "faults", "faults", "kill", "disk full", "eight clients")
 HANG_S = 60.0
-PRELOAD = ["tests.hub.fault_client", "weft_hub", "requests", "urllib3"]
+PRELOAD = ["tests.hub.http.fault_client", "weft_hub", "requests", "urllib3"]
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 
 from tests.project.documents import code_blocks
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "guide" / "hub_contribute.md"
 PROGRAMS = {
     "weft-hub": [sys.executable, "-m", "weft_hub.cli"],

@@ -9,18 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.attacks.stage import Stage, line_weights, sha256
-from tests.hub.mirrors import TIMEOUT_S, ask, serving
+from hub.attacks.stage import Stage, sha256
+from tests.hub.serve.mirrors import TIMEOUT_S, ask, serving
 from weft_hub.serve import Mirror, server
-
-SMALL = line_weights()
-
-
-@pytest.fixture
-def filled(stage: Stage) -> Stage:
-    stage.entry("ns/small", SMALL)
-    stage.hub().download("ns/small", progress=False)
-    return stage
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from weft_hub._texts.toml_values import parse_pair, toml_value
 from weft_hub.index import builtin_index, schema
 
 Command = Callable[..., Outcome]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CARD = "# A line\n\nAdds.\n" + "".join(f"\n## {name}\n\nText.\n" for name in CARD_SECTIONS)
 SAID = (
     *("--task", "sums", "--package", PACKAGE, "--factory", "line", "--license", "BSD-3-Clause"),

@@ -15,7 +15,7 @@ import weft
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
-from tests.hub.repository_server import LARGE, Repositories, serving
+from tests.hub.repository.repository_server import LARGE, Repositories, serving
 from weft_hub._repository.files import Repository
 
 _ARCHITECTURE = '''\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import fault_run
+from tests.hub.http import fault_run
 
 pytestmark = [
     pytest.mark.slow,

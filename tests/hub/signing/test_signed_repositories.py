@@ -12,8 +12,8 @@ from hub.attacks.signer import new_key, private_pem, public_pem
 from hub.attacks.stage import Stage
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome
-from tests.hub.repository_server import Repositories, serving
-from tests.hub.sentences import files_of, write_repository
+from tests.hub.repository.repository_server import Repositories, serving
+from tests.hub.repository.sentences import files_of, write_repository
 from weft_hub import signing
 
 

@@ -7,14 +7,13 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hub.attacks.stage import Stage, line_weights, sha256
-from tests.hub.mirrors import ask, serving
+from tests.hub.serve.mirrors import ask, serving
 from weft_hub.serve import Mirror
 
 SMALL = line_weights()
@@ -36,12 +35,6 @@ def filled(stage: Stage) -> Stage:
     for name in ("ns/small", "ns/large"):
         stage.hub().download(name, progress=False)
     return stage
-
-
-@pytest.fixture
-def mirror(filled: Stage) -> Iterator[Mirror]:
-    with serving(filled) as running:
-        yield running
 
 
 @pytest.fixture

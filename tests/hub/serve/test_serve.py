@@ -8,7 +8,6 @@ import json
 import os
 import random
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import Outcome
-from tests.hub.mirrors import ask, serving
+from tests.hub.serve.mirrors import ask, serving
 from weft_hub import RegistryError
 from weft_hub._transfer.one import obtain
 from weft_hub.cache import Cache
@@ -37,12 +36,6 @@ def filled(stage: Stage) -> Stage:
     for name in ("ns/small", "ns/large"):
         stage.hub().download(name, progress=False)
     return stage
-
-
-@pytest.fixture
-def mirror(filled: Stage) -> Iterator[Mirror]:
-    with serving(filled) as running:
-        yield running
 
 
 def blob(data: bytes) -> str:

@@ -20,7 +20,7 @@ from weft_hub.measuring import remeasure
 
 pytestmark = pytest.mark.network  # the files come from the Python package index
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MEDIA = ROOT / "examples" / "media"
 NAMES = tuple(weft_hub.list())
 # Those whose metrics need nothing but what we ship, and are measured in a moment.

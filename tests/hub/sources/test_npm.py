@@ -18,7 +18,7 @@ import pytest
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import nothing_taken
-from tests.hub.faults import Fault, Served, serving
+from tests.hub.http.faults import Fault, Served, serving
 from weft_hub._files.tarball import open_member
 from weft_hub._http import waiting
 from weft_hub.sources._npm_settings import NpmSettings

@@ -15,9 +15,9 @@ import pytest
 
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
-from tests.hub.faults import Fault
-from tests.hub.faults import serving as fault_serving
-from tests.hub.package_server import serving, whole
+from tests.hub.http.faults import Fault
+from tests.hub.http.faults import serving as fault_serving
+from tests.hub.sources.package_server import serving, whole
 
 MEMBER = "stage_weights/line.safetensors"
 LARGE = bytes(range(256)) * (3 << 12)  # 3 MiB, so three chunks

@@ -11,8 +11,8 @@ import pytest
 import weft_hub
 from hub.attacks.stage import Stage, sha256
 from tests.hub.conftest import nothing_taken
-from tests.hub.faults import Fault, Served, serving
-from tests.hub.mirrors import serving as mirroring
+from tests.hub.http.faults import Fault, Served, serving
+from tests.hub.serve.mirrors import serving as mirroring
 from weft_hub._http import waiting
 from weft_hub.cache._part import Part
 from weft_hub.cache._small_part import AT_ONCE_BYTES

@@ -15,7 +15,7 @@ import weft.text
 import weft_hub
 from tests.core.text.tiny_bert import PIECES, SIZES
 from tests.hub.bans import no_sockets_and_no_processes
-from tests.hub.repository_server import Repositories, serving
+from tests.hub.repository.repository_server import Repositories, serving
 
 SENTENCES = ["a man plays the guitar", "the man plays guitars ."]
 BERT = {"model_type": "bert", "architectures": ["BertModel"], **SIZES}

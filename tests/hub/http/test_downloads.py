@@ -15,7 +15,7 @@ import weft_hub
 from hub.attacks.stage import Stage, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import nothing_taken
-from tests.hub.faults import Fault, Served, certificates, http_date, serving
+from tests.hub.http.faults import Fault, Served, certificates, http_date, serving
 from weft_hub._http import download, waiting
 from weft_hub._http.answer import Answer
 
