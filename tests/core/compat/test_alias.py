@@ -248,6 +248,29 @@ def test_a_program_is_run_under_the_alias_from_the_command_line(tmp_path: Path, 
     assert run.stdout == "weft.nn.linear ['--epochs', '3']\n"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_processes_that_are_started_afresh_are_under_the_alias_too(
+    tmp_path: Path, method: str
+) -> None:
+    (tmp_path / "program.py").write_text(
+        "import torch\n"
+        "from torch.utils.data import DataLoader, Dataset\n"
+        "class Squares(Dataset):\n"
+        "    def __len__(self): return 6\n"
+        "    def __getitem__(self, index): return torch.tensor(index) ** 2\n"
+        "if __name__ == '__main__':\n"
+        f"    how = {method!r}\n"
+        "    loader = DataLoader(Squares(), 3, num_workers=2, multiprocessing_context=how)\n"
+        "    print([batch.tolist() for batch in loader])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "weft.compat.torch", "program.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.stdout == "[[0, 1, 4], [9, 16, 25]]\n", run.stderr
+
+
 def test_a_program_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "weft.compat.torch", "absent.py"],

@@ -233,6 +233,20 @@ def test_a_worker_that_exits_is_an_error():
         list(fork(Failing("exit")))
 
 
+def test_a_program_without_a_main_guard_is_told_of_it(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from weft.data import DataLoader\n"
+        "print(list(DataLoader(range(3), num_workers=1, multiprocessing_context='spawn')))\n"
+    )
+    run = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    said = run.stderr.splitlines()[-1]
+    assert "ended with exit code 1 before its first batch" in said
+    assert """the start method 'spawn' imports the main program anew""" in said
+    assert """under `if __name__ == "__main__":`""" in said
+
+
 def test_a_worker_killed_from_outside_is_an_error():
     batches = iter(fork(Failing("sleep", bad=2), num_workers=1))
     next(batches), next(batches)

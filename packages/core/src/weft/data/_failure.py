@@ -50,7 +50,9 @@ class Failure:
         return error
 
 
-def death(number: int, pid: int | None, code: int | None, what: str) -> RuntimeError:
+def death(
+    number: int, pid: int | None, code: int | None, what: str, started_by: str = ""
+) -> RuntimeError:
     """Return the error for a worker that ended by itself.
 
     Args:
@@ -58,6 +60,7 @@ def death(number: int, pid: int | None, code: int | None, what: str) -> RuntimeE
         pid: its process.
         code: its exit code; the negative number of a signal.
         what: what it had to do, in one clause.
+        started_by: multiprocessing's start method, if the worker never answered.
     """
     who = f"DataLoader: worker {number} (pid {pid})"
     if code is not None and code < 0:
@@ -67,6 +70,12 @@ def death(number: int, pid: int | None, code: int | None, what: str) -> RuntimeE
             name = f"signal {-code}"
         hint = f"; {_HINTS[name]}" if name in _HINTS else ""
         return RuntimeError(f"{who} was killed by {name} {what}{hint}")
+    if started_by in {"spawn", "forkserver"}:
+        return RuntimeError(
+            f"{who} ended with exit code {code} before its first batch, and standard error has "
+            f"what it wrote; the start method {started_by!r} imports the main program anew, so what "
+            f'runs a loader belongs under `if __name__ == "__main__":` there'
+        )
     return RuntimeError(
         f"{who} ended with exit code {code} {what}; something there called sys.exit or os._exit, "
         f"or its start failed (see what it wrote to standard error)"

@@ -35,6 +35,8 @@ class Worker:
     blocks: Borrower
     #: What it has been asked and has not answered yet: the number, and the arguments.
     asked: deque[tuple[int, Any]]
+    #: Whether it has answered yet.
+    heard: bool = False
 
 
 class Pool:
@@ -114,6 +116,7 @@ class Pool:
                     if of != epoch:
                         continue
                     worker.asked.popleft()
+                    worker.heard = True
                     if kind == FAILED:
                         assert isinstance(content, Failure)
                         self.failed = worker.number, what
@@ -177,7 +180,9 @@ class Pool:
             words = "while it iterated over its data set"
             if arguments is not None:
                 words = f"while it loaded batch {what} of the epoch, indices {shown(arguments[0])}"
-        return death(worker.number, worker.process.pid, worker.process.exitcode, words)
+        process = worker.process
+        how = "" if worker.heard else getattr(process, "_start_method", "fork")
+        return death(worker.number, process.pid, process.exitcode, words, how)
 
     def close(self) -> None:
         """End all workers, and wait until they have ended. Nothing if it was done."""

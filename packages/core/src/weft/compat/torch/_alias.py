@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 from weft.compat.torch._finder import TorchFinder
+from weft.compat.torch._spawned import tell_spawned_processes
 from weft.compat.torch._worlds import take_out
 
 _lock = threading.RLock()
@@ -83,7 +84,8 @@ def alias(*, afresh: Iterable[str] = ()) -> Iterator[ModuleType]:
 def install() -> ModuleType:
     """Serve ``import torch`` by weft from here on, in the whole process.
 
-    Call it before anything that imports torch.
+    Call it before anything that imports torch. Processes that `multiprocessing` starts from this
+    one (the workers of a `DataLoader`, by any start method) are served too.
 
     Returns:
         The module that stands for ``torch``.
@@ -93,4 +95,5 @@ def install() -> ModuleType:
         _depth += 1
         if _depth == 1:
             _enter(())
+            tell_spawned_processes()
     return importlib.import_module("torch")
