@@ -243,7 +243,7 @@ def test_a_program_without_a_main_guard_is_told_of_it(tmp_path):
     assert run.returncode == 1
     said = run.stderr.splitlines()[-1]
     assert "ended with exit code 1 before its first batch" in said
-    assert """the start method 'spawn' imports the main program anew""" in said
+    assert """'spawn' imports the main program anew""" in said
     assert """under `if __name__ == "__main__":`""" in said
 
 

@@ -73,7 +73,7 @@ def death(
     if started_by in {"spawn", "forkserver"}:
         return RuntimeError(
             f"{who} ended with exit code {code} before its first batch, and standard error has "
-            f"what it wrote; the start method {started_by!r} imports the main program anew, so what "
+            f"what it wrote; {started_by!r} imports the main program anew, so what "
             f'runs a loader belongs under `if __name__ == "__main__":` there'
         )
     return RuntimeError(
