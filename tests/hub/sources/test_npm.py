@@ -18,7 +18,7 @@ import pytest
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.conftest import nothing_taken
-from tests.hub.http.faults import Fault, Served, serving
+from tests.hub.http.faults import Fault, Served, certificates, serving
 from weft_hub._files.tarball import open_member
 from weft_hub._http import waiting
 from weft_hub.sources._npm_settings import NpmSettings
@@ -164,6 +164,25 @@ def test_certificates_that_are_not_to_be_checked_are_refused_before_anything_is_
         fetched(stage, uri())
     assert registry.asked == []
     assert nothing_taken(stage)
+
+
+def test_the_certificates_that_npm_trusts_are_trusted_for_its_registry(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    tls = certificates()
+    with serving({"/lines/-/lines-1.2.3.tgz": GOOD}, tls=tls) as served:
+        monkeypatch.setenv("NPM_CONFIG_REGISTRY", served.url)
+        with pytest.raises(weft_hub.UnreachableError, match="is not trusted"):
+            fetched(stage, uri())
+        (tmp_path / ".npmrc").write_text("cafile=~/none.pem\n")
+        with pytest.raises(weft_hub.SettingError, match=r"cafile=~/none\.pem, but .* is no file"):
+            stage.hub().download("a/line")
+        (tmp_path / ".npmrc").write_text(f"cafile={tls.authority}\n")
+        path = stage.hub().download("a/line").files["weights.safetensors"]
+        assert path.read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("value", ["ftp://host", "host", "https://u:p@host/"])

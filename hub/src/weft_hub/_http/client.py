@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from weft_hub._http import tokens
@@ -39,6 +41,12 @@ class Client:
         self._lock = threading.Lock()
         self._session = Session(options)
         self._tokens: dict[str, str] | None = None
+
+    def trusting(self, authorities: Path) -> Client:
+        """Return a client that trusts the certificates in a file, with the same connections."""
+        other = Client(replace(self.options, authorities=authorities), offline=self.offline)
+        other.slots = self.slots
+        return other
 
     @classmethod
     def from_environment(cls) -> Client:

@@ -28,6 +28,8 @@ class Options:
         tokens_file: the file with a token for each host; None for the place that the system gives.
         hf_token: the token for the host of `hf_endpoint`.
         mirror: where every file is asked for first, by its digest; None for no mirror.
+        authorities: a file with the certificates that are trusted unless `REQUESTS_CA_BUNDLE`
+            names one; None for the usual ones.
     """
 
     connections: int = 8
@@ -39,6 +41,7 @@ class Options:
     tokens_file: Path | None = None
     hf_token: str | None = field(default=None, repr=False)
     mirror: str | None = None
+    authorities: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Options:

@@ -99,4 +99,6 @@ def _new_session(options: Options) -> Any:
     adapter = HTTPAdapter(pool_connections=16, pool_maxsize=options.connections, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    if options.authorities is not None:
+        session.verify = str(options.authorities)
     return session

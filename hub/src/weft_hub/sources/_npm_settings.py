@@ -56,7 +56,23 @@ class NpmSettings:
                 f"npm's settings have strict-ssl={strict.strip()}, which the hub does not obey: "
                 "remove it, and name a firm's own certificates in REQUESTS_CA_BUNDLE"
             )
+        if "npm_config_cafile" in given:
+            settings["cafile"] = given["npm_config_cafile"]
         return cls(settings)
+
+    def authorities(self) -> Path | None:
+        """Return the file with the certificates to trust, npm's `cafile`, or None.
+
+        Raises:
+            SettingError: it is named, and not there.
+        """
+        named = self.settings.get("cafile", "")
+        if named in ("", "null"):
+            return None
+        path = Path(named).expanduser().absolute()
+        if not path.is_file():
+            raise SettingError(f"npm's settings have cafile={named}, but {path} is no file")
+        return path
 
     def registry(self, scope: str | None, folder: Path) -> str:
         """Return the address of the registry for `scope`, without a slash at its end.

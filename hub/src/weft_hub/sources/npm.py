@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from weft_hub._files.tarball import open_member
@@ -86,6 +86,9 @@ class NpmSource(SpelledSource[TarballMember]):
         wanted = self.parsed(uri)
         settings = NpmSettings.read()
         fetch.work.mkdir(exist_ok=True)
+        authorities = settings.authorities()
+        if authorities is not None:
+            fetch = replace(fetch, client=fetch.client.trusting(authorities))
         registry = settings.registry(wanted.scope, fetch.work)
         with ExitStack() as stack:
             part = _Tarball(wanted, registry, settings, uri, fetch).downloaded(stack)
