@@ -116,3 +116,12 @@ def test_steps_out_of_order_are_refused() -> None:
         weft.GradScaler("cpu", growth_factor=1.0)
     with pytest.raises(ValueError, match="backoff_factor"):
         weft.GradScaler("cpu", backoff_factor=1.0)
+
+
+def test_a_step_whose_loss_was_never_scaled_is_refused():
+    layer = weft.nn.Linear(2, 1)
+    optimizer, scaler = weft.optim.SGD(layer.parameters(), lr=0.1), weft.amp.GradScaler("cpu")
+    layer(weft.ones(1, 2)).sum().backward()
+    with pytest.raises(RuntimeError, match=r"no loss was scaled yet.*65536.*scaler\.scale\(loss\)"):
+        scaler.step(optimizer)
+    assert layer.weight.grad.tolist() == [[1.0, 1.0]]

@@ -71,6 +71,7 @@ class GradScaler:
                 f"GradScaler: backoff_factor must be less than 1, got {backoff_factor}"
             )
         self._scale = float(init_scale)
+        self._scaled = False
         self._growth_factor = growth_factor
         self._backoff_factor = backoff_factor
         self._growth_interval = growth_interval
@@ -89,6 +90,7 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
+            self._scaled = True
             return outputs * self._scale
         if isinstance(outputs, Iterable) and not isinstance(outputs, (str, dict)):
             scaled = [self.scale(one) for one in outputs]
@@ -99,7 +101,8 @@ class GradScaler:
         """Divide an optimizer's gradients by the factor now, to clip them, say; `step` will not.
 
         Raises:
-            RuntimeError: it was done already since the last `update`, or the step was.
+            RuntimeError: it was done already since the last `update`, or the step was; or no loss
+                was ever scaled.
             ValueError: a parameter, and so its gradient, is of ``float16``.
         """
         if not self._enabled:
@@ -110,6 +113,11 @@ class GradScaler:
                 "unscale_() has already been called on this optimizer since the last update()."
                 if progress.unscaled
                 else "unscale_() is being called after step()."
+            )
+        if not self._scaled:
+            raise RuntimeError(
+                f"GradScaler: no loss was scaled yet, so that dividing its gradients by "
+                f"{self._scale:g} would lose them; call scaler.scale(loss).backward()"
             )
         grads = [
             parameter.grad
