@@ -21,7 +21,7 @@ FILE = File("weights.bin", "extra", "other", len(CONTENT), sha256(CONTENT), ())
 
 
 def fill(cache: Cache, content: bytes = CONTENT) -> Path:
-    with cache.workspace(FILE) as work:
+    with cache.workspace(FILE, True) as work:
         return cache.store(FILE, io.BytesIO(content), work)
 
 
@@ -56,7 +56,7 @@ def test_a_stream_that_never_ends_is_stopped_after_one_byte_too_many(tmp_path: P
     endless = Endless()
     cache = Cache(tmp_path)
     with (
-        cache.workspace(FILE) as work,
+        cache.workspace(FILE, True) as work,
         pytest.raises(weft_hub.SizeMismatchError, match="at least 10001 came"),
     ):
         cache.store(FILE, endless, work)
@@ -80,7 +80,7 @@ def test_a_stream_that_breaks_is_the_fault_of_its_source_not_of_the_cache(tmp_pa
 
     cache = Cache(tmp_path)
     with (
-        cache.workspace(FILE) as work,
+        cache.workspace(FILE, True) as work,
         pytest.raises(weft_hub.SourceError, match="Input/output error"),
     ):
         cache.store(FILE, Breaks(), work, source="file:///disk")

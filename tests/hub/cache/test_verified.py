@@ -32,7 +32,7 @@ class Counted:
         self.hashed = 0
         self.memory = root / "verified"
         self.cache = Cache(root / "cache", Verified(self.memory))
-        with self.cache.workspace(FILE) as work:
+        with self.cache.workspace(FILE, True) as work:
             self.blob = self.cache.store(FILE, io.BytesIO(CONTENT), work)
 
     def hashes(self) -> int:

@@ -250,7 +250,11 @@ def _fetch(card: Card, file: File, uri: str, hub: Hub, progress: Progress) -> Pa
     ):
         fresh = Cache(Path(work))
         path = obtain(card, one, fresh, offline=hub.offline, progress=progress, client=hub.client)
-        with cache.lock(file), cache.workspace(file) as place, path.open("rb") as stream:
+        with (
+            cache.lock(file) as alone,
+            cache.workspace(file, alone) as place,
+            path.open("rb") as stream,
+        ):
             return cache.store(file, stream, place, source=uri)
 
 

@@ -200,7 +200,7 @@ class Repositories:
         changed = replace(listing, files={**listing.files, path: known})
         if data:
             file = changed.file(path, "extra")
-            with self._cache.lock(file), self._cache.workspace(file) as work:
+            with self._cache.lock(file) as alone, self._cache.workspace(file, alone) as work:
                 self._cache.store(file, io.BytesIO(data), work, source=what)
         self._keep(changed)
         return changed

@@ -63,7 +63,7 @@ def obtain(
     if not usable:
         raise _offline(card, file, damage) from damage
     try:
-        with cache.lock(file, progress):
+        with cache.lock(file, progress) as alone:
             found = _look_again(file, cache)
             if found is not None:
                 progress(Step("cached", file.name, file.size, file.size))
@@ -74,7 +74,7 @@ def obtain(
                 mirror = MirrorSource(client.options.mirror)
                 sources[mirror.scheme] = mirror
                 usable = [mirror.uri, *usable]
-            return _fetch(card, file, cache, usable, progress, sources, client)
+            return _fetch(card, file, cache, usable, progress, sources, client, alone)
     except CacheError as error:
         if damage is None:
             raise
@@ -99,6 +99,7 @@ def _fetch(
     progress: Progress,
     sources: Mapping[str, Source],
     client: Client,
+    alone: bool,
 ) -> Path:
     failures: list[HubError] = []
     for uri in uris:
@@ -111,15 +112,16 @@ def _fetch(
             )
             continue
         try:
-            with cache.workspace(file) as work:
-                kept = cache.kept(file)
+            with cache.workspace(file, alone) as work:
+                kept = cache.kept(file) if alone else None
                 fetch = Fetch(file, card.folder, work, progress, client=client, keep=kept)
                 with source.open(uri, fetch) as stream:
                     if isinstance(stream, Part):  # it is in the cache already
                         path = cache.take(file, stream, source=uri)
                     else:
                         path = cache.store(file, stream, work, source=uri, progress=progress)
-                shutil.rmtree(kept, ignore_errors=True)
+                if kept is not None:
+                    shutil.rmtree(kept, ignore_errors=True)
         except CacheError:
             raise  # no other source can help
         except HubError as error:

@@ -18,6 +18,7 @@ which the next fetch of the same blob removes, but for a part that it can go on 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -49,6 +50,7 @@ _TAG = (
 )
 
 
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 FLUSHED_BYTES = 1 << 20
 """Files of this size and more are on the disk before they get their name.
 
@@ -117,33 +119,45 @@ class Cache:
     # ---- writing
 
     @contextlib.contextmanager
-    def lock(self, file: File, progress: Progress = quiet) -> Iterator[None]:
-        """Hold the lock of one blob; says so through `progress` when it has to wait."""
+    def lock(self, file: File, progress: Progress = quiet) -> Iterator[bool]:
+        """Hold the lock of one blob; says so through `progress` when it has to wait.
+
+        Yields whether it is held. On a disk without locks it is not: then each process fetches for
+        itself, in a place of its own, and the last to give the blob its name has the same bytes.
+        """
         folder = self._folder("locks")
         lock = FileLock(folder / f"{file.sha256}.lock")
+        held = True
         try:
             try:
                 lock.acquire(timeout=0)
             except Timeout:
                 progress(Step("wait", file.name, 0, file.size))
                 lock.acquire()
-        except (OSError, NotImplementedError) as error:  # the latter: a disk without locks
-            raise self._unusable("lock a file", error) from error
+        except NotImplementedError:
+            held = False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise self._unusable("lock a file", error) from error
+            held = False
         try:
-            yield
+            yield held
         finally:
-            lock.release()
+            if held:
+                lock.release()
 
     @contextlib.contextmanager
-    def workspace(self, file: File) -> Iterator[Path]:
-        """Name a folder for one fetch, under the blob's lock, and remove it afterwards.
+    def workspace(self, file: File, alone: bool) -> Iterator[Path]:
+        """Name a folder for one fetch and remove it afterwards; who uses it makes it.
 
-        Who uses it makes it. The lock is held, so whatever else is there for the same blob was left
-        by a process that was killed: it is removed first.
+        Args:
+            file: what is fetched.
+            alone: whether the blob's lock is held. Whatever else is there for the same blob was
+                then left by a process that was killed, and is removed first.
         """
         parent = self._folder("tmp")
         for left in os.listdir(parent):
-            if left.startswith(f"{file.sha256}-"):
+            if alone and left.startswith(f"{file.sha256}-"):
                 _remove(parent / left)
         work = parent / f"{file.sha256}-{secrets.token_hex(8)}"
         try:
