@@ -133,9 +133,13 @@ class _TarCheckpoint:
         stream = _Stream(self._members["storages"], origin)
         for _ in range(_count(stream.pickled(), origin)):
             key, location, dtype = _row(stream.pickled(), 3, origin)
-            texts = type(location) is str and type(dtype) is str
             # The name of a type gives the dtype; a plain text in its place names none of ours.
-            if type(key) is not int or not texts or dtype not in TORCH_STORAGES.values():
+            if (
+                type(key) is not int
+                or not isinstance(location, str)
+                or not isinstance(dtype, str)
+                or dtype not in TORCH_STORAGES.values()
+            ):
                 raise FormatError(f"{origin}: a storage is {shown((key, location, dtype))}")
             (length,) = stream.numbers("<q")
             if length < 0 or key in self._known:
