@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,27 +61,27 @@ class Site:
         return f"{self.url}/bench/{name}/resolve/main/{file}"
 
 
-class Client:
+class Client(ABC):
     """What gets an entry into an empty folder."""
 
     def __init__(self, site: Site, name: str) -> None:
         self.site, self.name = site, name
 
-    def prepare(self, folder: Path) -> None:
+    def prepare(self, folder: Path) -> None:  # noqa: B027  # most leave nothing
         """Leave in `folder` what an earlier call left."""
 
+    @abstractmethod
     def seconds(self, folder: Path) -> float:
-        """Get the entry into `folder`."""
-        raise NotImplementedError
+        """Get the entry into `folder` and return how long that took."""
 
     def whole(self, folder: Path) -> bool:
         """Whether every file is there."""
-        wanted = sorted(self.site.digests[self.name].values())
-        sizes = {digest: 0 for digest in wanted}
-        for path in folder.rglob("*"):
-            if path.is_file() and not path.is_symlink() and path.stat().st_size >= SMALL_BYTES:
-                sizes[hashlib.sha256(path.read_bytes()).hexdigest()] = path.stat().st_size
-        return all(sizes[digest] for digest in wanted)
+        found = {
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.rglob("*")
+            if path.is_file() and not path.is_symlink()
+        }
+        return found.issuperset(self.site.digests[self.name].values())
 
 
 class Weft(Client):
@@ -147,7 +148,8 @@ class CurlAndSums(Curl):
 
 def _half(site: Site, name: str) -> bytes:
     (path,) = (site.folder / "entries" / "bench" / name).glob("*.bin")
-    return path.read_bytes()[: LARGE_BYTES // 2]
+    with path.open("rb") as stream:
+        return stream.read(LARGE_BYTES // 2)
 
 
 class WeftGoesOn(Weft):

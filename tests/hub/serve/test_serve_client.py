@@ -134,7 +134,7 @@ def test_a_mirror_that_lies_is_found_out(
 def _believe(blobs: object, file: weft_hub.File) -> bool:
     """Stand in for the mirror's own check: this mirror gives out whatever it has."""
     path = blobs._cache.blob(file.sha256)  # type: ignore[attr-defined]  # a mirror that lies
-    blobs._verified[file.sha256] = identity_of(os.stat(path))  # type: ignore[attr-defined]
+    blobs._verified[file.sha256] = identity_of(os.stat(path))  # type: ignore[attr-defined]  # likewise
     return True
 
 

@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from hub.attacks.signer import Signed, certify
+from tests.hub.fuzz.json_trees import places
 from weft_hub import SignatureError, signing
 
 VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, "", "x", "../x", "\x00", "A" * 300, "0" * 64, "=", [], {}, [[]],
     [None], {"": ""}, {"name": "a"}, "sha256", ["."], 10**30,
 )  # fmt: skip
-
-
-def places(data: Any, where: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield the path of every value below `data`."""
-    items = data.items() if isinstance(data, dict) else enumerate(data)
-    for key, value in items:
-        yield (*where, key)
-        if isinstance(value, dict | list):
-            yield from places(value, (*where, key))
 
 
 def mutate(data: Any, draw: random.Random) -> None:

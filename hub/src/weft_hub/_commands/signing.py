@@ -25,13 +25,7 @@ def add(commands: Any) -> None:
     one.add_argument("path", metavar="PATH", help="the folder of a model, or a file")
     one.add_argument("--key", metavar="PEM", required=True, help="your private key")
     one.add_argument("--certificate", metavar="PEM", help="the certificate of the key")
-    one.add_argument(
-        "--certificate-chain",
-        metavar="PEM",
-        action="append",
-        default=[],
-        help="certificates between it and the root",
-    )
+    _add_files(one, "--certificate-chain", "certificates between it and the root")
     one.add_argument("--password-file", metavar="FILE", help="holds the password of the key")
     one.add_argument("--replace", action="store_true", help="write over a signature that is there")
     _add_shared(one)
@@ -43,15 +37,11 @@ def add(commands: Any) -> None:
         metavar="PATH|NAME",
         help="a folder, a file, a model's name, or hf:OWNER/NAME@COMMIT",
     )
-    one.add_argument(
-        "--key", metavar="PEM", action="append", default=[], help="a public key that you trust"
-    )
-    one.add_argument(
+    _add_files(one, "--key", "a public key that you trust")
+    _add_files(
+        one,
         "--certificate-chain",
-        metavar="PEM",
-        action="append",
-        default=[],
-        help="root certificates that you trust, and any on the way to them",
+        "root certificates that you trust, and any on the way to them",
     )
     one.add_argument("--at", metavar="TIME", help="when certificates must be valid; default: now")
     add_offline(one)
@@ -224,6 +214,11 @@ def _first_line(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise SettingError(f"cannot read the password file {path}: {why}") from error
+
+
+def _add_files(one: argparse.ArgumentParser, option: str, help: str) -> None:
+    """Add an option that may be given several times, each with a PEM file."""
+    one.add_argument(option, metavar="PEM", action="append", default=[], help=help)
 
 
 def _add_shared(one: argparse.ArgumentParser) -> None:

@@ -8,6 +8,19 @@ import tempfile
 from pathlib import Path
 
 
+def flush_to_disk(path: Path) -> None:
+    """Have the disk hold what was written to the file or folder at `path`.
+
+    Raises:
+        OSError: it cannot.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_whole(path: Path, data: bytes, *, flush: bool = False, mode: int = 0o600) -> None:
     """Write `data` under another name in the same folder, and give it the name `path` at last.
 

@@ -48,15 +48,7 @@ class Part:
     def __init__(self, folder: Path, *, size: int, sha256: str) -> None:
         self.folder = folder
         self.path = folder / "data"
-        self.size = size
-        self.sha256 = sha256
-        self.spans = Spans()
-        self.source = ""
-        self.validator: str | None = None
-        self._lock = threading.Lock()
-        self._hash_lock = threading.Lock()
-        self._hashed = 0
-        self._hash = hashlib.sha256()
+        self._begin(size, sha256)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +66,19 @@ class Part:
                 f"{needed} bytes are to be written to the cache at {folder}, but only {free} are "
                 "free; make room, or set WEFT_HUB_CACHE to another folder"
             )
+
+    def _begin(self, size: int, sha256: str) -> None:
+        """Have nothing of a file yet."""
+        self.size = size
+        self.sha256 = sha256
+        self.spans = Spans()
+        self.mixed = False
+        self.source = ""
+        self.validator: str | None = None
+        self._lock = threading.Lock()
+        self._hash_lock = threading.Lock()
+        self._hashed = 0
+        self._hash = hashlib.sha256()
 
     def __enter__(self) -> Part:
         """Return the part itself."""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
-
-from weft_hub._files.spans import Spans
 from weft_hub.cache._part import Part
 
 AT_ONCE_BYTES = 1 << 16
@@ -16,17 +12,8 @@ class SmallPart(Part):
     """A part of up to `AT_ONCE_BYTES` in memory; see `Part`."""
 
     def __init__(self, *, size: int, sha256: str) -> None:
-        self.size = size
-        self.sha256 = sha256
-        self.spans = Spans()
-        self.mixed = False
-        self.source = ""
-        self.validator: str | None = None
+        self._begin(size, sha256)
         self.content = bytearray(size)
-        self._lock = threading.Lock()
-        self._hash_lock = threading.Lock()
-        self._hashed = 0
-        self._hash = hashlib.sha256()
 
     def write(self, start: int, data: bytes) -> None:
         """Put `data` at `start`."""

@@ -31,7 +31,7 @@ from typing import IO, Protocol
 from filelock import FileLock, Timeout
 
 from weft_hub._files.digest import CHUNK_BYTES, sha256_of
-from weft_hub._files.whole_file import write_whole
+from weft_hub._files.whole_file import flush_to_disk, write_whole
 from weft_hub.cache._part import Part
 from weft_hub.cache._verified import Verified
 from weft_hub.card import Card, File
@@ -198,8 +198,8 @@ class Cache:
             if os.name == "posix":
                 path.chmod(0o444)  # a blob is never changed, also not through a snapshot's link
             os.replace(path, blob)
-            if file.size >= FLUSHED_BYTES:
-                _sync_folder(blobs)
+            if file.size >= FLUSHED_BYTES and os.name == "posix":  # elsewhere a folder cannot be
+                flush_to_disk(blobs)
         except OSError as error:
             raise self._unusable("write", error) from error
         return blob
@@ -379,14 +379,3 @@ def _remove(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

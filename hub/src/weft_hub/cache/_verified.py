@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from weft_hub._files.identity import Identity, changed_ns, identity_of
-from weft_hub._files.whole_file import write_whole
+from weft_hub._files.whole_file import flush_to_disk, write_whole
 
 # A file that was written this short a time ago may be written again within one tick of the clock
 # that its disk has; two seconds are the coarsest.
@@ -55,7 +55,7 @@ class Verified:
             return
         record = self._record(path, sha256)
         with contextlib.suppress(OSError):  # then it is hashed again the next time
-            _flush(path)  # what a power cut would take from it must not be vouched for
+            flush_to_disk(path)  # what a power cut would take from it must not be vouched for
             record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if _only_we_write(record.parent.stat()):
                 write_whole(record, _spelt(seen).encode("ascii"))
@@ -89,14 +89,6 @@ class Verified:
     def _record(self, path: Path, sha256: str) -> Path:
         place = hashlib.sha256(os.fsencode(os.path.realpath(path.parent))).hexdigest()
         return self.root / f"{sha256}-{place[:16]}"
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _only_we_write(status: os.stat_result) -> bool:

@@ -1,4 +1,4 @@
-"""What distributions and transforms share, by the names of ``torch.distributions.utils``."""
+"""What distributions share; programs import it by PyTorch's name, ``distributions.utils``."""
 
 from __future__ import annotations
 
