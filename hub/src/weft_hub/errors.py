@@ -5,9 +5,13 @@ Each message is one line: what was required, what came, who asked and what to do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from weft_hub._texts.nearest import did_you_mean
+
+# OWNER/NAME, as Hugging Face and its pages write it; the rules for what is asked for are elsewhere.
+_HUGGING_FACE = re.compile(r"(?:https?://[\w.]+/)?([\w.-]{1,96}/[\w.-]{1,96})/?", re.ASCII)
 
 
 class HubError(Exception):
@@ -26,6 +30,9 @@ class UnknownModelError(HubError, LookupError):
         self.name = name
         self.known = tuple(known)
         hint = did_you_mean(name, self.known) or "`weft-hub list` shows the names"
+        repository = _HUGGING_FACE.fullmatch(name)
+        if repository is not None and "did you" not in hint:
+            hint += f"; a repository of Hugging Face is called hf:{repository[1]}@REVISION"
         super().__init__(f"no model is called {name!r} in the index; {hint}")
 
 

@@ -146,13 +146,14 @@ class Hub:
         Raises:
             UnknownModelError: no such model; the nearest names are in the message.
             RegistryError: its entry is not valid; all problems are in the message.
-            SettingError: it is a repository, `hf:OWNER/NAME`, of which no index knows anything.
+            SettingError: it is a repository, `hf:OWNER/NAME`, of which no index knows anything, or
+                no text.
         """
-        if name.startswith(PREFIX):
+        if _is_repository(name):
             raise SettingError(
-                f"{name}: a repository has no entry in an index, so only `weft_hub.load` and "
-                "`weft-hub verify` take it; its files become a model of an index by an entry with "
-                "`hf:` sources"
+                f"{name}: a repository has no entry in an index, so only `weft_hub.load`, "
+                "`weft-hub run` and `weft-hub verify` take it; its files become a model of an "
+                "index by an entry with `hf:` sources"
             )
         return self.index.card(name)
 
@@ -210,7 +211,7 @@ class Hub:
         Raises:
             HubError: a subclass that says what is wrong and what to do.
         """
-        if name.startswith(PREFIX):
+        if _is_repository(name):
             return load_repository(self, name, choose(progress), offline=self._offline(offline))
         card = self.info(name)
         with in_use(self.cache, card, self.cache_limit):
@@ -315,3 +316,14 @@ class Hub:
             client=self.client,
             find=find,
         )
+
+
+def _is_repository(name: object) -> bool:
+    """Whether a name is that of a repository.
+
+    Raises:
+        SettingError: it is no text.
+    """
+    if not isinstance(name, str):
+        raise SettingError(f"the name of a model must be text, but is {name!r:.80}")
+    return name.startswith(PREFIX)

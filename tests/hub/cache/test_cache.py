@@ -224,7 +224,7 @@ def test_without_links_a_snapshot_holds_copies(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(Path, "symlink_to", refuse)
+    monkeypatch.setattr(os, "symlink", refuse)
     monkeypatch.setattr(os, "link", refuse)
     stage.entry("a/line", line_weights())
     path = stage.hub().download("a/line").files["weights.safetensors"]

@@ -197,7 +197,7 @@ def test_copies_of_a_disk_without_links_count_and_go(
         raise OSError(1, "Operation not permitted")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "symlink_to", refuse)
+        patched.setattr(os, "symlink", refuse)
         patched.setattr(os, "link", refuse)
         fill(stage, 1)
     (blob,) = blobs_of(stage.hub().cache)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -171,3 +172,89 @@ def test_the_setting_is_read(tmp_path: Path) -> None:
     assert Settings.from_environment({**folder, "WEFT_HUB_VERIFY": "always"}).verified is None
     with pytest.raises(weft_hub.SettingError, match="'sometimes'"):
         Settings.from_environment({**folder, "WEFT_HUB_VERIFY": "sometimes"})
+
+
+# ---- many files
+
+
+def many(counted: Counted, count: int) -> list[File]:
+    """Store files in the cache, and return what an index says of them."""
+    files = []
+    for n in range(count):
+        content = b"%d" % n * 100
+        files.append(File(f"{n}.bin", "extra", "other", len(content), sha256(content), ()))
+        with counted.cache.workspace(files[-1], True) as work:
+            counted.cache.store(files[-1], io.BytesIO(content), work)
+    return files
+
+
+def test_many_files_are_remembered_in_one_that_is_read_once(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = many(counted, 50)
+    for file in files:
+        assert counted.cache.known(file) is None
+        counted.cache.find(file)
+    assert counted.hashed == 50
+    assert len(list(counted.memory.iterdir())) == 1
+    opened: list[str] = []
+
+    def count(path: str, **more: Any) -> IO[Any]:
+        opened.append(path)
+        return open(path, **more)  # its caller closes it
+
+    monkeypatch.setattr(_verified, "open", count, raising=False)
+    again = Cache(counted.cache.root, Verified(counted.memory))
+    assert all(again.known(file) == again.blob(file.sha256) for file in files)
+    assert all(again.find(file) == again.blob(file.sha256) for file in files)
+    assert counted.hashed == 50
+    assert len(opened) == 1
+
+
+def test_what_another_process_verified_meanwhile_is_known(counted: Counted) -> None:
+    files = many(counted, 6)
+    other = Cache(counted.cache.root, Verified(counted.memory))
+    for mine, theirs in zip(files[::2], files[1::2], strict=True):
+        counted.cache.find(mine)
+        other.find(theirs)
+    assert counted.hashed == 6
+    for cache in (counted.cache, other):
+        assert all(cache.known(file) for file in files)
+
+
+def test_the_memory_does_not_grow_with_every_change(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_verified, "_SPARE_LINES", 4)
+    files = many(counted, 3)
+    for _ in range(20):
+        for file in files:
+            os.utime(counted.cache.blob(file.sha256))
+            assert counted.cache.known(file) is None
+            counted.cache.find(file)
+            assert counted.cache.known(file) is not None
+    (record,) = counted.memory.iterdir()
+    assert len(record.read_text("ascii").split("\n")) <= 2 * len(files) + 4 + 1
+
+
+@pytest.mark.parametrize("cut", [1, 8, 40, 70])
+def test_a_line_that_was_cut_off_harms_only_itself(counted: Counted, cut: int) -> None:
+    first, second, third = many(counted, 3)
+    counted.cache.find(first)
+    counted.cache.find(second)
+    (record,) = counted.memory.iterdir()
+    record.write_bytes(record.read_bytes()[:-cut])
+    again = Cache(counted.cache.root, Verified(counted.memory))
+    assert again.known(first) and not again.known(second)
+    again.find(third)
+    assert again.known(first) and not again.known(second) and again.known(third)
+
+
+def test_a_link_in_place_of_the_memory_is_not_followed(counted: Counted, tmp_path: Path) -> None:
+    assert [counted.hashes() for _ in range(2)] == [1, 0]
+    (record,) = counted.memory.iterdir()
+    os.replace(record, tmp_path / "elsewhere")
+    record.symlink_to(tmp_path / "elsewhere")
+    before = (tmp_path / "elsewhere").read_bytes()
+    assert counted.hashes() == 1
+    assert (tmp_path / "elsewhere").read_bytes() == before

@@ -1,7 +1,8 @@
 """Seeded cases of all that breaks a download: `python -m tests.hub.http.fault_run --cases 500`.
 
-In each case processes of their own download one file from a server on loopback that misbehaves as
-the seed says; some are killed, some find the disk full, some share the cache with seven others.
+In each case processes of their own download one file, or twelve small ones, from a server on
+loopback that misbehaves as the seed says; some are killed, some find the disk full, some share the
+cache with seven others.
 After each case every blob in the cache must be the right one, each process must have ended with the
 whole file or with one typed error of one line, and a last download from the server as it should be
 must give the file. The figures are printed as Markdown.
@@ -28,7 +29,8 @@ from hub.attacks.stage import Stage
 from tests.hub.http.fault_client import client
 from tests.hub.http.faults import KINDS, Fault, certificates, serving
 
-WAYS = ("faults", "faults", "faults", "kill", "disk full", "eight clients")
+WAYS = ("faults", "faults", "faults", "kill", "disk full", "eight clients", "many files")
+_MANY_WAYS = ("faults", "faults", "kill", "disk full", "eight clients")
 HANG_S = 60.0
 PRELOAD = ["tests.hub.http.fault_client", "weft_hub", "requests", "urllib3"]
 
@@ -59,22 +61,30 @@ def run_case(seed: int, root: Path, way: str | None = None) -> Case:
     rng = random.Random(seed)
     case = Case(seed, way or WAYS[seed % len(WAYS)])
     began = time.monotonic()
-    content = rng.randbytes(rng.choice([1, 700, 30_000, 120_000, 400_000]))
+    way = case.way
+    if way == "many files":
+        way = rng.choice(_MANY_WAYS)
+        sizes = [rng.choice([1, 700, 10_000, 65_536, 70_000]) for _ in range(12)]
+    else:
+        sizes = [rng.choice([1, 700, 30_000, 120_000, 400_000])]
+    files = {f"{n:02}.bin": rng.randbytes(size) for n, size in enumerate(sizes)}
+    largest = max(sizes)
     tls = certificates() if rng.random() < 0.5 else None
     stage = Stage(root)
-    with serving({"/w": content, "/mirror": content}, tls=tls) as server:
+    paths = {f"/{place}/{name}": files[name] for place in ("w", "mirror") for name in files}
+    with serving(paths, tls=tls) as server:
         server.etag = rng.choice([True, True, False])
         server.pause_s = rng.choice([0.0, 0.0, 0.01])
-        paths = ["/w", "/mirror"][: rng.choice([1, 1, 2])]
-        stage.entry("a/line", content, sources=[server.url + path for path in paths])
+        places = ["w", "mirror"][: rng.choice([1, 1, 2])]
+        _enter(stage, files, [f"{server.url}/{place}" for place in places])
         faults = [
             Fault(
                 rng.choice(KINDS),
-                rng.randrange(len(content)),
+                rng.randrange(largest),
                 status=rng.choice([429, 500, 502, 503, 404]),
                 retry_after=rng.choice([None, "0", "1", "999999", "soon"]),
             )
-            for _ in range(rng.choice([0, 1, 1, 2, 4, 8]) + (case.way == "faults"))
+            for _ in range(rng.choice([0, 1, 1, 2, 4, 8]) + (way == "faults"))
         ]
         server.script(*faults)
         settings = {
@@ -85,13 +95,13 @@ def run_case(seed: int, root: Path, way: str | None = None) -> Case:
             "WEFT_HUB_TOKENS": str(root / "tokens.json"),
             "REQUESTS_CA_BUNDLE": str(certificates().authority),
         }
-        running = _Clients(case, settings, stage, content)
-        if case.way == "kill":
+        running = _Clients(case, settings, stage, b"".join(files.values()))
+        if way == "kill":
             server.pause_s = 0.02
             running.one(kill_after_s=rng.uniform(0.0, 0.4))
-        elif case.way == "disk full":
-            running.one(most_bytes=rng.randrange(max(1, len(content))))
-        elif case.way == "eight clients":
+        elif way == "disk full":
+            running.one(most_bytes=rng.randrange(largest))
+        elif way == "eight clients":
             running.several(8)
         else:
             running.one()
@@ -103,6 +113,22 @@ def run_case(seed: int, root: Path, way: str | None = None) -> Case:
             case.broken.append(f"a last download without faults ended with {healed}")
     case.seconds = time.monotonic() - began
     return case
+
+
+def _enter(stage: Stage, files: Mapping[str, bytes], places: list[str]) -> None:
+    """Write the entry `a/line` of these files, each with a source at each of `places`."""
+    tables = [
+        {
+            "name": name,
+            "role": "extra" if n else "weights",
+            "format": "other" if n else "pytorch",
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "sources": [f"{place}/{name}" for place in places],
+        }
+        for n, (name, content) in enumerate(files.items())
+    ]
+    stage.entry("a/line", b"", files=tables)
 
 
 class _Clients:

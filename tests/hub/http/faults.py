@@ -330,11 +330,17 @@ class Certificates:
 @functools.cache
 def certificates() -> Certificates:
     """Make a certificate for localhost, once a process."""
+    return certificates_for("localhost", "127.0.0.1")
+
+
+def certificates_for(*names: str, until: datetime.datetime | None = None) -> Certificates:
+    """Make an authority of its own, and its certificate for some names, perhaps run out."""
     import trustme
 
     folder = Path(tempfile.mkdtemp(prefix="weft-hub-tls-"))
     authority = trustme.CA()
-    made = authority.issue_cert("localhost", "127.0.0.1")
+    since = until - datetime.timedelta(days=9) if until is not None else None
+    made = authority.issue_cert(*names, not_before=since, not_after=until)
     paths = [folder / name for name in ("authority.pem", "certificate.pem", "key.pem")]
     authority.cert_pem.write_to_path(str(paths[0]))
     paths[1].write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))

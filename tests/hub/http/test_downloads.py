@@ -263,6 +263,16 @@ def test_waits_double_up_to_a_limit_with_jitter_and_progress_starts_them_anew() 
         patience.wait_s(waiting.Retry("it broke"))
 
 
+def test_each_connection_of_a_transfer_has_failures_of_its_own() -> None:
+    patience = waiting.Patience("it", 1)
+    for who in range(8):
+        assert patience.wait_s(waiting.Retry("it broke"), who) <= waiting.FIRST_WAIT_S
+    with pytest.raises(weft_hub.UnreachableError, match="2 attempts: it broke"):
+        patience.wait_s(waiting.Retry("it broke"), 3)
+    patience.got(waiting.PROGRESS_BYTES)  # of any of them
+    assert patience.wait_s(waiting.Retry("it broke"), 3) <= waiting.FIRST_WAIT_S
+
+
 # ---- what is wrong is refused
 
 
@@ -300,14 +310,19 @@ def test_a_stream_without_an_end_is_stopped_after_one_byte_too_many(
     stage: Stage, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts: list[int] = []
-    real = Answer.read
+    read, read_into = Answer.read, Answer.read_into
 
     def counted(answer: Answer, count: int) -> bytes:
-        data = real(answer, count)
+        data = read(answer, count)
         counts.append(len(data))
         return data
 
+    def counted_into(answer: Answer, memory: memoryview) -> int:
+        counts.append(read_into(answer, memory))
+        return counts[-1]
+
     monkeypatch.setattr(Answer, "read", counted)
+    monkeypatch.setattr(Answer, "read_into", counted_into)
     monkeypatch.setenv("WEFT_HUB_CONNECTIONS", "1")
     server.script(Fault("endless"))
     enter(stage, f"{server.url}/w")

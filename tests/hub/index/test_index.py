@@ -455,3 +455,20 @@ def test_a_source_in_another_spelling_is_refused_with_the_right_one(uri: str) ->
     wrong = check_uri(uri)
     assert wrong is not None
     assert "\n" not in wrong
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["timm/some-net.ra_in1k", "https://huggingface.co/timm/some-net.ra_in1k"],
+)
+def test_a_name_of_hugging_face_is_told_its_spelling(stage: Stage, name: str) -> None:
+    with pytest.raises(weft_hub.UnknownModelError) as caught:
+        stage.hub().load(name)
+    assert "called hf:timm/some-net.ra_in1k@REVISION" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [3, None, b"a/line", ["a/line"]])
+def test_a_name_that_is_no_text_is_one_clear_error(stage: Stage, name: object) -> None:
+    for verb in ("load", "info", "download", "load_state_dict"):
+        with pytest.raises(weft_hub.SettingError, match="name of a model must be text, but is"):
+            getattr(stage.hub(), verb)(name)

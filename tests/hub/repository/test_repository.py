@@ -288,8 +288,10 @@ def test_what_a_repository_cannot_give_is_one_plain_error(
 
 
 def test_a_repository_that_is_not_there_is_said(stage: Stage, server: Repositories) -> None:
-    with pytest.raises(weft_hub.SourceError):
-        stage.hub().load(f"hf:lab/nothing@{'0' * 40}")
+    for name in (f"hf:lab/nothing@{'0' * 40}", "hf:lab/nothing@v1"):
+        with pytest.raises(weft_hub.MissingAtSourceError) as caught:
+            stage.hub().load(name)
+        assert str(caught.value).startswith(f"{name}: there is no such repository, or it has no")
 
 
 def test_offline_a_repository_that_was_never_loaded_is_said(stage: Stage) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,9 @@ import weft.text
 import weft_hub
 from tests.core.text.tiny_bert import PIECES, SIZES
 from tests.hub.bans import no_sockets_and_no_processes
+from tests.hub.conftest import Outcome
 from tests.hub.repository.repository_server import Repositories, serving
+from tests.hub.repository.sentences import files_of, write_repository
 
 SENTENCES = ["a man plays the guitar", "the man plays guitars ."]
 BERT = {"model_type": "bert", "architectures": ["BertModel"], **SIZES}
@@ -56,6 +58,32 @@ def test_a_sentence_encoder_comes_ready_to_embed(server: Repositories, tmp_path:
     assert weft.equal(got, expected)
     for again in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         assert again.preprocess(SENTENCES)[0].tolist() == ids.tolist()
+
+
+def test_the_command_runs_a_repository_on_a_file(
+    server: Repositories, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    folder = tmp_path / "repository"
+    write_repository(folder)
+    sha = server.commit("lab/sentences", files_of(folder), "main")
+    (tmp_path / "lines.txt").write_text("a man plays\nrain\n")
+    pinned = f"hf:lab/sentences@{sha}"
+    done = command("run", pinned, str(tmp_path / "lines.txt"), "--json")
+    assert (done.code, done.err) == (0, "")
+    told = json.loads(done.out)
+    assert told["model"] == "hf:lab/sentences"
+    assert told["result"]["sentences"] == ["a man plays", "rain"]
+    moving = command("run", "hf:lab/sentences", str(tmp_path / "lines.txt"), "--json")
+    assert (moving.code, moving.out) == (0, done.out)
+    assert moving.err.startswith("weft-hub: hf:lab/sentences@main: 'main' may be another model")
+    assert moving.err.count("\n") == 1
+    before = len(server.asked)
+    wrong = command("run", pinned, str(tmp_path / "none.txt"))
+    assert (wrong.code, wrong.err) == (1, f"weft-hub: there is no file {tmp_path}/none.txt\n")
+    wrong = command("run", pinned, str(tmp_path), "--top", "3")
+    assert (wrong.code, wrong.err.count("\n")) == (1, 1)
+    assert "has no --top" in wrong.err
+    assert len(server.asked) == before  # pinned, and in the cache since
 
 
 def test_a_vocabulary_of_another_model_is_refused(server: Repositories, tmp_path: Path) -> None:

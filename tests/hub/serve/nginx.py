@@ -9,12 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+import weft_hub
+from tests.hub.http.faults import Certificates
 
 PAGE = Path(__file__).parents[3] / "docs" / "guide" / "hub_mirror.md"
 _STARTS_S = 20.0
@@ -70,9 +74,15 @@ def program() -> str:
 
 
 class Nginx:
-    """A server with a folder for `root` (`site`) and one for `/blobs/` (`cache`)."""
+    """A server with a folder for `root` (`site`) and one for `/blobs/` (`cache`).
 
-    def __init__(self, folder: Path, *, rate: str = "0") -> None:
+    Args:
+        folder: where all of its files are.
+        rate: how much each connection gets a second.
+        tls: the certificate that it shows; None for no encryption.
+    """
+
+    def __init__(self, folder: Path, *, rate: str = "0", tls: Certificates | None = None) -> None:
         self.site = folder / "site"
         self.cache = folder / "cache"
         self._work = folder / "nginx"
@@ -84,7 +94,9 @@ class Nginx:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self._tls = tls
+        scheme = "http" if tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start it on its port, and wait until it answers."""
@@ -128,8 +140,14 @@ class Nginx:
 
     def _settings(self) -> str:
         [server] = re.findall(r"```nginx\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+        listen = f"listen 127.0.0.1:{self.port};"
+        if self._tls is not None:  # as the page says above the block
+            listen = (
+                f"listen 127.0.0.1:{self.port} ssl; ssl_certificate {self._tls.certificate}; "
+                f"ssl_certificate_key {self._tls.key};"
+            )
         for theirs, ours in [
-            ("listen 8478;", f"listen 127.0.0.1:{self.port};"),
+            ("listen 8478;", listen),
             ("root /srv/models;", f"root {self.site};"),
             ("root /srv/weft-hub;", f"root {self.cache};"),
         ]:
@@ -147,6 +165,29 @@ def serving(folder: Path, **options: Any) -> Iterator[Nginx]:
         yield nginx
     finally:
         nginx.kill()
+
+
+class KilledMidway:
+    """The progress of a download that kills the server once, and starts it again after a while.
+
+    Attributes:
+        dones: how many bytes were there at each step.
+        broke: whether the server was killed.
+    """
+
+    def __init__(self, server: Nginx, within: range, pause_s: float) -> None:
+        self._server, self._within, self._pause_s = server, within, pause_s
+        self.dones: list[int] = []
+        self.broke = False
+
+    def __call__(self, step: weft_hub.Step) -> None:
+        if step.stage != "download":
+            return
+        self.dones.append(step.done)
+        if step.done in self._within and not self.broke:
+            self._server.kill()
+            self.broke = True
+            threading.Timer(self._pause_s, self._server.start).start()
 
 
 def lay_out(*arguments: Any, **options: Any) -> None:

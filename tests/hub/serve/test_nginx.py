@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +16,8 @@ from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.repository.sentences import write_repository
 from tests.hub.serve.mirrors import ask
-from tests.hub.serve.nginx import Nginx, lay_out, serving
-from weft_hub._http import waiting
+from tests.hub.serve.nginx import KilledMidway, Nginx, lay_out, serving
+from weft_hub._http import download, waiting
 from weft_hub.index import Index
 from weft_hub.index import document as index_document
 
@@ -94,24 +93,33 @@ def test_a_download_goes_on_when_nginx_is_killed_and_started_again(
     with serving(tmp_path / "mirror", rate="4m") as server:
         monkeypatch.setenv("WEFT_HUB_HF_ENDPOINT", server.url)
         published(stage, server)
-        dones: list[int] = []
-        broke = threading.Event()
-
-        def progress(step: weft_hub.Step) -> None:
-            if step.stage == "download":
-                dones.append(step.done)
-                if 8 * MIB < step.done < len(BIG) and not broke.is_set():
-                    server.kill()
-                    broke.set()
-                    threading.Timer(0.5, server.start).start()
-
+        progress = KilledMidway(server, range(8 * MIB + 1, len(BIG)), 0.5)
         path = stage.hub().download("lab/big", progress=progress).files["weights.safetensors"]
         assert path.read_bytes() == BIG
-        assert broke.is_set()
-        assert dones == sorted(dones)  # nothing that had arrived was asked for again
+        assert progress.broke
+        assert progress.dones == sorted(
+            progress.dones
+        )  # nothing that had arrived was asked for again
         again = server.asked(PATH)
         assert {one.status for one in again} == {206}
         assert 0 < sum(one.sent for one in again) < len(BIG) - 7 * MIB
+
+
+@pytest.mark.slow
+def test_a_server_that_restarts_breaks_off_no_download_of_many_connections(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Eight connections break off together: that is one failure of each, and not eight of one.
+    monkeypatch.setattr(download, "PIECE_BYTES", 4 * MIB)
+    monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.4)
+    with serving(tmp_path / "mirror", rate="1m") as server:
+        monkeypatch.setenv("WEFT_HUB_HF_ENDPOINT", server.url)
+        published(stage, server)
+        progress = KilledMidway(server, range(8 * MIB + 1, len(BIG)), 1.0)
+        path = stage.hub().download("lab/big", progress=progress).files["weights.safetensors"]
+        assert path.read_bytes() == BIG
+        assert progress.broke
+        assert len({one.connection for one in server.asked(PATH)}) >= 8
 
 
 @pytest.mark.slow

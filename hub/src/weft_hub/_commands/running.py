@@ -8,12 +8,14 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from weft_hub._commands.inputs import STANDARD_INPUT, Input, InputError, inputs_of, require_inputs
 from weft_hub._models.plugins import Task, task_of
-from weft_hub.errors import HubError
+from weft_hub._repository.files import PREFIX
+from weft_hub.errors import HubError, UnpinnedRevisionWarning
 from weft_hub.hub import Hub
 
 __all__ = ["figures_of", "run"]
@@ -22,7 +24,13 @@ __all__ = ["figures_of", "run"]
 def run(options: argparse.Namespace) -> int:
     """Run a model on each input by its task, and return 1 if any failed."""
     hub = Hub(offline=options.offline)
-    card = hub.info(options.name)
+    progress = False if options.quiet else None
+    model = None
+    if options.name.startswith(PREFIX):
+        # Which task it is for is known once it is loaded; what no task would take is refused now.
+        require_inputs(options.paths, (".*",), "of a repository")
+        model = _loaded(hub, options.name, progress)
+    card = hub.info(options.name) if model is None else model.card
     task = task_of(card)
     endings = tuple(getattr(task, "endings", ()))
     require_inputs(options.paths, endings, card.task)  # before anything is downloaded
@@ -31,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
         if "top" not in inspect.signature(task.run).parameters:
             raise InputError(f"{card.name}: the task {card.task} has no --top")
         settings["top"] = options.top
-    model = hub.load(card.name, progress=False if options.quiet else None)
+    if model is None:
+        model = hub.load(card.name, progress=progress)
     failed = 0
     with inputs_of(options.paths, endings) as inputs:
         several = len(options.paths) > 1 or os.path.isdir(options.paths[0])
@@ -46,6 +55,16 @@ def run(options: argparse.Namespace) -> int:
                 print(f"weft-hub: {card.name}: {_complaint(one, error)}", file=sys.stderr)
                 failed = 1
     return failed
+
+
+def _loaded(hub: Hub, name: str, progress: bool | None) -> Any:
+    """Return the model of a repository, with the warning that its revision may move on one line."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UnpinnedRevisionWarning)
+        model = hub.load(name, progress=progress)
+    for one in told:
+        print(f"weft-hub: {one.message}", file=sys.stderr)
+    return model
 
 
 def figures_of(task: Task, result: Mapping[str, Any]) -> dict[str, float]:

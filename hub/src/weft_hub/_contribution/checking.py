@@ -98,7 +98,9 @@ def check(folder: Path, rules: Rules, *, progress: Progress) -> Report:
     folder = folder.resolve()
     name = f"{folder.parent.name}/{folder.name}"
     if not (folder / "model.toml").is_file():
-        raise ContributionError(f"{folder} has no model.toml; `weft-hub new {name}` makes one")
+        raise ContributionError(
+            f"{folder} has no model.toml; `weft-hub new NAMESPACE/NAME` makes a folder with one"
+        )
     report = Report(name, folder)
     _check_texts(report)
     card = report.card

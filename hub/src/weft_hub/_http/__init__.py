@@ -8,7 +8,10 @@ session.py    one request by way of requests, and its failures in our words
 causes.py     what lies at the bottom of an error of a library
 answer.py     what a server answered: its status, its length, its bytes
 client.py     redirects, tokens, and small documents
+lease.py      the range that one worker fetches
+ranges.py     what an answer says about a range
 download.py   one large file in pieces over several connections
+express.py    many small files by one thread, as long as all goes well; loaded when it is needed
 """
 
 from __future__ import annotations

@@ -56,6 +56,30 @@ class Answer:
             raise Retry(f"{host_of(self.url)} broke off: {cause(error)}") from error
         return data
 
+    def read_into(self, memory: memoryview) -> int:
+        """Fill `memory`, or as much of it as comes before the end, and return how much.
+
+        Memory that is used again costs much less than new memory for every read.
+
+        Raises:
+            Retry: as for `read`.
+        """
+        import http.client
+
+        raw = self._response.raw
+        source = getattr(raw, "_original_response", None)
+        if not isinstance(source, http.client.HTTPResponse):
+            data = self.read(len(memory))
+            memory[: len(data)] = data
+            return len(data)
+        try:
+            count = source.readinto(memory)
+        except (OSError, ValueError, AttributeError, http.client.HTTPException) as error:
+            raise Retry(f"{host_of(self.url)} broke off: {cause(error)}") from error
+        if source.isclosed():  # at its end: another request may use the connection
+            raw.release_conn()
+        return count
+
     def stop(self) -> None:
         """Wake a thread that is reading; from another thread."""
         shutdown = getattr(self._response.raw, "shutdown", None)  # urllib3 2.3 and later

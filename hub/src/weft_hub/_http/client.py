@@ -152,6 +152,10 @@ class Client:
                 self._tokens = tokens.read(self.options.tokens_path())
             return self._tokens.get(origin.partition("://")[2])
 
+    def settings_for(self, origin: str) -> tuple[str, str | None]:
+        """Return the certificates and the proxy of requests to `origin`; see `Session.settings`."""
+        return self._session.settings(origin)
+
     def _follow(
         self,
         url: str,

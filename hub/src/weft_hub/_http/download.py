@@ -9,15 +9,15 @@ wherever it hangs, is left behind and can no longer write.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
 
 from weft_hub._files.spans import Span
 from weft_hub._http.answer import Answer
 from weft_hub._http.client import Client
+from weft_hub._http.lease import Cancelled, Lease
+from weft_hub._http.ranges import StartOver, end_of_range, validator_in
 from weft_hub._http.waiting import Patience, Retry
 from weft_hub.cache._part import Part
 from weft_hub.errors import DigestMismatchError, SizeMismatchError, SourceError
@@ -31,45 +31,6 @@ _HASH_AT_ONCE = 8 << 20
 _SAVE_EVERY_S = 1.0
 _BEAT_S = 0.25
 _MOST_STARTS = 3
-_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
-_NO_RANGE = re.compile(r"bytes \*/([0-9]{1,18})")
-
-
-class Cancelled(Exception):
-    """This worker was told to stop."""
-
-
-class StartOver(Exception):
-    """What has arrived does not go with what comes: the whole file is to be asked for anew."""
-
-
-class Lease:
-    """The range that one worker fetches: from `at`, which moves, up to `stop`."""
-
-    def __init__(self, span: Span) -> None:
-        self.at, self.stop = span
-        self.touched = time.monotonic()
-        self.cancelled = threading.Event()
-        self.answer: Answer | None = None
-        self.has_slot = True
-        self._lock = threading.Lock()
-
-    def write(self, part: Part, data: bytes) -> None:
-        """Write `data` where this lease is, unless it was cancelled."""
-        with self._lock:  # so that nothing is written once `cancel` has returned
-            if self.cancelled.is_set():
-                raise Cancelled
-            part.write(self.at, data)
-            self.at += len(data)
-        self.touched = time.monotonic()
-
-    def cancel(self) -> None:
-        """Forbid the worker to write on, and wake it."""
-        with self._lock:
-            self.cancelled.set()
-        answer = self.answer
-        if answer is not None:
-            answer.stop()
 
 
 class Download:
@@ -161,6 +122,7 @@ class Download:
                 if failure is not None:
                     raise failure
                 behind = self._part.hash_on(_HASH_AT_ONCE)
+                self._part.flush_on()
                 # The last worker may still be about to find that the server sends too much.
                 if idle and self._part.is_whole and not behind:
                     break
@@ -292,7 +254,7 @@ class Download:
             except Retry as retry:
                 if lease.cancelled.is_set():
                     raise Cancelled from retry
-                wait = self._patience.wait_s(retry)
+                wait = self._patience.wait_s(retry, lease)
                 lease.touched = time.monotonic() + wait
                 if lease.cancelled.wait(wait):
                     raise Cancelled from retry
@@ -337,29 +299,14 @@ class Download:
                 self._ranges = False
                 self._part.clear()
                 lease.at, lease.stop = 0, size
-        self._part.remember(self._url, _validator(answer.headers))
+        self._part.remember(self._url, validator_in(answer.headers))
         return size
 
     def _take_range(self, lease: Lease, answer: Answer, *, asked_whole: bool) -> int:
         """Check that a range is the one that was asked for, and return where it ends."""
-        size = self._part.size
-        stated = answer.headers.get("Content-Range", "").strip()
-        if answer.status == 416:
-            none = _NO_RANGE.fullmatch(stated)
-            if none and int(none[1]) != size:
-                raise SizeMismatchError(self._what, expected=size, got=int(none[1]))
-            raise StartOver("the server refuses a range of the file")
-        match = _RANGE.fullmatch(stated)
-        if match and match[3] != "*" and int(match[3]) != size:
-            raise SizeMismatchError(self._what, expected=size, got=int(match[3]))
-        first, stop = (int(match[1]), int(match[2]) + 1) if match else (-1, -1)
-        if asked_whole or first != lease.at or not first < stop <= lease.stop:
-            raise StartOver(
-                f"the server answers bytes {lease.at} to {lease.stop - 1} with {stated[:80]!r}"
-            )
-        if answer.length is not None and answer.length != stop - first:
-            raise StartOver(f"the server sends {answer.length} bytes for {stated!r}")
-        validator = _validator(answer.headers)
+        asked = None if asked_whole else (lease.at, lease.stop)
+        stop = end_of_range(answer, asked, self._part.size, self._what)
+        validator = validator_in(answer.headers)
         if self._part.source == self._url and self._part.validator not in (None, validator):
             raise StartOver("the file changed at the server")
         self._part.remember(self._url, validator)
@@ -373,11 +320,12 @@ class Download:
         chunk = _FIRST_CHUNK
         while lease.at < stop:
             began = time.monotonic()
-            data = answer.read(min(chunk, stop - lease.at))
-            if not data:
+            memory = lease.memory(min(chunk, stop - lease.at))
+            count = answer.read_into(memory)
+            if not count:
                 raise Retry(f"the connection ended at byte {lease.at} of {self._part.size}")
-            lease.write(self._part, data)
-            self._patience.got(len(data))
+            lease.write(self._part, memory[:count])
+            self._patience.got(count)
             took = time.monotonic() - began
             # Large reads are fast, small ones notice early that a connection only drips.
             if took < 0.02:
@@ -400,12 +348,3 @@ class Download:
     @property
     def _what(self) -> str:
         return f"{self._name} from {self._uri}"
-
-
-def _validator(headers: Mapping[str, str]) -> str | None:
-    """Return what If-Range may hold: a strong ETag, or else the date of the last change."""
-    tag = headers.get("ETag", "").strip()
-    if re.fullmatch(r'"[!#-~]{1,200}"', tag):
-        return tag
-    date = headers.get("Last-Modified", "").strip()
-    return date if re.fullmatch(r"[A-Za-z0-9,: +-]{8,40}", date) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from weft_hub._http.addresses import host_of
@@ -60,20 +61,67 @@ class Session:
             raise Retry(f"{host} said nothing for {self._options.stall_timeout_s:g} s") from error
         except requests.exceptions.SSLError as error:
             why = cause(error)
-            if "certificate" in why.lower():
-                raise UnreachableError(
-                    f"{what}: the certificate of {host} is not trusted: {why}; behind a firm's "
-                    "own certificates set REQUESTS_CA_BUNDLE to the file with them"
-                ) from error
+            self._check_certificates(url, what, why, error)
             raise Retry(f"TLS with {host} failed: {why}") from error
         except requests.exceptions.ProxyError as error:
             raise Retry(f"the proxy for {host} failed: {cause(error)}") from error
         except requests.exceptions.ConnectionError as error:
             raise Retry(f"{host} could not be reached: {cause(error)}") from error
         except (requests.exceptions.RequestException, OSError, ValueError) as error:
-            # A bundle of certificates that is not there is an OSError, a strange header or address
-            # of a redirect a ValueError.
+            self._check_bundle(url, what, error)
+            # A strange header or address of a redirect is a ValueError.
             raise SourceError(f"{what}: {host} cannot be asked: {cause(error)}") from error
+
+    def _check_certificates(self, url: str, what: str, why: str, error: Exception) -> None:
+        """Say it if it was a certificate that failed, the host's or those that are trusted."""
+        host, plain = host_of(url), why.lower()
+        if "no certificate or crl" in plain or "no_certificate_or_crl" in plain:
+            self._check_bundle(url, what, error)
+        if (
+            "expired" in plain
+            or "not yet valid" in plain
+            or "not valid for" in plain
+            or ("doesn't match" in plain)
+        ):
+            raise UnreachableError(
+                f"{what}: the certificate of {host} is not good: {why}; check the address and the "
+                "clock, or tell those who run the host"
+            ) from error
+        if "certificate" in plain:
+            raise UnreachableError(
+                f"{what}: the certificate of {host} is not trusted: {why}; behind a firm's own "
+                "certificates set REQUESTS_CA_BUNDLE to the file with them"
+            ) from error
+
+    def _check_bundle(self, url: str, what: str, error: Exception) -> None:
+        """Say it if the certificates that are to be trusted cannot be read."""
+        if not url.startswith("https:"):
+            return
+        import ssl
+
+        trusted, _ = self.settings(url)
+        try:
+            if Path(trusted).is_dir():
+                return
+            ssl.create_default_context(cafile=trusted)
+        except (OSError, ValueError) as unread:
+            raise SourceError(
+                f"{what}: the certificates to trust cannot be read from {trusted}: "
+                f"{cause(unread)}; REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE must name a file with "
+                "them, in PEM"
+            ) from error
+
+    def settings(self, origin: str) -> tuple[str, str | None]:
+        """Return the certificates (a file or a folder) and the proxy that `origin` is asked with.
+
+        Both come from requests, so that who asks by another way asks as requests would.
+        """
+        from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
+
+        merged = self._requests().merge_environment_settings(origin, {}, True, None, None)
+        verify = merged["verify"]
+        proxy: str | None = select_proxy(origin, merged["proxies"])
+        return verify if isinstance(verify, str) else str(DEFAULT_CA_BUNDLE_PATH), proxy
 
     def _requests(self) -> Any:
         with self._lock:
@@ -82,19 +130,24 @@ class Session:
             return self._made
 
 
+def user_agent() -> str:
+    """Return what the hub calls itself."""
+    from importlib import metadata
+
+    try:
+        return f"weft-hub/{metadata.version('weft-hub')}"
+    except metadata.PackageNotFoundError:  # run from its source folder
+        return "weft-hub/0"
+
+
 def _new_session(options: Options) -> Any:
     from http.cookiejar import DefaultCookiePolicy
-    from importlib import metadata
 
     import requests
     from requests.adapters import HTTPAdapter
 
-    try:
-        version = metadata.version("weft-hub")
-    except metadata.PackageNotFoundError:  # run from its source folder
-        version = "0"
     session = requests.Session()
-    session.headers.update({"User-Agent": f"weft-hub/{version}", "Accept-Encoding": "identity"})
+    session.headers.update({"User-Agent": user_agent(), "Accept-Encoding": "identity"})
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # takes none, sends none
     adapter = HTTPAdapter(pool_connections=16, pool_maxsize=options.connections, max_retries=0)
     session.mount("https://", adapter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import Counter
 
 from weft_hub.errors import UnreachableError
 
@@ -33,6 +34,9 @@ class Retry(Exception):
 class Patience:
     """Counts the failures of one transfer and says how long to wait after each. Thread-safe.
 
+    Each connection has a count of its own: a server that restarts breaks all of them off together,
+    which is one failure of each. What any of them brings starts every count anew.
+
     Args:
         what: what is fetched, for the message.
         retries: how many failures in a row are borne.
@@ -42,7 +46,7 @@ class Patience:
         self._what = what
         self._retries = retries
         self._lock = threading.Lock()
-        self._failures = 0
+        self._failures: Counter[object] = Counter()
         self._gained = 0
 
     def got(self, count: int) -> None:
@@ -50,18 +54,23 @@ class Patience:
         with self._lock:
             self._gained += count
             if self._gained >= PROGRESS_BYTES:
-                self._failures = self._gained = 0
+                self._failures.clear()
+                self._gained = 0
 
-    def wait_s(self, retry: Retry) -> float:
+    def wait_s(self, retry: Retry, who: object = None) -> float:
         """Return how long to wait before the next attempt: doubled each time, with jitter.
+
+        Args:
+            retry: what happened.
+            who: whose attempt it was, where several connections share a transfer.
 
         Raises:
             UnreachableError: that was one failure too many, or the server asks for too long a
                 pause.
         """
         with self._lock:
-            self._failures += 1
-            failures = self._failures
+            self._failures[who] += 1
+            failures = self._failures[who]
             self._gained = 0
         if retry.after_s is not None and retry.after_s > LONGEST_ASKED_S:
             raise UnreachableError(

@@ -24,6 +24,7 @@ from weft_hub.card import File
 from weft_hub.errors import (
     CacheError,
     DigestMismatchError,
+    MissingAtSourceError,
     OfflineError,
     SettingError,
     SourceError,
@@ -38,7 +39,8 @@ _ALLOWED = re.compile(
     r"config\.json|model\.safetensors|[\w.-]+\.safetensors|[\w.-]+\.safetensors\.index\.json"
     r"|tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json"
     r"|vocab\.txt|vocab\.json|merges\.txt|preprocessor_config\.json"
-    r"|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json"
+    r"|modules\.json|sentence_bert_config\.json|config_sentence_transformers\.json"
+    r"|1_Pooling/config\.json"
     r"|model\.sig",
     re.ASCII,
 )
@@ -209,7 +211,13 @@ class Repositories:
         assert self._get is not None
         revision = quote(repository.revision, safe="")
         url = f"{self._api(repository)}/revision/{revision}"
-        about = _json(self._get(url, _MOST_ANSWER_BYTES).content, f"{repository} at {url}")
+        try:
+            answer = self._get(url, _MOST_ANSWER_BYTES)
+        except MissingAtSourceError as error:
+            raise MissingAtSourceError(
+                f"{repository}: there is no such repository, or it has no such revision: {error}"
+            ) from error
+        about = _json(answer.content, f"{repository} at {url}")
         sha = about.get("sha") if isinstance(about, dict) else None
         if not isinstance(sha, str) or not _COMMIT.fullmatch(sha):
             raise SourceError(f"{repository}: the server names no commit, but {sha!r}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from weft_hub._http import Client
@@ -74,7 +75,7 @@ def obtain(
                 mirror = MirrorSource(client.options.mirror)
                 sources[mirror.scheme] = mirror
                 usable = [mirror.uri, *usable]
-            return _fetch(card, file, cache, usable, progress, sources, client, alone)
+            return _Fetching(card, file, cache, sources, client, progress).first(usable, alone)
     except CacheError as error:
         if damage is None:
             raise
@@ -91,52 +92,63 @@ def _look_again(file: File, cache: Cache) -> Path | None:
         return None
 
 
-def _fetch(
-    card: Card,
-    file: File,
-    cache: Cache,
-    uris: list[str],
-    progress: Progress,
-    sources: Mapping[str, Source],
-    client: Client,
-    alone: bool,
-) -> Path:
-    failures: list[HubError] = []
-    for uri in uris:
-        source = sources.get(scheme_of(uri))
-        if source is None:
-            failures.append(
-                UnsupportedSourceError(
-                    f"{uri}: this version of weft-hub cannot fetch from {scheme_of(uri)}: sources"
+@dataclass(frozen=True)
+class _Fetching:
+    """One file that is not in the cache, and all that it takes to get it there."""
+
+    card: Card
+    file: File
+    cache: Cache
+    sources: Mapping[str, Source]
+    client: Client
+    progress: Progress
+
+    def first(self, uris: Sequence[str], alone: bool) -> Path:
+        """Return the blob that the first of the sources gives; `alone` is as for the workspace."""
+        failures: list[HubError] = []
+        for uri in uris:
+            source = self.sources.get(scheme_of(uri))
+            if source is None:
+                failures.append(
+                    UnsupportedSourceError(
+                        f"{uri}: this version of weft-hub cannot fetch from {scheme_of(uri)}: "
+                        "sources"
+                    )
                 )
-            )
-            continue
-        try:
-            with cache.workspace(file, alone) as work:
-                kept = cache.kept(file) if alone else None
-                fetch = Fetch(file, card.folder, work, progress, client=client, keep=kept)
-                with source.open(uri, fetch) as stream:
-                    if isinstance(stream, Part):  # it is in the cache already
-                        path = cache.take(file, stream, source=uri)
-                    else:
-                        path = cache.store(file, stream, work, source=uri, progress=progress)
-                if kept is not None:
-                    shutil.rmtree(kept, ignore_errors=True)
-        except CacheError:
-            raise  # no other source can help
-        except HubError as error:
-            progress(Step("failed", file.name, 0, file.size, uri))
-            failures.append(error)
-        else:
-            progress(Step("stored", file.name, file.size, file.size, uri))
-            return path
-    if len(failures) == 1:
-        raise failures[0]
-    reasons = "; ".join(f"({n}) {failure}" for n, failure in enumerate(failures, 1))
-    raise SourceError(
-        f"{card.name}: none of the {len(failures)} sources of {file.name} could give it: {reasons}",
-        failures,
-    )
+                continue
+            try:
+                path = self._from(source, uri, alone)
+            except CacheError:
+                raise  # no other source can help
+            except HubError as error:
+                self.progress(Step("failed", self.file.name, 0, self.file.size, uri))
+                failures.append(error)
+            else:
+                self.progress(Step("stored", self.file.name, self.file.size, self.file.size, uri))
+                return path
+        if len(failures) == 1:
+            raise failures[0]
+        reasons = "; ".join(f"({n}) {failure}" for n, failure in enumerate(failures, 1))
+        raise SourceError(
+            f"{self.card.name}: none of the {len(failures)} sources of {self.file.name} could give "
+            f"it: {reasons}",
+            failures,
+        )
+
+    def _from(self, source: Source, uri: str, alone: bool) -> Path:
+        file, cache = self.file, self.cache
+        with cache.workspace(file, alone) as work:
+            kept = cache.kept(file) if alone else None
+            folder = self.card.folder
+            fetch = Fetch(file, folder, work, self.progress, client=self.client, keep=kept)
+            with source.open(uri, fetch) as stream:
+                if isinstance(stream, Part):  # it is in the cache already
+                    path = cache.take(file, stream, source=uri)
+                else:
+                    path = cache.store(file, stream, work, source=uri, progress=self.progress)
+            if kept is not None:
+                shutil.rmtree(kept, ignore_errors=True)
+        return path
 
 
 def _needs_network(uri: str, sources: Mapping[str, Source]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weft_hub._http import Client
 from weft_hub._transfer.one import obtain
+from weft_hub._transfer.small import obtain_small
 from weft_hub.cache import Cache
 from weft_hub.card import Card, File
 from weft_hub.progress import Progress, Step
@@ -45,11 +46,25 @@ def obtain_all(
         )
         return {file.name: path}
 
+    found = {}
+    for file in card.files:
+        known = cache.known(file)
+        if known is not None:
+            progress(Step("cached", file.name, file.size, file.size))
+            found[file.name] = known
+    if not offline:
+        came = obtain_small(
+            (file for file in card.files if file.name not in found), cache, progress, client
+        )
+        found |= {file.name: came[file.sha256] for file in card.files if file.sha256 in came}
+    rest = tuple(file for file in card.files if file.name not in found)
+
     def get(file: File, tell: Progress) -> Path:
         return obtain(card, file, cache, offline=offline, progress=tell, client=client, find=find)
 
-    work = _Work(card.files, get, progress)
-    return work.run(min(_AT_ONCE, client.options.connections, len(card.files)))
+    work = _Work(rest, get, progress)
+    found |= work.run(min(_AT_ONCE, client.options.connections, len(rest)))
+    return {file.name: found[file.name] for file in card.files}
 
 
 class _Work:

@@ -73,14 +73,15 @@ def hold(cache: Cache, digests: Iterable[str]) -> None:
 
 def note_use(root: Path, digests: Iterable[str]) -> None:
     """Note that the blobs are used now; their own times are left as they are."""
-    for digest in digests:
-        marker = root / "used" / digest
-        with contextlib.suppress(OSError):
+    folder = root / "used"
+    with contextlib.suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        for digest in digests:
+            marker = f"{folder}/{digest}"
             try:
                 os.utime(marker)
             except FileNotFoundError:
-                marker.parent.mkdir(exist_ok=True)
-                marker.touch()
+                os.close(os.open(marker, os.O_CREAT | os.O_WRONLY, 0o666))
 
 
 def last_use(root: Path, digest: str, otherwise: float) -> float:
@@ -153,12 +154,14 @@ class _Lease:
         self.digests: set[str] = set()
 
     def add(self, digests: Iterable[str]) -> None:
-        """Enter digests, each by one write."""
-        for digest in digests:
-            if digest not in self.digests:
-                assert len(digest) == _DIGEST_CHARACTERS
-                os.write(self.handle, f"{digest}\n".encode("ascii"))
-                self.digests.add(digest)
+        """Enter digests, all by one write."""
+        new = dict.fromkeys(digest for digest in digests if digest not in self.digests)
+        assert all(len(digest) == _DIGEST_CHARACTERS for digest in new)
+        if new:
+            left = memoryview("".join(f"{digest}\n" for digest in new).encode("ascii"))
+            while left:
+                left = left[os.write(self.handle, left) :]
+            self.digests.update(new)
 
     def end(self) -> None:
         """Give it up; not in a forked child, whose parent still needs it."""

@@ -25,6 +25,7 @@ from weft_hub._files.whole_file import write_whole
 from weft_hub.errors import CacheError
 
 _STATE_BYTES = 1 << 20
+_FLUSH_BYTES = 128 << 20
 
 
 class Part:
@@ -79,6 +80,10 @@ class Part:
         self._hash_lock = threading.Lock()
         self._hashed = 0
         self._hash = hashlib.sha256()
+        self._memory = memoryview(b"")
+        self._flushed = 0
+        self._flushing: threading.Thread | None = None
+        self._flush_error: OSError | None = None
 
     def __enter__(self) -> Part:
         """Return the part itself."""
@@ -90,7 +95,7 @@ class Part:
 
     # ---- filling it
 
-    def write(self, start: int, data: bytes) -> None:
+    def write(self, start: int, data: memoryview) -> None:
         """Write `data` at `start`; from any thread, each to places of its own."""
         assert self._handle is not None and 0 <= start <= start + len(data) <= self.size
         try:
@@ -157,12 +162,15 @@ class Part:
                 raise self._unusable(error) from error
             return self._hashed < self.spans.prefix
 
-    def _read(self, count: int, start: int) -> bytes:
+    def _read(self, count: int, start: int) -> memoryview:
+        """Return up to `count` bytes at `start`, in memory that the next call uses again."""
         assert self._handle is not None
-        data = _read_at(self._handle, count, start, self._lock)
-        if not data:
+        if len(self._memory) < count:
+            self._memory = memoryview(bytearray(count))
+        got = _read_at(self._handle, self._memory[:count], start, self._lock)
+        if not got:
             raise OSError(0, "the file became shorter while it was written")
-        return data
+        return self._memory[:got]
 
     def digest(self) -> str:
         """Return the SHA-256 of the whole file, as it is on the disk."""
@@ -173,14 +181,44 @@ class Part:
 
     # ---- ending it
 
-    def sync(self) -> None:
-        """Flush the bytes to the disk."""
+    def flush_on(self) -> None:
+        """Have the disk take what has arrived while more arrives, so that `sync` finds little."""
+        there = self.spans.total
+        if there - self._flushed < _FLUSH_BYTES or self._flushing is not None:
+            return
+        self._flushed = there
+        self._flushing = threading.Thread(target=self._flush, name="weft-hub flush", daemon=True)
+        self._flushing.start()
+
+    def _flush(self) -> None:
         assert self._handle is not None
+        try:
+            getattr(os, "fdatasync", os.fsync)(self._handle)
+        except OSError as error:  # the system tells it only once
+            self._flush_error = error
+        self._flushing = None
+
+    def sync(self) -> None:
+        """Flush the bytes to the disk.
+
+        Raises:
+            OSError: it could not take them.
+        """
+        assert self._handle is not None
+        self._wait_for_flush()
         os.ftruncate(self._handle, self.size)
         os.fsync(self._handle)
+        if self._flush_error is not None:
+            raise self._flush_error
+
+    def _wait_for_flush(self) -> None:
+        flushing = self._flushing
+        if flushing is not None:
+            flushing.join()
 
     def close(self) -> None:
         """Close the file."""
+        self._wait_for_flush()
         handle, self._handle = getattr(self, "_handle", None), None
         if handle is not None:
             os.close(handle)
@@ -238,27 +276,27 @@ def _spans_of(data: Any, most: int) -> list[tuple[int, int]]:
     return spans
 
 
-if hasattr(os, "pwrite"):
+if hasattr(os, "preadv"):
 
-    def _write_at(handle: int, data: bytes, start: int, lock: threading.Lock) -> None:
-        view = memoryview(data)
-        while view:
-            count = os.pwrite(handle, view, start)
-            view, start = view[count:], start + count
+    def _write_at(handle: int, data: memoryview, start: int, lock: threading.Lock) -> None:
+        while data:
+            count = os.pwrite(handle, data, start)
+            data, start = data[count:], start + count
 
-    def _read_at(handle: int, count: int, start: int, lock: threading.Lock) -> bytes:
-        return os.pread(handle, count, start)
+    def _read_at(handle: int, memory: memoryview, start: int, lock: threading.Lock) -> int:
+        return os.preadv(handle, [memory], start)
 
 else:  # a system on which a handle has one position for all threads
 
-    def _write_at(handle: int, data: bytes, start: int, lock: threading.Lock) -> None:
+    def _write_at(handle: int, data: memoryview, start: int, lock: threading.Lock) -> None:
         with lock:
             os.lseek(handle, start, os.SEEK_SET)
-            view = memoryview(data)
-            while view:
-                view = view[os.write(handle, view) :]
+            while data:
+                data = data[os.write(handle, data) :]
 
-    def _read_at(handle: int, count: int, start: int, lock: threading.Lock) -> bytes:
+    def _read_at(handle: int, memory: memoryview, start: int, lock: threading.Lock) -> int:
         with lock:
             os.lseek(handle, start, os.SEEK_SET)
-            return os.read(handle, count)
+            data = os.read(handle, len(memory))
+        memory[: len(data)] = data
+        return len(data)

@@ -15,7 +15,7 @@ class SmallPart(Part):
         self._begin(size, sha256)
         self.content = bytearray(size)
 
-    def write(self, start: int, data: bytes) -> None:
+    def write(self, start: int, data: memoryview) -> None:
         """Put `data` at `start`."""
         assert 0 <= start <= start + len(data) <= self.size
         self.content[start : start + len(data)] = data
@@ -25,11 +25,14 @@ class SmallPart(Part):
     def save(self) -> None:
         """Keep nothing: there is no next try that could use it."""
 
+    def flush_on(self) -> None:
+        """Have nothing on the disk."""
+
     def close(self) -> None:
         """Have nothing to close."""
 
     def discard(self) -> None:
         """Have nothing to remove."""
 
-    def _read(self, count: int, start: int) -> bytes:
-        return bytes(self.content[start : start + count])
+    def _read(self, count: int, start: int) -> memoryview:
+        return memoryview(self.content)[start : start + count]

@@ -85,6 +85,16 @@ class Cache:
         """Return where the blob with this digest is or would be."""
         return self.blobs / sha256
 
+    def has(self, sha256: str) -> bool:
+        """Whether anything is there under this digest, whole or damaged."""
+        return os.path.lexists(os.path.join(self.blobs, sha256))
+
+    def known(self, file: File) -> Path | None:
+        """Return the blob of `file` if it is known to be whole without hashing it, else None."""
+        path = self.blob(file.sha256)
+        known = self.verified is not None and self.verified.holds(path, file.sha256)
+        return path if known else None
+
     def find(self, file: File) -> Path | None:
         """Return the path of a whole, undamaged blob of `file`, or None when there is none.
 
@@ -228,6 +238,27 @@ class Cache:
         finally:
             partial.unlink(missing_ok=True)
 
+    def put(self, file: File, content: bytes, work: Path) -> Path:
+        """Make `content` the blob of a small `file`; `work` is a folder that is there.
+
+        Raises:
+            SizeMismatchError, DigestMismatchError: it is another file.
+            OSError: the cache cannot be written.
+        """
+        if len(content) != file.size:
+            raise SizeMismatchError(file.name, expected=file.size, got=len(content))
+        got = hashlib.sha256(content).hexdigest()
+        if got != file.sha256:
+            raise DigestMismatchError(file.name, expected=file.sha256, got=got)
+        partial, blob = f"{work}/{file.sha256}", f"{self.blobs}/{file.sha256}"
+        with open(partial, "xb", buffering=0) as out:
+            if os.name == "posix":
+                os.fchmod(out.fileno(), 0o444)
+            if out.write(content) != file.size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.replace(partial, blob)
+        return self.blobs / file.sha256
+
     def _copy(
         self,
         file: File,
@@ -268,9 +299,9 @@ class Cache:
         label = f"{card.version}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
         folder = self._folder("snapshots", *card.name.split("/"), label)
         try:
+            target = os.path.relpath(self.blobs, folder)
             for file in card.files:
-                if not _holds(folder / file.name, self.blob(file.sha256), file.sha256):
-                    self._link_one(self.blob(file.sha256), folder / file.name)
+                self._link_one(file, folder, f"{target}/{file.sha256}")
             ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
             if not ref.is_file() or ref.read_text("utf-8").strip() != label:
                 write_whole(ref, f"{label}\n".encode())
@@ -278,14 +309,20 @@ class Cache:
             raise self._unusable("write", error) from error
         return folder
 
-    def _link_one(self, blob: Path, path: Path) -> None:
-        """Make `path` name the bytes of `blob`: a relative link, a second name, or a copy."""
-        target = os.path.relpath(blob, path.parent)
+    def _link_one(self, file: File, folder: Path, target: str) -> None:
+        """Have the bytes of `file` in `folder`: by a relative link, a second name, or a copy."""
+        name = f"{folder}/{file.name}"
+        with contextlib.suppress(OSError):
+            if os.readlink(name) == target:
+                return
         try:
-            path.symlink_to(target)
+            os.symlink(target, name)
             return
         except OSError:  # something is there, or this disk or user has no links
             pass
+        path, blob = folder / file.name, self.blob(file.sha256)
+        if _holds(path, blob, file.sha256):
+            return
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             temporary.symlink_to(target)
@@ -308,9 +345,9 @@ class Cache:
             raise self._unusable("write", error) from error
         return folder
 
-    def folder(self, name: str) -> Path:
+    def folder(self, *parts: str) -> Path:
         """Return a folder of the cache, made if need be."""
-        return self._folder(name)
+        return self._folder(*parts)
 
     def _unusable(self, verb: str, error: OSError | NotImplementedError) -> CacheError:
         why = getattr(error, "strerror", None) or error
@@ -365,11 +402,9 @@ def _read(stream: Bytes, count: int, what: str) -> bytes:
 
 
 def _holds(path: Path, blob: Path, sha256: str) -> bool:
-    """Whether `path` is another name of `blob`, or else an undamaged copy of it."""
+    """Whether `path`, which is no right link, is another name of `blob` or a copy of it."""
     try:
-        if os.path.islink(path):
-            return os.readlink(path) == os.path.relpath(blob, path.parent)
-        return path.samefile(blob) or sha256_of(path) == sha256
+        return not os.path.islink(path) and (path.samefile(blob) or sha256_of(path) == sha256)
     except OSError:
         return False
 

@@ -6,7 +6,9 @@ cannot fetch is in `FUTURE_SCHEMES`.
 
 from __future__ import annotations
 
-from weft_hub.sources.base import FUTURE_SCHEMES, Fetch, Source, scheme_of
+from weft_hub._http import Client
+from weft_hub.card import File
+from weft_hub.sources.base import FUTURE_SCHEMES, Fetch, Place, Source, scheme_of
 from weft_hub.sources.file import FileSource
 from weft_hub.sources.hf import HfSource
 from weft_hub.sources.npm import NpmSource
@@ -31,11 +33,20 @@ __all__ = [
     "HfSource",
     "NpmSource",
     "PipSource",
+    "Place",
     "Source",
     "WebSource",
     "check_uri",
+    "place_of",
     "scheme_of",
 ]
+
+
+def place_of(file: File, client: Client) -> Place | None:
+    """Return where `file` lies as it is, by the first of its sources; None if that packs it."""
+    uri = file.sources[0] if file.sources else ""
+    source = SOURCES.get(scheme_of(uri))
+    return source.place(uri, client) if isinstance(source, WebSource | HfSource) else None
 
 
 def check_uri(uri: str) -> str | None:

@@ -47,6 +47,21 @@ class Fetch:
         return self.work / "kept" if self.keep is None else self.keep
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a file lies as it is: who asks there gets its bytes and nothing around them.
+
+    Attributes:
+        uri: the source, as messages and progress name it.
+        url: the address.
+        plain_http: the user named this host, so it may be asked without encryption.
+    """
+
+    uri: str
+    url: str
+    plain_http: bool
+
+
 class Readable(Protocol):
     """A stream of bytes."""
 

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from weft_hub._http import Client
 from weft_hub.cache._part import Part
-from weft_hub.sources.base import Fetch, Readable, SpelledSource, plain_path
+from weft_hub.sources.base import Fetch, Place, Readable, SpelledSource, plain_path
 from weft_hub.sources.web import downloaded
 
 _PLAIN_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
@@ -64,11 +65,17 @@ class HfSource(SpelledSource[RepositoryFile]):
     scheme = "hf"
     parse = staticmethod(parse)
 
+    def place(self, uri: str, client: Client) -> Place | None:
+        """Return where the file of `uri` lies, or None when it is spelled otherwise."""
+        if self.check(uri) is not None:
+            return None
+        url = self.parsed(uri).url(client.options.hf_endpoint)
+        return Place(uri, url, plain_http=True)
+
     @contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
         """Download the file that `uri` names."""
-        wanted = self.parsed(uri)
-        url = wanted.url(fetch.client.options.hf_endpoint)
+        url = self.parsed(uri).url(fetch.client.options.hf_endpoint)
         file = fetch.file
         with downloaded(
             url, uri, fetch, size=file.size, sha256=file.sha256, plain_http=True

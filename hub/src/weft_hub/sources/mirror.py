@@ -12,8 +12,9 @@ from dataclasses import replace
 
 from weft_hub._http import Client
 from weft_hub.cache._part import Part
+from weft_hub.card import File
 from weft_hub.errors import MissingAtSourceError
-from weft_hub.sources.base import Fetch, Readable
+from weft_hub.sources.base import Fetch, Place, Readable
 from weft_hub.sources.web import readable
 
 
@@ -38,13 +39,21 @@ class MirrorSource:
     @contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:
         """Download the file from the mirror."""
-        self._knock(fetch.client)
-        url = f"{self.address}/blobs/{fetch.file.sha256}"
-        with readable(url, uri, fetch, plain_http=True) as content:  # the user named the address
+        self.knock(fetch.client)
+        place = self.place(fetch.file)
+        with readable(place.url, uri, fetch, plain_http=place.plain_http) as content:
             yield content
 
-    def _knock(self, client: Client) -> None:
-        """Ask for something small without patience, before a download that has much of it."""
+    def place(self, file: File) -> Place:
+        """Return where the mirror has `file`; the user named the host."""
+        return Place(self.uri, f"{self.address}/blobs/{file.sha256}", plain_http=True)
+
+    def knock(self, client: Client) -> None:
+        """Ask for something small without patience, before a download that has much of it.
+
+        Raises:
+            SourceError: the mirror is not there.
+        """
         if self.address in client.reached:
             return
         impatient = Client(replace(client.options, retries=0), offline=client.offline)

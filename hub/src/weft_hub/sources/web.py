@@ -10,12 +10,12 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from weft_hub._http import Download
+from weft_hub._http import Client, Download
 from weft_hub._http.addresses import check_url
 from weft_hub.cache._part import Part
 from weft_hub.cache._small_part import AT_ONCE_BYTES, SmallPart
 from weft_hub.errors import DigestMismatchError, SizeMismatchError, SourceError
-from weft_hub.sources.base import Fetch, Readable
+from weft_hub.sources.base import Fetch, Place, Readable
 
 
 class WebSource:
@@ -30,6 +30,10 @@ class WebSource:
         """Return what is wrong with the spelling of `uri`, or None."""
         wrong = check_url(uri)
         return None if wrong is None else f"{uri!r} is no address of a file: {wrong}"
+
+    def place(self, uri: str, client: Client) -> Place | None:
+        """Return where the file of `uri` lies, or None when it is no address."""
+        return Place(uri, uri, plain_http=False) if self.check(uri) is None else None
 
     @contextmanager
     def open(self, uri: str, fetch: Fetch) -> Iterator[Readable | Part]:

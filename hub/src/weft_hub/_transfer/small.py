@@ -1,0 +1,182 @@
+"""The small files of an entry that are missing, by one thread as long as all goes well.
+
+What does not come this way, for whatever reason, is got as `one` gets it, with every rule about
+retries, redirects, other sources and errors. What comes is verified as all else is, and several
+processes that want the same files take turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weft_hub._http import Client
+from weft_hub._http.addresses import origin_of
+from weft_hub.cache import Cache
+from weft_hub.cache._small_part import AT_ONCE_BYTES
+from weft_hub.card import File
+from weft_hub.errors import HubError
+from weft_hub.progress import Progress, Stage, Step
+from weft_hub.sources import Place, place_of
+from weft_hub.sources.mirror import MirrorSource
+
+if TYPE_CHECKING:
+    from weft_hub._http.express import Express
+
+LEAST_FILES = 4
+"""Fewer are not worth a thread and connections of their own."""
+_BEAT_S = 0.25
+
+
+def obtain_small(
+    files: Iterable[File], cache: Cache, progress: Progress, client: Client
+) -> dict[str, Path]:
+    """Fetch those of `files` that are small, not in the cache, and come without trouble.
+
+    Returns:
+        The blobs of those that came, by digest.
+
+    Raises:
+        CacheError: the cache cannot be written.
+    """
+    small = _missing((file for file in files if file.size <= AT_ONCE_BYTES), cache)
+    if len(small) < LEAST_FILES:
+        return {}
+    came: dict[str, Path] = {}
+    with _alone(small, cache, progress) as work:
+        left = _missing(small, cache)  # another process may have had its turn meanwhile
+        for places in (_at_the_mirror, _at_the_first_source):
+            for group in _by_origin(places(left, client)):
+                came |= _Batch(group, cache, work, progress, client).run()
+            left = [file for file in left if file.sha256 not in came]
+    return came
+
+
+def _missing(files: Iterable[File], cache: Cache) -> list[File]:
+    once = {file.sha256: file for file in files}
+    return [file for digest, file in once.items() if not cache.has(digest)]
+
+
+@contextmanager
+def _alone(files: list[File], cache: Cache, progress: Progress) -> Iterator[Path]:
+    """Hold one lock for all `files`, and give a folder for what is not verified yet."""
+    digests = "\n".join(sorted(file.sha256 for file in files))
+    size = sum(file.size for file in files)
+    name = f"{len(files)} small files"
+    together = File(name, "extra", "other", size, hashlib.sha256(digests.encode()).hexdigest(), ())
+    with cache.lock(together, progress) as alone, cache.workspace(together, alone) as work:
+        cache.folder("blobs")
+        cache.folder("tmp", work.name)
+        yield work
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A file, and where it is asked for."""
+
+    file: File
+    place: Place
+
+
+def _at_the_mirror(files: list[File], client: Client) -> list[_Asked]:
+    if not files or client.options.mirror is None:
+        return []
+    mirror = MirrorSource(client.options.mirror)
+    try:
+        mirror.knock(client)
+    except HubError:
+        return []
+    return [_Asked(file, mirror.place(file)) for file in files]
+
+
+def _at_the_first_source(files: list[File], client: Client) -> list[_Asked]:
+    places = ((file, place_of(file, client)) for file in files)
+    return [_Asked(file, place) for file, place in places if place is not None]
+
+
+def _by_origin(asked: list[_Asked]) -> Iterator[list[_Asked]]:
+    groups: dict[tuple[str, bool], list[_Asked]] = {}
+    for one in asked:
+        key = origin_of(one.place.url), one.place.plain_http
+        groups.setdefault(key, []).append(one)
+    return (group for group in groups.values() if len(group) >= LEAST_FILES)
+
+
+class _Batch:
+    """Files at one origin; watches the thread that gets them, and leaves it behind if it hangs."""
+
+    def __init__(
+        self, asked: list[_Asked], cache: Cache, work: Path, progress: Progress, client: Client
+    ) -> None:
+        self._cache, self._work = cache, work
+        self._progress = progress
+        self._client = client
+        self._asked = {one.file.sha256: one for one in asked}
+        self._came: dict[str, Path] = {}
+        self._failure: BaseException | None = None
+        self._left = False
+        self._at_work = threading.Lock()
+
+    def run(self) -> dict[str, Path]:
+        """Return the blobs of the files that came, by digest."""
+        from weft_hub._http.express import Express, Wanted  # loads what opens sockets
+
+        wanted = [
+            Wanted(digest, one.place.url, one.file.size) for digest, one in self._asked.items()
+        ]
+        plain_http = next(iter(self._asked.values())).place.plain_http
+        express = Express(
+            self._client, wanted, asked=self._ask, got=self._take, plain_http=plain_http
+        )
+        thread = threading.Thread(target=self._get, args=(express,), daemon=True)
+        options = self._client.options
+        limit = options.connect_timeout_s + options.stall_timeout_s
+        try:
+            thread.start()
+            while thread.is_alive() and time.monotonic() - express.touched < limit:
+                thread.join(_BEAT_S)
+        finally:
+            with self._at_work:  # so that nothing is stored or told once this has returned
+                self._left = True
+            express.stop()
+        if self._failure is not None:
+            raise self._failure
+        return self._came
+
+    # ---- its thread
+
+    def _get(self, express: Express) -> None:
+        try:
+            express.run()
+        except HubError:
+            pass  # who asks with all rules meets it again, and says it
+        except BaseException as error:
+            self._failure = self._failure or error
+
+    def _ask(self, digest: str) -> None:
+        self._tell("download", self._asked[digest], 0)
+
+    def _take(self, digest: str, content: bytes) -> bool:
+        one = self._asked[digest]
+        self._tell("download", one, len(content))
+        with self._at_work:
+            if self._left:
+                return False
+            try:
+                self._came[digest] = self._cache.put(one.file, content, self._work)
+            except (HubError, OSError):
+                return False
+        self._tell("verify", one, len(content))
+        self._tell("stored", one, len(content))
+        return True
+
+    def _tell(self, stage: Stage, one: _Asked, done: int) -> None:
+        with self._at_work:
+            if not self._left:
+                self._progress(Step(stage, one.file.name, done, one.file.size, one.place.uri))
