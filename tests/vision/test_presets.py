@@ -118,3 +118,25 @@ def test_a_picture_file_with_a_value_that_is_not_finite_is_refused(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "nan.tiff")
     with pytest.raises(io.ImageDecodeError, match=r"nan\.tiff cannot be decoded: .*32-bit"):
         ImageClassification()(tmp_path / "nan.tiff")
+
+
+def test_an_odd_pixel_is_cut_off_where_the_preset_says() -> None:
+    rows = weft.arange(7, dtype=weft.float32).view(1, 7, 1).expand(3, 7, 7) / 10
+    settings = {"resize": 7, "crop": 4, "mean": [0.0] * 3, "std": [1.0] * 3}
+    first = {
+        middle: round(ImageClassification(**settings, middle=middle)(rows)[0, 0, 0].item() * 10)
+        for middle in ("round", "floor")
+    }
+    assert first == {"round": 2, "floor": 1}  # of 1.5, the even neighbour and the lower one
+    with pytest.raises(ValueError, match="middle must be 'round' or 'floor', got 'up'"):
+        ImageClassification(middle="up")
+
+
+def test_a_pair_of_sides_leaves_the_proportions() -> None:
+    prepare = ImageClassification(resize=(6, 9), crop=4)
+    assert tuple(prepare(weft.zeros(3, 20, 20)).shape) == (3, 4, 4)
+    wide = ImageClassification(resize=(4, 8), crop=8, mean=[0.0] * 3, std=[1.0] * 3)
+    assert wide(weft.ones(3, 20, 20))[0, :, 4].tolist() == [0, 0, 1, 1, 1, 1, 0, 0]
+    for wrong in ((6, 0), (6, 9, 3), [True, 2]):
+        with pytest.raises(ValueError, match="resize must be a size >= 1"):
+            ImageClassification(resize=wrong)

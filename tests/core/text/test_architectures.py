@@ -54,7 +54,9 @@ def test_the_first_names_of_the_normalisation_are_understood() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"hidden_act": "relu"}, "hidden_act must be 'gelu', but is 'relu'"),
+        ({"hidden_act": "silu"}, "hidden_act must be one of gelu, relu, .* but is 'silu'"),
+        ({"hidden_act": 1}, "hidden_act must be a name, but is 1"),
+        ({"architectures": ["BertLMHeadModel"]}, "'BertLMHeadModel', whose head is not built"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type must be"),
         ({"is_decoder": True}, "is_decoder must be False"),
         ({"hidden_size": "wide"}, "hidden_size must be a number above 0, but is 'wide'"),
@@ -84,10 +86,19 @@ def test_sentences_become_ids_as_long_as_the_repository_says(files: dict[str, Pa
 @pytest.mark.parametrize(
     ("name", "data", "says"),
     [
-        ("tokenizer_config.json", {"do_lower_case": False}, "keeps capitals"),
-        ("tokenizer_config.json", {"strip_accents": False}, "keeps capitals or accents"),
+        ("tokenizer_config.json", {"do_lower_case": "no"}, "lower-casing must be true or false"),
+        ("tokenizer_config.json", {"tokenize_chinese_chars": False}, "tokenize_chinese_chars must"),
+        ("tokenizer_config.json", {"model_max_length": 2}, "model_max_length must be"),
+        ("tokenizer.json", {"model": {"type": "BPE"}}, "type must be 'WordPiece', but is 'BPE'"),
         ("tokenizer_config.json", [], "must hold a table"),
-        ("1_Pooling/config.json", {"pooling_mode_cls_token": True}, "pooling_mode_cls_token"),
+        ("1_Pooling/config.json", {"pooling_mode_sum": True}, "pooling_mode_sum is not known"),
+        ("1_Pooling/config.json", {"pooling_mode": "sum"}, "a mode must be one of cls, "),
+        ("1_Pooling/config.json", {"pooling_mode": []}, "at least one mode"),
+        ("modules.json", {}, "must hold a list"),
+        ("modules.json", [{"type": "a.Dense", "path": "2_Dense"}], "names the module 'a.Dense'"),
+        ("modules.json", [{"type": "a.Transformer", "path": "0_T"}], "must be in"),
+        ("modules.json", [{"type": "a.Pooling", "path": "1_Pooling"}], "must name Transformer"),
+        ("config_sentence_transformers.json", {"default_prompt_name": "q"}, "no prompt of the"),
         ("sentence_bert_config.json", {"max_seq_length": "long"}, "max_seq_length must be"),
     ],
 )
@@ -101,3 +112,46 @@ def test_a_tokenizer_or_pooling_that_differs_is_refused(
 def test_without_a_vocabulary_there_is_no_preprocessing() -> None:
     with pytest.raises(ValueError, match=r"vocab\.txt"):
         bert.preprocess(CONFIG, {})
+
+
+# ---- what newer libraries write
+
+TOKENIZER = {
+    "added_tokens": [{"content": "[PAD]", "id": 0, "special": True}],
+    "normalizer": {"type": "BertNormalizer", "lowercase": True, "strip_accents": None},
+    "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 2], "sep": ["[SEP]", 3]},
+    "model": {"type": "WordPiece", "vocab": {piece: at for at, piece in enumerate(PIECES)}},
+}
+
+
+def test_a_tokenizer_file_gives_the_vocabulary(files: dict[str, Path]) -> None:
+    found = beside(files, "tokenizer.json", TOKENIZER)
+    del found["vocab.txt"]
+    prepare = bert.preprocess(CONFIG, found)
+    assert prepare("A man.")[0].tolist() == [[2, 4, 5, 10, 3]]
+    assert prepare.vocabulary == "tokenizer.json"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("normalizer", {"type": "NFC"}, "normalizer: type must be 'BertNormalizer'"),
+        ("normalizer", {"type": "BertNormalizer", "clean_text": False}, "clean_text must be True"),
+        ("normalizer", [1], "normalizer must be a table"),
+        ("pre_tokenizer", None, "type must be 'BertPreTokenizer', but is None"),
+        ("model", {"type": "WordPiece", "vocab": {"[PAD]": 5}}, "ids of its pieces must be 0 to"),
+        ("model", {"type": "WordPiece", "vocab": ["[PAD]"]}, "vocab must be a table"),
+        ("model", {"type": "WordPiece", "vocab": {"[PAD]": "0"}}, "vocab must be a table"),
+        ("added_tokens", [{"content": "Weft", "id": 12}], "the added word 'Weft'"),
+        ("added_tokens", ["Weft"], "added_tokens must be"),
+        ("added_tokens", 7, "added_tokens must be"),
+        ("post_processor", None, r"must stand between \[CLS\] and \[SEP\]"),
+        ("post_processor", {"type": "TemplateProcessing", "single": []}, "must stand between"),
+    ],
+)
+def test_a_tokenizer_that_is_none_of_berts_is_refused(
+    files: dict[str, Path], key: str, value: object, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        bert.preprocess(CONFIG, beside(files, "tokenizer.json", {**TOKENIZER, key: value}))

@@ -37,3 +37,11 @@ def test_a_batch_is_filled_up_and_says_what_is_text() -> None:
 def test_a_vocabulary_without_the_marks_is_refused() -> None:
     with pytest.raises(ValueError, match=r"needs \[SEP\]"):
         WordPiece(["[PAD]", "[UNK]", "[CLS]", "a"])
+
+
+def test_a_cased_vocabulary_keeps_capitals_and_accents() -> None:
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "Éa", "ea", "éa"]
+    text = "Éa éa ea"
+    assert WordPiece(pieces, lowercase=False).encode(text) == [2, 4, 6, 5, 3]
+    assert WordPiece(pieces).encode(text) == [2, 5, 5, 5, 3]
+    assert WordPiece(pieces, strip_accents=False).encode(text) == [2, 6, 6, 5, 3]

@@ -27,6 +27,10 @@ __all__ = [
     "mobilenet_v2",
     "timm_efficientnet_lite0",
     "timm_mobilenet_v2",
+    "timm_mobilenet_v2_035",
+    "timm_mobilenet_v2_050",
+    "timm_mobilenet_v2_075",
+    "timm_mobilenet_v2_140",
     "transformers_mobilenet_v2",
 ]
 
@@ -84,14 +88,37 @@ class _Layout:
         return ImageClassification(**{**self._normalised, **settings})
 
     def labels(self, config: Config) -> tuple[str, ...]:
-        """The classes in order: as `config` names them, ImageNet's for a thousand, or numbers."""
-        named, listed = config.get("id2label"), config.get("label_names")
-        if isinstance(named, Mapping) and named:
-            return tuple(str(named[str(index)]) for index in range(len(named)))
-        if isinstance(listed, list) and listed:
-            return tuple(map(str, listed))
+        """The classes in order: as `config` names them, ImageNet's for a thousand, or numbers.
+
+        Raises:
+            ValueError: it names others than the model has.
+        """
+        named = config.get("id2label") or config.get("label_names")
         count = _classes(config)
-        return categories.imagenet_1k() if count == 1000 else tuple(map(str, range(count)))
+        if not named:
+            return categories.imagenet_1k() if count == 1000 else tuple(map(str, range(count)))
+        if isinstance(named, Mapping) and named.keys() == {str(at) for at in range(count)}:
+            return tuple(str(named[str(at)]) for at in range(count))
+        if isinstance(named, list) and len(named) == count:
+            return tuple(map(str, named))
+        raise ValueError(f"{count} names of classes, 0 to {count - 1}, are required: {named!r:.80}")
+
+
+class _TransformersLayout(_Layout):
+    """Of transformers, whose models have two classes unless `config.json` names them."""
+
+    def build(self, config: Config) -> nn.Module:
+        return super().build(_with_classes(config))
+
+    def labels(self, config: Config) -> tuple[str, ...]:
+        return super().labels(_with_classes(config))
+
+
+def _with_classes(config: Config) -> Config:
+    count = config.get("num_labels", 2)
+    if config.get("id2label") or "num_classes" in config or count != 2:
+        return config
+    return {**config, "id2label": {"0": "LABEL_0", "1": "LABEL_1"}}
 
 
 def _classes(config: Config) -> int:
@@ -127,7 +154,7 @@ def _by_processor(told: Any) -> dict[str, Any]:
     """The settings of transformers' `preprocessor_config.json`."""
     if not isinstance(told, Mapping):
         raise ValueError("preprocessor_config.json must hold a table")
-    size, crop = _side(told, "size"), _side(told, "crop_size")
+    size, crop = _resized(told), _side(told, "crop_size")
     number = told.get("resample", 2)
     if number not in _INTERPOLATIONS:
         raise ValueError(f"resample must be one of {list(_INTERPOLATIONS)}, but is {number!r}")
@@ -135,14 +162,27 @@ def _by_processor(told: Any) -> dict[str, Any]:
         _require(told, name, True)
     if abs(float(told.get("rescale_factor", 1 / 255)) - 1 / 255) > 1e-9:
         raise ValueError(f"rescale_factor must be 1/255, but is {told['rescale_factor']!r}")
-    settings = {"resize": size, "crop": crop, "interpolation": _INTERPOLATIONS[number]}
+    settings: dict[str, Any] = {"resize": size, "crop": crop, "middle": "floor"}
+    settings["interpolation"] = _INTERPOLATIONS[number]
     return {**settings, "mean": told.get("image_mean"), "std": told.get("image_std")}
+
+
+def _resized(told: Mapping[str, Any]) -> int | tuple[int, int]:
+    """The shorter side, which may be a number alone, or height and width."""
+    size = told.get("size")
+    if not isinstance(size, Mapping):
+        return _integer("size", size)
+    if size.keys() == {"height", "width"}:
+        return _integer("size", size["height"]), _integer("size", size["width"])
+    if size.keys() != {"shortest_edge"}:
+        raise ValueError(f"size must have shortest_edge, or height and width, but is {size!r}")
+    return _integer("size", size["shortest_edge"])
 
 
 def _side(told: Mapping[str, Any], name: str) -> int:
     size = told.get(name)
     if isinstance(size, Mapping):
-        sides = {size[key] for key in ("shortest_edge", "height", "width") if key in size}
+        sides = {size[key] for key in ("height", "width") if key in size}
         size = sides.pop() if len(sides) == 1 else size
     return _integer(name, size)
 
@@ -166,6 +206,36 @@ def _by_timm(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # ---- modules
+
+
+# What timm's `model_args` may say, with the values that are computed so; None: any, as it changes
+# nothing of an answer.
+_TIMM_ARGUMENTS: dict[str, tuple[object, ...] | None] = {
+    "in_chans": (3,),
+    "global_pool": ("avg",),
+    "num_classes": None,
+    "drop_rate": None,
+    "drop_path_rate": None,
+}
+
+
+def _timm(build: Callable[..., nn.Module], *arguments: float) -> Callable[[Config], nn.Module]:
+    """A model of timm's, whose config must not ask for another pooling, colour or block."""
+
+    def checked(config: Config) -> nn.Module:
+        told = config.get("model_args") or {}
+        if not isinstance(told, Mapping):
+            raise ValueError(f"model_args must be a table, but is {told!r}")
+        for name in told:
+            if name not in _TIMM_ARGUMENTS:
+                raise ValueError(f"model_args: {name} = {told[name]!r} is not known here")
+            allowed = _TIMM_ARGUMENTS[name]
+            if allowed is not None:
+                _require(told, name, *allowed)
+        _require(config, "global_pool", "avg")
+        return build(_classes(config), *arguments)
+
+    return checked
 
 
 def _mobilenet_v2(config: Config) -> nn.Module:
@@ -216,13 +286,20 @@ def _pad_as_tensorflow(model: nn.Module) -> None:
 
 
 mobilenet_v2 = _Layout(_mobilenet_v2, _published_names.same)
-timm_mobilenet_v2 = _Layout(_mobilenet_v2, _published_names.timm_mobilenet_v2)
-transformers_mobilenet_v2 = _Layout(
+timm_mobilenet_v2 = _Layout(_timm(MobileNetV2), _published_names.timm_mobilenet_v2)
+timm_mobilenet_v2_035, timm_mobilenet_v2_050, timm_mobilenet_v2_075, timm_mobilenet_v2_140 = (
+    _Layout(_timm(MobileNetV2, width), _published_names.timm_mobilenet_v2)
+    for width in (0.35, 0.5, 0.75, 1.4)
+)
+transformers_mobilenet_v2 = _TransformersLayout(
     _transformers_mobilenet_v2, _published_names.transformers_mobilenet_v2
 )
 efficientnet_lite = _Layout(
     _efficientnet_lite, _published_names.same, mean=(127 / 255,) * 3, std=(128 / 255,) * 3
 )
 timm_efficientnet_lite0 = _Layout(
-    _efficientnet_lite, _published_names.timm_efficientnet_lite0, mean=(0.5,) * 3, std=(0.5,) * 3
+    _timm(EfficientNetLite),
+    _published_names.timm_efficientnet_lite0,
+    mean=(0.5,) * 3,
+    std=(0.5,) * 3,
 )

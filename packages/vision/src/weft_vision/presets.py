@@ -27,8 +27,11 @@ class ImageClassification:
     """Resize, crop the middle, scale to [0, 1], normalise.
 
     Args:
-        resize: the shorter side after resizing, in pixels.
+        resize: the shorter side after resizing, in pixels; or height and width, whatever they do
+            to the picture's proportions.
         crop: height and width of the crop from the middle, in pixels.
+        middle: where the crop begins if an odd number of pixels is cut off: "round", the even of
+            both places, as torchvision does, or "floor", the first, as transformers does.
         interpolation: "nearest", "nearest-exact", "bilinear" or "bicubic".
         antialias: average all covered pixels when shrinking.
         mode: "rgb", or "gray" for a model of one channel.
@@ -45,8 +48,9 @@ class ImageClassification:
         (3, 224, 224)
     """
 
-    resize: int = 256
+    resize: int | Sequence[int] = 256
     crop: int = 224
+    middle: str = "round"
     interpolation: str = "bilinear"
     antialias: bool = True
     mode: str = "rgb"
@@ -59,12 +63,18 @@ class ImageClassification:
         Raises:
             ValueError: a size is no positive integer, `mode` is neither "rgb" nor "gray", `mean`
                 or `std` are not as many numbers as channels (those of `std` positive), `antialias`
-                is no bool, or the interpolation is unknown.
+                is no bool, or the interpolation or `middle` is unknown.
         """
-        for name in ("resize", "crop"):
-            value = getattr(self, name)
+        sides: list[object] = [self.resize]
+        if isinstance(self.resize, list | tuple) and len(self.resize) == 2:
+            sides = list(self.resize)
+        for name, value in (("crop", self.crop), *(("resize", side) for side in sides)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"ImageClassification: {name} must be a size >= 1, got {value!r}")
+        if self.middle not in ("round", "floor"):
+            raise ValueError(
+                f"ImageClassification: middle must be 'round' or 'floor', got {self.middle!r}"
+            )
         if not isinstance(self.antialias, bool):
             raise ValueError(
                 f"ImageClassification: antialias must be true or false, got {self.antialias!r}"
@@ -119,7 +129,10 @@ class ImageClassification:
         """
         image = _finite(picture_to_tensor(source, self.mode))
         image = _as_rgb(image) if self.mode == "rgb" else _as_grey(image)
-        image = functional.resize(image, self.resize, self.interpolation, antialias=self.antialias)
+        size = self.resize if isinstance(self.resize, int) else list(self.resize)
+        image = functional.resize(image, size, self.interpolation, antialias=self.antialias)
+        if self.middle == "floor":
+            image = _without_odd_end(image, self.crop)
         image = functional.center_crop(image, self.crop)
         image = functional.to_dtype(image, weft.float32, scale=True)
         return functional.normalize(image, self.mean, self.std)
@@ -132,6 +145,14 @@ def picture_to_tensor(source: Picture, mode: str = "rgb") -> weft.Tensor:
     if isinstance(source, Image.Image):
         return io.pil_to_tensor(source, mode=mode)
     return io.decode_image(source, mode=mode, apply_exif_orientation=True)
+
+
+def _without_odd_end(image: weft.Tensor, crop: int) -> weft.Tensor:
+    """The image without its last row or column where an odd number of them is to be cut off."""
+    height, width = (
+        side - 1 if side > crop and (side - crop) % 2 else side for side in image.shape[-2:]
+    )
+    return image[..., :height, :width]
 
 
 def _finite(image: weft.Tensor) -> weft.Tensor:

@@ -1,72 +1,137 @@
 """Published layouts of sentence encoders: what a repository's `config.json` and weights mean here.
 
 Registered in the group `weft.architectures`, so that `weft_hub.load("hf:OWNER/NAME@REVISION")`
-builds our encoder from repositories of BERT's layout.
+builds our encoder from repositories of the layouts of BERT, of DistilBERT, which is a BERT with
+other names and without kinds of sentences, and of MPNet.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import weft
 
+from . import _published_files
 from .bert import Bert, BertConfig
+from .mpnet import BEFORE, Mpnet
 from .tasks import Sentences
-from .wordpiece import WordPiece
 
-__all__ = ["bert"]
+__all__ = ["bert", "distilbert", "mpnet"]
 
-_LONGEST = 512
-# What would be computed otherwise than here, with the values that are computed so.
-_FIXED = {
-    "hidden_act": ("gelu",),
-    "position_embedding_type": ("absolute", None),
-    "is_decoder": (False,),
-    "add_cross_attention": (False,),
-}
-_POOLING = "1_Pooling/config.json"
+Config = Mapping[str, Any]
 
 
-class _BertLayout:
-    """The layout of `BertModel`: BERT's encoder, uncased WordPiece, the mean of the pieces."""
+class _Layout:
+    """What the layouts share: sizes that are checked, and the files beside the weights."""
 
     task = "sentence-embedding"
-    wanted = ("vocab.txt", "tokenizer_config.json", "sentence_bert_config.json", _POOLING)
+    wanted = _published_files.ALL
+    # What would be computed otherwise than here, with the values that are computed so.
+    fixed: Mapping[str, tuple[object, ...]] = {}
+    # The keys of `config.json` for our sizes.
+    keys: Mapping[str, str] = {}
+    # Classes of models whose encoder is used; the heads that some have are for pre-training.
+    classes: tuple[str, ...] = ()
+    # Places of the table of positions that come before a text's first piece.
+    before = 0
 
-    def build(self, config: Mapping[str, Any]) -> Bert:
+    def build(self, config: Config) -> Bert:
         """Return the encoder that `config` describes.
 
         Raises:
             ValueError: it asks for what this encoder does not do, or for a size that is none.
         """
-        for key, allowed in _FIXED.items():
+        self.check(config)
+        return Bert(self.sizes(config))
+
+    def check(self, config: Config) -> None:
+        """Refuse a config that asks for another class or another computation."""
+        classes = config.get("architectures")
+        for name in classes if isinstance(classes, list) else ():
+            if name not in self.classes:
+                known = ", ".join(self.classes)
+                raise ValueError(
+                    f"architectures must be one of {known}, but is {name!r}, whose head is not "
+                    "built here"
+                )
+        for key, allowed in self.fixed.items():
             if config.get(key, allowed[0]) not in allowed:
                 raise ValueError(f"{key} must be {allowed[0]!r}, but is {config[key]!r}")
-        sizes = {
-            one.name: config[one.name] for one in dataclasses.fields(BertConfig)
-            if one.name in config
-        }  # fmt: skip
-        for key, value in sizes.items():
-            wanted = (int, float) if key == "layer_norm_eps" else (int,)
+
+    def sizes(self, config: Config) -> BertConfig:
+        """Return the sizes that `config` gives; BERT base's where it gives none.
+
+        Raises:
+            ValueError: one of them is none.
+        """
+        sizes = {}
+        for one in dataclasses.fields(BertConfig):
+            key = self.keys.get(one.name, one.name)
+            if key in config:
+                sizes[one.name] = config[key]
+        for name, value in sizes.items():
+            key = self.keys.get(name, name)
+            if name == "hidden_act":
+                if not isinstance(value, str):
+                    raise ValueError(f"{key} must be a name, but is {value!r}")
+                continue
+            wanted = (int, float) if name == "layer_norm_eps" else (int,)
             if isinstance(value, bool) or not isinstance(value, wanted) or not value > 0:
                 raise ValueError(f"{key} must be a number above 0, but is {value!r}")
         if sizes.get("num_hidden_layers", 12) > 1000:
-            raise ValueError(f"num_hidden_layers is {sizes['num_hidden_layers']}, above 1000")
-        return Bert(BertConfig(**sizes))
+            raise ValueError(f"the layers are {sizes['num_hidden_layers']}, above 1000")
+        return BertConfig(**sizes)
 
-    def state(
-        self, tensors: Mapping[str, weft.Tensor], config: Mapping[str, Any]
-    ) -> dict[str, weft.Tensor]:
-        """Return the tensors by the encoder's names.
+    def preprocess(self, config: Config, files: Mapping[str, Path]) -> Sentences:
+        """Return what turns sentences into ids.
 
-        The heads of pre-training (`cls.`) are left out. Positions, which newer files do not carry,
-        are counted; a pooler that a sentence encoder was published without is zero, since nothing
-        here uses it.
+        Raises:
+            ValueError: there is no vocabulary, or its tokenizer or the way in which its sentences
+                become vectors is not known here.
         """
+        _published_files.pooling_of(files)  # refused here, before the weights are fetched
+        places = self.sizes(config).max_position_embeddings - self.before
+        longest = _published_files.longest_of(files, places)
+        name, tokenizer = _published_files.tokenizer_of(files)
+        return Sentences(name, longest, tokenizer, _published_files.prompt_of(files))
+
+    def labels(self, config: Config) -> tuple[str, ...]:
+        """Return nothing: dimensions of meaning have no names."""
+        return ()
+
+
+def _filled(
+    found: dict[str, weft.Tensor], sizes: BertConfig, before: int = 0
+) -> dict[str, weft.Tensor]:
+    """Add what a layout does not carry.
+
+    Positions, which newer files do not have, are counted; a pooler that an encoder was published
+    without is zero, since nothing here uses it.
+    """
+    positions = weft.arange(sizes.max_position_embeddings).unsqueeze(0) + before
+    found.setdefault("embeddings.position_ids", positions)
+    width = sizes.hidden_size
+    found.setdefault("pooler.dense.weight", weft.zeros(width, width))
+    found.setdefault("pooler.dense.bias", weft.zeros(width))
+    return found
+
+
+class _BertLayout(_Layout):
+    """The layout of `BertModel`."""
+
+    fixed = {  # noqa: RUF012  # read alone
+        "position_embedding_type": ("absolute", None),
+        "is_decoder": (False,),
+        "add_cross_attention": (False,),
+    }
+    classes = ("BertModel", "BertForMaskedLM", "BertForPreTraining")
+
+    def state(self, tensors: Mapping[str, weft.Tensor], config: Config) -> dict[str, weft.Tensor]:
+        """Return the tensors by the encoder's names, without the heads of pre-training (`cls.`)."""
         found = {}
         for name, tensor in tensors.items():
             plain = name.removeprefix("bert.")
@@ -74,55 +139,104 @@ class _BertLayout:
             plain = plain.replace("LayerNorm.beta", "LayerNorm.bias")
             if not plain.startswith("cls."):
                 found[plain] = tensor
-        sizes = BertConfig(
-            hidden_size=config.get("hidden_size", BertConfig.hidden_size),
-            max_position_embeddings=config.get(
-                "max_position_embeddings", BertConfig.max_position_embeddings
-            ),
+        return _filled(found, self.sizes(config))
+
+
+_DISTILBERT_LAYERS = {
+    "attention.q_lin": "attention.self.query",
+    "attention.k_lin": "attention.self.key",
+    "attention.v_lin": "attention.self.value",
+    "attention.out_lin": "attention.output.dense",
+    "sa_layer_norm": "attention.output.LayerNorm",
+    "ffn.lin1": "intermediate.dense",
+    "ffn.lin2": "output.dense",
+    "output_layer_norm": "output.LayerNorm",
+}
+
+
+class _DistilBertLayout(_Layout):
+    """The layout of `DistilBertModel`, whose one kind of sentence adds nothing."""
+
+    keys = {  # noqa: RUF012  # read alone
+        "hidden_size": "dim",
+        "num_hidden_layers": "n_layers",
+        "num_attention_heads": "n_heads",
+        "intermediate_size": "hidden_dim",
+        "hidden_act": "activation",
+        "type_vocab_size": "",  # never said
+        "layer_norm_eps": "",
+    }
+    classes = ("DistilBertModel", "DistilBertForMaskedLM")
+
+    def sizes(self, config: Config) -> BertConfig:
+        base = {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 4 * 768}
+        found = super().sizes({**base, **config})
+        return dataclasses.replace(found, type_vocab_size=1)
+
+    def state(self, tensors: Mapping[str, weft.Tensor], config: Config) -> dict[str, weft.Tensor]:
+        """Return the tensors by the encoder's names, without the head of pre-training."""
+        found = {}
+        for name, tensor in tensors.items():
+            plain = name.removeprefix("distilbert.")
+            match = re.fullmatch(r"transformer\.layer\.(\d{1,4})\.(.+)\.(weight|bias)", plain)
+            if match is not None and match[2] in _DISTILBERT_LAYERS:
+                plain = f"encoder.layer.{match[1]}.{_DISTILBERT_LAYERS[match[2]]}.{match[3]}"
+            if not plain.startswith("vocab_"):
+                found[plain] = tensor
+        sizes = self.sizes(config)
+        nothing = weft.zeros(1, sizes.hidden_size)
+        return _filled({"embeddings.token_type_embeddings.weight": nothing, **found}, sizes)
+
+
+class _MpnetLayout(_Layout):
+    """The layout of `MPNetModel`."""
+
+    keys = {"type_vocab_size": ""}  # noqa: RUF012  # read alone; never said
+    # transformers itself always tells 32 distances apart.
+    fixed = {"relative_attention_num_buckets": (32,)}  # noqa: RUF012  # read alone
+    classes = ("MPNetModel", "MPNetForMaskedLM")
+    before = BEFORE
+
+    def build(self, config: Config) -> Mpnet:
+        self.check(config)
+        return Mpnet(self.sizes(config))
+
+    def sizes(self, config: Config) -> BertConfig:
+        found = dataclasses.replace(
+            super().sizes({"vocab_size": 30527, **config}), type_vocab_size=1
         )
-        positions = weft.arange(sizes.max_position_embeddings).unsqueeze(0)
-        found.setdefault("embeddings.position_ids", positions)
-        width = sizes.hidden_size
-        found.setdefault("pooler.dense.weight", weft.zeros(width, width))
-        found.setdefault("pooler.dense.bias", weft.zeros(width))
+        if found.max_position_embeddings <= BEFORE + 2:
+            raise ValueError(
+                f"max_position_embeddings must be above {BEFORE + 2}, but is "
+                f"{found.max_position_embeddings}"
+            )
         return found
 
-    def preprocess(self, config: Mapping[str, Any], files: Mapping[str, Path]) -> Sentences:
-        """Return what turns sentences into ids.
-
-        Raises:
-            ValueError: there is no `vocab.txt`, the tokenizer keeps capitals, or the sentence's
-                vector is not the mean of its pieces.
-        """
-        if "vocab.txt" not in files:
-            raise ValueError("a vocab.txt with the pieces of the vocabulary is required")
-        told = _table(files, "tokenizer_config.json")
-        if told.get("do_lower_case", True) is not True or told.get("strip_accents") is False:
-            raise ValueError("its tokenizer keeps capitals or accents; uncased ones are known here")
-        pooling = _table(files, _POOLING)
-        others = [key for key, on in pooling.items() if key.startswith("pooling_mode_") and on
-                  and key != "pooling_mode_mean_tokens"]  # fmt: skip
-        if others:
-            raise ValueError(f"its sentences are pooled by {others[0]}; the mean is known here")
-        longest = _table(files, "sentence_bert_config.json").get("max_seq_length", _LONGEST)
-        positions = config.get("max_position_embeddings", BertConfig.max_position_embeddings)
-        if isinstance(longest, bool) or not isinstance(longest, int) or longest < 3:
-            raise ValueError(f"max_seq_length must be an integer >= 3, but is {longest!r}")
-        tokenizer = WordPiece.from_file(files["vocab.txt"])
-        return Sentences("vocab.txt", min(longest, positions), tokenizer)
-
-    def labels(self, config: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return nothing: dimensions of meaning have no names."""
-        return ()
+    def state(self, tensors: Mapping[str, weft.Tensor], config: Config) -> dict[str, weft.Tensor]:
+        """Return the tensors by the encoder's names, without the head of pre-training."""
+        found = {}
+        for name, tensor in tensors.items():
+            plain = name.removeprefix("mpnet.").removeprefix("encoder.relative_attention_bias.")
+            if plain != name and "encoder.relative_attention_bias." in name:
+                plain = f"relative_attention_bias.{plain}"
+            for theirs, ours in _MPNET_LAYERS.items():
+                plain = plain.replace(f".attention.{theirs}.", f".attention.{ours}.")
+            if not plain.startswith("lm_head.") and plain != "embeddings.position_ids":
+                found[plain] = tensor
+        sizes = self.sizes(config)
+        nothing = weft.zeros(1, sizes.hidden_size)
+        found = {"embeddings.token_type_embeddings.weight": nothing, **found}
+        return _filled(found, sizes, BEFORE)
 
 
-def _table(files: Mapping[str, Path], name: str) -> dict[str, Any]:
-    if name not in files:
-        return {}
-    data = json.loads(files[name].read_bytes())
-    if not isinstance(data, dict):
-        raise ValueError(f"{name} must hold a table, but holds a {type(data).__name__}")
-    return data
-
+_MPNET_LAYERS = {
+    "attn.q": "self.query",
+    "attn.k": "self.key",
+    "attn.v": "self.value",
+    "attn.o": "output.dense",
+    "LayerNorm": "output.LayerNorm",
+}
 
 bert = _BertLayout()
+distilbert = _DistilBertLayout()
+mpnet = _MpnetLayout()

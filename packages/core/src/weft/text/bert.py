@@ -6,7 +6,9 @@ names and defaults as in the checkpoints that are published as ``BertModel``.
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,19 @@ import weft
 import weft.nn.functional as F
 from weft import nn
 
+from .pooling import Pooling
+
 if TYPE_CHECKING:
     from weft import Tensor
+
+# By the names of `hidden_act`; the last three are one function.
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "relu": F.relu,
+    "gelu_new": functools.partial(F.gelu, approximate="tanh"),
+    "gelu_fast": functools.partial(F.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": functools.partial(F.gelu, approximate="tanh"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,13 +44,17 @@ class BertConfig:
     max_position_embeddings: int = 512
     type_vocab_size: int = 2
     layer_norm_eps: float = 1e-12
+    hidden_act: str = "gelu"
+
+    def __post_init__(self) -> None:
+        if self.hidden_act not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
+            raise ValueError(f"hidden_act must be one of {known}, but is {self.hidden_act!r}")
 
     @classmethod
     def from_file(cls, path: Path) -> BertConfig:
         """Read the keys that are sizes; the others are about training."""
         told = json.loads(path.read_text(encoding="utf-8"))
-        if told.get("hidden_act", "gelu") != "gelu":
-            raise ValueError(f"{path}: hidden_act must be 'gelu', but is {told['hidden_act']!r}")
         return cls(**{one.name: told[one.name] for one in fields(cls) if one.name in told})
 
 
@@ -113,10 +130,11 @@ class Layer(nn.Module):
             {"dense": nn.Linear(config.hidden_size, config.intermediate_size)}
         )
         self.output = AddAndNormalise(config.intermediate_size, config)
+        self.hidden_act = config.hidden_act
 
     def forward(self, x: Tensor, seen: Tensor) -> Tensor:
         x = self.attention["output"](self.attention["self"](x, seen), x)
-        return self.output(F.gelu(self.intermediate["dense"](x)), x)
+        return self.output(ACTIVATIONS[self.hidden_act](self.intermediate["dense"](x)), x)
 
 
 class Bert(nn.Module):
@@ -150,6 +168,8 @@ class Bert(nn.Module):
                 f"{config.hidden_size} and {config.num_attention_heads}"
             )
         self.config = config
+        # How sentences are pooled; a published encoder was trained for one way.
+        self.pooling = Pooling()
         self.embeddings = Embeddings(config)
         layers = [Layer(config) for _ in range(config.num_hidden_layers)]
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
@@ -180,6 +200,18 @@ class Bert(nn.Module):
             x = layer(x, seen)
         return x
 
+    def embed(self, ids: Tensor, is_text: Tensor) -> Tensor:
+        """Return a vector for each text, as `pooling` says: the mean, of length 1, unless set.
+
+        Args:
+            ids: (batch, time) int64.
+            is_text: (batch, time) bool; False where a row was filled up.
+
+        Returns:
+            (batch, hidden), or as many times hidden as `pooling` has modes.
+        """
+        return self.pooling(self(ids, is_text), is_text)
+
 
 def bert(**sizes: Any) -> Bert:
     """Return a fresh encoder in evaluation mode, without pretrained weights.
@@ -206,6 +238,4 @@ def mean_embedding(model: Bert, ids: Tensor, is_text: Tensor) -> Tensor:
     Returns:
         (batch, hidden).
     """
-    weights = is_text.unsqueeze(-1).to(weft.float32)
-    mean = (model(ids, is_text) * weights).sum(1) / weights.sum(1)
-    return F.normalize(mean, dim=1)
+    return Pooling()(model(ids, is_text), is_text)

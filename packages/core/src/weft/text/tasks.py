@@ -10,7 +10,7 @@ from typing import Any
 
 import weft
 
-from .bert import mean_embedding
+from ._published_files import pooling_of, read_tokenizer
 from .wordpiece import WordPiece
 
 __all__ = ["Sentences", "sentence_embedding"]
@@ -31,10 +31,18 @@ class Sentences:
         vocabulary: the name of the entry's file with the pieces.
         longest: pieces a sentence, marks included; what is longer is cut off.
         tokenizer: None until the file is there.
+        prompt: what stands before each sentence.
     """
 
-    def __init__(self, vocabulary: str, longest: int, tokenizer: WordPiece | None = None) -> None:
+    def __init__(
+        self,
+        vocabulary: str,
+        longest: int,
+        tokenizer: WordPiece | None = None,
+        prompt: str = "",
+    ) -> None:
         self.vocabulary, self.longest, self.tokenizer = vocabulary, longest, tokenizer
+        self.prompt = prompt
 
     def __call__(self, source: Text) -> tuple[weft.Tensor, weft.Tensor]:
         """Return ids, (sentences, time) int64, and which of them are text, the same shape, bool.
@@ -50,7 +58,8 @@ class Sentences:
                 "sentence-embedding: there is no vocabulary yet; weft_hub.load gives a model that "
                 "has one"
             )
-        ids, is_text = self.tokenizer.batch(read_sentences(source), self.longest)
+        told = [f"{self.prompt}{sentence}" for sentence in read_sentences(source)]
+        ids, is_text = self.tokenizer.batch(told, self.longest)
         return weft.tensor(ids, dtype=weft.int64), weft.tensor(is_text)
 
 
@@ -111,16 +120,18 @@ class _SentenceEmbeddingTask:
         Raises:
             ValueError: the file is missing, is no vocabulary, or is not the model's.
         """
-        wanted = model.preprocess.vocabulary
+        prepare = model.preprocess
+        wanted = prepare.vocabulary
         if wanted not in files:
             raise ValueError(f"the vocabulary {wanted!r} is none of the files {', '.join(files)}")
-        tokenizer = WordPiece.from_file(files[wanted])
+        tokenizer = read_tokenizer(wanted, files, prepare.tokenizer)
         size = model.embeddings.word_embeddings.num_embeddings
         if len(tokenizer.ids) != size:
             raise ValueError(
                 f"{wanted} has {len(tokenizer.ids)} pieces, but the model has vectors for {size}"
             )
-        model.preprocess = Sentences(wanted, model.preprocess.longest, tokenizer)
+        model.preprocess = Sentences(wanted, prepare.longest, tokenizer, prepare.prompt)
+        model.pooling = pooling_of(files)
 
     def run(self, model: Any, source: Text) -> dict[str, Any]:
         """Embed sentences.
@@ -130,8 +141,8 @@ class _SentenceEmbeddingTask:
             source: a sentence, several, or a text file (a `Path` or bytes) with one in each line.
 
         Returns:
-            `{"task": "sentence-embedding", "sentences", "dimensions", "embeddings": [a vector of
-            length 1 a sentence]}`.
+            `{"task": "sentence-embedding", "sentences", "dimensions", "embeddings": [a vector a
+            sentence]}`; its length is 1 unless the model was published to be used otherwise.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -142,7 +153,7 @@ class _SentenceEmbeddingTask:
         with weft.no_grad():
             for first in range(0, len(sentences), _BATCH):
                 ids, is_text = model.preprocess(sentences[first : first + _BATCH])
-                found.append(mean_embedding(model, ids, is_text))
+                found.append(model.embed(ids, is_text))
         vectors = weft.cat(found)
         return {
             "task": self.name,
@@ -213,7 +224,7 @@ def read_sentences(source: Text) -> list[str]:
 
 
 def _cosines(embeddings: Sequence[Sequence[float]]) -> list[list[float]]:
-    """Return the cosine of each pair; the vectors have length 1 already."""
-    vectors = weft.tensor(embeddings, dtype=weft.float64)
+    """Return the cosine of each pair."""
+    vectors = weft.nn.functional.normalize(weft.tensor(embeddings, dtype=weft.float64), dim=1)
     found: list[list[float]] = (vectors @ vectors.T).tolist()
     return found

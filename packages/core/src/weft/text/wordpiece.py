@@ -1,8 +1,9 @@
-"""WordPiece: text into the pieces of a vocabulary, as BERT's uncased models were trained on.
+"""WordPiece: text into the pieces of a vocabulary, as BERT's models were trained on.
 
-Text is cleaned, lower-cased and freed of accents, and parted at spaces and punctuation. Each word
-becomes the longest pieces that the vocabulary has, taken from the left; those within a word begin
-with ``##``. Source: Devlin et al., "BERT" (2018), and its published vocabularies.
+Text is cleaned, for an uncased model lower-cased and freed of accents, and parted at spaces and
+punctuation. Each word becomes the longest pieces that the vocabulary has, taken from the left;
+those within a word begin with ``##``. Source: Devlin et al., "BERT" (2018), and its published
+vocabularies.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 _LONGEST_WORD = 100  # a longer one is unknown as a whole
 # Blocks of Chinese characters, each of which is a word by itself.
 _IDEOGRAPHS = (
@@ -26,11 +29,14 @@ _IDEOGRAPHS = (
 
 
 class WordPiece:
-    """BERT's uncased tokenizer.
+    """BERT's tokenizer.
 
     Args:
-        vocabulary: the pieces; the place of one is its id. ``[PAD]``, ``[UNK]``, ``[CLS]`` and
-            ``[SEP]`` are among them.
+        vocabulary: the pieces; the place of one is its id. The marks are among them.
+        lowercase: whether capitals become small letters, as for an uncased model.
+        strip_accents: whether accents go; None: as ``lowercase``.
+        marks: what a row is filled up with, what stands for an unknown word, and what a text
+            begins and ends with.
 
     Raises:
         ValueError: one of these is missing.
@@ -42,15 +48,25 @@ class WordPiece:
         [2, 4, 5, 3]
     """
 
-    def __init__(self, vocabulary: Iterable[str]) -> None:
+    def __init__(
+        self,
+        vocabulary: Iterable[str],
+        *,
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+        marks: tuple[str, str, str, str] = MARKS,
+    ) -> None:
+        self.lowercase = lowercase
+        self.strip_accents = lowercase if strip_accents is None else strip_accents
         self.ids = {piece: number for number, piece in enumerate(vocabulary)}
-        for needed in ("[PAD]", "[UNK]", "[CLS]", "[SEP]"):
+        self.marks = marks
+        for needed in marks:
             if needed not in self.ids:
                 raise ValueError(f"a vocabulary of WordPiece needs {needed}; this one has none")
 
     @classmethod
-    def from_file(cls, path: Path) -> WordPiece:
-        """Read a vocabulary with a piece a line.
+    def from_file(cls, path: Path, **settings: Any) -> WordPiece:
+        """Read a vocabulary with a piece a line; the settings are those of the class.
 
         Raises:
             ValueError: it is no text, or lacks one of the marks.
@@ -59,13 +75,14 @@ class WordPiece:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is no vocabulary: it is not UTF-8 ({error})") from error
-        return cls(text.rstrip("\n").split("\n"))
+        return cls(text.rstrip("\n").split("\n"), **settings)
 
     def encode(self, text: str, longest: int = 256) -> list[int]:
-        """Return the ids of a text between ``[CLS]`` and ``[SEP]``, cut to ``longest``."""
-        pieces = [piece for word in words(text) for piece in self.pieces(word)]
+        """Return the ids of a text between its marks, cut to ``longest``."""
+        parted = words(text, lowercase=self.lowercase, strip_accents=self.strip_accents)
+        pieces = [piece for word in parted for piece in self.pieces(word)]
         ids = [self.ids[piece] for piece in pieces[: longest - 2]]
-        return [self.ids["[CLS]"], *ids, self.ids["[SEP]"]]
+        return [self.ids[self.marks[2]], *ids, self.ids[self.marks[3]]]
 
     def batch(
         self, texts: Sequence[str], longest: int = 256
@@ -73,14 +90,14 @@ class WordPiece:
         """Return ids filled up to one length, and which of them are text."""
         rows = [self.encode(text, longest) for text in texts]
         width = max(map(len, rows))
-        padding = self.ids["[PAD]"]
+        padding = self.ids[self.marks[0]]
         ids = [row + [padding] * (width - len(row)) for row in rows]
         return ids, [[at < len(row) for at in range(width)] for row in rows]
 
     def pieces(self, word: str) -> list[str]:
-        """Return the pieces of one word; ``[UNK]`` where some part of it has none."""
+        """Return the pieces of one word; the mark for unknown ones where a part of it has none."""
         if len(word) > _LONGEST_WORD:
-            return ["[UNK]"]
+            return [self.marks[1]]
         found: list[str] = []
         start = 0
         while start < len(word):
@@ -88,16 +105,20 @@ class WordPiece:
             ends = range(len(word), start, -1)
             end = next((end for end in ends if mark + word[start:end] in self.ids), None)
             if end is None:
-                return ["[UNK]"]
+                return [self.marks[1]]
             found.append(mark + word[start:end])
             start = end
         return found
 
 
-def words(text: str) -> Iterator[str]:
-    """Yield the words and punctuation marks of a text, lower-cased and without accents."""
-    plain = unicodedata.normalize("NFD", "".join(_cleaned(text)))
-    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn").lower()
+def words(text: str, *, lowercase: bool = True, strip_accents: bool = True) -> Iterator[str]:
+    """Yield the words and punctuation marks of a text, in small letters and without accents."""
+    plain = "".join(_cleaned(text))
+    if strip_accents:
+        plain = unicodedata.normalize("NFD", plain)
+        plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
+    if lowercase:
+        plain = plain.lower()
     for run in plain.split():
         word = ""
         for character in run:

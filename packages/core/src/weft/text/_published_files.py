@@ -1,0 +1,253 @@
+"""The small files beside a published sentence encoder: its tokenizer, its pooling, its prompt.
+
+Two generations are read: what transformers and sentence-transformers write from version 5 on
+(`tokenizer.json`, `pooling_mode`) and what most published repositories were written with
+(`vocab.txt`, `pooling_mode_cls_token`). What would be computed otherwise here is a ValueError.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .pooling import Pooling
+from .wordpiece import MARKS, WordPiece
+
+MODULES = "modules.json"
+POOLING = "1_Pooling/config.json"
+PROMPTS = "config_sentence_transformers.json"
+SENTENCES = "sentence_bert_config.json"
+TOKENIZER = "tokenizer.json"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+VOCABULARY = "vocab.txt"
+ALL = (VOCABULARY, TOKENIZER, TOKENIZER_CONFIG, SENTENCES, MODULES, POOLING, PROMPTS)
+
+Files = Mapping[str, Path]
+
+_OLD_MODES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+# The modules of a sentence encoder that are known, in their order, with the folder of each.
+_MODULES = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", None))
+
+
+def pooling_of(files: Files) -> Pooling:
+    """Return how sentences are pooled: as `modules.json` says, or the mean, of length 1.
+
+    Raises:
+        ValueError: a module is not known here, such as a linear layer after the pooling.
+    """
+    if MODULES not in files:
+        return Pooling(_modes(files))
+    kinds = []
+    listed = json.loads(files[MODULES].read_bytes())
+    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
+        raise ValueError(f"{MODULES} must hold a list of modules")
+    known = dict(_MODULES)
+    for one in listed:
+        kind = str(one.get("type", "")).rpartition(".")[2]
+        if kind not in known:
+            raise ValueError(
+                f"{MODULES} names the module {one.get('type')!r}; known here are {', '.join(known)}"
+            )
+        folder = known[kind]
+        if folder is not None and one.get("path", "") != folder:
+            raise ValueError(
+                f"{MODULES}: the files of {kind} must be in {folder or 'the first folder'!r}, but "
+                f"are in {one.get('path')!r}"
+            )
+        kinds.append(kind)
+    if kinds and kinds != [kind for kind, _ in _MODULES][: max(2, len(kinds))]:
+        raise ValueError(f"{MODULES} must name Transformer, Pooling, Normalize, but has {kinds}")
+    return Pooling(_modes(files), normalise=not kinds or kinds[-1] == "Normalize")
+
+
+def _modes(files: Files) -> tuple[str, ...]:
+    told = table(files, POOLING)
+    modes = told.get("pooling_mode")
+    if modes is None:
+        modes = [mode for key, mode in _OLD_MODES.items() if told.get(key) is True] or ["mean"]
+        others = {key for key in told if key.startswith("pooling_mode_")} - _OLD_MODES.keys()
+        if wrong := [key for key in sorted(others) if told[key]]:
+            raise ValueError(f"{POOLING}: {wrong[0]} is not known here")
+    return (modes,) if isinstance(modes, str) else tuple(map(str, modes))
+
+
+def prompt_of(files: Files) -> str:
+    """Return what stands before each sentence unless another prompt is asked for.
+
+    Raises:
+        ValueError: it is no text, or the pooling leaves it out.
+    """
+    told = table(files, PROMPTS)
+    name, prompts = told.get("default_prompt_name"), told.get("prompts")
+    if name is None:
+        return ""
+    prompt = prompts.get(name) if isinstance(prompts, Mapping) else None
+    if not isinstance(prompt, str):
+        raise ValueError(f"{PROMPTS}: there is no prompt of the name {name!r}")
+    if prompt and table(files, POOLING).get("include_prompt") is False:
+        raise ValueError(f"{POOLING}: a prompt that is left out of the pooling is not known here")
+    return prompt
+
+
+def longest_of(files: Files, positions: int) -> int:
+    """Return how many pieces a sentence may have, marks included.
+
+    Raises:
+        ValueError: `max_seq_length` or `model_max_length` is none.
+    """
+    for file, key in ((SENTENCES, "max_seq_length"), (TOKENIZER_CONFIG, "model_max_length")):
+        told = table(files, file).get(key)
+        if told is None:
+            continue
+        if isinstance(told, bool) or not isinstance(told, int) or told < 3:
+            raise ValueError(f"{file}: {key} must be an integer >= 3, but is {told!r}")
+        return min(told, positions)
+    return positions
+
+
+def tokenizer_of(files: Files) -> tuple[str, WordPiece]:
+    """Return the file that has the vocabulary, and the tokenizer.
+
+    Raises:
+        ValueError: there is none, or it is none of BERT's.
+    """
+    if TOKENIZER in files:
+        told = table(files, TOKENIZER)
+        return TOKENIZER, _by_json(told, table(files, SENTENCES), _marks(files))
+    if VOCABULARY not in files:
+        raise ValueError(
+            f"a {TOKENIZER} or a {VOCABULARY} with the pieces of the vocabulary is required"
+        )
+    told = table(files, TOKENIZER_CONFIG)
+    _require(told, TOKENIZER_CONFIG, tokenize_chinese_chars=True)
+    said = (told.get("do_lower_case", True), told.get("strip_accents"))
+    cases = _cases(*said, table(files, SENTENCES))
+    return VOCABULARY, WordPiece.from_file(files[VOCABULARY], **cases, marks=_marks(files))
+
+
+def _marks(files: Files) -> tuple[str, str, str, str]:
+    """Return the marks that `tokenizer_config.json` names, or else BERT's."""
+    told = table(files, TOKENIZER_CONFIG)
+    found = []
+    for key, usual in zip(("pad", "unk", "cls", "sep"), MARKS, strict=True):
+        mark = told.get(f"{key}_token", usual)
+        if isinstance(mark, Mapping):
+            mark = mark.get("content")
+        if not isinstance(mark, str):
+            raise ValueError(f"{TOKENIZER_CONFIG}: {key}_token must be text, but is {mark!r}")
+        found.append(mark)
+    pad, unknown, first, last = found
+    return pad, unknown, first, last
+
+
+def read_tokenizer(name: str, files: Files, before: WordPiece | None) -> WordPiece:
+    """Return the tokenizer of the file `name`; capitals and accents are kept if `before` does.
+
+    Raises:
+        ValueError: it is none of BERT's.
+    """
+    if name == TOKENIZER:
+        return tokenizer_of(files)[1]
+    if before is None:
+        return WordPiece.from_file(files[name])
+    return WordPiece.from_file(
+        files[name],
+        lowercase=before.lowercase,
+        strip_accents=before.strip_accents,
+        marks=before.marks,
+    )
+
+
+def _by_json(
+    told: Mapping[str, Any], sentences: Mapping[str, Any], marks: tuple[str, str, str, str]
+) -> WordPiece:
+    """Return what a `tokenizer.json` of the library tokenizers describes."""
+    parts = {key: told.get(key) or {} for key in ("model", "normalizer", "pre_tokenizer")}
+    for key, part in parts.items():
+        if not isinstance(part, Mapping):
+            raise ValueError(f"{TOKENIZER}: {key} must be a table, but is {part!r}")
+    model, normalizer = parts["model"], parts["normalizer"]
+    _require(
+        model, f"{TOKENIZER}: model", type="WordPiece", unk_token=marks[1],
+        continuing_subword_prefix="##", max_input_chars_per_word=100,
+    )  # fmt: skip
+    _require(
+        normalizer, f"{TOKENIZER}: normalizer", type="BertNormalizer", clean_text=True,
+        handle_chinese_chars=True,
+    )  # fmt: skip
+    _require(parts["pre_tokenizer"], f"{TOKENIZER}: pre_tokenizer", type="BertPreTokenizer")
+    places = model.get("vocab")
+    if not isinstance(places, Mapping) or not all(type(at) is int for at in places.values()):
+        raise ValueError(f"{TOKENIZER}: vocab must be a table from pieces to numbers")
+    places, more = dict(places), told.get("added_tokens") or []
+    if not isinstance(more, list) or not all(isinstance(one, Mapping) for one in more):
+        raise ValueError(f"{TOKENIZER}: added_tokens must be a list of tables")
+    for added in more:
+        if added.get("special") is not True:
+            raise ValueError(f"{TOKENIZER}: the added word {added.get('content')!r} is not known")
+        places.setdefault(added["content"], added["id"])
+    pieces = sorted(places, key=places.__getitem__)
+    if [places[piece] for piece in pieces] != list(range(len(pieces))):
+        raise ValueError(f"{TOKENIZER}: the ids of its pieces must be 0 to {len(pieces) - 1}")
+    cases = (normalizer.get("lowercase", True), normalizer.get("strip_accents"))
+    _check_ends(told.get("post_processor"), marks)
+    return WordPiece(pieces, **_cases(*cases, sentences), marks=marks)
+
+
+def _check_ends(told: Any, marks: tuple[str, str, str, str]) -> None:
+    """Refuse a tokenizer that puts other marks around a text than its config names."""
+    ends: object = None
+    if isinstance(told, Mapping):
+        if told.get("type") == "TemplateProcessing" and isinstance(told.get("single"), list):
+            ends = [
+                part["SpecialToken"].get("id") if "SpecialToken" in part else "A text"
+                for part in told["single"]
+            ]
+        elif told.get("type") in ("BertProcessing", "RobertaProcessing"):
+            ends = [told["cls"][0], "A text", told["sep"][0]]
+    if ends != [marks[2], "A text", marks[3]]:
+        raise ValueError(
+            f"{TOKENIZER}: a text must stand between {marks[2]} and {marks[3]}, but the "
+            f"post_processor is {told!r:.80}"
+        )
+
+
+def _cases(lowercase: Any, strip: Any, sentences: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what happens to capitals and accents; None stands for "as the capitals"."""
+    for name, value in (("lower-casing", lowercase), ("strip_accents", strip)):
+        if value not in (True, False, None):
+            raise ValueError(f"its tokenizer's {name} must be true or false, but is {value!r}")
+    strip = bool(lowercase) if strip is None else bool(strip)
+    return {
+        "lowercase": bool(lowercase) or sentences.get("do_lower_case") is True,
+        "strip_accents": strip,
+    }
+
+
+def _require(told: Mapping[str, Any], what: str, **wanted: Any) -> None:
+    for key, value in wanted.items():
+        if told.get(key, value) != value or (key == "type" and key not in told):
+            raise ValueError(f"{what}: {key} must be {value!r}, but is {told.get(key)!r}")
+
+
+def table(files: Files, name: str) -> dict[str, Any]:
+    """Return the table in a file; an empty one where the repository has no such file.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    if name not in files:
+        return {}
+    data = json.loads(files[name].read_bytes())
+    if not isinstance(data, dict):
+        raise ValueError(f"{name} must hold a table, but holds a {type(data).__name__}")
+    return data

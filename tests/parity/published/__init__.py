@@ -1,0 +1,1 @@
+"""Repositories that the real libraries write, small and random, and what these answer."""
