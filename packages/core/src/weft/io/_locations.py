@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import weft
 
-from .errors import WeightsError, shown
+from .errors import WeightsError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -19,7 +19,7 @@ MapLocation: TypeAlias = (
 )
 #: Puts a tensor read from a file where it belongs: the tensor, where it was saved from ("cuda:0"),
 #: and the file's name for messages.
-Placing: TypeAlias = "Callable[[Tensor, str, str], Tensor]"
+Placing: TypeAlias = "Callable[[Tensor, str, Where], Tensor]"
 
 
 def placing(map_location: MapLocation) -> Placing:
@@ -57,8 +57,10 @@ def _moved(tensor: Tensor, place: weft.device) -> Tensor:
     return tensor if place.type == "cpu" else tensor.to(place)
 
 
-def _restored(tensor: Tensor, saved_from: str, origin: str) -> Tensor:
+def _restored(tensor: Tensor, saved_from: str, origin: Where) -> Tensor:
     """Put a tensor back on the device that it was saved from."""
+    if saved_from == "cpu":
+        return tensor
     try:
         return _moved(tensor, weft.device(saved_from))
     except (ValueError, RuntimeError) as error:
@@ -69,7 +71,7 @@ def _restored(tensor: Tensor, saved_from: str, origin: str) -> Tensor:
 
 
 def _asked(function: Callable[[Tensor, str], Tensor | None]) -> Placing:
-    def place(tensor: Tensor, saved_from: str, origin: str) -> Tensor:
+    def place(tensor: Tensor, saved_from: str, origin: Where) -> Tensor:
         found = function(tensor, saved_from)
         if found is None:
             return _restored(tensor, saved_from, origin)

@@ -20,7 +20,7 @@ from weft._backend import ndarray, np
 from weft._core import dtypes
 
 from ._dtypes import ITEM_BITS
-from .errors import FormatError, WeightsError, shown
+from .errors import FormatError, WeightsError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -100,7 +100,7 @@ def has_dtype(name: str) -> bool:
     return hasattr(weft, name)
 
 
-def flat_tensor(region: Region, dtype: str, origin: str) -> Tensor:
+def flat_tensor(region: Region, dtype: str, origin: Where) -> Tensor:
     """Return the 1-D tensor whose elements are the little-endian values of `region`.
 
     It shares the region's memory. It is a copy only where sharing cannot work: values that do not
@@ -177,7 +177,7 @@ def _little_endian(array: Any) -> memoryview:
     return data
 
 
-def _require_booleans(data: memoryview, origin: str) -> None:
+def _require_booleans(data: memoryview, origin: Where) -> None:
     """Refuse a bool that is neither 0 nor 1: masks made of such bytes count and index wrongly."""
     for start in range(0, len(data), _CHUNK):
         strange = data[start : start + _CHUNK].tobytes().translate(None, b"\0\1")

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ._pickle_opcodes import Opcode, opcodes
+from ._pickle_opcodes import opcodes
 from ._pickle_result import InertObject, NotAValue, require_plain_tree
-from .errors import FormatError, UnsafeCheckpointError, shown
+from .errors import FormatError, UnsafeCheckpointError, Where, shown
 
 __all__ = ["Budget", "Constructor", "InertClass", "Machine", "Vocabulary"]
 
@@ -35,7 +35,7 @@ class Budget:
     def __init__(self) -> None:
         self._left = self._all = MAX_UNITS
 
-    def spend(self, units: int, where: str) -> None:
+    def spend(self, units: int, where: Where) -> None:
         """Take `units` off.
 
         Raises:
@@ -54,7 +54,7 @@ class Constructor(NotAValue):
     """A name that a pickle may call. What runs is `build`, ours, on arguments it checks itself."""
 
     name: str
-    build: Callable[[tuple[object, ...], str], object]
+    build: Callable[[tuple[object, ...], Where], object]
 
     def __repr__(self) -> str:
         return self.name
@@ -73,11 +73,27 @@ class InertClass(NotAValue):
 class Vocabulary(Protocol):
     """What the names and the persistent ids of a pickle stand for."""
 
-    def named(self, module: str, name: str, where: str) -> object:
+    def named(self, module: str, name: str, where: Where) -> object:
         """Return a value, Constructor or InertClass for a name, or raise UnsafeCheckpointError."""
 
-    def persistent(self, key: object, where: str) -> object:
+    def persistent(self, key: object, where: Where) -> object:
         """Return what a persistent id stands for, or raise."""
+
+
+class _Step:
+    """Where in a pickle the machine is: its text is made only when a message needs it."""
+
+    __slots__ = ("_origin", "calling", "name", "position")
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self.position = 0
+        self.name = ""  # of the opcode
+        self.calling: Constructor | None = None
+
+    def __str__(self) -> str:
+        place = f"{self._origin}, byte {self.position}"
+        return place if self.calling is None else f"{place}: {self.calling.name}"
 
 
 class Machine:
@@ -87,15 +103,11 @@ class Machine:
         self._vocabulary = vocabulary
         self._budget = budget
         self._origin = origin
+        self._where = _Step(origin)
         self._stack: list[object] = []
         self._marks: list[int] = []
+        self._floor = 0  # where the newest mark is; a value under it is out of reach
         self._memo: dict[int, object] = {}
-        self._position = 0
-
-    @property
-    def _where(self) -> str:
-        """The origin and the place in it, for messages."""
-        return f"{self._origin}, byte {self._position}"
 
     def run(self, data: memoryview) -> tuple[object, int]:
         """Interpret the pickle at the beginning of `data`; return its value and its length.
@@ -104,147 +116,162 @@ class Machine:
             UnsafeCheckpointError: it names something outside the vocabulary, or is a bomb.
             FormatError: it is cut short or malformed.
         """
-        end = 0
-        for opcode in opcodes(data, self._origin):
-            self._position = opcode.position
-            _STEPS[opcode.name](self, opcode)
-            end = opcode.position + 1
+        where, steps, stack = self._where, _STEPS, self._stack
+        for name, argument, position in opcodes(data, self._origin):
+            where.position = position
+            step = steps[name]
+            if step is None:
+                stack.append(argument)
+            else:
+                where.name = name
+                step(self, argument)
         value = self._pop()
         if self._stack or self._marks:
             raise FormatError(f"{self._where}: STOP with {len(self._stack)} values left over")
         require_plain_tree(value, self._origin)
-        return value, end
+        return value, where.position + 1
 
-    # The stack. A value under the newest mark is out of reach until the mark is taken.
-
-    def _push(self, value: object) -> None:
-        self._stack.append(value)
-
-    def _floor(self) -> int:
-        return self._marks[-1] if self._marks else 0
+    # The stack.
 
     def _pop(self) -> object:
-        if len(self._stack) <= self._floor():
-            raise FormatError(f"{self._where}: a value was required, but the stack is empty")
+        if len(self._stack) <= self._floor:
+            raise self._empty()
         return self._stack.pop()
 
     def _top(self) -> object:
-        if len(self._stack) <= self._floor():
-            raise FormatError(f"{self._where}: a value was required, but the stack is empty")
+        if len(self._stack) <= self._floor:
+            raise self._empty()
         return self._stack[-1]
+
+    def _empty(self) -> FormatError:
+        return FormatError(f"{self._where}: a value was required, but the stack is empty")
 
     def _pop_to_mark(self) -> list[object]:
         if not self._marks:
             raise FormatError(f"{self._where}: a mark was required, but there is none")
         height = self._marks.pop()
+        self._floor = self._marks[-1] if self._marks else 0
         values = self._stack[height:]
         del self._stack[height:]
         return values
 
     # One method for each group of opcodes.
 
-    def _protocol(self, opcode: Opcode) -> None:
-        if opcode.argument not in (2, 3, 4, 5):
+    def _protocol(self, argument: object) -> None:
+        if argument not in (2, 3, 4, 5):
             raise FormatError(
-                f"{self._where}: pickle protocol {opcode.argument}; 2 to 5 are read, and "
+                f"{self._where}: pickle protocol {argument}; 2 to 5 are read, and "
                 "torch.save writes 2 by default"
             )
 
-    def _nothing(self, opcode: Opcode) -> None:
+    def _nothing(self, argument: object) -> None:
         """STOP ends the loop; FRAME only helps a reader of streams."""
 
-    def _argument(self, opcode: Opcode) -> None:
-        self._push(opcode.argument)
+    def _mark(self, argument: object) -> None:
+        self._floor = len(self._stack)
+        self._marks.append(self._floor)
 
-    def _mark(self, opcode: Opcode) -> None:
-        self._marks.append(len(self._stack))
-
-    def _drop(self, opcode: Opcode) -> None:
+    def _drop(self, argument: object) -> None:
         self._pop()
 
-    def _drop_to_mark(self, opcode: Opcode) -> None:
+    def _drop_to_mark(self, argument: object) -> None:
         self._pop_to_mark()
 
-    def _constant(self, opcode: Opcode) -> None:
-        self._push(_CONSTANTS[opcode.name])
+    def _constant(self, argument: object) -> None:
+        self._stack.append(_CONSTANTS[self._where.name])
 
-    def _new(self, opcode: Opcode) -> None:
+    def _new(self, argument: object) -> None:
         self._budget.spend(1, self._where)
-        self._push(_EMPTY[opcode.name]())
+        self._stack.append(_EMPTY[self._where.name]())
 
-    def _bytearray(self, opcode: Opcode) -> None:
-        assert isinstance(opcode.argument, bytes)
-        self._push(bytearray(opcode.argument))
+    def _bytearray(self, argument: object) -> None:
+        assert isinstance(argument, bytes)
+        self._stack.append(bytearray(argument))
 
-    def _tuple(self, opcode: Opcode) -> None:
+    def _tuple(self, argument: object) -> None:
         self._budget.spend(1, self._where)
-        self._push(tuple(self._pop_to_mark()))
+        self._stack.append(tuple(self._pop_to_mark()))
 
-    def _short_tuple(self, opcode: Opcode) -> None:
+    def _tuple_1(self, argument: object) -> None:
+        self._short_tuple(1)
+
+    def _tuple_2(self, argument: object) -> None:
+        self._short_tuple(2)
+
+    def _tuple_3(self, argument: object) -> None:
+        self._short_tuple(3)
+
+    def _short_tuple(self, count: int) -> None:
         self._budget.spend(1, self._where)
-        values = [self._pop() for _ in range(int(opcode.name[-1]))]
-        self._push(tuple(reversed(values)))
+        if len(self._stack) - count < self._floor:
+            raise self._empty()
+        self._stack[-count:] = (tuple(self._stack[-count:]),)
 
-    def _append(self, opcode: Opcode) -> None:
-        values = self._pop_to_mark() if opcode.name == "APPENDS" else [self._pop()]
+    def _append(self, argument: object) -> None:
+        self._extend([self._pop()])
+
+    def _appends(self, argument: object) -> None:
+        self._extend(self._pop_to_mark())
+
+    def _extend(self, values: list[object]) -> None:
         target = self._top()
         if type(target) is not list:
-            raise self._not_a("list", target, opcode)
+            raise self._not_a("list", target)
         target.extend(values)
 
-    def _set_items(self, opcode: Opcode) -> None:
-        if opcode.name == "SETITEMS":
+    def _set_items(self, argument: object) -> None:
+        if self._where.name == "SETITEMS":
             values = self._pop_to_mark()
         else:
             values = [self._pop(), self._pop()][::-1]
         target = self._top()
         if type(target) is not dict and type(target) is not OrderedDict:
-            raise self._not_a("dict", target, opcode)
+            raise self._not_a("dict", target)
         if len(values) % 2:
             raise FormatError(f"{self._where}: a key without its value")
         for key, value in zip(values[::2], values[1::2], strict=True):
             require_key(key, self._where)
             target[key] = value
 
-    def _add_items(self, opcode: Opcode) -> None:
+    def _add_items(self, argument: object) -> None:
         values = self._pop_to_mark()
         target = self._top()
         if type(target) is not set:
-            raise self._not_a("set", target, opcode)
+            raise self._not_a("set", target)
         for value in values:
             require_key(value, self._where)
             target.add(value)
 
-    def _get(self, opcode: Opcode) -> None:
-        assert isinstance(opcode.argument, int)
-        if opcode.argument not in self._memo:
-            raise FormatError(f"{self._where}: memo place {opcode.argument} is read but not set")
-        self._push(self._memo[opcode.argument])
+    def _get(self, argument: object) -> None:
+        assert isinstance(argument, int)
+        if argument not in self._memo:
+            raise FormatError(f"{self._where}: memo place {argument} is read but not set")
+        self._stack.append(self._memo[argument])
 
-    def _put(self, opcode: Opcode) -> None:
-        place = len(self._memo) if opcode.argument is None else opcode.argument
-        assert isinstance(place, int)
-        self._memo[place] = self._top()
-        if len(self._memo) > MAX_MEMO:
+    def _put(self, argument: object) -> None:
+        assert argument is None or isinstance(argument, int)
+        memo = self._memo
+        memo[len(memo) if argument is None else argument] = self._top()
+        if len(memo) > MAX_MEMO:
             raise UnsafeCheckpointError(
                 f"{self._where}: the pickle remembers more than {MAX_MEMO} values; "
                 "nothing was executed"
             )
 
-    def _global(self, opcode: Opcode) -> None:
-        if opcode.name == "STACK_GLOBAL":
+    def _global(self, argument: object) -> None:
+        if argument is None:  # STACK_GLOBAL
             name, module = self._pop(), self._pop()
         else:
-            assert isinstance(opcode.argument, tuple)
-            module, name = opcode.argument
+            assert isinstance(argument, tuple)
+            module, name = argument
         if type(module) is not str or type(name) is not str:
             raise UnsafeCheckpointError(
                 f"{self._where}: a name is made of two strings, but here of {shown(module)} and "
                 f"{shown(name)}; nothing was executed"
             )
-        self._push(self._vocabulary.named(module, name, self._where))
+        self._stack.append(self._vocabulary.named(module, name, self._where))
 
-    def _reduce(self, opcode: Opcode) -> None:
+    def _reduce(self, argument: object) -> None:
         arguments, function = self._pop(), self._pop()
         if not isinstance(function, Constructor):
             raise UnsafeCheckpointError(
@@ -252,10 +279,12 @@ class Machine:
                 "may be called; nothing was executed"
             )
         if type(arguments) is not tuple:
-            raise self._not_a("tuple of arguments", arguments, opcode)
-        self._push(function.build(arguments, f"{self._where}: {function.name}"))
+            raise self._not_a("tuple of arguments", arguments)
+        self._where.calling = function
+        self._stack.append(function.build(arguments, self._where))
+        self._where.calling = None
 
-    def _new_object(self, opcode: Opcode) -> None:
+    def _new_object(self, argument: object) -> None:
         arguments, kind = self._pop(), self._pop()
         if not isinstance(kind, InertClass) or type(arguments) is not tuple or arguments:
             raise UnsafeCheckpointError(
@@ -263,9 +292,9 @@ class Machine:
                 f"{shown(arguments)}; nothing was executed"
             )
         self._budget.spend(2, self._where)
-        self._push(InertObject(kind.name))
+        self._stack.append(InertObject(kind.name))
 
-    def _build(self, opcode: Opcode) -> None:
+    def _build(self, argument: object) -> None:
         """Set an object's state: an inert object's, or the version notes of a state dict."""
         state, target = self._pop(), self._top()
         if isinstance(target, InertObject):
@@ -286,16 +315,16 @@ class Machine:
             )
         vars(target)["_metadata"] = notes
 
-    def _persistent(self, opcode: Opcode) -> None:
-        self._push(self._vocabulary.persistent(self._pop(), self._where))
+    def _persistent(self, argument: object) -> None:
+        self._stack.append(self._vocabulary.persistent(self._pop(), self._where))
 
-    def _not_a(self, wanted: str, found: object, opcode: Opcode) -> FormatError:
+    def _not_a(self, wanted: str, found: object) -> FormatError:
         return FormatError(
-            f"{self._where}: {opcode.name} needs a {wanted}, but found {type(found).__name__}"
+            f"{self._where}: {self._where.name} needs a {wanted}, but found {type(found).__name__}"
         )
 
 
-def require_key(key: object, where: str) -> None:
+def require_key(key: object, where: Where) -> None:
     """Refuse a dict key or set element that is not plain.
 
     Tuples are out with the rest: their hashes can be made to collide, which turns a dict of them
@@ -319,7 +348,8 @@ _EMPTY: dict[str, Callable[[], object]] = {
     "EMPTY_DICT": dict,
     "EMPTY_SET": set,
 }
-_STEPS: dict[str, Callable[[Machine, Opcode], None]] = {
+#: What each opcode does, by its name. None: its argument is the value that it pushes.
+_STEPS: dict[str, Callable[[Machine, object], None] | None] = {
     "PROTO": Machine._protocol,
     "STOP": Machine._nothing,
     "FRAME": Machine._nothing,
@@ -327,16 +357,19 @@ _STEPS: dict[str, Callable[[Machine, Opcode], None]] = {
     "POP": Machine._drop,
     "POP_MARK": Machine._drop_to_mark,
     **dict.fromkeys(_CONSTANTS, Machine._constant),
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4"), Machine._argument),
-    "BINFLOAT": Machine._argument,
-    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), Machine._argument),
-    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"), Machine._argument),
-    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), Machine._argument),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "LONG4")),
+    "BINFLOAT": None,
+    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING")),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8")),
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8")),
     "BYTEARRAY8": Machine._bytearray,
     **dict.fromkeys(_EMPTY, Machine._new),
     "TUPLE": Machine._tuple,
-    **dict.fromkeys(("TUPLE1", "TUPLE2", "TUPLE3"), Machine._short_tuple),
-    **dict.fromkeys(("APPEND", "APPENDS"), Machine._append),
+    "TUPLE1": Machine._tuple_1,
+    "TUPLE2": Machine._tuple_2,
+    "TUPLE3": Machine._tuple_3,
+    "APPEND": Machine._append,
+    "APPENDS": Machine._appends,
     **dict.fromkeys(("SETITEM", "SETITEMS"), Machine._set_items),
     "ADDITEMS": Machine._add_items,
     **dict.fromkeys(("BINGET", "LONG_BINGET"), Machine._get),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 from .errors import FormatError, UnsafeCheckpointError, shown
 
@@ -22,13 +22,9 @@ MAX_OPCODES = 5_000_000
 MAX_INTEGER_BYTES = 128
 
 
-class Opcode(NamedTuple):
-    """One decoded opcode; `position` is where it starts in its pickle."""
-
-    name: str
-    argument: object
-    position: int
-
+#: One decoded opcode: its name, its argument, and where it starts in its pickle. A plain tuple: a
+#: large checkpoint has a million of them.
+Opcode: TypeAlias = tuple[str, object, int]
 
 # byte -> (pickletools' name, kind of argument)
 _TABLE: dict[int, tuple[str, str]] = {
@@ -117,6 +113,11 @@ _NUMBERS = {
     "i4": struct.Struct("<i"),
     "f8": struct.Struct(">d"),
 }
+# The same by position, with what the loop needs of the argument's kind: its fixed size, or None.
+_BY_BYTE: list[tuple[str, str, int | None] | None] = [None] * 256
+for _byte, (_name, _kind) in _TABLE.items():
+    _size = 0 if not _kind else _NUMBERS[_kind].size if _kind in _NUMBERS else None
+    _BY_BYTE[_byte] = _name, _kind, _size
 
 
 def opcodes(data: memoryview, origin: str) -> Iterator[Opcode]:
@@ -126,25 +127,34 @@ def opcodes(data: memoryview, origin: str) -> Iterator[Opcode]:
         FormatError: the data ends before STOP, an argument is malformed, or an opcode is unknown.
         UnsafeCheckpointError: an opcode that makes objects of classes, or more than MAX_OPCODES.
     """
-    position = 0
+    position, end = 0, len(data)
     for _ in range(MAX_OPCODES):
-        if position >= len(data):
+        if position >= end:
             raise FormatError(
-                f"{origin}: the pickle ends after {position} bytes without its STOP opcode; "
+                f"{origin}: the pickle ends after {end} bytes without its STOP opcode; "
                 "the file is cut short"
             )
-        known = _TABLE.get(data[position])
+        known = _BY_BYTE[data[position]]
         if known is None:
             raise _unknown(data, position, origin)
-        name, kind = known
-        try:
-            argument, after = _argument(data, position + 1, kind)
-        except _Malformed as malformed:
-            raise FormatError(f"{origin}, byte {position}: {name} {malformed}") from None
-        yield Opcode(name, argument, position)
-        if name == "STOP":
-            return
-        position = after
+        name, kind, size = known
+        start = position + 1
+        if size == 0:
+            yield name, None, position
+            if name == "STOP":
+                return
+            position = start
+        elif size is not None and start + size <= end:
+            argument = data[start] if size == 1 else _NUMBERS[kind].unpack_from(data, start)[0]
+            yield name, argument, position
+            position = start + size
+        else:
+            try:
+                argument, after = _argument(data, start, kind)
+            except _Malformed as malformed:
+                raise FormatError(f"{origin}, byte {position}: {name} {malformed}") from None
+            yield name, argument, position
+            position = after
     raise UnsafeCheckpointError(
         f"{origin}: the pickle has more than {MAX_OPCODES} opcodes, enough for 140,000 tensors; "
         "nothing was executed"
@@ -157,26 +167,23 @@ class _Malformed(Exception):
 
 def _argument(data: memoryview, start: int, kind: str) -> tuple[object, int]:
     """Decode the argument at `start`; return it and the position after it."""
-    if not kind:
-        return None, start
     if kind == "global":
         module, after = _line(data, start)
         name, after = _line(data, after)
         return (module, name), after
-    number = _NUMBERS.get(kind)
-    if number is not None:
-        return number.unpack(_taken(data, start, number.size))[0], start + number.size
+    if kind in _NUMBERS:
+        _taken(data, start, _NUMBERS[kind].size)  # raises: the loop takes those that are there
     width = int(kind[-1])
     size = int.from_bytes(_taken(data, start, width), "little")
     start += width
     if kind.startswith("long") and size > MAX_INTEGER_BYTES:
         raise _Malformed(f"holds an integer of {size} bytes; at most {MAX_INTEGER_BYTES} are read")
-    raw = bytes(_taken(data, start, size))
+    raw = _taken(data, start, size)
+    if kind.startswith("text"):
+        return _text(raw), start + size
     if kind.startswith("long"):
         return int.from_bytes(raw, "little", signed=True), start + size
-    if kind.startswith("bytes"):
-        return raw, start + size
-    return _text(raw), start + size
+    return bytes(raw), start + size
 
 
 def _taken(data: memoryview, start: int, size: int) -> memoryview:
@@ -197,13 +204,13 @@ def _line(data: memoryview, start: int) -> tuple[str, int]:
     return _text(raw[:end]), start + end + 1
 
 
-def _text(raw: bytes) -> str:
+def _text(raw: bytes | memoryview) -> str:
     try:
-        return raw.decode("utf-8")
+        return str(raw, "utf-8")
     except UnicodeDecodeError:
         raise _Malformed(
-            f"holds text that is not UTF-8: {shown(raw, 60)}; a checkpoint saved by Python 2 with "
-            "such text must be saved again by PyTorch"
+            f"holds text that is not UTF-8: {shown(bytes(raw), 60)}; a checkpoint saved by Python "
+            "2 with such text must be saved again by PyTorch"
         ) from None
 
 

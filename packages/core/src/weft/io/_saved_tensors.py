@@ -11,7 +11,7 @@ from ._safetensors_header import Header, TensorInfo
 from ._saved_format import Contents, checksum
 from ._structure_reading import Reader, dressed, dtype_called, naturals
 from ._torch_storage import require_window
-from .errors import FormatError, MissingTensorError, shown
+from .errors import FormatError, MissingTensorError, Part, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -84,7 +84,7 @@ class SavedTensors:
 
     def _shown(self, name: str, node: dict[str, Any]) -> Tensor:
         """Return the values of a node's tensor."""
-        where = f"{self._origin}: tensor {shown(name)}"
+        where = Part(self._origin, "tensor", name)
         home = node.get("in", name)
         info = self.info(str(home))
         dtype = dtype_called(node.get("dtype", info.dtype), where).name
@@ -113,7 +113,7 @@ class SavedTensors:
         """Return all that the file keeps under a name, as a 1-d tensor."""
         key = home, dtype
         if key not in self._flat:
-            where = f"{self._origin}: tensor {shown(home)}"
+            where = Part(self._origin, "tensor", home)
             if info.nbytes % max(1, ITEM_BITS[dtype] // 8):
                 raise FormatError(f"{where} has {info.nbytes} bytes, which are no {dtype}")
             flat = flat_tensor(self._region(home, info), dtype, where)

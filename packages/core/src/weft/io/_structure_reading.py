@@ -16,7 +16,7 @@ from ._dtypes import ITEM_BITS
 from ._pickle_machine import require_key
 from ._structure import MAX_DEPTH, MAX_INTEGER_DIGITS
 from ._torch_storage import require_dims
-from .errors import FormatError, MissingTensorError, shown
+from .errors import FormatError, MissingTensorError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -36,7 +36,7 @@ class TensorSource(Protocol):
         """Return the bytes of such a node."""
 
 
-def parsed(text: str, origin: str) -> _Node:
+def parsed(text: str, origin: Where) -> _Node:
     """Return the JSON of a structure.
 
     Raises:
@@ -75,7 +75,7 @@ def _bounded_integer(literal: str) -> int:
 class Reader:
     """Makes objects of nodes."""
 
-    def __init__(self, source: TensorSource, origin: str) -> None:
+    def __init__(self, source: TensorSource, origin: Where) -> None:
         self._source = source
         self._origin = origin
 
@@ -199,7 +199,7 @@ class Reader:
         return dressed(made, node, {}, self._origin)
 
 
-def dtype_called(name: object, origin: str) -> weft.dtype:
+def dtype_called(name: object, origin: Where) -> weft.dtype:
     """Return a dtype by its name, or raise FormatError."""
     if isinstance(name, str) and name in ITEM_BITS and hasattr(weft, name):
         found: weft.dtype = getattr(weft, name)
@@ -207,7 +207,7 @@ def dtype_called(name: object, origin: str) -> weft.dtype:
     raise FormatError(f"{origin}: the structure has dtype {shown(name)}, which weft does not have")
 
 
-def naturals(value: object, node: _Node, origin: str) -> tuple[int, ...]:
+def naturals(value: object, node: _Node, origin: Where) -> tuple[int, ...]:
     """Return a list of whole numbers from 0 as a tuple, or raise FormatError."""
     if not isinstance(value, list) or not all(type(n) is int and 0 <= n < 2**62 for n in value):
         raise FormatError(
@@ -219,7 +219,7 @@ def naturals(value: object, node: _Node, origin: str) -> tuple[int, ...]:
     return tuple(value)
 
 
-def dressed(tensor: Tensor, node: dict[str, Any], attributes: Any, origin: str) -> object:
+def dressed(tensor: Tensor, node: dict[str, Any], attributes: Any, origin: Where) -> object:
     """Return a tensor as what it was saved as: a parameter, a buffer, an array, with a gradient.
 
     Args:
@@ -270,7 +270,7 @@ def tensor_nodes(node: _Node) -> Iterator[dict[str, Any]]:
                 pending += [item for _, item in reversed(_entries(inner))]
 
 
-def part_of(node: _Node, keys: tuple[object, ...], reader: Reader, origin: str) -> _Node:
+def part_of(node: _Node, keys: tuple[object, ...], reader: Reader, origin: Where) -> _Node:
     """Return the node at a place in a structure, without making anything on the way.
 
     Raises:

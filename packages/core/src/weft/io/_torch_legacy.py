@@ -13,7 +13,7 @@ from ._memory import Region
 from ._pickle_machine import Budget, Machine
 from ._torch_objects import TorchObjects
 from ._torch_storage import Storage, Storages
-from .errors import FormatError, UnsafeCheckpointError, shown
+from .errors import FormatError, UnsafeCheckpointError, Where, shown
 
 __all__ = ["read_legacy_checkpoint"]
 
@@ -49,7 +49,7 @@ def read_legacy_checkpoint(memory: memoryview, origin: str, placed: Placing) -> 
     keys, position = _run(memory, position, Storages(None), f"{origin}: pickle 5")
     regions = _regions(memory, position, keys, found, origin)
 
-    def place(storage: Storage, where: str) -> Region:
+    def place(storage: Storage, where: Where) -> Region:
         return regions[storage.key]
 
     value, _ = _run(memory, start, Storages(place, placed), f"{origin}: pickle 4")

@@ -17,7 +17,7 @@ from ._dtypes import TORCH_DTYPES, TORCH_STORAGES
 from ._memory import has_dtype
 from ._pickle_machine import Budget, Constructor, require_key
 from ._torch_storage import MAX_DIMENSIONS, UNTYPED, Storage, Storages, StorageType
-from .errors import FormatError, UnsafeCheckpointError, shown
+from .errors import FormatError, UnsafeCheckpointError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -34,7 +34,7 @@ class TorchObjects:
     def __init__(self, storages: Storages, budget: Budget) -> None:
         self._storages = storages
         self._budget = budget
-        constructors: dict[str, Callable[[_Arguments, str], object]] = {
+        constructors: dict[str, Callable[[_Arguments, Where], object]] = {
             "collections.OrderedDict": self._ordered_dict,
             "collections.Counter": self._counter,
             "builtins.bytearray": self._bytearray,
@@ -57,7 +57,7 @@ class TorchObjects:
         for name in ("torch.storage.UntypedStorage", "torch.UntypedStorage"):
             self._names[name] = StorageType(name, UNTYPED)
 
-    def named(self, module: str, name: str, where: str) -> object:
+    def named(self, module: str, name: str, where: Where) -> object:
         """Return what a name stands for; see `Vocabulary`."""
         module = "builtins" if module == "__builtin__" else module  # as protocol 2 has it
         full = f"{module}.{name}"
@@ -71,7 +71,7 @@ class TorchObjects:
             "it with PyTorch, and save its state_dict (tensors, numbers, text) again"
         )
 
-    def persistent(self, key: object, where: str) -> object:
+    def persistent(self, key: object, where: Where) -> object:
         """Return the storage that a persistent id stands for; see `Vocabulary`."""
         # By their types first: a tensor in the place of a text answers `!=` with a tensor.
         if type(key) is not tuple or not key or type(key[0]) is not str or key[0] != "storage":
@@ -102,7 +102,7 @@ class TorchObjects:
 
     # Plain values. Each copies what it is given, so each pays for it.
 
-    def _ordered_dict(self, arguments: _Arguments, where: str) -> object:
+    def _ordered_dict(self, arguments: _Arguments, where: Where) -> object:
         self._budget.spend(2, where)
         if not arguments:
             return OrderedDict()
@@ -118,7 +118,7 @@ class TorchObjects:
             found[pair[0]] = pair[1]
         return found
 
-    def _counter(self, arguments: _Arguments, where: str) -> object:
+    def _counter(self, arguments: _Arguments, where: Where) -> object:
         """Counts of keys, as the milestones of a schedule are."""
         (counts,) = _exactly(1, arguments or ({},), where)
         if type(counts) is not dict or not all(type(n) is int for n in counts.values()):
@@ -126,7 +126,7 @@ class TorchObjects:
         self._budget.spend(1 + len(counts), where)
         return Counter(counts)
 
-    def _bytearray(self, arguments: _Arguments, where: str) -> object:
+    def _bytearray(self, arguments: _Arguments, where: Where) -> object:
         """Bytes that may be written to, given as bytes or as Latin-1 text."""
         if len(arguments) == 1 and type(arguments[0]) is bytes:
             self._budget.spend(1 + len(arguments[0]) // 16, where)
@@ -139,7 +139,7 @@ class TorchObjects:
         assert type(made) is bytes
         return bytearray(made)
 
-    def _set(self, arguments: _Arguments, where: str) -> object:
+    def _set(self, arguments: _Arguments, where: Where) -> object:
         self._budget.spend(1, where)
         (items,) = _exactly(1, arguments or ([],), where)
         if type(items) is not list:
@@ -149,13 +149,13 @@ class TorchObjects:
             require_key(item, where)
         return set(items)
 
-    def _complex(self, arguments: _Arguments, where: str) -> object:
+    def _complex(self, arguments: _Arguments, where: Where) -> object:
         real, imaginary = _exactly(2, arguments, where)
         if type(real) is not float or type(imaginary) is not float:
             raise FormatError(f"{where} takes two floats, not {shown(arguments)}")
         return complex(real, imaginary)
 
-    def _bytes(self, arguments: _Arguments, where: str) -> object:
+    def _bytes(self, arguments: _Arguments, where: Where) -> object:
         """Bytes, which protocol 2 writes as Latin-1 text; no other codec is looked up."""
         text, codec = _exactly(2, arguments, where)
         if type(text) is not str or type(codec) is not str or codec != "latin1":
@@ -166,13 +166,13 @@ class TorchObjects:
         except UnicodeEncodeError:
             raise FormatError(f"{where}: {shown(text)} is not Latin-1 text") from None
 
-    def _size(self, arguments: _Arguments, where: str) -> object:
+    def _size(self, arguments: _Arguments, where: Where) -> object:
         (sizes,) = _exactly(1, arguments, where)
         numbers = _naturals(sizes, "torch.Size", where)
         self._budget.spend(1 + len(numbers), where)
         return weft.Size(numbers)
 
-    def _device(self, arguments: _Arguments, where: str) -> object:
+    def _device(self, arguments: _Arguments, where: Where) -> object:
         """The device, or its name if it is of a kind that weft does not have."""
         kind, *index = arguments if 1 <= len(arguments) <= 2 else _exactly(1, arguments, where)
         if type(kind) is not str or not re.fullmatch(r"[a-z]{1,20}(:\d{1,4})?", kind, re.ASCII):
@@ -187,11 +187,11 @@ class TorchObjects:
 
     # Tensors.
 
-    def _tensor_v1(self, arguments: _Arguments, where: str) -> object:
+    def _tensor_v1(self, arguments: _Arguments, where: Where) -> object:
         storage, offset, size, stride = _exactly(4, arguments, where)
         return self._window(storage, None, offset, size, stride, where)
 
-    def _tensor_v2(self, arguments: _Arguments, where: str) -> object:
+    def _tensor_v2(self, arguments: _Arguments, where: Where) -> object:
         if len(arguments) == 7 and _is_nothing(arguments[6]):
             arguments = arguments[:6]
         elif len(arguments) == 7:
@@ -204,7 +204,7 @@ class TorchObjects:
         tensor = self._window(storage, None, offset, size, stride, where)
         return _with_gradient(tensor, requires_grad, where)
 
-    def _tensor_v3(self, arguments: _Arguments, where: str) -> object:
+    def _tensor_v3(self, arguments: _Arguments, where: Where) -> object:
         """As version 2, with the dtype apart from a storage of bytes."""
         if len(arguments) < 7:
             _exactly(7, arguments, where)
@@ -218,7 +218,7 @@ class TorchObjects:
         tensor = self._window(storage, name, offset, size, stride, where)
         return _with_gradient(tensor, requires_grad, where)
 
-    def _parameter(self, arguments: _Arguments, where: str) -> object:
+    def _parameter(self, arguments: _Arguments, where: Where) -> object:
         """A Parameter, over the memory of its tensor, which the file may also hold by itself."""
         data, requires_grad, hooks = _exactly(3, arguments, where)
         _require_no_hooks(hooks, where)
@@ -238,7 +238,7 @@ class TorchObjects:
         offset: object,
         size: object,
         stride: object,
-        where: str,
+        where: Where,
     ) -> Tensor | None:
         sizes = _naturals(size, "a tensor's size", where)
         self._budget.spend(_TENSOR_UNITS + len(sizes) // 4, where)
@@ -259,7 +259,7 @@ class TorchObjects:
         )
 
 
-def _dtype(name: str, where: str) -> object:
+def _dtype(name: str, where: Where) -> object:
     if not has_dtype(name):
         raise FormatError(
             f"{where}: the checkpoint has dtype {name}, which weft does not have; convert its "
@@ -268,12 +268,12 @@ def _dtype(name: str, where: str) -> object:
     return getattr(weft, name)
 
 
-def _with_gradient(tensor: Tensor | None, requires_grad: object, where: str) -> Tensor | None:
+def _with_gradient(tensor: Tensor | None, requires_grad: object, where: Where) -> Tensor | None:
     wanted = _checked_gradient(tensor, requires_grad, where)
     return tensor if tensor is None or not wanted else tensor.requires_grad_(True)
 
 
-def _checked_gradient(tensor: Tensor | None, requires_grad: object, where: str) -> bool:
+def _checked_gradient(tensor: Tensor | None, requires_grad: object, where: Where) -> bool:
     """Return whether a tensor (None in a dry run) is to require a gradient, if it can."""
     if type(requires_grad) is not bool:
         raise FormatError(f"{where}: requires_grad is True or False, not {shown(requires_grad)}")
@@ -284,7 +284,7 @@ def _checked_gradient(tensor: Tensor | None, requires_grad: object, where: str) 
     return True
 
 
-def _require_no_hooks(hooks: object, where: str) -> None:
+def _require_no_hooks(hooks: object, where: Where) -> None:
     if hooks is not None and (not isinstance(hooks, dict) or hooks):
         raise UnsafeCheckpointError(
             f"{where}: the tensor brings backward hooks, which are code: {shown(hooks)}; "
@@ -297,13 +297,13 @@ def _is_nothing(state: object) -> bool:
     return state is None or (isinstance(state, dict) and not state)
 
 
-def _exactly(count: int, arguments: _Arguments, where: str) -> _Arguments:
+def _exactly(count: int, arguments: _Arguments, where: Where) -> _Arguments:
     if len(arguments) != count:
         raise FormatError(f"{where} takes {count} arguments, not {shown(arguments)}")
     return arguments
 
 
-def _natural(value: object, what: str, where: str) -> int:
+def _natural(value: object, what: str, where: Where) -> int:
     if type(value) is not int:
         raise FormatError(f"{where}: {what} is a whole number, not {shown(value)}")
     if not 0 <= value < 2**63:
@@ -311,12 +311,15 @@ def _natural(value: object, what: str, where: str) -> int:
     return value
 
 
-def _naturals(value: object, what: str, where: str) -> tuple[int, ...]:
+def _naturals(value: object, what: str, where: Where) -> tuple[int, ...]:
     if not isinstance(value, tuple):  # a weft.Size is one
         raise FormatError(f"{where}: {what} is a tuple of whole numbers, not {shown(value)}")
     if len(value) > MAX_DIMENSIONS:
         raise FormatError(f"{where}: {what} has {len(value)} numbers, more than {MAX_DIMENSIONS}")
-    return tuple(_natural(number, what, where) for number in value)
+    for number in value:
+        if type(number) is not int or not 0 <= number < 2**63:
+            _natural(number, what, where)
+    return tuple(value)
 
 
 def _plain(name: str) -> str:

@@ -15,7 +15,7 @@ from ._pickle_result import InertObject
 from ._torch_objects import TorchObjects
 from ._torch_storage import Storages
 from ._torch_zip import TorchArchive
-from .errors import FormatError, shown
+from .errors import FormatError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -69,19 +69,19 @@ class _ScriptObjects(TorchObjects):
         name = "torch.jit._pickle.restore_type_tag"
         self._names[name] = Constructor(name, _untagged)
 
-    def named(self, module: str, name: str, where: str) -> object:
+    def named(self, module: str, name: str, where: Where) -> object:
         if module == "__torch__" or module.startswith("__torch__."):
             return InertClass(f"{module}.{name}")
         return super().named(module, name, where)
 
 
-def _same_list(arguments: tuple[object, ...], where: str) -> object:
+def _same_list(arguments: tuple[object, ...], where: Where) -> object:
     if len(arguments) != 1 or type(arguments[0]) is not list:
         raise FormatError(f"{where} takes a list, not {shown(arguments)}")
     return arguments[0]
 
 
-def _untagged(arguments: tuple[object, ...], where: str) -> object:
+def _untagged(arguments: tuple[object, ...], where: Where) -> object:
     """Return the value; its type in TorchScript's words says nothing that we need."""
     if len(arguments) != 2:
         raise FormatError(f"{where} takes a value and its type, not {shown(arguments)}")

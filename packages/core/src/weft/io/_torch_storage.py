@@ -16,7 +16,7 @@ from ._dtypes import ITEM_BITS
 from ._locations import Placing
 from ._memory import Region, flat_tensor
 from ._pickle_result import NotAValue
-from .errors import FormatError, UnsafeCheckpointError, shown
+from .errors import FormatError, Part, UnsafeCheckpointError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -79,7 +79,7 @@ class Storages:
     """
 
     def __init__(
-        self, place: Callable[[Storage, str], Region] | None, placed: Placing | None = None
+        self, place: Callable[[Storage, Where], Region] | None, placed: Placing | None = None
     ) -> None:
         self._place = place
         self._placed = placed
@@ -92,7 +92,7 @@ class Storages:
         """Whether tensors are only checked and stand as None."""
         return self._place is None
 
-    def refer(self, storage: Storage, where: str) -> Storage:
+    def refer(self, storage: Storage, where: Where) -> Storage:
         """Take note of a storage, and check that it agrees with what was said of it before."""
         size = storage.count * storage.itemsize
         if size > MAX_BYTES:
@@ -119,7 +119,7 @@ class Storages:
         offset: int,
         size: tuple[int, ...],
         stride: tuple[int, ...],
-        where: str,
+        where: Where,
     ) -> Tensor | None:
         """Return the tensor that shows `storage` through a window; None in a dry run.
 
@@ -148,18 +148,30 @@ class Storages:
             if self._placed is not None:
                 flat = self._placed(flat, storage.location, where)
             self._flat[storage.key, dtype] = flat
+        if begin + offset == 0 and _in_order(size, stride) and math.prod(size) == flat.numel():
+            return flat.view(size)  # what most tensors are; any other window takes longer
         return flat.as_strided(size, stride, begin + offset)
 
-    def _whole(self, key: str, dtype: str, itemsize: int, where: str) -> Tensor:
+    def _whole(self, key: str, dtype: str, itemsize: int, where: Where) -> Tensor:
         region = self._regions[key]
         # Untyped bytes need not be a whole number of elements; what is left over is never shown.
         usable = region.size - region.size % itemsize
         return flat_tensor(
-            Region(region.memory, region.start, usable), dtype, f"{where}: storage {shown(key)}"
+            Region(region.memory, region.start, usable), dtype, Part(where, "storage", key)
         )
 
 
-def require_dims(size: tuple[int, ...], where: str) -> None:
+def _in_order(size: tuple[int, ...], stride: tuple[int, ...]) -> bool:
+    """Whether a window's strides are those of a contiguous tensor."""
+    step = 1
+    for n, given in zip(reversed(size), reversed(stride), strict=True):
+        if given != step:
+            return False
+        step *= n
+    return True
+
+
+def require_dims(size: tuple[int, ...], where: Where) -> None:
     """Refuse a tensor of more dimensions than any array can have."""
     if len(size) > MAX_DIMENSIONS:
         raise FormatError(
@@ -173,7 +185,7 @@ def require_window(
     stride: tuple[int, ...],
     itemsize: int,
     held: int,
-    where: str,
+    where: Where,
 ) -> None:
     """Refuse a window that is malformed, or shows anything outside of `held` bytes."""
 

@@ -18,7 +18,7 @@ from ._pickle_machine import Budget, Machine
 from ._tar_archive import is_tar, tar_members
 from ._torch_objects import TorchObjects
 from ._torch_storage import MAX_DIMENSIONS, Storage, Storages
-from .errors import FormatError, UnsafeCheckpointError, shown
+from .errors import FormatError, UnsafeCheckpointError, Where, shown
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -94,7 +94,7 @@ class _Stream:
 class _TypeNames:
     """The vocabulary of the pickles beside the object: names of types, which stand for a dtype."""
 
-    def named(self, module: str, name: str, where: str) -> object:
+    def named(self, module: str, name: str, where: Where) -> object:
         """Return the dtype's name of a storage or tensor type."""
         storage = name.removesuffix("Tensor") + "Storage" if name.endswith("Tensor") else name
         if module in ("torch", "torch.cuda") and storage in TORCH_STORAGES:
@@ -104,7 +104,7 @@ class _TypeNames:
             "storage or tensor stands; nothing was executed"
         )
 
-    def persistent(self, key: object, where: str) -> object:
+    def persistent(self, key: object, where: Where) -> object:
         """Refuse: only the object's pickle has such."""
         raise FormatError(f"{where}: a persistent id {shown(key)} where none can be")
 
@@ -194,7 +194,7 @@ class _TarObjects(TorchObjects):
         self._known = known
         self._tensors = tensors
 
-    def persistent(self, key: object, where: str) -> object:
+    def persistent(self, key: object, where: Where) -> object:
         """Return the tensor or storage of a key, which was written as text."""
         number = int(key) if isinstance(key, str) and key.isascii() and key.isdigit() else key
         if type(number) is int and number in self._tensors:

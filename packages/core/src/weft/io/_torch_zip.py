@@ -10,7 +10,7 @@ from ._pickle_machine import Budget, Machine, Vocabulary
 from ._torch_objects import TorchObjects
 from ._torch_storage import UNTYPED, Storage, Storages
 from ._zip_archive import ZipArchive
-from .errors import FormatError, shown
+from .errors import FormatError, Where, shown
 
 __all__ = ["TorchArchive", "read_zip_checkpoint"]
 
@@ -66,7 +66,7 @@ class TorchArchive:
         value, _ = Machine(vocabulary, budget, f"{self._origin}: data.pkl").run(data)
         return value
 
-    def place(self, storage: Storage, where: str) -> Region:
+    def place(self, storage: Storage, where: Where) -> Region:
         """Return the bytes of a storage, in little-endian order."""
         member = f"{self._root}/data/{storage.key}"
         if member not in self._archive:

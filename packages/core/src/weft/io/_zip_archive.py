@@ -15,7 +15,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from ._memory import Region
-from .errors import FormatError, UnsafeCheckpointError, shown
+from .errors import FormatError, Part, UnsafeCheckpointError, shown
 
 if TYPE_CHECKING:
     import zipfile
@@ -31,6 +31,7 @@ SMALL_BYTES = 1 << 20
 MAX_INFLATED_BYTES = 4 << 30  # of one archive
 _STORED, _DEFLATED = 0, 8
 _LOCAL_HEADER = struct.Struct("<4sHHHHHLLLHH")
+_HIDDEN = re.compile(r"[\\\x00-\x1f\x7f]|^[A-Za-z]:/").search
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # classic, strong, and with its directory hidden
 
 
@@ -51,6 +52,7 @@ class ZipArchive:
             raise FormatError(f"{origin}: a zip archive begins with 'PK', this one does not")
         directory, self._end = self._read_directory()
         self._members: dict[str, zipfile.ZipInfo] = {}
+        self._starts: dict[str, int] = {}  # of the members' data
         for info in directory:
             self._require_harmless(info)
             if not info.is_dir():
@@ -78,7 +80,7 @@ class ZipArchive:
                 one is always compared. A checksum of 0 means that the writer left it out.
         """
         info = self._members[name]
-        start = self._data_start(info)
+        start = self._starts[name]
         if info.compress_type == _STORED:
             region = Region(self._memory, start, info.file_size)
         else:
@@ -117,13 +119,13 @@ class ZipArchive:
 
     def _require_harmless(self, info: zipfile.ZipInfo) -> None:
         name = info.orig_filename  # filename is cut at a NUL
-        where = f"{self._origin}: the zip member {shown(name)}"
+        where = Part(self._origin, "the zip member", name)
         if name in self._members:
             raise UnsafeCheckpointError(
                 f"{where} stands twice in the archive; which one a reader gets would be chance"
             )
         parts = name.removesuffix("/").split("/")
-        hidden = re.search(r"[\\\x00-\x1f\x7f]|^[A-Za-z]:/", name) or name != info.filename
+        hidden = _HIDDEN(name) or name != info.filename
         if hidden or any(part in ("", ".", "..") for part in parts):
             raise UnsafeCheckpointError(
                 f"{where} has a name that leads outside of the archive or hides; nothing was "
@@ -163,7 +165,8 @@ class ZipArchive:
                     f"{self._origin}: the zip members {shown(before)} and {shown(info.filename)} "
                     "overlap; nothing was read"
                 )
-            end, before = self._data_start(info) + info.compress_size, info.filename
+            start = self._starts[info.filename] = self._data_start(info)
+            end, before = start + info.compress_size, info.filename
             if end > self._end:
                 raise FormatError(
                     f"{self._origin}: the zip member {shown(info.filename)} ends at byte {end}, "
@@ -173,7 +176,7 @@ class ZipArchive:
     def _data_start(self, info: zipfile.ZipInfo) -> int:
         """Return where a member's data begin, after its own header, which must name the member."""
         start = info.header_offset
-        where = f"{self._origin}: the zip member {shown(info.filename)}"
+        where = Part(self._origin, "the zip member", info.filename)
         if not 0 <= start <= self._end - _LOCAL_HEADER.size:
             raise FormatError(f"{where} begins at byte {start}, outside of the archive's data")
         fields = _LOCAL_HEADER.unpack_from(self._memory, start)

@@ -5,8 +5,21 @@ from __future__ import annotations
 import difflib
 import reprlib
 from collections.abc import Iterable
+from typing import TypeAlias
 
-__all__ = ["FormatError", "MissingTensorError", "UnsafeCheckpointError", "WeightsError", "shown"]
+__all__ = [
+    "FormatError",
+    "MissingTensorError",
+    "Part",
+    "UnsafeCheckpointError",
+    "WeightsError",
+    "Where",
+    "shown",
+]
+
+#: A place in a file. Its text, by `str` or in an f-string, says where; places that are many make
+#: theirs only when a message needs it.
+Where: TypeAlias = object
 
 
 class WeightsError(ValueError):
@@ -41,6 +54,20 @@ class MissingTensorError(WeightsError, KeyError):
         else:
             hint = "keys() lists them all"
         return cls(f"{origin}: no tensor named {shown(name)} among {len(known)}; {hint}")
+
+
+class Part:
+    """A named part of a place: `Part(place, "tensor", "w")` reads as `place: tensor 'w'`."""
+
+    __slots__ = ("_kind", "_name", "_place")
+
+    def __init__(self, place: Where, kind: str, name: str) -> None:
+        self._place = place
+        self._kind = kind
+        self._name = name
+
+    def __str__(self) -> str:
+        return f"{self._place}: {self._kind} {shown(self._name)}"
 
 
 def shown(value: object, limit: int = 100) -> str:
