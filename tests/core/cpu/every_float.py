@@ -105,6 +105,7 @@ FUNCTIONS = {
     "atan": Function(np.arctan, mpmath.atan, -1),
     "erf": Function(special.erf, mpmath.erf, -1),
     "erfc": Function(special.erfc, mpmath.erfc),
+    "erfinv": Function(lambda x: np.copysign(special.erfinv(x), x), mpmath.erfinv, -1),
     "rsqrt": Function(lambda x: 1 / np.sqrt(x), lambda x: 1 / mpmath.sqrt(x)),
     "sigmoid": Function(lambda x: 1 / (1 + np.exp(-x)), lambda x: 1 / (1 + mpmath.exp(-x))),
     "softplus": Function(

@@ -230,3 +230,14 @@ def test_nothing_stays_offered_after_a_call(layer):
         with pytest.raises(weft.ShapeError):
             layer(layer.x[:, :3])
     assert onednn_convolution.here().made is None
+
+
+def test_an_optimizer_of_data_leaves_nothing_old(layer):
+    held = layer.weight.data
+    held.grad = weft.zeros_like(held)
+    held.grad[0, 0, 0, 1] = 1.0  # one element, which no sample of the values need hold
+    optimizer = weft.optim.SGD([held], lr=0.1)
+    optimizer.step()
+    del held, optimizer
+    assert_fresh(layer)
+    assert_fresh(layer)

@@ -43,11 +43,11 @@ def cpp_functions():
     named = {
         "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh,
         "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2, "pow": np.power,
-        "fabs": np.abs, "erf": special.erf, "erfc": special.erfc,
+        "fabs": np.abs, "erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv,
     }  # fmt: skip
     for plain in (
         "exp exp2 expm1 log log2 log10 log1p sin cos tan sinh cosh tanh sqrt floor ceil trunc rint "
-        "copysign fmax fmin"
+        "copysign fmax fmin fmod hypot"
     ).split():
         named[plain] = getattr(np, plain)
     return named | {f"{name}f": function for name, function in named.items()}

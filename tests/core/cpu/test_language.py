@@ -732,3 +732,28 @@ def test_llvms_own_loader_gives_the_same():
 def test_what_is_no_object_file_is_refused(image):
     with pytest.raises(loader.Unloadable):
         loader.load(image, "entry")
+
+
+_OUTLIVING = """
+import gc, sys
+sys.path.insert(0, {folder!r})
+import made
+from weft._backend.cpu import calls
+
+function = made.third.at(T=made.f64)
+calls.__dict__.clear()  # as the interpreter does at its end, which then looks at what is left
+gc.collect()
+freed = [bytearray(size) for size in range(1, 200) for _ in range(50)]
+print(function.__name__)
+"""
+
+
+def test_a_function_outlives_the_module_that_made_it(tmp_path):
+    (tmp_path / "made.py").write_text(_MADE.format(factor=2))
+    done = subprocess.run(
+        [sys.executable, "-c", _OUTLIVING.format(folder=str(tmp_path))],
+        env={**os.environ, "PYTHONMALLOC": "debug", "WEFT_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "third\n"), done.stderr

@@ -189,3 +189,16 @@ def test_empty_and_scattered_memory_is_numpys():
     assert compiled("sum", np.zeros((0, 3), np.float32), (0,)) is None
     assert compiled("sum", np.zeros((30, 30), np.float32)[::2, ::2], (0,)) is None
     assert compiled("sum", np.zeros((30, 3), np.float32), (0,)) is None  # narrow columns
+
+
+@pytest.mark.parametrize(
+    "shape, dims", [((300_001,), (0,)), ((700, 1000), (1,)), ((4, 70_000), (1,))]
+)
+def test_rows_taken_backwards_give_the_same_bits(monkeypatch, shape, dims):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    outs = []
+    for back in (0, 1):
+        monkeypatch.setattr(reductions, "against", lambda back=back: back)
+        outs.append(weft.sum(weft.tensor(x), dims).numpy())
+    assert (outs[0] == outs[1]).all()
+    np.testing.assert_allclose(outs[0], x.astype(np.float64).sum(dims), rtol=1e-4, atol=1e-3)

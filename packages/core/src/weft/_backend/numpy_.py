@@ -9,6 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from weft._backend.cpu import threads
 from weft._backend.cpu.blas import LARGE, Raised
 
 ndarray = np.ndarray
@@ -26,24 +27,48 @@ FLOAT8: frozenset[np.dtype[Any]] = frozenset(
 NARROW: frozenset[np.dtype[Any]] = HALF | FLOAT8
 
 
-class Linalg:
-    """``numpy.linalg``, whose functions run in several threads where matrices are large."""
+class Chosen:
+    """A namespace of NumPy's each of whose functions stands in one that looks at the size first."""
+
+    def __init__(self, module: Any, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]):
+        self._module, self._wrap = module, wrap
 
     def __getattr__(self, attribute: str) -> Any:
-        value = getattr(np.linalg, attribute)
+        value = getattr(self._module, attribute)
         if not isinstance(value, type):
-            value = _in_several_threads(value)
+            value = self._wrap(value)
         setattr(self, attribute, value)
         return value
 
 
 def _in_several_threads(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of ``numpy.linalg`` that runs large matrices in several threads."""
+
     @functools.wraps(function)
     def call(a: Any, *args: Any, **kwargs: Any) -> Any:
         if a.shape[-1] < LARGE:
             return function(a, *args, **kwargs)
         with Raised():
             return function(a, *args, **kwargs)
+
+    return call
+
+
+#: Elements from which SciPy's transforms are sooner, and from which in several threads.
+_LARGE_TRANSFORM, _LARGE_FOR_THREADS = 1 << 12, 1 << 17
+
+
+def _sooner_by_scipy(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return one of ``numpy.fft``; of large arrays SciPy's, vectorised and in threads."""
+
+    @functools.wraps(function)
+    def call(a: Any, *args: Any, **kwargs: Any) -> Any:
+        if a.size < _LARGE_TRANSFORM:
+            return function(a, *args, **kwargs)
+        import scipy.fft  # a tenth of a second
+
+        workers = threads.count() if a.size >= _LARGE_FOR_THREADS else 1
+        return getattr(scipy.fft, function.__name__)(a, *args, workers=workers, **kwargs)
 
     return call
 
@@ -72,6 +97,8 @@ class Namespace:
             import scipy as value  # its subpackages load when first used
         elif attribute == "linalg":
             value = linalg
+        elif attribute == "fft":
+            value = fourier
         elif hasattr(np, attribute):
             value = getattr(np, attribute)
         else:
@@ -82,7 +109,8 @@ class Namespace:
         return value
 
 
-linalg = Linalg()
+linalg = Chosen(np.linalg, _in_several_threads)
+fourier = Chosen(np.fft, _sooner_by_scipy)
 xp = Namespace()
 
 

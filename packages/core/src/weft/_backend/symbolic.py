@@ -123,11 +123,13 @@ class ArrayNode(Node):
 _OF_FLOAT = {
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh",
     "tanh", "sqrt", "erf", "erfc", "floor", "ceil", "trunc", "rint", "arcsin", "arccos", "arctan",
-    "arcsinh", "arccosh", "arctanh",
+    "arcsinh", "arccosh", "arctanh", "erfinv",
 }  # fmt: skip
-#: Of which float64 is right up to a bound alone.
-_BOUNDED = {"sin", "cos", "tan"}
-_OF_TWO_FLOATS = {"arctan2", "copysign", "logaddexp", "power"}
+#: Of which float64 is right up to a bound alone, or not there.
+_SINGLE = {"sin", "cos", "tan", "erfinv"}
+_OF_TWO_FLOATS = {
+    "arctan2", "copysign", "fmod", "hypot", "logaddexp", "power", "remainder",
+}  # fmt: skip
 _ARITHMETIC = {"add", "subtract", "multiply", "maximum", "minimum", "fmax", "fmin"}
 _COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
 _LOGICAL = {"logical_and", "logical_or", "logical_xor"}
@@ -226,8 +228,8 @@ class Graph:
         if op in _OF_FLOAT:
             if kind.kind != "f":
                 raise Unknown(f"{op} of whole numbers")
-            if op in _BOUNDED and kind is not F32:
-                raise Unknown(f"{op} of float64, which kernels have up to a bound")
+            if op in _SINGLE and kind is not F32:
+                raise Unknown(f"{op} of float64, which kernels have not or up to a bound")
         elif op == "invert":
             if kind.kind not in "biu":
                 raise Unknown("invert of floats")
@@ -267,8 +269,10 @@ class Graph:
     def compare(self, op: str, x: Any, y: Any) -> Any:
         """Return a truth of two."""
         kind = self.common(x, y)
-        if kind is None:
-            raise Unknown(f"{op} of numbers")
+        if kind is None:  # numbers, of which one is known only when the kernel runs
+            if not isinstance(x, Node) and not isinstance(y, Node):
+                return getattr(np, op)(x, y)
+            return self.node(op, (self._weak(x), self._weak(y)), BOOL)
         if kind.kind == "c":
             raise Unknown("complex numbers")
         return self.node(op, (self.of(x, kind), self.of(y, kind)), BOOL)
@@ -307,6 +311,8 @@ class Graph:
             kind = np.result_type(*(_default(v) for v in (x, y)))
         if kind.kind == "c":
             raise Unknown("complex numbers")
+        if isinstance(test, (bool, np.bool_)):
+            return self.of(x if test else y, kind)
         if not isinstance(test, Node):
             raise Unknown("a choice by what is known")
         return self.node("where", (self.of(test, BOOL), self.of(x, kind), self.of(y, kind)), kind)

@@ -137,7 +137,7 @@ def gelu(xp: Any, x: Any, *, approximate: str = "none") -> Any:
     if approximate == "tanh":
         inner = math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
         return 0.5 * x * (1 + xp.tanh(inner))
-    return 0.5 * x * (1 + xp.erf(x * math.sqrt(0.5)))
+    return x * (0.5 * (1 + xp.erf(x * math.sqrt(0.5))))
 
 
 def _silu_slope(out: Any, x: Any) -> Any:

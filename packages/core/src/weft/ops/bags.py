@@ -12,6 +12,7 @@ from weft.ops.comparison import where
 from weft.ops.creation import arange, zeros
 from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
+from weft.ops.index_writes import index_add
 from weft.ops.lookup import embedding_renorm_, rows_of
 from weft.ops.scattering import scatter_add
 
@@ -91,7 +92,7 @@ def bagged(
             )
         rows = rows * per_sample_weights.unsqueeze(1)
     nothing = zeros((bags + 1, width), dtype=rows.dtype, device=rows.device)
-    total = scatter_add(nothing, 0, _spread(counted, width), rows).narrow(0, 0, bags)
+    total = index_add(nothing, 0, counted, rows).narrow(0, 0, bags)
     if mode == 1:
         total = total / sizes.clamp(min=1).to(total.dtype).unsqueeze(1)
     return total, bag, sizes, sizes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from weft._core import catalogue
 from weft._core.generator import Generator
 from weft._core.samples import ErrorSample, Sample, array
@@ -9,6 +11,7 @@ from weft._core.tensor import Tensor
 from weft.ops.activation import sigmoid
 from weft.ops.comparison import where
 from weft.ops.families.composite import composite
+from weft.ops.families.elementwise import elementwise
 from weft.ops.random import rand
 
 
@@ -111,6 +114,35 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return value * sigmoid(gate)
 
 
+@elementwise(
+    partials=[
+        lambda g, out, x, fraction: where(x > 0, g, fraction * g),
+        lambda g, out, x, fraction: where(x > 0, 0, x * g),
+    ],
+    saves=("x", "fraction"),
+    dtype="float",
+    samples=(
+        Sample(array(2, 3, low=-3.0, high=-0.2), array(3)),
+        Sample(array(2, 3, low=0.2, high=3.0), array(2, 1)),
+    ),
+    namespaces=(),
+    methods=(),
+    real=True,
+    called="prelu",
+)
+def leaning(xp: Any, x: Any, fraction: Any) -> Any:
+    """x above 0, below a fraction of it. Internal: in one pass.
+
+    Args:
+        input: (...), real.
+        other: the fraction; broadcasts with it.
+
+    Returns:
+        Tensor: (...).
+    """
+    return xp.where(x > 0, x, fraction * x)
+
+
 @composite(
     samples=(
         Sample(array(2, 3, low=-3.0, high=-0.2), array(1)),
@@ -137,7 +169,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         )
     if weight.numel() > 1:
         weight = weight.reshape((1, -1, *(1,) * (input.ndim - 2)))
-    return where(input > 0, input, weight * input)
+    out: Tensor = leaning(input, weight)
+    return out
 
 
 @composite(

@@ -139,9 +139,11 @@ def _spaced(start: Any, end: Any, count: int) -> Any:
     if count == 1:
         return np.asarray([start], kind)
     step = (end - start) / max(count - 1, 1)
-    places = np.arange(count)
-    ahead, behind = start + step * places, end - step * (count - 1 - places)
-    return np.where(places < count // 2, ahead, behind).astype(kind)
+    out = np.empty(count, kind)
+    half = count // 2
+    out[:half] = start + step * np.arange(half)
+    out[half:] = end - step * np.arange(count - 1 - half, -1, -1)
+    return out
 
 
 def _whole(value: Any, dtype: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import struct
 import sys
 from typing import Any
 
@@ -12,7 +13,6 @@ from weft._backend.cpu import threads
 from weft._backend.cpu.language.table import TABLE_ENTRIES
 
 _FASTCALL = 0x80
-_held: list[Any] = []  # what the functions read; they live as long as the process
 
 
 @functools.cache
@@ -48,14 +48,30 @@ def table() -> Any:
 
 def function(name: str, address: int) -> Any:
     """Return the function of Python that runs the code at an address."""
-    label = ctypes.create_string_buffer(name.encode())
-    # a PyMethodDef: name, function, flags, no docstring
-    method = (ctypes.c_uint64 * 4)(ctypes.addressof(label), address, _FASTCALL, 0)
+    label = name.encode() + b"\0"
+    # a PyMethodDef: name, function, flags, no docstring; and the name
+    place = _lasting(32 + len(label))
+    definition = struct.pack("<4Q", place + 32, address, _FASTCALL, 0)
+    ctypes.memmove(place, definition + label, 32 + len(label))
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
     make.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.py_object)
-    _held.append((label, method))
-    return make(ctypes.addressof(method), table(), name)
+    return make(place, table(), name)
+
+
+def _lasting(size: int) -> int:
+    """Return memory that nothing frees.
+
+    The interpreter reads the definition of each function that is left in its last collection, after
+    it has taken down the modules, and whatever these held.
+    """
+    ask = ctypes.pythonapi.PyMem_RawMalloc
+    ask.restype = ctypes.c_void_p
+    ask.argtypes = (ctypes.c_size_t,)
+    place: int | None = ask(size)
+    if place is None:
+        raise MemoryError(f"no memory for the definition of a function ({size} bytes)")
+    return place
 
 
 def _of_the_system(name: str) -> int:

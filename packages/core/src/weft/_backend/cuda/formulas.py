@@ -173,6 +173,8 @@ def _called(node: Node, op: str, of: Any, args: list[str]) -> str:
         return f"({x} < 0) ? ({type_name(of)})(-{x}) : {x}"
     if op == "logaddexp":
         return _logaddexp(x, rest[0], of)
+    if op == "remainder":  # CUDA's own is of the nearest whole quotient
+        return _remainder(x, rest[0], of)
     return f"{_CALLS.get(op, op)}{'f' if of == F32 else ''}({', '.join(args)})"
 
 
@@ -183,6 +185,15 @@ def _logaddexp(x: str, y: str, of: Any) -> str:
     return (
         f"({x} == {y}) ? {x} + {_number(0.6931471805599453, of)} : ({x} + {y} != {x} + {y} ? "
         f"{x} + {y} : {most} + {apart})"
+    )
+
+
+def _remainder(x: str, y: str, of: Any) -> str:
+    f = "f" if of == F32 else ""
+    left = f"fmod{f}({x}, {y})"
+    return (
+        f"({left} == 0) ? copysign{f}({_number(0.0, of)}, {y}) : "
+        f"((({left} < 0) != ({y} < 0)) ? {left} + {y} : {left})"
     )
 
 

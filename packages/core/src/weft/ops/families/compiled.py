@@ -6,10 +6,11 @@ same bits.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
-from weft._backend import ndarray
+from weft._backend import ndarray, np
 from weft._backend.cpu import switches
 from weft._core.aval import Aval
 
@@ -24,8 +25,22 @@ _EXPONENTS = frozenset({2, 3, -1, 0.5})
 _SLOW = frozenset(
     {"sigmoid", "silu", "gelu", "softplus", "logsigmoid", "elu", "leaky_relu", "hardtanh", "lerp"}
     | {"erf", "erfc", "sinc", "logit", "xlogy", "logaddexp", "hardsigmoid", "hardswish", "mish"}
+    | {"hypot", "fmod", "remainder", "erfinv"}
 )
 _NONE: dict[str, Any] = {}
+
+
+def spread(*arrays: Any) -> int:
+    """Return how many elements arrays broadcast to, where that may be more than any has; or 0."""
+    if 1 not in max(arrays, key=_ndim).shape:
+        return 0
+    try:
+        return int(np.broadcast(*arrays).size)
+    except ValueError:  # they do not: the formula itself says so
+        return 0
+
+
+_ndim = operator.attrgetter("ndim")
 
 
 class Compiled:
@@ -56,15 +71,19 @@ class Compiled:
         """Return the result of canonical arguments; None if NumPy is to compute it."""
         size = 0
         kinds: list[Any] = []
+        arrays: list[Any] = []
         for a in args:
             if type(a) is ndarray:
                 kinds.append(a.dtype)
+                arrays.append(a)
                 size = max(size, a.size)
             elif type(a) is float or type(a) is int:
                 power = self.name == "power" and a in _EXPONENTS
                 kinds.append(a if power else float)
             else:
                 return None
+        if len(arrays) > 1:
+            size = max(size, spread(*arrays))
         if size < self.least or not switches.codegen:
             return None
         # settings that are floats stay open in most formulas; where one does not, its value counts

@@ -20,7 +20,7 @@ from weft._core.out import into
 from weft._core.rank import guard
 from weft._core.tensor import Tensor, wrap
 from weft._core.watching import short_path
-from weft.ops.families.compiled import Compiled
+from weft.ops.families.compiled import Compiled, spread
 
 _F32 = np.dtype(np.float32)
 _F64 = np.dtype(np.float64)
@@ -178,7 +178,11 @@ def binary(op: Op, formula: Any, compiled: Compiled, run: Any) -> Callable[..., 
         if kernel is None:
             kernel = bare(formula, 2, None)
         data = None
-        if x.size >= least or (kind is not float and kind is not int and y.size >= least):
+        if x.size >= least or (
+            kind is not float
+            and kind is not int
+            and (y.size >= least or ((1 in x.shape or x.ndim < y.ndim) and spread(x, y) >= least))
+        ):
             try:
                 data = compiled(x, y)
             except ValueError as error:

@@ -7,6 +7,7 @@ Up to 1, erf(x) is x + x * Q(x**2). Beyond, in float32, it is 1 - exp(P(x)); in 
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.exponentials import exp, exp_of_moderate32
+from weft._backend.cpu.kernels.logarithms import log
 from weft._backend.cpu.kernels.polynomials import horner
 from weft._backend.cpu.language import (
     bits,
@@ -17,8 +18,10 @@ from weft._backend.cpu.language import (
     function,
     i32,
     overload,
+    sqrt,
 )
 
+INF = float("inf")
 _ERF32 = (
     7.853849820094183e-05, -0.0008010202436707914, 0.005188330542296171, -0.026853814721107483,
     0.1128358542919159, -0.3761262595653534, 0.12837916709551256,
@@ -27,14 +30,28 @@ _LOG_ERFC32 = (
     -2.169750769098755e-05, 0.00044147131848149, -0.004205277655273676, 0.025210320949554443,
     -0.10842206329107285, -0.6332164406776428, -1.1295802593231201, 0.0001884641096694395,
 )  # fmt: skip
-#: log2(erfc(a)) / a up to 4, right to 1.6e-8 of erfc; and (2**r - 1) / r.
-_LOG2_ERFC32 = (
-    -4.535860326192115e-05, 0.00044550770894384757, -0.0014894419020659035, -0.0007746291116434382,
-    0.02825368051602475, -0.1484816147761816, -0.9184163933274492, -1.6279085930569595,
+#: log2(erfc(a / sqrt(2))) / a up to _FAR32, right to 1.5e-8 of the tail; and (2**r - 1) / r.
+_LOG2_TAIL32 = (
+    -2.006045851281278e-06, 3.07318440049752e-05, -0.00015091672184490095, -0.00020873005493135744,
+    0.007140582651988559, -0.05253865537166536, -0.45919761667114495, -1.1511060524809484,
 )  # fmt: skip
 _SHORT_EXP2_32 = (
-    0.00015353361907269152, 0.0013398874414000915, 0.009618437357674672, 0.05550332471126172,
-    0.24022647913628756, 0.693147202855066,
+    0.0013264727123646278, 0.009671512644823455, 0.05550733743496905, 0.24022242085262285,
+    0.6931469775989934,
+)  # fmt: skip
+_FAR32 = 5.656854249492381  # where less than 1e-8 of the normal distribution is left
+_ROOT_HALF = 0.7071067811865476
+#: erfinv(x) / x over w = -log(1 - x**2), about 2.5 up to 5; then over its root, about _MIDDLE.
+_ERFINV_NEAR = (
+    3.355320561317561e-10, -8.772819623818162e-09, 1.8037340071482917e-08, 4.658920584737443e-07,
+    -3.434612546979819e-06, -4.9619117635129186e-06, 0.00021828263336569478, -0.001252744660403979,
+    -0.004177339408581784, 0.2466402876309106, 1.501409353637369,
+)  # fmt: skip
+_MIDDLE = 3.179586801558725
+_ERFINV_FAR = (
+    -2.9943334514528668e-05, 0.0001071106753177099, -6.0164904572731886e-05,
+    -0.00035210688915693876, 0.0011449660598411245, -0.00212966028690467, 0.0031573762960309167,
+    -0.0045433563210523316, 0.006244016924349218, 1.004443099579311, 3.013130109650115,
 )  # fmt: skip
 _ROUND32 = 12582912.0  # 1.5 * 2**23
 _ERF64 = (
@@ -92,23 +109,38 @@ def _erfc32(x):
 
 
 @function
-def _erf_plus_one32(x):
-    """1 + erf(x), off by 1.5e-7 at most as the sum of both is, without erf's two polynomials."""
+def _ndtr32(x):
+    """(1 + erf(x / sqrt(2))) / 2, off by 1e-7 at most as that sum is, without erf's polynomials."""
     a = abs(x)
-    t = 4.0 if a > 4.0 else a
-    p = t * horner(t, _LOG2_ERFC32)
+    t = _FAR32 if a > _FAR32 else a
+    p = t * horner(t, _LOG2_TAIL32)
     whole = p + _ROUND32
     r = p - (whole - _ROUND32)
-    y = fma(r, horner(r, _SHORT_EXP2_32), 1.0) * bits(f32, (bits(i32, whole) << 23) + 0x3F800000)
-    y = 0.0 if a > 4.0 else y
-    return 2.0 - y if x > 0.0 else y
+    half = bits(f32, (bits(i32, whole) << 23) + 0x3F000000)
+    y = fma(r, horner(r, _SHORT_EXP2_32), 1.0) * half
+    y = 0.0 if a > _FAR32 else y
+    return 1.0 - y if x > 0.0 else y
 
 
 @function
-def _erf_plus_one64(x):
-    return 1.0 + _erf64(x)
+def _ndtr64(x):
+    return 0.5 * (1.0 + _erf64(x * _ROOT_HALF))
 
 
-erf_plus_one = overload(f32=_erf_plus_one32, f64=_erf_plus_one64)
+#: Of the normal distribution, as right as by erf alone: far below 0 it keeps no relative precision.
+ndtr = overload(f32=_ndtr32, f64=_ndtr64)
 erf = overload(f32=_erf32, f64=_erf64)
 erfc = overload(f32=_erfc32, f64=_erfc64)
+
+
+@function
+def _erfinv32(x):
+    a = f64(x)
+    w = -log(fma(-a, a, 1.0))
+    near = horner(w - 2.5, _ERFINV_NEAR)
+    far = horner(sqrt(w) - _MIDDLE, _ERFINV_FAR)
+    y = f32(a * (near if w < 5.0 else far))
+    return copysign(INF, x) if abs(x) == 1.0 else y
+
+
+erfinv = overload(f32=_erfinv32)

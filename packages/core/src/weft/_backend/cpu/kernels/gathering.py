@@ -192,36 +192,6 @@ def add_elements(begin, end, x: ptr(T), index: ptr(I), out: ptr(U), count, lengt
 
 
 @kernel
-def add_rows_by_lane(
-    begin, end, x: ptr(T), index: ptr(I), out: ptr(U), count, length, width, bad: ptr(i64)
-):
-    """The same; a step is a column (o, j) of all rows."""
-    lane = begin
-    while lane < end:
-        o = lane // width
-        first = lane - o * width
-        beyond = min(end - o * width, width)
-        plane = out + o * length * width
-        own = x + o * count * width
-        for r in range(length):
-            to = plane + r * width
-            for j in simd(first, beyond):
-                to[j] = 0
-        for i in range(count):
-            at = i64(index[i])
-            if WRAP:
-                at = wrapped(at, length)
-            if u64(at) < u64(length):
-                to = plane + at * width
-                source = own + i * width
-                for j in simd(first, beyond):
-                    to[j] = to[j] + source[j]
-            else:
-                bad[0] = 1
-        lane = o * width + beyond
-
-
-@kernel
 def add_picked_last(
     begin, end, x: ptr(T), index: ptr(I), out: ptr(U), count, length, bad: ptr(i64)
 ):

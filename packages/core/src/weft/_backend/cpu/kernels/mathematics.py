@@ -4,7 +4,7 @@ Errors, measured by tests/core/cpu/test_mathematics.py, are told in docs/guide/c
 """
 
 from weft._backend.cpu.kernels.circular import acos, asin, atan, atan2, cos, sin, tan
-from weft._backend.cpu.kernels.error_functions import erf, erf_plus_one, erfc
+from weft._backend.cpu.kernels.error_functions import erf, erfc, erfinv, ndtr
 from weft._backend.cpu.kernels.exponentials import (
     clamped,
     cosh,
@@ -27,7 +27,8 @@ from weft._backend.cpu.kernels.logarithms import (
     softplus,
 )
 from weft._backend.cpu.kernels.polynomials import horner
-from weft._backend.cpu.kernels.powers import pow, rsqrt
+from weft._backend.cpu.kernels.powers import hypot, pow, rsqrt
+from weft._backend.cpu.kernels.remainders import fmod, remainder
 
 __all__ = [
     "acos",
@@ -41,18 +42,22 @@ __all__ = [
     "cos",
     "cosh",
     "erf",
-    "erf_plus_one",
     "erfc",
+    "erfinv",
     "exp",
     "exp2",
     "expm1",
+    "fmod",
     "horner",
+    "hypot",
     "log",
     "log1p",
     "log2",
     "log10",
     "logaddexp",
+    "ndtr",
     "pow",
+    "remainder",
     "rsqrt",
     "sigmoid",
     "sin",

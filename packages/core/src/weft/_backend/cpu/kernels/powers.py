@@ -115,3 +115,25 @@ pow = overload(f32=_pow32, f64=_pow64)
 def rsqrt(x):
     """1 / sqrt(x)."""
     return 1.0 / sqrt(x)
+
+
+@function
+def _hypot32(x, y):
+    a, b = f64(x), f64(y)
+    length = f32(sqrt(fma(a, a, b * b)))
+    return INF if abs(x) == INF or abs(y) == INF else length
+
+
+@function
+def _hypot64(x, y):
+    """The larger times the root of 1 and the square of their quotient: no square overflows."""
+    a, b = abs(x), abs(y)
+    most = a if a > b else b
+    least = b if a > b else a
+    q = least / most
+    length = most * sqrt(fma(q, q, 1.0))
+    length = most + least if most == 0.0 or a != a or b != b else length
+    return INF if a == INF or b == INF else length
+
+
+hypot = overload(f32=_hypot32, f64=_hypot64)

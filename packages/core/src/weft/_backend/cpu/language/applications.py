@@ -140,6 +140,15 @@ class Calls(Expressions):
         assert isinstance(kind, Type)
         return self.e.intrinsic(llvm, kind, *values)
 
+    def _call_frem(self, name: str, x: Any, y: Any) -> Value:
+        one, other = self.floats(x, y)
+        kind = one.type.llvm
+        # a call, since LLVM would compute its own frem for elements that do not need it too
+        called = "@fmodf" if kind == "float" else "@fmod"
+        self.e.externals[called] = f"declare {kind} {called}({kind}, {kind})"
+        text = f"call {kind} {called}({kind} {one.text}, {kind} {other.text})"
+        return self.e.make(one.type, text)
+
     def _call_popcount(self, name: str, x: Any) -> Value:
         value = self.register(x)
         assert isinstance(value.type, Type)

@@ -10,6 +10,7 @@ from weft._backend import np, symbolic
 from weft._backend.cpu.language import usable
 from weft._backend.cpu.language.types import type_of
 from weft._backend.cpu.launch import formulas
+from weft._backend.cpu.launch.direction import LARGE, against
 
 #: After neighbours that lie so are joined; what has more is left to NumPy.
 _MOST_DIMS = 4
@@ -18,7 +19,7 @@ _FAR = 8
 _HEAVY = frozenset(
     {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh"}
     | {"tanh", "erf", "erfc", "power", "arcsin", "arccos", "arctan", "arcsinh", "arccosh"}
-    | {"arctanh", "arctan2", "logaddexp"}
+    | {"arctanh", "arctan2", "logaddexp", "hypot", "fmod", "remainder", "erfinv"}
 )
 #: What NumPy does as fast on one thread.
 _LIGHT = frozenset(
@@ -27,7 +28,10 @@ _LIGHT = frozenset(
     | {"negative", "abs", "invert"}
 )
 #: What NumPy and SciPy do one element at a time.
-_SLOW = frozenset({"erf", "erfc", "power", "logaddexp", "arctan2", "expm1", "log1p"})
+_SLOW = frozenset(
+    {"erf", "erfc", "power", "logaddexp", "arctan2", "expm1", "log1p"}
+    | {"hypot", "fmod", "remainder", "erfinv"}
+)
 
 
 class Formula:
@@ -102,6 +106,7 @@ class Formula:
             numbers = []
         first = arrays[0]
         shape, strides = first.shape, first.strides
+        alike = False
         if first.flags.c_contiguous:
             for a in arrays:
                 if a.shape != shape or not a.flags.c_contiguous:
@@ -109,22 +114,21 @@ class Formula:
             else:
                 if out is None:
                     out = np.empty(shape, self.dtype)
-                elif not out.flags.c_contiguous:
-                    return self._general(arrays, numbers, out)
-                self.flat(first.size, self.grain, *arrays, out, *numbers)
-                return out
+                alike = out.flags.c_contiguous
         elif out is None:
             for a in arrays:
                 if a.shape != shape or a.strides != strides or a.itemsize != first.itemsize:
                     break
             else:
-                out = np.empty_like(first, self.dtype)
-                by, of = out.itemsize, first.itemsize  # if it is dense, the result lies alike
-                if all(s * of == t * by for s, t in zip(out.strides, strides, strict=True)):
-                    self.flat(first.size, self.grain, *arrays, out, *numbers)
-                    return out
-                out = None
-        return self._general(arrays, numbers, out)
+                made = np.empty_like(first, self.dtype)
+                by, of = made.itemsize, first.itemsize  # if it is dense, the result lies alike
+                if all(s * of == t * by for s, t in zip(made.strides, strides, strict=True)):
+                    out, alike = made, True
+        if not alike:
+            return self._general(arrays, numbers, out)
+        n = first.size
+        self.flat(n, self.grain, *arrays, out, against() if n >= LARGE else 0, *numbers)
+        return out
 
     def _general(self, arrays: Any, numbers: list[float], out: Any) -> Any:
         new = out is None
@@ -137,12 +141,13 @@ class Formula:
         sizes, steps = joined(shape, operands)
         if not sizes or len(sizes) > _MOST_DIMS:
             return None if sizes else self._one(arrays, numbers, out)
+        back = against() if out.size >= LARGE else 0
         inner = "".join("0" if s == 0 else "1" if s == 1 else "n" for s in steps[-1])
         if inner[-1] == "0":
             return None  # a result whose elements share memory
         if len(sizes) == 1:
             if set(inner) == {"1"}:
-                self.flat(sizes[0], self.grain, *arrays, out, *numbers)
+                self.flat(sizes[0], self.grain, *arrays, out, back, *numbers)
                 return out
             sizes, steps = [1, *sizes], [[0] * len(operands), *steps]
         if new and "n" in inner:
@@ -150,7 +155,7 @@ class Formula:
             if across is not None:
                 return self._in_tiles(sizes, steps, across, arrays, numbers, out)
         rows = math.prod(sizes[:-1])
-        told: list[int] = list(sizes[1:])
+        told: list[int] = [back, *sizes[1:]]
         for k, letter in enumerate(inner):
             told += [dim[k] for dim in steps[:-1]]
             if letter == "n":
@@ -181,7 +186,7 @@ class Formula:
         return out
 
     def _one(self, arrays: Any, numbers: list[float], out: Any) -> Any:
-        self.flat(out.size, self.grain, *arrays, out, *numbers)
+        self.flat(out.size, self.grain, *arrays, out, 0, *numbers)
         return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from weft._backend import symbolic
@@ -16,6 +17,9 @@ NAMES = Names("mathematics", INF=float("inf"), NAN=float("nan"))
 TILE, STRIP = 16, 32
 #: Columns of a strip that are turned before the formula runs over them.
 _WIDE = 64
+_BRANCHING = frozenset({"fmod", "remainder"})
+#: Elements of which a pass that runs back takes the last first.
+_BLOCK = 8192
 _OPERATORS = {
     "add": "+", "subtract": "-", "multiply": "*", "true_divide": "/", "less": "<",
     "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=",
@@ -54,6 +58,11 @@ def lines(root: Node, loads: dict[int, str]) -> tuple[list[str], str]:
     return said, names[id(root)]
 
 
+def _loop(root: Node) -> str:
+    """Return the range of a loop: of functions that call others in rare cases not side by side."""
+    return "range" if any(n.op in _BRANCHING for n in symbolic.ordered(root)) else "simd"
+
+
 def _said(node: Node, names: dict[int, str], loads: dict[int, str]) -> str:
     op, to = node.op, kind(node.type)
     if op in ("array", "number"):
@@ -62,10 +71,10 @@ def _said(node: Node, names: dict[int, str], loads: dict[int, str]) -> str:
         return f"{to}({_number(node.args[0])})"
     args = [names[id(a)] for a in node.args]
     of = node.args[0].type
-    if op == "add":
-        for one, other in (node.args, node.args[::-1]):
-            if one.op == "constant" and one.args[0] == 1 and other.op == "erf":
-                return f"erf_plus_one({names[id(other.args[0])]})"
+    if op == "multiply":
+        of_share = _of_normal_share(node)
+        if of_share is not None:
+            return f"ndtr({names[id(of_share)]})"
     if op == "cast":
         return f"{to}({args[0]})"
     if len(args) == 2 and of is BOOL and op in _OF_TRUTHS:
@@ -91,6 +100,25 @@ def _said(node: Node, names: dict[int, str], loads: dict[int, str]) -> str:
     return f"{_CALLS.get(op, op)}({', '.join(args)})"
 
 
+def _of_normal_share(node: Node) -> Node | None:
+    """Return the x of a node that is (1 + erf(x * sqrt(1/2))) / 2; None if it is another."""
+    for value, op in ((0.5, "add"), (1, "erf")):
+        found = _beside(value, node)
+        if found is None or found.op != op:
+            return None
+        node = found
+    (node,) = node.args
+    return _beside(math.sqrt(0.5), node) if node.op == "multiply" else None
+
+
+def _beside(value: float, node: Node) -> Node | None:
+    """Return what an operation on two has beside a constant."""
+    one, other = node.args
+    if other.op == "constant":
+        one, other = other, one
+    return other if one.op == "constant" and one.args[0] == value else None
+
+
 def _number(value: Any) -> str:
     if value != value:
         return "NAN"
@@ -107,15 +135,18 @@ def signature(name: str, arrays: list[int], numbers: list[tuple[int, str]], more
 
 
 def flat(name: str, root: Node, arrays: list[int], numbers: list[tuple[int, str]]) -> TextKernel:
-    """Return the kernel over arrays that lie alike in memory."""
+    """Return the kernel over arrays that lie alike in memory; ``back`` is of `direction`."""
     loads = {i: f"x{i}[i]" for i in arrays} | {i: f"s{i}" for i, _ in numbers}
     body, result = lines(root, loads)
     text = "\n".join(
         [
-            signature(name, arrays, numbers, ""),
-            "    for i in simd(begin, end):",
-            *(f"        {line}" for line in body),
-            f"        out[i] = {result}",
+            signature(name, arrays, numbers, ", back"),
+            f"    for at in range(begin, end, {_BLOCK}):",
+            f"        last = begin + end - at if back != 0 else min(end, at + {_BLOCK})",
+            f"        first = max(begin, last - {_BLOCK}) if back != 0 else at",
+            f"        for i in {_loop(root)}(first, last):",
+            *(f"            {line}" for line in body),
+            f"            out[i] = {result}",
         ]
     )
     return TextKernel(name, text, NAMES, loose=False, overlap=True)
@@ -135,7 +166,7 @@ def strided(
             for a number that is given.
         dims: how many dims there are, the inner one among them.
     """
-    more = "".join(f", d{k}" for k in range(1, dims))
+    more = ", back" + "".join(f", d{k}" for k in range(1, dims))
     operands = [*(f"x{i}" for i in arrays), "out"]
     for operand, step in zip(operands, inner, strict=True):
         more += "".join(f", {operand}_{k}" for k in range(dims - 1))
@@ -160,9 +191,9 @@ def strided(
         [
             signature(name, arrays, numbers, more),
             "    for row in range(begin, end):",
-            "        r = row + 0",
+            "        r = begin + end - 1 - row if back != 0 else row",
             *(f"        {line}" for line in head),
-            f"        for i in simd(d{dims - 1}):",
+            f"        for i in {_loop(root)}(d{dims - 1}):",
             *(f"            {line}" for line in body),
             f"            {store} = {result}",
         ]
@@ -239,7 +270,7 @@ def tiled(
             *(f"            {line}" for line in turns),
             "            for i in range(many):",
             *(f"                {line}" for line in rows),
-            "                for j in simd(width):",
+            f"                for j in {_loop(root)}(width):",
             *(f"                    {line}" for line in body),
             f"                    out_row[first + j] = {result}",
         ]

@@ -172,19 +172,16 @@ def index_add_into_zeros(x: Any, *indices: Any, key: Any, shape: Any) -> Any:
     bad = np.zeros(1, np.int64)
     settings = {"T": kind, "I": _INDEX[numbers.dtype], "U": total, "WRAP": True}
     count = numbers.size
-    arguments = (x, numbers, out, count, length, width, bad)
     if width == 1:
         grain = max(1, GRAIN // (count + length))
         kernels.add_elements.at(**settings)(outer, grain, x, numbers, out, count, length, bad)
-    elif outer * width >= 64:
-        grain = max(16, GRAIN // (count + length))
-        kernels.add_rows_by_lane.at(**settings)(outer * width, grain, *arguments)
     else:
         # narrow rows are not worth that each thread looks at all numbers
-        grain = (
-            max(1, GRAIN * length // (count * width + length)) if width >= 16 else outer * length
+        apart = width >= 16 or outer > 1
+        grain = max(1, GRAIN * length // (count * width + length)) if apart else length
+        kernels.add_rows_by_target.at(**settings)(
+            outer * length, grain, x, numbers, out, count, length, width, bad
         )
-        kernels.add_rows_by_target.at(**settings)(outer * length, grain, *arguments)
     if bad[0]:
         return None
     return out if out.dtype == x.dtype else out.astype(x.dtype)

@@ -15,6 +15,7 @@ from weft._backend import np, symbolic
 from weft._backend.cpu import switches
 from weft._backend.cpu.language import TextKernel, function, usable
 from weft._backend.cpu.language.types import type_of
+from weft._backend.cpu.launch.direction import LARGE, against
 from weft._backend.cpu.launch.formulas import NAMES, kind, lines
 from weft._backend.numpy_ import restore, silence
 
@@ -27,6 +28,8 @@ _WIDE, _TALL = 256, 1024
 _LONG = 16384
 #: Up to how many elements NumPy finds the largest of a row sooner.
 _QUICK_EXTREMES = 1 << 17
+#: Which part is next: each by itself, so that the way changes no bit.
+_STEP = "step = begin + end - 1 - one if back != 0 else one"
 _PLANS: dict[Any, Any] = {}
 _COMBINING = {
     "sum": "{a} + {v}",
@@ -67,7 +70,8 @@ class Plan(NamedTuple):
     numbers: tuple[int, ...]
     made: tuple[int, ...]  # the shape that the kernel gives
     kind: Any  # its dtype
-    rest: tuple[int, ...]  # the dims of that which NumPy combines
+    rest: tuple[int, ...]  # the dims of that which are still to be combined
+    joining: Callable[..., Any] | None  # the function that does so along the last; NumPy if None
     shape: tuple[int, ...]  # of the result, in memory's order
     back: tuple[int, ...] | None  # the dims of the result in the array's order
 
@@ -103,8 +107,12 @@ def reduced(
     if plan.order is not None:
         x = x.transpose(plan.order)
     out = np.empty(plan.made, plan.kind)
-    plan.function(plan.steps, plan.grain, x, out, *plan.numbers)
-    if plan.rest:
+    back = against() if x.size >= LARGE else 0
+    plan.function(plan.steps, plan.grain, x, out, back, *plan.numbers)
+    if plan.joining is not None:
+        parts, out = out, np.empty(plan.made[:-1], dtype)
+        plan.joining(out.size, _GRAIN, parts, out, 0, plan.made[-1], plan.made[-1], 1)
+    elif plan.rest:
         before = silence()
         try:
             out = np.asarray(_NUMPYS[combine].reduce(out, axis=plan.rest)).astype(dtype, copy=False)
@@ -162,6 +170,11 @@ def _planned(
     if order is not None:
         there = [d for d in order if keepdim or d not in dims]
         back = tuple(there.index(d) for d in sorted(there))
+    joining = None
+    if last_goes and rest == [len(before)]:
+        held = _held(combine, x.dtype, dtype)
+        joins = _kernels(combine, itself, held, dtype)
+        joining = joins and joins(False, True)
     return Plan(
         made(partial, last_goes),
         order,
@@ -171,9 +184,14 @@ def _planned(
         tuple(shape),
         _held(combine, x.dtype, dtype) if partial else dtype,
         tuple(rest),
+        joining,
         kept,
         back,
     )
+
+
+def itself(xp: Any, x: Any) -> Any:
+    return x
 
 
 def _groups(dims: list[tuple[int, bool]]) -> list[tuple[int, bool]]:
@@ -251,8 +269,9 @@ def _rows(name: str, combine: str, root: symbolic.Node, held: Any) -> str:
     taken = f"{_compute(held)}({result})"
     joined = _COMBINING[combine].format(a="total", v=taken)
     head = [
-        f"def {name}(begin, end, x0: ptr(A0), out: ptr(R), n, chunk, chunks):",
-        "    for step in range(begin, end):",
+        f"def {name}(begin, end, x0: ptr(A0), out: ptr(R), back, n, chunk, chunks):",
+        "    for one in range(begin, end):",
+        f"        {_STEP}",
         "        at = step % chunks * chunk",
         "        row = x0 + (step // chunks * n + at)",
         "        m = min(chunk, n - at)",
@@ -319,9 +338,11 @@ def _columns(name: str, combine: str, root: symbolic.Node, held: Any) -> str:
 
     return "\n".join(
         [
-            f"def {name}(begin, end, x0: ptr(A0), out: ptr(R), n, inner, chunk, chunks, blocks):",
+            f"def {name}(begin, end, x0: ptr(A0), out: ptr(R), back, n, inner, chunk, chunks, "
+            "blocks):",
             f"    acc = local({compute}, {_WIDE})",
-            "    for step in range(begin, end):",
+            "    for one in range(begin, end):",
+            f"        {_STEP}",
             "        o = step // (chunks * blocks)",
             "        rest = step % (chunks * blocks)",
             "        c = rest // blocks",
