@@ -17,6 +17,7 @@ import weft
 from experiment.options import OUTPUT
 from experiment.packages import Package
 from experiment.plots import matrix
+from experiment.program import program
 from weft.text import Bert, BertConfig, WordPiece, mean_embedding
 
 MINILM = Package(
@@ -75,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    program(main)

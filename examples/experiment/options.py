@@ -3,10 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 OUTPUT = Path(__file__).resolve().parents[1] / "output"
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number that is not below `least`."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"a whole number from {least} on, not {text!r}")
+        return value
+
+    return read
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"a number above 0, not {text!r}")
+    return value
 
 
 def command_line(
@@ -33,19 +61,19 @@ def command_line(
         description=about.partition("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     add = parser.add_argument
-    add("--epochs", type=int, default=epochs, help="how often to go through the data")
-    add("--batch-size", type=int, default=batch_size, help="samples a step")
-    add("--lr", type=float, default=lr, help="learning rate; the highest of a schedule")
+    add("--epochs", type=whole(0), default=epochs, help="how often to go through the data")
+    add("--batch-size", type=whole(1), default=batch_size, help="samples a step")
+    add("--lr", type=positive, default=lr, help="learning rate; the highest of a schedule")
     for option, kind, default, text in more:
         add(option, type=kind, default=default, help=text)
     add("--seed", type=int, default=0, help="of initial weights, order and noise")
-    add("--limit", type=int, default=None, help="use so many samples only")
+    add("--limit", type=whole(1), default=None, help="use so many samples only")
     add("--data", type=Path, default=None, help="folder with the data, instead of fetching it")
     add("--output", type=Path, default=OUTPUT / name, help="folder of metrics, plots, checkpoint")
     add("--resume", action="store_true", help="go on from the checkpoint in the output folder")
-    add("--save-every", type=int, default=200, help="steps between checkpoints")
-    add("--workers", type=int, default=0, help="processes that load data")
-    add("--threads", type=int, default=None, help="threads that compute; else the library's choice")
+    add("--save-every", type=whole(1), default=200, help="steps between checkpoints")
+    add("--workers", type=whole(0), default=0, help="processes that load data")
+    add("--threads", type=whole(1), default=None, help="threads that compute, if you choose them")
     if compares:
         add("--start", type=Path, default=None, help="file of initial weights; written if absent")
         add("--torch", action="store_true", help="run on PyTorch instead of weft")

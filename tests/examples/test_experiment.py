@@ -188,3 +188,47 @@ def test_a_missing_client_is_named_with_a_way_out(
     package = Package("npm", "some-data", "1.0", "0" * 64, {"file": "package/file"})
     with pytest.raises(SystemExit, match=r"some-data@1\.0 is fetched by npm, .* pass --data"):
         package.folder()
+
+
+def test_a_program_that_is_stopped_or_misses_a_file_ends_with_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from experiment import program
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    def missing() -> None:
+        Path("/nowhere/digits").read_bytes()
+
+    with pytest.raises(SystemExit) as ended:
+        program(stopped)
+    assert ended.value.code == 130
+    assert "--resume goes on from the last checkpoint" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="No such file or directory: '/nowhere/digits'"):
+        program(missing)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["--batch-size", "0"], "a whole number from 1 on"),
+        (["--epochs", "-1"], "a whole number from 0 on"),
+        (["--workers", "x"], "a whole number from 0 on"),
+        (["--save-every", "0"], "a whole number from 1 on"),
+        (["--lr", "-0.1"], "a number above 0"),
+        (["--lr", "nan"], "a number above 0"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_by_their_option(
+    words: list[str],
+    wanted: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from experiment import command_line
+
+    monkeypatch.setattr("sys.argv", ["program", *words])
+    with pytest.raises(SystemExit):
+        command_line("A program.", epochs=1, batch_size=1, lr=0.1)
+    assert f"argument {words[0]}: {wanted}, not {words[1]!r}" in capsys.readouterr().err
