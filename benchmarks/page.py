@@ -29,6 +29,7 @@ SECTIONS = {
     "tiny_ops": "Calls with little to compute",
     "tape": "Recording and the backward pass",
     "data_loading": "Loading data",
+    "checkpoints": "Checkpoints",
     "hub_transfer": "Files of the hub",
     "peak_memory": "Peak memory of networks",
     "checkpoint_memory": "Memory of checkpointed training",
@@ -36,7 +37,7 @@ SECTIONS = {
     "import_time": "Import",
 }
 #: Benchmarks that say how long a call takes beside PyTorch; the picture shows these.
-PICTURED = tuple(SECTIONS)[:11]
+PICTURED = tuple(SECTIONS)[:12]
 
 HEAD = """\
 <!-- written by python -m benchmarks.page from benchmarks/results; edits here are lost -->
