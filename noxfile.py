@@ -138,7 +138,15 @@ def parity(session: nox.Session) -> None:
     session.install(*GROUPS["tests"], *GROUPS["parity"])
     # These require frameworks that nothing here uses: their weights and model files are wanted.
     session.install("--no-deps", *GROUPS["parity-weights"], *GROUPS["parity-models"])
-    session.run("pytest", "tests/parity", *IN_PARALLEL, *session.posargs, env=_one_thread())
+    # What writes `hf:` repositories, in a folder that only those tests look into: torchvision is
+    # built for CUDA and breaks what imports it here, so that they declare its operators first.
+    writers = ROOT / ".nox" / "parity-layouts"
+    kept = ("--quiet", "--no-deps", "--upgrade", "--target", str(writers))
+    session.install(*kept, *GROUPS["parity-layouts"])
+    places = {"WEFT_PARITY_LIBRARIES": str(writers)}
+    session.run(
+        "pytest", "tests/parity", *IN_PARALLEL, *session.posargs, env=_one_thread() | places
+    )
 
 
 @nox.session

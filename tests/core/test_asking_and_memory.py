@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 
 import numpy as np
@@ -50,6 +51,8 @@ def test_views_share_a_storage_and_know_their_place():
     assert v.untyped_storage() == x.untyped_storage()
     assert x.clone().untyped_storage() != x.untyped_storage()
     assert x.untyped_storage().nbytes() == len(x.untyped_storage()) == 48
+    assert v.storage() == x.storage() and v.storage().data_ptr() == x.data_ptr()
+    assert len(x.storage()) == x.storage().size() == 48 // x.element_size()
     assert x.view(3, 4).is_set_to(x)
     assert not x.view(4, 3).is_set_to(x)
 
@@ -193,3 +196,17 @@ def test_memory_is_not_pinned():
     x = weft.ones(2)
     assert x.pin_memory() is x
     assert not x.is_pinned()
+
+
+def test_memory_that_is_shared_keeps_values_and_is_read_by_forked_processes():
+    x = weft.arange(6.0).reshape(2, 3).T
+    assert not x.is_shared()
+    assert x.share_memory_() is x and x.is_shared() and x.tolist() == [[0, 3], [1, 4], [2, 5]]
+    address = x.data_ptr()
+    assert x.share_memory_().data_ptr() == address
+    child = os.fork()
+    if not child:
+        x[0, 0] = 7.0
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert x[0, 0].item() == 7.0

@@ -65,11 +65,37 @@ def test_a_view_shares_memory_and_version(name):
     assert np.shares_memory(view.numpy(), x.numpy())
     detached = name in ("detach", "data")
     assert (view._version is x._version) is not detached
-    assert view._version.writes is x._version.writes
-    count = x._version.writes.count
+    assert (view._version.writes is x._version.writes) is (name != "data")
+    so_far = x._version.writes.so_far()
     view.zero_()
-    assert x._version.writes.count > count
+    assert x._version.writes.so_far() > so_far
     assert (x == 0).sum().item() >= view.numel()
+
+
+def test_what_is_written_through_data_escapes_the_backward_pass_and_nothing_else():
+    x = weft.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1.0
+    z = y * y
+    y.data.data[0] = 5.0
+    z.sum().backward()
+    assert x.grad.tolist() == [10.0, 4.0]  # of what y holds now
+    again = y * y
+    y.detach()[0] = 7.0
+    with pytest.raises(weft.GradError, match="overwritten in place"):
+        again.sum().backward()
+
+
+@weft.no_grad()
+def test_a_layer_sees_what_was_written_through_data_of_its_weight():
+    layer, x = weft.nn.Linear(64, 64, bias=False), weft.randn(32, 64)
+    kept = layer.weight.data
+    for _ in range(3):
+        layer(x)  # may keep the weight in an order of its own
+    layer.weight.data.mul_(2)
+    expected = x.numpy() @ layer.weight.numpy().T
+    np.testing.assert_allclose(layer(x).numpy(), expected, rtol=1e-4, atol=1e-4)
+    kept.mul_(0)
+    assert not layer(x).any()
 
 
 @pytest.mark.parametrize("name", COPIES)

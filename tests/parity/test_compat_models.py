@@ -69,6 +69,57 @@ def _bert(file: Any) -> Any:
     return file.BertForMaskedLM(file.BertConfig(90, 48, 3, 4, 96, max_position_embeddings=16))
 
 
+def _flow(solve: Any) -> Any:
+    """Return a module that integrates a small network over time."""
+    lib = importlib.import_module("torch")  # within the alias weft's
+
+    class Field(lib.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = lib.nn.Sequential(lib.nn.Linear(2, 16), lib.nn.Tanh(), lib.nn.Linear(16, 2))
+
+        def forward(self, t: Any, y: Any) -> Any:
+            return self.net(y**3)
+
+    class Flow(lib.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.field = Field()
+
+        def forward(self, y: Any) -> Any:
+            return solve(self.field, y, lib.linspace(0, 1, 5), rtol=1e-6, atol=1e-6)
+
+    return Flow()
+
+
+def _images(file: Any) -> Any:
+    """Return a module that sends images through functions of kornia."""
+    lib = importlib.import_module("torch")
+
+    class Images(lib.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix = lib.nn.Conv2d(3, 3, 1)
+
+        def forward(self, given: Any) -> list[Any]:
+            x = lib.sigmoid(self.mix(given))
+            return [
+                file.filters.gaussian_blur2d(x, (5, 5), (1.5, 1.5)),
+                file.filters.sobel(x),
+                file.filters.median_blur(x, (3, 3)),
+                file.color.rgb_to_hsv(x),
+                file.color.rgb_to_lab(x),
+                file.geometry.rotate(x, lib.tensor([30.0, -10.0])),
+                file.metrics.ssim(x, given, 5),
+                file.feature.harris_response(x),
+                file.morphology.dilation(x, lib.ones(3, 3)),
+                file.geometry.pyrdown(x),
+                file.enhance.equalize_clahe(x, grid_size=(2, 2)),
+            ]
+
+    return Images()
+
+
 FILES = {
     "GPT": ModelFile(
         "pytorch_pretrained_bert.modeling_gpt2", _gpt, (_words,), lambda out: [out[0]]
@@ -128,6 +179,39 @@ FILES = {
         ),
         (_random.standard_normal((2, 6, 9)).astype(np.float32),),
         lambda out: [out],
+    ),
+    "neural ODE, written in place behind the tape's back": ModelFile(
+        "torchdiffeq",
+        lambda file: _flow(file.odeint),
+        (_random.standard_normal((4, 2)).astype(np.float32),),
+        lambda out: [out],
+    ),
+    "neural ODE by the adjoint": ModelFile(
+        "torchdiffeq",
+        lambda file: _flow(file.odeint_adjoint),
+        (_random.standard_normal((4, 2)).astype(np.float32),),
+        lambda out: [out],
+    ),
+    "EfficientNet with strides of one number": ModelFile(
+        "efficientnet_pytorch",
+        lambda file: file.EfficientNet.from_name(
+            "efficientnet-b0", num_classes=7, drop_connect_rate=0.0
+        ),
+        (_photo,),
+        lambda out: [out],
+        tolerance=2e-4,  # a bias before a norm has a slope of 0, and rounding remains
+    ),
+    "transformer with keys and values projected": ModelFile(
+        "linformer",
+        lambda file: file.Linformer(dim=32, seq_len=12, depth=2, heads=2, k=6, reversible=False),
+        (_random.standard_normal((2, 12, 32)).astype(np.float32),),
+        lambda out: [out],
+    ),
+    "image filters, geometry and losses": ModelFile(
+        "kornia",
+        lambda file: _images(file),
+        (_random.uniform(0.1, 0.9, (2, 3, 24, 24)).astype(np.float32),),
+        lambda out: out,
     ),
     "text encoder with packed sequences": ModelFile(
         "espnet.nets.pytorch_backend.tacotron2.encoder",

@@ -150,6 +150,9 @@ def test_reprs_are_to_torch(name):
     ours = getattr(weft.optim, name)([weft.ones(2, 2)], lr=0.1)
     theirs = getattr(torch.optim, name)([torch.ones(2, 2)], lr=0.1)
     assert repr(ours) == repr(theirs)
+    ours.add_param_group({"params": [weft.ones(3)], "lr": 0.2})
+    theirs.add_param_group({"params": [torch.ones(3)], "lr": 0.2})
+    assert repr(ours) == repr(theirs)
 
 
 @pytest.mark.parametrize("name", CASES)

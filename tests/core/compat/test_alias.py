@@ -361,3 +361,11 @@ def test_a_rule_of_an_op_of_ones_own_is_registered() -> None:
         x = torch.ones(2, requires_grad=True)
         torch.ops.tests_alias.twice(x).sum().backward()
     assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_name_that_is_imported_and_absent_has_the_nearest_one_too() -> None:
+    with (
+        alias(),
+        pytest.raises(ImportError, match=r"no torch\.nn\.Linaer; did you mean 'Linear'\? Its"),
+    ):
+        exec("from torch.nn import Linaer", {})

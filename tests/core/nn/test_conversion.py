@@ -100,3 +100,13 @@ def test_a_memory_format_is_that_of_the_parameters_with_its_dims() -> None:
     assert weight.is_contiguous() and layers[2].weight.is_contiguous()
     with pytest.raises(ValueError, match="memory_format"):
         layers.to(memory_format="NHWC")
+
+
+@pytest.mark.parametrize(
+    "args", [("cpu", "cpu"), (weft.float32, weft.float64), (weft.ones(1), "cpu")]
+)
+def test_two_devices_or_dtypes_are_refused(args: tuple[object, ...]) -> None:
+    with pytest.raises(TypeError, match=r"Module\.to takes"):
+        nn.Linear(2, 2).to(*args)
+    with pytest.raises(TypeError, match=r"Tensor\.to takes"):
+        weft.ones(2).to(*args)

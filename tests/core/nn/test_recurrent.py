@@ -331,3 +331,19 @@ def test_all_recurrent_networks_are_an_rnnbase() -> None:
     assert repr(base) == "RNNBase(3, 4, num_layers=2)"
     with pytest.raises(ValueError, match=r"mode must be one of RNN_TANH, .* got 'LTSM'"):
         nn.RNNBase("LTSM", 3, 4)
+
+
+def test_flat_weights_are_read_and_replaced_as_model_code_does() -> None:
+    model = nn.LSTM(2, 3, num_layers=2, bidirectional=True, proj_size=2)
+    assert model._flat_weights_names == [name for name, _ in model.named_parameters()]
+    own = model._flat_weights
+    assert all(a is b for a, b in zip(own, model.parameters(), strict=True))
+    x = weft.randn(4, 1, 2)
+    before = model(x)[0]
+    model._flat_weights = [weight * 0 for weight in own]
+    assert not model(x)[0].any()
+    assert all(a is b for a, b in zip(own, model.parameters(), strict=True))
+    model._flat_weights = own
+    assert weft.equal(model(x)[0], before)
+    with pytest.raises(ValueError, match="are 20 tensors"):
+        model._flat_weights = own[:3]

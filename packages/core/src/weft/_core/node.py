@@ -16,9 +16,10 @@ next_sequence = itertools.count().__next__
 class Writes:
     """Counts the in-place writes to one memory, and names the last writer."""
 
-    __slots__ = ("count", "seen", "writer")
+    __slots__ = ("count", "seen", "unchecked", "writer")
 
     seen: int  # unset until the memory is first handed out; see weft._core.made
+    unchecked: int  # unset until somebody writes through `.data`
 
     def __init__(self) -> None:
         self.count = 0
@@ -30,8 +31,40 @@ class Writes:
         self.writer = writer
 
     def so_far(self) -> int:
-        """Return the count for who saves nothing for a backward pass."""
-        return self.count
+        """Return the count for who saves nothing for a backward pass, `.data`'s with it."""
+        return self.count + getattr(self, "unchecked", 0)
+
+
+class UncheckedWrites(Writes):
+    """The count of a tensor's `.data`: the backward pass of the tensor does not ask for it.
+
+    As in PyTorch, whose users write through `.data` what is not to be noticed. What was made of the
+    tensor's values has to notice.
+    """
+
+    __slots__ = ("root",)
+
+    def __init__(self, of: Writes) -> None:
+        super().__init__()
+        self.root: Writes = of.root if isinstance(of, UncheckedWrites) else of
+
+    @property
+    def seen(self) -> int:
+        """How often the memory was handed out, through the tensor and all its `.data`."""
+        return self.root.seen
+
+    @seen.setter
+    def seen(self, count: int) -> None:
+        self.root.seen = count
+
+    def bump(self, writer: str) -> None:
+        """Count one write by the op called ``writer``."""
+        super().bump(writer)
+        self.root.unchecked = getattr(self.root, "unchecked", 0) + 1
+
+    def so_far(self) -> int:
+        """Return the number of writes to the memory, through the tensor and all its `.data`."""
+        return self.root.so_far()
 
 
 class Version:

@@ -37,10 +37,13 @@ def to(
     Raises:
         DeviceError: the device cannot be used, with the reason; or the tensor is on the meta
             device, which has no data to move.
+        TypeError: two dtypes or two devices are given.
     """
     taken = [value for value in args if not isinstance(value, bool)]
     flags = [value for value in args if isinstance(value, bool)]  # non_blocking, then copy
     copy = copy or (len(flags) > 1 and flags[1])
+    if len(taken) > 1:
+        _require_one_of_a_kind(taken)
     for value in taken:
         if isinstance(value, Tensor):
             dtype, device = value.dtype, device_of(value)
@@ -61,6 +64,24 @@ def to(
     if memory_format is not layouts.preserve_format:
         out = memory.contiguous(out, memory_format)
     return memory.clone(out) if copy and out is self else out
+
+
+def _require_one_of_a_kind(given: list[Any]) -> None:
+    """Refuse two devices or two dtypes, of which one would be left aside without a word."""
+    kinds = [
+        "tensor"
+        if isinstance(value, Tensor)
+        else "dtype"
+        if isinstance(value, (dtypes.dtype, np.dtype, type))
+        else "device"
+        for value in given
+        if value is not None
+    ]
+    if len(kinds) > len(set(kinds)) or ("tensor" in kinds and len(kinds) > 1):
+        raise TypeError(
+            f"Tensor.to takes a tensor, or a device and a dtype, but here come "
+            f"{' and '.join('a tensor' if isinstance(v, Tensor) else repr(v) for v in given)}"
+        )
 
 
 def _to_dtype(wanted: dtypes.dtype) -> Callable[..., Tensor]:

@@ -49,6 +49,57 @@ class UntypedStorage:
         return f"<storage of {self.nbytes()} bytes at {self.data_ptr():#x}>"
 
 
+class TypedStorage:
+    """The same memory in elements of the tensor's dtype: what older code gets by `storage()`."""
+
+    __slots__ = ("_memory", "dtype")
+
+    def __init__(self, memory: Any, dtype: Any) -> None:
+        self._memory = memory
+        self.dtype = dtype
+
+    def untyped(self) -> UntypedStorage:
+        """Return it as bytes."""
+        return UntypedStorage(self._memory)
+
+    def data_ptr(self) -> int:
+        """Return the address of the first element."""
+        return self.untyped().data_ptr()
+
+    def nbytes(self) -> int:
+        """Return the number of bytes."""
+        return self.untyped().nbytes()
+
+    def element_size(self) -> int:
+        """Return the bytes of an element."""
+        size: int = self.dtype.itemsize
+        return size
+
+    def size(self) -> int:
+        """Return the number of elements."""
+        return self.nbytes() // self.element_size()
+
+    __len__ = size
+
+    def tolist(self) -> list[Any]:
+        """Return the elements as numbers."""
+        flat = np.frombuffer(self._memory.tobytes("A"), self.dtype.numpy, self.size())
+        found: list[Any] = flat.tolist()
+        return found
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.tolist()[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TypedStorage) and self.data_ptr() == other.data_ptr()
+
+    def __hash__(self) -> int:
+        return hash(self.data_ptr())
+
+    def __repr__(self) -> str:
+        return f"<storage of {self.size()} {self.dtype} at {self.data_ptr():#x}>"
+
+
 def _owner(data: Any) -> Any:
     """Return the array whose memory another array views."""
     while type(data.base) is ndarray:
@@ -64,6 +115,49 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     """
     share(self)
     return UntypedStorage(_owner(array_of(self, "untyped_storage")))
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """Return the memory that this tensor shares with its views, in elements of its dtype.
+
+    Raises:
+        RuntimeError: the tensor has no data (meta device, or inside a transform).
+    """
+    share(self)
+    return TypedStorage(_owner(array_of(self, "storage")), self.dtype)
+
+
+def share_memory_(self: Tensor) -> Tensor:
+    """Move to memory that processes forked from this one share, in place; return the tensor.
+
+    What one of them then writes to it, all others read. Views that were made before keep the old
+    memory. A tensor that is pickled, as for a process that is spawned, is copied.
+
+    Raises:
+        RuntimeError: the tensor has no data, or does not lie on the CPU.
+    """
+    array = array_of(self, "share_memory_")
+    if not isinstance(array, ndarray):
+        raise RuntimeError(f"share_memory_: the tensor must lie on the CPU, not on {self.device}")
+    if array.size and not is_shared(self):
+        from mmap import mmap
+
+        memory = mmap(-1, array.nbytes)
+        shared = np.frombuffer(memory, array.dtype).reshape(array.shape)
+        shared[...] = array
+        self._data = shared
+        self._version = None
+    return self
+
+
+def is_shared(self: Tensor) -> bool:
+    """Return whether the memory is one that forked processes share."""
+    from mmap import mmap  # here, so that `import weft` loads no more than it needs
+
+    above = array_of(self, "is_shared")
+    while above is not None and not isinstance(above, mmap):
+        above = above.obj if isinstance(above, memoryview) else getattr(above, "base", None)
+    return above is not None
 
 
 def dim_order(self: Tensor, *, ambiguity_check: Any = False) -> tuple[int, ...]:
@@ -137,5 +231,8 @@ def from_file(
 
 METHODS: dict[str, Any] = {
     "dim_order": dim_order,
+    "is_shared": is_shared,
+    "share_memory_": share_memory_,
+    "storage": storage,
     "untyped_storage": untyped_storage,
 }

@@ -8,9 +8,10 @@ from weft._core.aval import Aval
 from weft._core.boxed import Boxed
 from weft._core.device import device_of
 from weft._core.errors import ShapeError
-from weft._core.inference import check_writable
+from weft._core.inference import InferenceWrites, check_writable
 from weft._core.inplace import is_recorded, write
 from weft._core.moving import share_between
+from weft._core.node import UncheckedWrites, Version
 from weft._core.tensor import Tensor, detached_version, version_of, wrap
 from weft._tensor.conversion import to
 from weft.ops import creation, overwriting
@@ -63,9 +64,14 @@ def _setitem(self: Tensor, key: Any, value: Any) -> None:
 
 
 def _get_data(self: Tensor) -> Tensor:
-    """Return a tensor over the same memory that records nothing; may be set."""
+    """Return a tensor over the same memory that records nothing; may be set.
+
+    As in PyTorch, what is written through it escapes the backward pass, which looks for tensors
+    that were overwritten since it saved them; `detach()` has no such hole.
+    """
     out = wrap(self._data)
-    out._version = detached_version(self)
+    writes = version_of(self).writes
+    out._version = Version(writes if type(writes) is InferenceWrites else UncheckedWrites(writes))
     share_between(self, out)
     return out
 

@@ -72,8 +72,8 @@ class Conversion:
             The module itself.
 
         Raises:
-            TypeError: the dtype is neither floating nor complex, or an argument is no dtype,
-                device or tensor.
+            TypeError: the dtype is neither floating nor complex, an argument is no dtype, device
+                or tensor, or there are two of a kind.
             ValueError: the memory format is not one of images.
         """
         memory_format = kwargs.pop("memory_format", None)
@@ -174,13 +174,18 @@ def _parse_to(
     """The device and the dtype, each None when not named, of a call of `Module.to`."""
     for arg in args:
         if isinstance(arg, Tensor):
-            device, dtype = arg.device, arg.dtype
+            before, device, dtype = device or dtype, arg.device, arg.dtype
         elif isinstance(arg, weft.dtype):
-            dtype = arg
+            before, dtype = dtype, arg
         elif arg is None or isinstance(arg, bool):
             continue  # to(None, dtype), and non_blocking given by position
         else:
-            device = arg
+            before, device = device, arg
+        if before is not None:
+            raise TypeError(
+                f"Module.to takes a device, a dtype, or a device and a dtype, but here come "
+                f"{before!r} and {arg if not isinstance(arg, Tensor) else 'a tensor'!r}"
+            )
     if dtype is not None and not isinstance(dtype, weft.dtype):
         raise TypeError(f"Module.to: dtype must be a weft.dtype, got {dtype!r}")
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):

@@ -12,7 +12,7 @@ def spread(value: Sizes, axes: int, what: str) -> tuple[int, ...]:
     """`value` as a tuple with one entry for each of `axes` axes.
 
     Args:
-        value: a number for all axes, or a sequence of as many numbers as there are axes.
+        value: a number for all axes, or a sequence of as many numbers as there are axes, or of one.
         axes: how many axes there are.
         what: who asks for what, for the message.
 
@@ -20,6 +20,8 @@ def spread(value: Sizes, axes: int, what: str) -> tuple[int, ...]:
         ValueError: the sequence has another length.
     """
     if isinstance(value, Sequence):
+        if len(value) == 1:
+            return tuple(value) * axes
         if len(value) != axes:
             raise ValueError(f"{what} must be one number or {axes}, got {tuple(value)}")
         return tuple(value)

@@ -132,16 +132,50 @@ class RNNBase(Module):
         Read as attributes, so that those which are computed (by a parametrisation, by pruning) are
         what they are computed to be.
         """
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """The names of `all_weights`."""
         names = ["weight_ih", "weight_hh"]
         if self.bias:
             names += ["bias_ih", "bias_hh"]
         if self.proj_size:
             names.append("weight_hr")
         return [
-            [getattr(self, name + self._suffix(layer, direction)) for name in names]
+            [name + self._suffix(layer, direction) for name in names]
             for layer in range(self.num_layers)
             for direction in range(self._directions)
         ]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        """The names of `_flat_weights`."""
+        return [name for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Tensor]:
+        """All weights in one list, by which model code for PyTorch reads and replaces them.
+
+        Assigned ones are computed with; parameters stay those of the module, and come back into use
+        when they are assigned again.
+        """
+        return [getattr(self, name) for name in self._flat_weights_names]
+
+    @_flat_weights.setter
+    def _flat_weights(self, weights: list[Tensor]) -> None:
+        names = self._flat_weights_names
+        if len(weights) != len(names):
+            raise ValueError(
+                f"{type(self).__name__}: _flat_weights are {len(names)} tensors "
+                f"({', '.join(names)}), not {len(weights)}"
+            )
+        for name, weight in zip(names, weights, strict=True):
+            vars(self).pop(name, None)
+            if isinstance(weight, Parameter):
+                setattr(self, name, weight)
+            else:
+                vars(self)[name] = weight
 
     # --- the sequence --------------------------------------------------------------------------
 

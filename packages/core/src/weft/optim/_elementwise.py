@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import weft
 from weft import Tensor
+from weft._core.node import Writes
 from weft._core.tensor import version_of
 from weft.optim._fused import Plan, kernels
 from weft.optim.optimizer import Optimizer, evaluated, with_gradient
@@ -110,10 +111,13 @@ class Elementwise(Optimizer):
             if plan.buckets:
                 plan.run(self._kernel, self._flags(numeric), numeric, self._coefficients)
                 writer = type(self).__name__
-                for p in plan.updated:  # `bump`, written out: it is a fifth of a small step
+                for p in plan.updated:
                     writes = version_of(p).writes
-                    writes.count += 1
-                    writes.writer = writer
+                    if type(writes) is Writes:  # `bump`, written out: a fifth of a small step
+                        writes.count += 1
+                        writes.writer = writer
+                    else:
+                        writes.bump(writer)
                 for writes in plan.writes:
                     writes.count += 1
                     writes.writer = writer

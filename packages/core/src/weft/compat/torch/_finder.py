@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from weft._core.errors import did_you_mean
 from weft.compat.torch._modules import Stand, absent
 from weft.compat.torch._places import find
 from weft.compat.torch.names.version import __version__ as VERSION
@@ -74,7 +75,9 @@ class TorchFinder(MetaPathFinder):
             return ModuleSpec(fullname, _StandLoader(places), is_package=True)
         if _only_asked():
             return None
-        raise ModuleNotFoundError(absent(fullname), name=f"{fullname} under weft's alias")
+        above, _, last = fullname.rpartition(".")
+        near = did_you_mean(last, dir(sys.modules[above])) if above in sys.modules else ""
+        raise ModuleNotFoundError(absent(fullname, near), name=f"{fullname} under weft's alias")
 
     def find_distributions(
         self, context: DistributionFinder.Context | None = None

@@ -15,7 +15,8 @@ PAGE = "docs/guide/migration.md"
 
 def absent(name: str, near: str = "") -> str:
     """Return the sentence about a name of torch that weft does not have."""
-    return f"weft has no {name}{near or ''}; its page {PAGE} lists what differs from PyTorch"
+    join = " Its" if near else "; its"  # what is near ends in a question mark
+    return f"weft has no {name}{near}{join} page {PAGE} lists what differs from PyTorch"
 
 
 class Stand(ModuleType):
@@ -32,6 +33,8 @@ class Stand(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
             return [entry for entry in dir(self) if not entry.startswith("_")]
+        if name == self.__name__:
+            return self  # torch.torch, which is in PyTorch by accident and in others' annotations
         if name.startswith("__") and name != "__version__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         for place in self._places:

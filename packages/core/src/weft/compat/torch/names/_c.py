@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import Self
 
 import weft
+from weft._core.modes import here
 
 __all__ = ["Generator", "Size", "_has_cuda", "_log_api_usage_once", "device", "dtype"]
 
@@ -15,6 +16,11 @@ _has_cuda = False
 
 def _log_api_usage_once(event: str) -> None:
     """Do nothing: weft counts no uses."""
+
+
+def _are_functorch_transforms_active() -> bool:
+    """Return whether a function is being mapped or differentiated by a transform."""
+    return here.differentiating or bool(here.batches)
 
 
 def _get_tracing_state() -> None:

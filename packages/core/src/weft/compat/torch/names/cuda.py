@@ -21,6 +21,8 @@ __all__ = [
 ]
 
 OutOfMemoryError = MemoryError
+#: Whether a GPU is in use, which reversible networks ask before they keep its generator's state.
+_initialized = weft.cuda.is_initialized()
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:

@@ -7,4 +7,4 @@ import weft
 __all__ = ["TypedStorage", "UntypedStorage"]
 
 UntypedStorage = type(weft.empty(0).untyped_storage())
-TypedStorage = UntypedStorage
+TypedStorage = type(weft.empty(0).storage())

@@ -16,8 +16,9 @@ from weft.compat.torch.names.serialization import save as save
 from weft.compat.torch.names.torch_version import __version__ as __version__
 
 newaxis = None
-#: A dtype that weft does not have, for tables of all dtypes.
+#: Dtypes that weft does not have, for tables of all dtypes.
 float4_e2m1fn_x2 = "torch.float4_e2m1fn_x2"
+complex32 = chalf = "torch.complex32"
 legacy_contiguous_format = weft.contiguous_format
 has_cuda = has_mps = has_mkldnn = has_cudnn = has_mkl = False
 has_lapack = has_openmp = has_spectral = True
@@ -33,6 +34,18 @@ def is_storage(obj: object, /) -> bool:
 def _assert(condition: object, message: object = "") -> None:
     """Assert that ``condition`` holds (a tensor of one element, too)."""
     assert condition, message
+
+
+def _assert_async(condition: weft.Tensor, message: object = "") -> None:
+    """Assert that ``condition`` holds; here at once."""
+    assert condition, message
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """Return whether operations of a device are cast; of PyTorch's other devices none is."""
+    if device_type in ("mps", "xpu", "hpu", "mtia", "ipu", "xla", "maia", "privateuseone"):
+        return False
+    return weft.is_autocast_enabled(device_type)
 
 
 def _sample_dirichlet(concentration: weft.Tensor, generator: Any = None) -> weft.Tensor:
