@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from weft_hub._files.paths import PathsByName
 from weft_hub._http import Client
 from weft_hub._models.build import attach, empty_model, fill, preprocess_of, read_state, reads_files
 from weft_hub._models.help import help_text
@@ -22,6 +22,7 @@ from weft_hub.cache._leases import in_use
 from weft_hub.cache._verified import Verified
 from weft_hub.card import Card, File
 from weft_hub.errors import CacheError, SettingError
+from weft_hub.index._judged import Judged
 from weft_hub.index._means import index_means
 from weft_hub.index._opening import open_index
 from weft_hub.index._refresh import Refreshed
@@ -45,7 +46,7 @@ class Snapshot:
     """
 
     folder: Path
-    files: MappingProxyType[str, Path]
+    files: Mapping[str, Path]
 
 
 class Hub:
@@ -83,7 +84,10 @@ class Hub:
         self.offline = settings.offline if offline is None else offline
         self.cache_limit = settings.cache_limit
         self.index, self._kept_indexes = open_index(
-            places, self.cache.root, lambda: index_means(self, settings)
+            places,
+            self.cache.root,
+            lambda: index_means(self, settings),
+            Judged(settings.verified / "entries" if settings.verified is not None else None),
         )
         self.keys = settings.keys if keys is None else tuple(Path(key) for key in keys)
         transfer = settings.transfer
@@ -181,8 +185,8 @@ class Hub:
         with in_use(self.cache, card, self.cache_limit):
             self._obtain(card, progress, offline)
             folder = self.cache.link(card)
-        files = {file.name: folder / file.name for file in card.files}
-        return Snapshot(folder=folder, files=MappingProxyType(files))
+        files = PathsByName(folder, {file.name: file.name for file in card.files})
+        return Snapshot(folder=folder, files=files)
 
     def load(
         self,
@@ -304,7 +308,7 @@ class Hub:
         offline: bool | None,
         *,
         find: Callable[[File], Path | None] | None = None,
-    ) -> dict[str, Path]:
+    ) -> Mapping[str, Path]:
         """Return where each verified file of `card` is, and fetch what is not cached."""
         show = choose(progress)
         self._check_signature(card, show, offline)

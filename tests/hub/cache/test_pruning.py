@@ -21,6 +21,7 @@ from tests.hub.conftest import Outcome
 from weft_hub._texts.quantities import parse_age, parse_size, show_size
 from weft_hub.cache import Cache, _leases
 from weft_hub.cache._pruning import blobs_of, prune, remove
+from weft_hub.cache._uses import last_uses
 
 Command = Callable[..., Outcome]
 DAY_S = 86400.0
@@ -69,6 +70,60 @@ def test_a_model_is_removed_with_its_files_its_snapshots_and_its_ref(
     assert not (stage.cache / "refs" / "a" / "m0").exists()
     assert not (stage.cache / "used" / first).exists()
     assert command("download", "a/m0").code == 0
+
+
+def several(stage: Stage, name: str, contents: list[bytes]) -> list[str]:
+    """Download a model of several files, and return their digests."""
+    files = [
+        {
+            "name": f"{n}.bin",
+            "role": "extra" if n else "weights",
+            "format": "other" if n else "pytorch",
+            "size": len(content),
+            "sha256": sha256(content),
+            "sources": [f"file:{n}.bin"],
+        }
+        for n, content in enumerate(contents)
+    ]
+    folder = stage.entry(name, b"x", files=files)
+    for n, content in enumerate(contents):
+        (folder / f"{n}.bin").write_bytes(content)
+    stage.hub().download(name)
+    _leases._end_all()
+    return [sha256(content) for content in contents]
+
+
+def test_the_use_of_several_files_together_is_noted_once(stage: Stage) -> None:
+    digests = several(stage, "a/several", [b"one", b"two", b"three"])
+    (marker,) = (stage.cache / "used").iterdir()
+    os.utime(marker, (1e9, 1e9))
+    assert last_uses(stage.cache) == dict.fromkeys(digests, 1e9)
+    stage.hub().download("a/several")
+    _leases._end_all()
+    assert min(last_uses(stage.cache).values()) > 1e9
+    assert len(list((stage.cache / "used").iterdir())) == 1
+
+
+def test_the_last_use_of_a_shared_file_counts(stage: Stage, command: Command) -> None:
+    shared = several(stage, "a/first", [b"shared", b"mine"])[0]
+    (first,) = (stage.cache / "used").iterdir()
+    _, theirs = several(stage, "a/second", [b"shared", b"theirs"])
+    os.utime(first, (1e9, 1e9))
+    assert command("cache", "prune", "--older-than", "30d").code == 0
+    assert left(stage) == {shared, theirs}
+    assert last_uses(stage.cache).keys() >= {shared, theirs}
+    assert command("cache", "prune", "--max-size", 0).code == 0
+    assert left(stage) == set() and not any((stage.cache / "used").iterdir())
+
+
+@pytest.mark.parametrize("text", ["", "nothing that is one", "\xff\n" * 100])
+def test_a_note_that_says_something_else_is_no_use_of_a_file(stage: Stage, text: str) -> None:
+    several(stage, "a/several", [b"one", b"two"])
+    (marker,) = (stage.cache / "used").iterdir()
+    marker.write_text(text, "latin-1")
+    known = {blob.sha256: blob.used_s for blob in blobs_of(stage.hub().cache)}
+    for digest, used_s in known.items():
+        assert used_s == (stage.cache / "blobs" / digest).stat().st_mtime
 
 
 def test_a_file_is_removed_by_the_start_of_its_digest(stage: Stage, command: Command) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,10 +14,11 @@ import pytest
 
 import weft_hub
 from hub.attacks.stage import sha256
-from weft_hub.cache import Cache, _store, _verified
+from weft_hub.cache import Cache, _book, _small_finds, _store, _verified
 from weft_hub.cache._pruning import prune
+from weft_hub.cache._small_finds import find_small
 from weft_hub.cache._verified import Verified
-from weft_hub.card import File
+from weft_hub.card import Card, File
 from weft_hub.settings import Settings
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="elsewhere each load hashes")
@@ -193,22 +195,151 @@ def test_many_files_are_remembered_in_one_that_is_read_once(
 ) -> None:
     files = many(counted, 50)
     for file in files:
-        assert counted.cache.known(file) is None
+        assert not counted.cache.known([file])
         counted.cache.find(file)
     assert counted.hashed == 50
     assert len(list(counted.memory.iterdir())) == 1
     opened: list[str] = []
 
-    def count(path: str, **more: Any) -> IO[Any]:
+    def count(path: str, *more: Any) -> IO[Any]:
         opened.append(path)
-        return open(path, **more)  # its caller closes it
+        return open(path, *more)  # its caller closes it
 
-    monkeypatch.setattr(_verified, "open", count, raising=False)
+    monkeypatch.setattr(_book, "open", count, raising=False)
     again = Cache(counted.cache.root, Verified(counted.memory))
-    assert all(again.known(file) == again.blob(file.sha256) for file in files)
+    assert again.known(files) == {file.sha256 for file in files}
     assert all(again.find(file) == again.blob(file.sha256) for file in files)
     assert counted.hashed == 50
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize("local", [True, False], ids=["this machine's disk", "a network disk"])
+@pytest.mark.parametrize("change", [written_in_place, written_and_dated_back, exchanged])
+def test_of_many_files_the_one_that_was_written_to_is_not_known(
+    counted: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+    local: bool,
+    change: Callable[[Path], None],
+) -> None:
+    monkeypatch.setattr(os, "major", lambda device: int(local))
+    files = many(counted, 5)
+    assert find_small(counted.cache, files) == ({file.sha256 for file in files}, [])
+    assert counted.cache.known(files) == {file.sha256 for file in files}
+    change(counted.cache.blob(files[3].sha256))
+    counted.cache.blob(files[1].sha256).unlink()
+    left = {files[n].sha256 for n in (0, 2, 4)}
+    assert counted.cache.known(files) == left
+    assert find_small(counted.cache, files) == (left, [files[1]])
+
+
+def test_a_link_among_many_files_is_not_known(counted: Counted) -> None:
+    files = many(counted, 3)
+    find_small(counted.cache, files)
+    blob = counted.cache.blob(files[1].sha256)
+    os.replace(blob, blob.with_name("elsewhere"))
+    blob.symlink_to("elsewhere")
+    left = {files[n].sha256 for n in (0, 2)}
+    assert counted.cache.known(files) == left
+    assert find_small(counted.cache, files) == (left, [])
+
+
+def test_many_small_files_are_noted_by_one_write(counted: Counted) -> None:
+    files = many(counted, 5)
+    find_small(counted.cache, files[:1])
+    (record,) = counted.memory.iterdir()
+    before = record.stat().st_ino
+    find_small(counted.cache, files)
+    assert record.stat().st_ino == before
+    again = Cache(counted.cache.root, Verified(counted.memory))
+    assert again.known(files) == {file.sha256 for file in files}
+
+
+def test_many_small_files_that_are_too_young_are_not_noted(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_verified, "_YOUNG_NS", 3_600_000_000_000)
+    files = many(counted, 5)
+    assert len(find_small(counted.cache, files)[0]) == 5
+    assert counted.cache.known(files) == set()
+
+
+def test_large_files_are_left_to_others(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_small_finds, "AT_ONCE_BYTES", 10)
+    assert find_small(counted.cache, many(counted, 5)) == (set(), [])
+
+
+# ---- the links of a snapshot
+
+
+def linked(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> tuple[Card, Path, list[str]]:
+    """Make a snapshot, and return its entry, its folder, and which links are looked at later."""
+    entry = card(many(counted, 4))
+    for _ in range(3):
+        folder = counted.cache.link(entry)
+    looked: list[str] = []
+    link_one = Cache._link_one
+
+    def look(self: Cache, file: File, folder: Path, target: str) -> bool:
+        looked.append(file.name)
+        return link_one(self, file, folder, target)
+
+    monkeypatch.setattr(Cache, "_link_one", look)
+    return entry, folder, looked
+
+
+def card(files: list[File]) -> Card:
+    """Return an entry of these files."""
+    data = {
+        **{key: key for key in ("task", "summary", "license", "provenance")},
+        **{"name": "a/many", "version": "1.0.0", "authors": ["us"], "files": []},
+        "build": {"kind": "factory", "package": "none", "factory": "none"},
+    }
+    made = Card.from_data(data, text="", folder=Path())
+    return replace(made, files=tuple(files))
+
+
+def test_links_are_looked_at_until_nobody_changed_their_folder(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, folder, looked = linked(counted, monkeypatch)
+    assert counted.cache.link(entry) == folder and looked == []
+    (folder / "2.bin").unlink()
+    assert counted.cache.link(entry) == folder and len(looked) == 4
+    assert (folder / "2.bin").read_bytes() == b"2" * 100
+
+
+def test_a_link_that_was_exchanged_is_mended(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, folder, looked = linked(counted, monkeypatch)
+    (folder / "other").symlink_to("elsewhere")
+    os.replace(folder / "other", folder / "2.bin")
+    counted.cache.link(entry)
+    assert len(looked) == 4 and (folder / "2.bin").read_bytes() == b"2" * 100
+
+
+def test_copies_in_place_of_links_are_looked_at_each_time(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, folder, looked = linked(counted, monkeypatch)
+    (folder / "2.bin").unlink()
+    (folder / "2.bin").write_bytes(b"2" * 100)
+    for _ in range(3):
+        counted.cache.link(entry)
+    assert len(looked) == 12
+    (folder / "2.bin").write_bytes(b"!" * 100)  # changes the file and not the folder
+    counted.cache.link(entry)
+    assert (folder / "2.bin").read_bytes() == b"2" * 100
+
+
+def test_a_snapshot_that_others_can_write_is_looked_at_each_time(
+    counted: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, folder, looked = linked(counted, monkeypatch)
+    folder.chmod(0o777)
+    for _ in range(2):
+        counted.cache.link(entry)
+    assert len(looked) == 8
 
 
 def test_what_another_process_verified_meanwhile_is_known(counted: Counted) -> None:
@@ -219,20 +350,20 @@ def test_what_another_process_verified_meanwhile_is_known(counted: Counted) -> N
         other.find(theirs)
     assert counted.hashed == 6
     for cache in (counted.cache, other):
-        assert all(cache.known(file) for file in files)
+        assert cache.known(files) == {file.sha256 for file in files}
 
 
 def test_the_memory_does_not_grow_with_every_change(
     counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_verified, "_SPARE_LINES", 4)
+    monkeypatch.setattr(_book, "_SPARE_LINES", 4)
     files = many(counted, 3)
     for _ in range(20):
         for file in files:
             os.utime(counted.cache.blob(file.sha256))
-            assert counted.cache.known(file) is None
+            assert not counted.cache.known([file])
             counted.cache.find(file)
-            assert counted.cache.known(file) is not None
+            assert counted.cache.known([file]) == {file.sha256}
     (record,) = counted.memory.iterdir()
     assert len(record.read_text("ascii").split("\n")) <= 2 * len(files) + 4 + 1
 
@@ -245,9 +376,9 @@ def test_a_line_that_was_cut_off_harms_only_itself(counted: Counted, cut: int) -
     (record,) = counted.memory.iterdir()
     record.write_bytes(record.read_bytes()[:-cut])
     again = Cache(counted.cache.root, Verified(counted.memory))
-    assert again.known(first) and not again.known(second)
+    assert again.known([first, second]) == {first.sha256}
     again.find(third)
-    assert again.known(first) and not again.known(second) and again.known(third)
+    assert again.known([first, second, third]) == {first.sha256, third.sha256}
 
 
 def test_a_link_in_place_of_the_memory_is_not_followed(counted: Counted, tmp_path: Path) -> None:

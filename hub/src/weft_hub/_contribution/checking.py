@@ -8,7 +8,6 @@ that `measuring` knows, by calling our own functions.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import tempfile
 import tomllib
@@ -245,7 +244,7 @@ def _check_sources(
 
 def _fetch(card: Card, file: File, uri: str, hub: Hub, progress: Progress) -> Path:
     """Fetch `file` from this one source, past the cache, and put what was verified into it."""
-    one, cache = dataclasses.replace(file, sources=(uri,)), hub.cache
+    one, cache = file._replace(sources=(uri,)), hub.cache
     with (
         tempfile.TemporaryDirectory(prefix="check-", dir=cache.folder("tmp")) as work,
         _no_log(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TypeAlias
 
 Identity: TypeAlias = tuple[int, ...]
@@ -20,3 +21,9 @@ def identity_of(status: os.stat_result) -> Identity:
 def changed_ns(identity: Identity) -> tuple[int, ...]:
     """Return the times in it, in nanoseconds since 1970."""
     return identity[2:]
+
+
+def only_we_write(status: os.stat_result) -> bool:
+    """Whether only this user and the administrator may write to a file or folder."""
+    others = stat.S_IMODE(status.st_mode) & 0o022
+    return status.st_uid in (os.geteuid(), 0) and not others

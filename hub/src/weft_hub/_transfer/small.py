@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from weft_hub._http import Client
 from weft_hub._http.addresses import origin_of
 from weft_hub.cache import Cache
-from weft_hub.cache._small_part import AT_ONCE_BYTES
 from weft_hub.card import File
 from weft_hub.errors import HubError
 from weft_hub.progress import Progress, Stage, Step
@@ -34,33 +33,26 @@ LEAST_FILES = 4
 _BEAT_S = 0.25
 
 
-def obtain_small(
-    files: Iterable[File], cache: Cache, progress: Progress, client: Client
-) -> dict[str, Path]:
-    """Fetch those of `files` that are small, not in the cache, and come without trouble.
+def obtain_small(files: list[File], cache: Cache, progress: Progress, client: Client) -> set[str]:
+    """Fetch those of `files`, all small and none twice, that come without trouble.
 
     Returns:
-        The blobs of those that came, by digest.
+        The digests of those that came.
 
     Raises:
         CacheError: the cache cannot be written.
     """
-    small = _missing((file for file in files if file.size <= AT_ONCE_BYTES), cache)
-    if len(small) < LEAST_FILES:
-        return {}
-    came: dict[str, Path] = {}
-    with _alone(small, cache, progress) as work:
-        left = _missing(small, cache)  # another process may have had its turn meanwhile
+    if len(files) < LEAST_FILES:
+        return set()
+    came: set[str] = set()
+    with _alone(files, cache, progress) as work:
+        # Another process may have had its turn meanwhile.
+        left = [file for file in files if not cache.has(file.sha256)]
         for places in (_at_the_mirror, _at_the_first_source):
             for group in _by_origin(places(left, client)):
                 came |= _Batch(group, cache, work, progress, client).run()
             left = [file for file in left if file.sha256 not in came]
     return came
-
-
-def _missing(files: Iterable[File], cache: Cache) -> list[File]:
-    once = {file.sha256: file for file in files}
-    return [file for digest, file in once.items() if not cache.has(digest)]
 
 
 @contextmanager
@@ -118,13 +110,13 @@ class _Batch:
         self._progress = progress
         self._client = client
         self._asked = {one.file.sha256: one for one in asked}
-        self._came: dict[str, Path] = {}
+        self._came: set[str] = set()
         self._failure: BaseException | None = None
         self._left = False
         self._at_work = threading.Lock()
 
-    def run(self) -> dict[str, Path]:
-        """Return the blobs of the files that came, by digest."""
+    def run(self) -> set[str]:
+        """Return the digests of the files that came."""
         from weft_hub._http.express import Express, Wanted  # loads what opens sockets
 
         wanted = [
@@ -169,7 +161,8 @@ class _Batch:
             if self._left:
                 return False
             try:
-                self._came[digest] = self._cache.put(one.file, content, self._work)
+                self._cache.put(one.file, content, self._work)
+                self._came.add(digest)
             except (HubError, OSError):
                 return False
         self._tell("verify", one, len(content))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from weft_hub._files.paths import PathsByName
 from weft_hub._http import Client
 from weft_hub._transfer.one import obtain
 from weft_hub._transfer.small import obtain_small
 from weft_hub.cache import Cache
+from weft_hub.cache._small_finds import find_small
 from weft_hub.card import Card, File
-from weft_hub.progress import Progress, Step
+from weft_hub.progress import Progress, Step, quiet
 
 _AT_ONCE = 8
 _PATIENCE_S = 2.0
@@ -30,7 +32,7 @@ def obtain_all(
     progress: Progress,
     client: Client,
     find: Callable[[File], Path | None] | None = None,
-) -> dict[str, Path]:
+) -> Mapping[str, Path]:
     """Return the path of the verified blob of each file, by its name; see `one.obtain`.
 
     Several files are fetched at once; `progress` is called by one thread at a time. The first file
@@ -39,32 +41,32 @@ def obtain_all(
     Raises:
         HubError: a file cannot be had.
     """
+    paths = PathsByName(cache.blobs, {file.name: file.sha256 for file in card.files})
     if len(card.files) == 1:
         (file,) = card.files
-        path = obtain(
-            card, file, cache, offline=offline, progress=progress, client=client, find=find
-        )
-        return {file.name: path}
+        obtain(card, file, cache, offline=offline, progress=progress, client=client, find=find)
+        return paths
 
-    found = {}
-    for file in card.files:
-        known = cache.known(file)
-        if known is not None:
-            progress(Step("cached", file.name, file.size, file.size))
-            found[file.name] = known
-    if not offline:
-        came = obtain_small(
-            (file for file in card.files if file.name not in found), cache, progress, client
-        )
-        found |= {file.name: came[file.sha256] for file in card.files if file.sha256 in came}
-    rest = tuple(file for file in card.files if file.name not in found)
+    there = cache.known(card.files)
+    missing: list[File] = []
+    if len(there) < len(card.files):
+        left = [file for file in card.files if file.sha256 not in there]
+        hashed, missing = find_small(cache, left)
+        there |= hashed
+    if progress is not quiet:
+        for file in card.files:
+            if file.sha256 in there:
+                progress(Step("cached", file.name, file.size, file.size))
+    if missing and not offline:
+        there |= obtain_small(missing, cache, progress, client)
+    rest = tuple(file for file in card.files if file.sha256 not in there)
 
-    def get(file: File, tell: Progress) -> Path:
-        return obtain(card, file, cache, offline=offline, progress=tell, client=client, find=find)
+    def get(file: File, tell: Progress) -> None:
+        obtain(card, file, cache, offline=offline, progress=tell, client=client, find=find)
 
-    work = _Work(rest, get, progress)
-    found |= work.run(min(_AT_ONCE, client.options.connections, len(rest)))
-    return {file.name: found[file.name] for file in card.files}
+    if rest:
+        _Work(rest, get, progress).run(min(_AT_ONCE, client.options.connections, len(rest)))
+    return paths
 
 
 class _Work:
@@ -73,20 +75,19 @@ class _Work:
     def __init__(
         self,
         files: tuple[File, ...],
-        get: Callable[[File, Progress], Path],
+        get: Callable[[File, Progress], None],
         progress: Progress,
     ) -> None:
-        self._files = files
         self._get = get
         self._progress = progress
         self._todo = deque(files)
-        self._found: dict[str, Path] = {}
+        self._left = len(files)
         self._failure: BaseException | None = None
         self._stop = threading.Event()
         self._telling = threading.Lock()
         self._changed = threading.Condition()
 
-    def run(self, count: int) -> dict[str, Path]:
+    def run(self, count: int) -> None:
         """Get all files with `count` threads."""
         # Threads of our own and no executor: an executor would make an interrupted program wait
         # for a thread that waits for another process.
@@ -95,7 +96,7 @@ class _Work:
             for thread in threads:
                 thread.start()
             with self._changed:
-                while self._failure is None and len(self._found) < len(self._files):
+                while self._failure is None and self._left:
                     self._changed.wait(1.0)
         finally:
             self._stop.set()
@@ -103,7 +104,6 @@ class _Work:
                 thread.join(_PATIENCE_S if thread.ident else 0)
         if self._failure is not None:
             raise self._failure
-        return {file.name: self._found[file.name] for file in self._files}
 
     def _get_some(self) -> None:
         while not self._stop.is_set():
@@ -112,7 +112,7 @@ class _Work:
                     return
                 file = self._todo.popleft()
             try:
-                path = self._get(file, self._tell)
+                self._get(file, self._tell)
             except Stopped:
                 return
             except BaseException as error:
@@ -122,7 +122,7 @@ class _Work:
                 self._stop.set()
                 return
             with self._changed:
-                self._found[file.name] = path
+                self._left -= 1
                 self._changed.notify_all()
 
     def _tell(self, step: Step) -> None:

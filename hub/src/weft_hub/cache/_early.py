@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from weft_hub.cache import Cache
+from weft_hub.cache._small_part import AT_ONCE_BYTES
 from weft_hub.card import File
 
 
 class EarlyFinds:
-    """`Cache.find` of several files, begun at once.
+    """`Cache.find` of those of several files that take long, begun at once.
 
     Args:
         cache: where to look.
@@ -25,14 +26,18 @@ class EarlyFinds:
     def __init__(self, cache: Cache, files: Iterable[File]) -> None:
         self._cache = cache
         self._found: dict[str, Path | Exception | None] = {}
-        self._files = tuple(files)
+        large = [file for file in files if file.size > AT_ONCE_BYTES]
+        known = cache.known(large)
+        self._files = tuple(file for file in large if file.sha256 not in known)
         self._ready = {file.sha256: threading.Event() for file in self._files}
-        # A daemon: nobody waits for it when the model cannot be built.
-        self._thread = threading.Thread(target=self._run, name="weft-hub verify", daemon=True)
-        self._thread.start()
+        if self._files:
+            # A daemon: nobody waits for it when the model cannot be built.
+            threading.Thread(target=self._run, name="weft-hub verify", daemon=True).start()
 
     def find(self, file: File) -> Path | None:
         """Return what `Cache.find` returned for `file`, or raise what it raised."""
+        if file.sha256 not in self._ready:
+            return self._cache.find(file)
         self._ready[file.sha256].wait()
         found = self._found[file.sha256]
         if isinstance(found, Exception):

@@ -27,6 +27,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from weft_hub.cache import Cache
+from weft_hub.cache._uses import note_use
 from weft_hub.card import Card
 from weft_hub.errors import CacheError
 
@@ -69,27 +70,6 @@ def hold(cache: Cache, digests: Iterable[str]) -> None:
         _wait_for_pruning(cache)
     except (CacheError, OSError, NotImplementedError):
         return  # a read-only cache, or a disk without locks
-
-
-def note_use(root: Path, digests: Iterable[str]) -> None:
-    """Note that the blobs are used now; their own times are left as they are."""
-    folder = root / "used"
-    with contextlib.suppress(OSError):
-        folder.mkdir(exist_ok=True)
-        for digest in digests:
-            marker = f"{folder}/{digest}"
-            try:
-                os.utime(marker)
-            except FileNotFoundError:
-                os.close(os.open(marker, os.O_CREAT | os.O_WRONLY, 0o666))
-
-
-def last_use(root: Path, digest: str, otherwise: float) -> float:
-    """Return when the blob was last used, in seconds since 1970, or `otherwise`."""
-    try:
-        return (root / "used" / digest).stat().st_mtime
-    except OSError:
-        return otherwise
 
 
 def leased(root: Path) -> set[str]:
@@ -155,10 +135,10 @@ class _Lease:
 
     def add(self, digests: Iterable[str]) -> None:
         """Enter digests, all by one write."""
-        new = dict.fromkeys(digest for digest in digests if digest not in self.digests)
-        assert all(len(digest) == _DIGEST_CHARACTERS for digest in new)
+        new = [digest for digest in dict.fromkeys(digests) if digest not in self.digests]
         if new:
-            left = memoryview("".join(f"{digest}\n" for digest in new).encode("ascii"))
+            left = memoryview(("\n".join(new) + "\n").encode("ascii"))
+            assert len(left) == len(new) * (_DIGEST_CHARACTERS + 1)
             while left:
                 left = left[os.write(self.handle, left) :]
             self.digests.update(new)

@@ -21,7 +21,8 @@ from filelock import FileLock, Timeout
 from weft_hub._files.digest import sha256_of
 from weft_hub._texts.nearest import did_you_mean
 from weft_hub.cache import Cache
-from weft_hub.cache._leases import last_use, leased, pruning
+from weft_hub.cache._leases import leased, pruning
+from weft_hub.cache._uses import forget_uses, last_uses
 from weft_hub.errors import CacheError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -154,12 +155,12 @@ def blobs_of(cache: Cache) -> list[Blob]:
         CacheError: the cache cannot be read.
     """
     found: dict[str, tuple[int, float]] = {}
+    uses = last_uses(cache.root)
     inodes: dict[tuple[int, int], str] = {}
     for digest, _ in cache.entries():
         with contextlib.suppress(OSError):  # another process has just set it aside
             status = cache.blob(digest).stat()
-            used = last_use(cache.root, digest, status.st_mtime)
-            found[digest] = (status.st_size, used)
+            found[digest] = (status.st_size, uses.get(digest, status.st_mtime))
             inodes[(status.st_dev, status.st_ino)] = digest
     snapshots: dict[str, set[Path]] = {}
     copies: dict[str, int] = {}
@@ -218,6 +219,7 @@ def _take(
     models = sorted({path.parent.relative_to(root).as_posix() for path in snapshots})
     if dry_run:
         return tuple(models)
+    gone: list[str] = []
     try:
         for snapshot in sorted(snapshots):
             ref = cache.root / "refs" / snapshot.parent.relative_to(root)
@@ -225,11 +227,14 @@ def _take(
                 if ref.read_text("utf-8").strip() == snapshot.name:
                     ref.unlink()
             shutil.rmtree(snapshot)
-        for blob in blobs:
-            for path in (cache.blob(blob.sha256), cache.root / "used" / blob.sha256):
-                path.unlink(missing_ok=True)
             if cache.verified is not None:
-                cache.verified.forget(cache.blob(blob.sha256), blob.sha256)
+                cache.verified.forget_folder(snapshot.parent)
+        for blob in blobs:
+            cache.blob(blob.sha256).unlink(missing_ok=True)
+            gone.append(blob.sha256)
+        if cache.verified is not None:
+            cache.verified.forget(cache.blobs, gone)
+        forget_uses(cache.root)
     except OSError as error:
         raise CacheError(
             f"cannot remove {error.filename or 'a file'} from the cache {cache.root}: "

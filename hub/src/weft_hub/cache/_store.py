@@ -8,7 +8,7 @@
     tmp/<sha256>.part/                      what a broken download left, for the next to go on from
     damaged/<sha256>                        a blob that failed its check, set aside
     uses/<process>-<random>                 the digests that a living process uses (`_leases`)
-    used/<sha256>                           empty; its time is when the blob was last used
+    used/<sha256>                           its time is when a blob was last used (`_uses`)
 
 A blob appears by one atomic rename, after its size and digest were checked on the way in and its
 bytes were flushed to the disk. Whatever kills a process before the rename leaves only `tmp/`,
@@ -24,7 +24,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -89,11 +89,11 @@ class Cache:
         """Whether anything is there under this digest, whole or damaged."""
         return os.path.lexists(os.path.join(self.blobs, sha256))
 
-    def known(self, file: File) -> Path | None:
-        """Return the blob of `file` if it is known to be whole without hashing it, else None."""
-        path = self.blob(file.sha256)
-        known = self.verified is not None and self.verified.holds(path, file.sha256)
-        return path if known else None
+    def known(self, files: Iterable[File]) -> set[str]:
+        """Return the digests of those of `files` that are known to be whole without hashing."""
+        if self.verified is None:
+            return set()
+        return self.verified.held(self.blobs, [file.sha256 for file in files])
 
     def find(self, file: File) -> Path | None:
         """Return the path of a whole, undamaged blob of `file`, or None when there is none.
@@ -238,7 +238,7 @@ class Cache:
         finally:
             partial.unlink(missing_ok=True)
 
-    def put(self, file: File, content: bytes, work: Path) -> Path:
+    def put(self, file: File, content: bytes, work: Path) -> None:
         """Make `content` the blob of a small `file`; `work` is a folder that is there.
 
         Raises:
@@ -257,7 +257,6 @@ class Cache:
             if out.write(content) != file.size:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.replace(partial, blob)
-        return self.blobs / file.sha256
 
     def _copy(
         self,
@@ -296,12 +295,11 @@ class Cache:
     def link(self, card: Card) -> Path:
         """Make the snapshot of `card`, whose blobs are all there, and let its ref name it."""
         names = "\n".join(sorted(f"{file.sha256} {file.name}" for file in card.files))
-        label = f"{card.version}-{hashlib.sha256(names.encode()).hexdigest()[:12]}"
+        key = hashlib.sha256(names.encode()).hexdigest()
+        label = f"{card.version}-{key[:12]}"
         folder = self._folder("snapshots", *card.name.split("/"), label)
         try:
-            target = os.path.relpath(self.blobs, folder)
-            for file in card.files:
-                self._link_one(file, folder, f"{target}/{file.sha256}")
+            self._link_all(card.files, folder, key)
             ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
             if not ref.is_file() or ref.read_text("utf-8").strip() != label:
                 write_whole(ref, f"{label}\n".encode())
@@ -309,20 +307,36 @@ class Cache:
             raise self._unusable("write", error) from error
         return folder
 
-    def _link_one(self, file: File, folder: Path, target: str) -> None:
-        """Have the bytes of `file` in `folder`: by a relative link, a second name, or a copy."""
+    def _link_all(self, files: Iterable[File], folder: Path, key: str) -> None:
+        """Have all `files` in `folder`; whoever changes a link there changes the folder."""
+        seen = None
+        if self.verified is not None:
+            if self.verified.holds(folder, key):
+                return
+            seen = self.verified.look(folder)
+        target = os.path.relpath(self.blobs, folder)
+        links = [self._link_one(file, folder, f"{target}/{file.sha256}") for file in files]
+        if self.verified is not None and seen is not None and all(links):
+            self.verified.note(folder, key, seen)
+
+    def _link_one(self, file: File, folder: Path, target: str) -> bool:
+        """Have the bytes of `file` in `folder`: by a relative link, a second name, or a copy.
+
+        Returns:
+            Whether it is a link.
+        """
         name = f"{folder}/{file.name}"
         with contextlib.suppress(OSError):
             if os.readlink(name) == target:
-                return
+                return True
         try:
             os.symlink(target, name)
-            return
+            return True
         except OSError:  # something is there, or this disk or user has no links
             pass
         path, blob = folder / file.name, self.blob(file.sha256)
         if _holds(path, blob, file.sha256):
-            return
+            return False
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
             temporary.symlink_to(target)
@@ -332,6 +346,7 @@ class Cache:
             except OSError:
                 shutil.copyfile(blob, temporary)
         os.replace(temporary, path)
+        return False
 
     def _folder(self, *parts: str) -> Path:
         folder = self.root.joinpath(*parts)
@@ -389,7 +404,7 @@ class Cache:
             raise CacheError(f"cannot read {path}: {error.strerror or error}") from error
         if got != sha256:
             return got
-        if self.verified is not None:
+        if self.verified is not None and seen is not None:
             self.verified.note(path, sha256, seen)
         return None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from weft_hub.index import Index, builtin_index
+from weft_hub.index._judged import Judged
 from weft_hub.index._places import BUILTIN, Address, places_of
 from weft_hub.index._refresh import KeptIndex, Means
 from weft_hub.index._shelves import DocumentShelf, FolderShelf, Shelf
@@ -13,9 +14,18 @@ from weft_hub.index.document import Document
 
 
 def open_index(
-    texts: Iterable[str | Path], cache: Path, means: Callable[[], Means]
+    texts: Iterable[str | Path],
+    cache: Path,
+    means: Callable[[], Means],
+    judged: Judged | None = None,
 ) -> tuple[Index, tuple[KeptIndex, ...]]:
     """Return the index of all places, and those of it that are at an address. Fetches nothing yet.
+
+    Args:
+        texts: the places.
+        cache: the folder of the cache, where the index of an address is kept.
+        means: gives what one is fetched with.
+        judged: keeps long entries that were judged.
 
     Raises:
         SettingError: an address is not spelled as one.
@@ -29,7 +39,7 @@ def open_index(
             shelves.append(DocumentShelf(place.url, _documents(one, means)))
         else:
             shelves.append(FolderShelf(place if isinstance(place, Path) else builtin_index()))
-    return Index(shelves), tuple(kept)
+    return Index(shelves, judged), tuple(kept)
 
 
 def _documents(kept: KeptIndex, means: Callable[[], Means]) -> Callable[[], Document]:

@@ -21,6 +21,7 @@ from weft_hub._texts.toml_lines import nearest_line, places_of
 from weft_hub._texts.validate import Problem, problems
 from weft_hub.card import Card
 from weft_hub.errors import RegistryError, UnknownModelError
+from weft_hub.index._judged import Judged
 from weft_hub.index._shelves import MOST_TEXT, FolderShelf, Shelf, Texts, read_texts
 from weft_hub.sources import check_uri
 
@@ -54,9 +55,11 @@ class Index:
         shelves: folders, and other places that entries are read from. A name must not be in two of
             them: which one is meant would depend on their order, and a private index could be
             overruled without anyone seeing it.
+        judged: keeps long entries that were judged; None, and each is judged anew.
     """
 
-    def __init__(self, shelves: Iterable[Path | Shelf]) -> None:
+    def __init__(self, shelves: Iterable[Path | Shelf], judged: Judged | None = None) -> None:
+        self._judged = judged or Judged(None)
         self.shelves: tuple[Shelf, ...] = tuple(
             FolderShelf(shelf) if isinstance(shelf, Path) else shelf for shelf in shelves
         )
@@ -108,7 +111,7 @@ class Index:
             UnknownModelError: there is no such entry; the nearest names are in the message.
             RegistryError: the entry is not valid; all of its problems are in the message.
         """
-        return judge(self.texts(name), name)
+        return self._judged.card(self.texts(name), name, judge)
 
     def cards(self) -> list[Card]:
         """Return every entry, by name.
