@@ -11,6 +11,7 @@ import pytest
 import weft
 from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
+from weft._backend.cpu import caches
 from weft._backend.cpu.launch import copying
 
 pytestmark = needs.codegen
@@ -75,6 +76,70 @@ def test_rows_of_any_widths_are_joined(dtype, widths):
     assert compare("joined", copying.joined, parts, {"dim": 2})
     parts = [values(dtype, 5, width, 3) for width in widths]
     assert compare("joined", copying.joined, parts, {"dim": 1})
+
+
+@pytest.fixture(params=[False, True], ids=["small", "outgrowing the caches"])
+def outgrown(request, monkeypatch):
+    """Have results count as small, or as too large for the caches."""
+    monkeypatch.setattr(caches, "outgrown", lambda size: request.param)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_arrays_are_put_one_behind_the_other(outgrown, dtype):
+    whole = values(dtype, 700, 300)
+    parts = [whole[:1], whole[1:1], whole[1:300], whole[300:]]
+    assert compare("joined", copying.joined, parts, {"dim": 0})
+    assert compare("joined", copying.joined, [x[None] for x in parts[2:]], {"dim": 1})
+    out = np.empty_like(whole)
+    assert copying.one_after_another(parts, out)
+    assert out.tobytes() == whole.tobytes()
+    assert compare("copied", copying.copied, (whole,), {})
+    assert not copying.one_after_another([whole[:, ::2], whole[:, 1::2]], out)
+    assert not copying.one_after_another([whole[:300], np.zeros((400, 300), "int64")], out)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [(1,), (7, 3), (3, 224, 224)])
+def test_arrays_that_are_alike_are_stacked(outgrown, dtype, shape):
+    whole = values(dtype, 5, *shape)
+    out = np.empty_like(whole)
+    assert copying.stacked(list(whole), out)
+    assert out.tobytes() == whole.tobytes()
+
+
+def test_what_is_not_alike_is_left_to_others():
+    first = values("float32", 6, 8)
+    out = np.full((2, 6, 8), 7, np.float32)
+    last = np.empty(48, np.float32)[::-1].reshape(6, 8)
+    for other in (
+        first[:5], first.reshape(8, 6), first.reshape(48), first.astype("float64"), first[0, 0],
+        first.view("int32"), first.T.copy().T, last, first.tolist(), weft.zeros(6, 8), None,
+    ):  # fmt: skip
+        assert not copying.stacked([first, other], out)
+    assert (out == 7).all()
+    objects = np.array([[1, 2], [3, 4]], object)
+    assert not copying.stacked([objects, objects], np.empty((2, 2, 2), object))
+    assert not copying.stacked([first[:0]] * 2, np.empty((2, 0, 8), np.float32))
+
+
+def test_half_of_the_last_cache_is_outgrown():
+    size = caches.last()
+    assert size >= 2**17
+    assert caches.outgrown(size // 2)
+    assert not caches.outgrown(size // 2 - 1)
+
+
+@pytest.mark.parametrize(
+    "told", [{"SC_LEVEL3_CACHE_SIZE": 2**25}, {"SC_LEVEL2_CACHE_SIZE": 2**20}, {}]
+)
+def test_the_cache_nearest_to_memory_counts(monkeypatch, told):
+    def ask(name):
+        if not told:
+            raise ValueError("unrecognized configuration name")
+        return told.get(name, 0)
+
+    monkeypatch.setattr("os.sysconf", ask)
+    assert caches.last.__wrapped__() == (next(iter(told.values())) if told else 2**25)
 
 
 def test_what_surrounds_is_one_value():

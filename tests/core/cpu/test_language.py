@@ -19,6 +19,7 @@ from weft._backend.cpu.language import (
     Placeholder,
     T,
     TextKernel,
+    alike,
     barrier,
     bf16,
     bits,
@@ -48,6 +49,7 @@ from weft._backend.cpu.language import (
     sqrt,
     static,
     step,
+    stream,
     thread,
     total,
     turn,
@@ -757,3 +759,39 @@ def test_a_function_outlives_the_module_that_made_it(tmp_path):
         text=True,
     )
     assert (done.returncode, done.stdout) == (0, "third\n"), done.stderr
+
+
+@kernel
+def past(begin, end, x: ptr(T), out: ptr(T), to, source):
+    stream(out + (to + begin), x + (source + begin), end - begin)
+
+
+@pytest.mark.parametrize("to", [0, 1, 13, 63])
+@pytest.mark.parametrize("count", [0, 1, 50, 63, 64, 255, 256, 257, 319, 320, 2000])
+@pytest.mark.parametrize("grain", [1, 1 << 40], ids=["several threads", "one thread"])
+def test_copies_past_the_caches_write_what_they_should_and_nothing_else(to, count, grain):
+    x = np.random.default_rng(0).integers(0, 255, 4096).astype(np.uint8)
+    for kind, source in ((u8, 5), (u8, to), (u32, 1)):
+        many = count // kind.size
+        out, wanted = np.full(4096, 255, np.uint8), np.full(4096, 255, np.uint8)
+        first, origin = to * kind.size, source * kind.size
+        wanted[first : first + many * kind.size] = x[origin : origin + many * kind.size]
+        past.at(T=kind)(many, grain, x, out, to, source)
+        assert (out == wanted).all()
+
+
+@kernel
+def which_are_alike(begin, end, arrays: ptr(i64), first: ref, out: ptr(i64)):
+    for i in range(begin, end):
+        out[i] = i64(alike(arrays[i], first))
+
+
+def test_a_kernel_tells_arrays_of_one_kind_without_gaps():
+    first = np.zeros((3, 4), np.float32)
+    unaligned = np.zeros(4 * 12 + 1, np.uint8)[1:].view(np.float32).reshape(3, 4)
+    likes = [first, np.zeros((5, 2), np.float32), first[1:]]
+    others = [first[:, 1:], first.T, first[0], first.astype(np.float64), first.view(np.int32)]
+    arrays = [*likes, *others, first.astype(">f4"), unaligned]
+    out = np.zeros(len(arrays), np.int64)
+    which_are_alike.at()(len(arrays), 1, np.array([id(a) for a in arrays]), first, out)
+    assert out.tolist() == [1] * len(likes) + [0] * (len(arrays) - len(likes))

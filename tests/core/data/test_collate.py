@@ -33,6 +33,18 @@ def test_large_tensors_are_stacked_as_small_ones_are():
     assert weft.equal(default_collate([part.T for part in x]), x.permute(0, 2, 1))
 
 
+@pytest.mark.parametrize("shape", [(40, 30), (3, 300, 500)])
+def test_one_of_another_kind_among_large_tensors_is_noticed(shape):
+    x = weft.randn(2, *shape)
+    batch = default_collate([x[0], x[1].double()])
+    assert batch.dtype == weft.float64
+    assert weft.equal(batch, x.double())
+    with pytest.raises(weft.ShapeError, match="same shape"):
+        default_collate([x[0], x[1][1:]])
+    with pytest.raises(weft.DeviceError, match="cpu and meta"):
+        default_collate([x[0], x[1].to("meta")])
+
+
 def test_gradients_go_through_a_batch():
     x = weft.ones(3, requires_grad=True)
     default_collate([x * 2, x * 3]).sum().backward()

@@ -9,6 +9,7 @@ import pytest
 
 import weft
 from tests.core import needs
+from weft._backend.cpu import switches
 from weft._backend.cpu.twisters import NUMPYS, PYTHONS, WORDS, Twisters, mixed, twisters
 from weft.data._seeds import Aside, Seeds
 
@@ -105,6 +106,19 @@ def test_a_batch_is_seeded_as_its_samples_are():
         found.append(draws())
     assert found == expected
     assert len({str(one) for one in found}) == len(found)
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_keys_of_a_batch_are_those_of_its_samples_however_they_are_made(
+    monkeypatch, kernels, count
+):
+    monkeypatch.setattr(switches, "codegen", kernels)
+    for seed in (0, 7, 2**62):
+        seeds = Seeds(seed, 2)
+        for indices in (range(count), range(-3, count - 3), ["a"] * count, [2**63 - 1] * count):
+            wanted = [seeds.key(9 + i, index) for i, index in enumerate(indices)]
+            assert seeds.keys(9, list(indices)) == wanted
 
 
 def test_place_index_purpose_and_seed_all_count():

@@ -10,9 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from weft._backend import np
+from weft._backend.cpu.launching import Launcher
 from weft._backend.cpu.twisters import mixed, twisters
 from weft._core.generator import Generator, default_generator
 
+_twisters = Launcher("twisters")
 #: Below how many samples the seeds are made one by one.
 _FEW = 12
 _MASK = 0xFFFFFFFFFFFFFFFF
@@ -54,6 +56,9 @@ class Seeds:
             start: the place of the batch's first sample in the epoch, from -1 on.
             indices: the samples' indices; only whole numbers count.
         """
+        by_kernel = _twisters.keys(_whole(indices), self._base, start + 1) if _twisters else None
+        if by_kernel is not None:
+            return by_kernel
         if len(indices) < _FEW:
             return [self.key(start + i, index) for i, index in enumerate(indices)]
         places = np.arange(start + 1, start + 1 + len(indices), dtype=np.uint64)

@@ -116,7 +116,7 @@ class Twisters:
         from weft._backend.cpu.launch.twisters import seeder
 
         words = self._salt, self._python_words, self._numpy_words
-        return seeder(*words, self._python_random, self._kept, other)
+        return seeder(*words, self._gauss_bytes, self._python_random, other)
 
     def put(self, row: Any) -> None:
         """Set both generators to a row of a table."""

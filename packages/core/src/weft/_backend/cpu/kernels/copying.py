@@ -11,30 +11,45 @@ from __future__ import annotations
 from weft._backend.cpu.language import (
     Placeholder,
     T,
+    alike,
     copy,
     function,
     i64,
     kernel,
+    length,
     local,
     memory,
     ptr,
+    ref,
     simd,
     static,
+    stream,
 )
 
 #: The source's step along rows if it is 1 or -1, else 0.
 ALONG = Placeholder("ALONG")
 #: How long rows are if they are so short that they are written out; else 0.
 WIDTH = Placeholder("WIDTH")
+#: Whether the result is too large for the caches, and written past them.
+PAST = Placeholder("PAST")
 #: The side of the squares that are turned at once, and the rows of a step, two squares.
 TILE = 16
 STRIP = 32
 
 
+@function
+def move(to, source, many):
+    """Copy elements without gaps, past the caches if the result is too large for them."""
+    if PAST:
+        stream(to, source, many)
+    else:
+        copy(to, source, many)
+
+
 @kernel
 def copy_flat(begin, end, x: ptr(T), out: ptr(T)):
     """Copy what has no gaps; a step is an element."""
-    copy(out + begin, x + begin, end - begin)
+    move(out + begin, x + begin, end - begin)
 
 
 @function
@@ -81,6 +96,58 @@ def copy_rows(
                 for j in simd(0, width):
                     there[j] = row[j * step]
         s += many
+
+
+@kernel
+def join_flat(begin, end, arrays: ptr(i64), starts: ptr(i64), out: ptr(T)):
+    """Join arrays without gaps, one behind the other; a step is an element of the result.
+
+    Args:
+        arrays: the addresses of the array objects.
+        starts: where each begins in the result, and where the last one ends.
+    """
+    q = 0
+    at = begin
+    while at < end:
+        while starts[q + 1] <= at:
+            q += 1
+        many = min(end, starts[q + 1]) - at
+        move(out + at, memory(T, arrays[q]) + (at - starts[q]), many)
+        at += many
+
+
+@kernel
+def stack_flat(
+    begin, end, arrays: ptr(i64), count, first: ref, dims, width, out: ptr(T), misfits: ptr(i64)
+):
+    """Put arrays one behind the other that are all like the first; a step is an element.
+
+    Args:
+        arrays: the addresses of the array objects.
+        count: how many arrays there are.
+        first: the first of them.
+        dims: how many dims it has.
+        width: how many elements it has.
+        misfits: becomes 1 if one has gaps, or is of another shape or dtype; nothing is copied then.
+    """
+    fit = i64(1)
+    for q in range(count):
+        if alike(arrays[q], first):
+            for d in range(dims):
+                if length(arrays[q], d) != length(first, d):
+                    fit = 0
+        else:
+            fit = 0
+    if fit == 0:
+        misfits[0] = 1
+    else:
+        at = begin
+        while at < end:
+            q = at // width
+            within = at - q * width
+            many = min(end - at, width - within)
+            move(out + at, memory(T, arrays[q]) + within, many)
+            at += many
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft._backend.cpu.language import function, kernel, ptr, simd, u32
+from weft._backend.cpu.language import function, kernel, ptr, simd, u32, u64
 
 _WORDS, _HALF = 624, 312
 
@@ -16,8 +16,28 @@ def word(salt, low, high):
 
 
 @kernel
-def seed(begin, end, salt: ptr(u32), pythons: ptr(u32), numpys: ptr(u32), low_half, high_half):
-    """Write words ``begin`` to ``end`` of each half, and the positions."""
+def mix(begin, end, indices: ptr(u64), base, place):
+    """Make keys of samples' indices, in their place: as ``weft.data._seeds.Seeds.key`` says it.
+
+    Args:
+        base: what all samples of an epoch have in common.
+        place: that of the first sample, counted from 1.
+    """
+    for i in simd(begin, end):
+        x = (u64(place + i) * u64(0x9E3779B97F4A7C15) + u64(base)) ^ (
+            indices[i] * u64(0xD1B54A32D192ED03)
+        )
+        x = (x ^ (x >> 30)) * u64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> 27)) * u64(0x94D049BB133111EB)
+        indices[i] = x ^ (x >> 31)
+
+
+@kernel
+def seed(
+    begin, end, salt: ptr(u32), pythons: ptr(u32), numpys: ptr(u32), kept: ptr(u32),
+    low_half, high_half,
+):  # fmt: skip
+    """Write words ``begin`` to ``end`` of each half, the positions, and that no normal is kept."""
     low = u32(low_half)
     high = u32(high_half)
     for i in simd(begin, end):
@@ -29,3 +49,4 @@ def seed(begin, end, salt: ptr(u32), pythons: ptr(u32), numpys: ptr(u32), low_ha
         numpys[_HALF + i] = first
     pythons[0] = u32(_WORDS)
     numpys[_WORDS] = u32(_WORDS)
+    kept[0] = u32(0)

@@ -10,11 +10,14 @@ from weft._backend.cpu.language.emitter import Array, Emitter, TypeMisfit, Value
 from weft._backend.cpu.language.expressions import KNOWN, Expressions, Misread
 from weft._backend.cpu.language.intrinsics import Intrinsic
 from weft._backend.cpu.language.source import Function, Overload
+from weft._backend.cpu.language.streaming import STREAM, stream
 from weft._backend.cpu.language.types import Pointer, Type
 
 #: What a body finds beside its own parameters: its thread's number, how many there are, where they
 #: meet (null if there is but one), and the table of addresses.
 THREAD, TEAM, MEETING, TABLE = "%thread", "%team", "%meeting", "%table"
+#: NumPy's flags of an array without gaps in the order of its indices, aligned to its elements.
+_DENSE = 0x0001 | 0x0100
 _UNARY_INTRINSICS = {
     "sqrt": "sqrt",
     "floor": "floor",
@@ -190,12 +193,30 @@ class Calls(Expressions):
 
     def _of_dim(self, address: Any, dim: Any, behind: int) -> Value:
         """Read from the table whose address NumPy keeps so far behind that of the memory."""
+        field = self._field(address, behind)
+        table = self.e.make(Pointer(t.i64), f"load ptr, ptr {field.text}")
+        return self.e.load(table, self.number(dim, t.i64))
+
+    def _field(self, address: Any, behind: int) -> Value:
+        """Return where NumPy keeps something of an array, so far behind the memory's address."""
         place = self.number(address, t.i64)
         whole = self.e.make(Pointer(t.i64), f"inttoptr i64 {place.text} to ptr")
         data = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {whole.text}, i64 DATA_OFFSET")
-        field = self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {data.text}, i64 {behind}")
-        table = self.e.make(Pointer(t.i64), f"load ptr, ptr {field.text}")
-        return self.e.load(table, self.number(dim, t.i64))
+        return self.e.make(Pointer(t.i64), f"getelementptr i8, ptr {data.text}, i64 {behind}")
+
+    def _call_alike(self, name: str, x: Any, y: Any) -> Value:
+        e = self.e
+        found = e.number(True, t.boolean)
+        for behind, llvm in ((8, "i32"), (40, "i64")):  # how many dims; the dtype's object
+            one, other = (
+                e.make(t.i64, f"load {llvm}, ptr {self._field(of, behind).text}") for of in (x, y)
+            )
+            same = e.make(t.boolean, f"icmp eq {llvm} {one.text}, {other.text}")
+            found = e.make(t.boolean, f"and i1 {found.text}, {same.text}")
+        flags = e.make(t.i32, f"load i32, ptr {self._field(x, 48).text}")
+        wanted = e.make(t.i32, f"and i32 {flags.text}, {_DENSE}")
+        dense = e.make(t.boolean, f"icmp eq i32 {wanted.text}, {_DENSE}")
+        return e.make(t.boolean, f"and i1 {found.text}, {dense.text}")
 
     def _call_wide(self, name: str, pointer: Any, count: Any = None) -> Value:
         return self.e.load_several(self.register(pointer), self._maybe(count))
@@ -234,14 +255,25 @@ class Calls(Expressions):
         )
 
     def _call_copy(self, name: str, to: Any, source: Any, count: Any) -> None:
+        target, origin, size = self._moved(to, source, count)
+        self.e.say(
+            f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {origin}, i64 {size}, i1 false)"
+        )
+
+    def _call_stream(self, name: str, to: Any, source: Any, count: Any) -> None:
+        target, origin, size = self._moved(to, source, count)
+        if STREAM not in self.e.externals:
+            self.e.externals["llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
+            self.e.externals[STREAM] = "\n".join(stream(self.e.node("i32 1")))
+        self.e.say(f"call void {STREAM}(ptr {target}, ptr {origin}, i64 {size})")
+
+    def _moved(self, to: Any, source: Any, count: Any) -> tuple[str, str, str]:
+        """Return where elements go, where they are, and how many bytes they have."""
         target, origin = self.register(to), self.register(source)
         assert isinstance(target.type, Pointer)
         size = self.binary(ast.Mult(), self.number(count, t.i64), target.type.to.size, None)
         self.e.externals["llvm.memcpy"] = "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)"
-        self.e.say(
-            f"call void @llvm.memcpy.p0.p0.i64(ptr {target.text}, ptr {origin.text}, "
-            f"i64 {size.text}, i1 false)"
-        )
+        return target.text, origin.text, size.text
 
     def _call_prefetch(self, name: str, at: Any) -> None:
         self.e.externals["llvm.prefetch"] = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)"

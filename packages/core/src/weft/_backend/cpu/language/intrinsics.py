@@ -80,6 +80,9 @@ turn = Intrinsic(
     "another place; rows are so many elements apart.",
 )
 copy = Intrinsic("copy", "copy(to, from, count): move elements of one type that do not overlap.")
+stream = Intrinsic(
+    "stream", "stream(to, from, count): the same past the caches, for large results."
+)
 prefetch = Intrinsic("prefetch", "prefetch(address): have it near soon; any address is fine.")
 memory = Intrinsic(
     "memory",
@@ -93,5 +96,10 @@ ref = Intrinsic(
 length = Intrinsic("length", "length(x, d): how long dim d of the array at a ref or an id() is.")
 step = Intrinsic(
     "step", "step(x, d): how many bytes lie between the elements of such an array along dim d."
+)
+alike = Intrinsic(
+    "alike",
+    "alike(x, y): whether the first of two such arrays lies without gaps, and has as many dims as "
+    "the second, and its dtype.",
 )
 popcount = Intrinsic("popcount", "The number of bits that are 1.")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from weft._backend import np
+from weft._backend.cpu import caches
 from weft._backend.cpu.kernels import copying as kernels
 from weft._backend.cpu.language import u8, u16, u32, u64, usable
 
@@ -52,7 +54,7 @@ def into(out: Any, x: Any) -> bool:
     if out_steps[-1] != 1 and shape[-1] != 1:
         return False
     if len(shape) == 1 and x_steps[0] == 1:
-        kernels.copy_flat.at(T=kind)(shape[0], GRAIN, x, out)
+        kernels.copy_flat.at(T=kind, PAST=caches.outgrown(x.nbytes))(shape[0], GRAIN, x, out)
         return True
     turned = next((d for d in range(len(shape) - 1) if x_steps[d] == 1 and shape[d] >= 8), None)
     width, step = shape.pop(), x_steps.pop()
@@ -103,7 +105,8 @@ def joined(*xs: Any, dim: int) -> Any:
     lengths = [x.shape[dim] for x in xs]
     shape = (*first.shape[:dim], sum(lengths), *first.shape[dim + 1 :])
     out = _like(shape, first)
-    if _joined_rows(xs, out, math.prod(shape[:dim])):
+    rows = math.prod(shape[:dim])
+    if one_after_another(xs, out) if rows == 1 else _joined_rows(xs, out, rows):
         return out
     start = 0
     lead = (slice(None),) * dim
@@ -114,12 +117,62 @@ def joined(*xs: Any, dim: int) -> Any:
     return out
 
 
+def one_after_another(xs: Sequence[Any], out: Any) -> bool:
+    """Copy arrays without gaps into one, each behind the one before; whether it was done.
+
+    Args:
+        xs: of the dtype of ``out``, or it is not done.
+        out: without gaps, of as many elements as they have together.
+    """
+    kind = _dense(xs, out)
+    if kind is None:
+        return False
+    starts = list(itertools.accumulate((x.size for x in xs), initial=0))
+    assert starts[-1] == out.size
+    kernels.join_flat.at(T=kind, PAST=caches.outgrown(out.nbytes))(
+        out.size, GRAIN, *_arrays([id(x) for x in xs], starts), out
+    )
+    return True
+
+
+def stacked(xs: Sequence[Any], out: Any) -> bool:
+    """Copy arrays that are all alike, and without gaps, into one; whether they were and it was.
+
+    Args:
+        xs: arrays of any shapes and dtypes, or other objects, with which it is not done.
+        out: without gaps, in shape (len(xs), *xs[0].shape), of the dtype of the first.
+    """
+    first = xs[0]
+    kind = _BY_SIZE.get(first.dtype.itemsize)
+    if kind is None or first.dtype.hasobject or not out.size or not usable():
+        return False
+    if set(map(type, xs)) != {np.ndarray}:  # the kernel reads their objects
+        return False
+    misfits = np.zeros(1, np.int64)
+    kernels.stack_flat.at(T=kind, PAST=caches.outgrown(out.nbytes))(
+        out.size, GRAIN, np.fromiter(map(id, xs), np.int64, len(xs)), len(xs), first, first.ndim,
+        first.size, out, misfits,
+    )  # fmt: skip
+    return not misfits[0]
+
+
+def _dense(xs: Sequence[Any], out: Any) -> Any:
+    """Return the type that elements are moved as, None if arrays have gaps or several dtypes."""
+    dtype = out.dtype
+    kind = _BY_SIZE.get(dtype.itemsize)
+    if kind is None or not out.size or dtype.hasobject or not usable():
+        return None
+    for x in (out, *xs):
+        flags = x.flags
+        if not (flags.c_contiguous and flags.aligned and x.dtype == dtype):
+            return None
+    return kind
+
+
 def _joined_rows(xs: Sequence[Any], out: Any, rows: int) -> bool:
     """Join arrays whose rows lie without gaps into others that do; whether it was done."""
-    kind = _BY_SIZE.get(out.dtype.itemsize)
-    if rows < 2 or not out.size or kind is None or out.dtype.hasobject or not usable():
-        return False
-    if not all(x.flags.c_contiguous and x.flags.aligned and x.dtype == out.dtype for x in xs):
+    kind = _dense(xs, out)
+    if kind is None:
         return False
     widths = [x.size // rows for x in xs]
     total = sum(widths)
