@@ -22,8 +22,8 @@ pytestmark = needs.onednn
 @pytest.fixture
 def layer():
     weft.manual_seed(0)
-    layer = weft.nn.Conv2d(32, 32, 3, padding=1)
-    layer.x = weft.randn(2, 32, 9, 9)
+    layer = weft.nn.Conv2d(48, 32, 3, padding=1)
+    layer.x = weft.randn(2, 48, 9, 9)
     with weft.no_grad():
         layer(layer.x)
     return layer
@@ -55,7 +55,7 @@ def test_a_weight_is_kept_where_nothing_is_recorded(layer):
 
 def test_other_sizes_of_input_are_right_with_what_was_kept(layer):
     for size in (3, 9, 14, 33):
-        layer.x = weft.randn(1, 32, size, size)
+        layer.x = weft.randn(1, 48, size, size)
         assert_fresh(layer)
 
 
@@ -129,7 +129,7 @@ def test_memory_whose_address_was_asked_is_never_kept(layer):
 
 
 def test_an_array_that_the_user_holds_is_never_kept():
-    x, array = weft.randn(1, 32, 9, 9), np.ones((32, 32, 3, 3), np.float32)
+    x, array = weft.randn(1, 48, 9, 9), np.ones((32, 48, 3, 3), np.float32)
     weight = weft.from_numpy(array)
     first = F.conv2d(x, weight)
     array[:, 0, 0, 0] = 5
@@ -142,7 +142,7 @@ def test_an_array_that_the_user_holds_is_never_kept():
 
 
 def test_a_view_of_a_larger_array_is_not_kept():
-    x, array = weft.randn(1, 32, 9, 9), np.ones((2, 32, 32, 3, 3), np.float32)
+    x, array = weft.randn(1, 48, 9, 9), np.ones((2, 32, 48, 3, 3), np.float32)
     weight = weft.from_numpy(array[1])
     F.conv2d(x, weight)
     assert kept(weight) == -1
@@ -173,9 +173,9 @@ def test_copies_keep_nothing_of_what_was_made(layer):
 
 
 def test_memory_used_again_for_another_weight_is_not_mistaken():
-    x = weft.randn(1, 32, 9, 9)
+    x = weft.randn(1, 48, 9, 9)
     for i in range(5):
-        weight = weft.full((32, 32, 3, 3), float(i))
+        weight = weft.full((32, 48, 3, 3), float(i))
         out = F.conv2d(x, weight)
         wanted = x.double().sum(1, keepdim=True)
         box = F.conv2d(wanted, weft.ones(1, 1, 3, 3).double()) * i

@@ -365,22 +365,25 @@ def convolution_weight(
 _CONVOLVE = catalogue.ops["convolve"]
 _INPUT = catalogue.ops["convolution_input"]
 _WEIGHT = catalogue.ops["convolution_weight"]
-_depthwise_kernel = Launcher("depthwise")
+_depthwise_kernel, _grouped_kernel = Launcher("depthwise"), Launcher("grouped")
 _general = {op.name: op.kernels[ndarray] for op in (_CONVOLVE, _INPUT, _WEIGHT)}
 
 
-#: Elements from which planes are worth a kernel, and groups that hint at one channel each.
-_LEAST, _MANY = 1 << 14, 8
+#: Elements from which planes are worth a kernel.
+_LEAST = 1 << 14
 
 
 def by_planes(x: Any, w: Any, bias: Any, settings: Geometry, turned: bool = False) -> Any:
-    """Return a depthwise convolution of an array in the order of its indices, if one is asked for.
+    """Return a convolution in groups of few channels, of an array in the order of its indices.
 
-    None if not. ``turned`` asks for the cotangent of the input, given that of the result.
+    None if it is none. ``turned`` asks for the cotangent of the input, given that of the result.
     """
-    if settings["groups"] < _MANY or x.ndim != 4 or x.size < _LEAST or not x.flags.c_contiguous:
+    if settings["groups"] == 1 or x.ndim != 4 or x.size < _LEAST or not x.flags.c_contiguous:
         return None
-    return _depthwise_kernel.forward(x, w, bias, settings, turned) if switches.codegen else None
+    if not switches.codegen:
+        return None
+    out = _depthwise_kernel.forward(x, w, bias, settings, turned)
+    return _grouped_kernel.forward(x, w, bias, settings, turned) if out is None else out
 
 
 def _convolve_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
@@ -390,9 +393,18 @@ def _convolve_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
     return _general["convolve"](x, y, **settings) if out is None else out
 
 
+def _reaches_back(
+    g: Sequence[int], w: Sequence[int], *, shape: Sequence[int], padding: Sequence[Pair], **_: Any
+) -> bool:
+    """Whether a window turned round, step by step over a cotangent, gives the input's shape."""
+    return tuple(shape[2:]) == tuple(
+        n + k - 1 - low - high for n, k, (low, high) in zip(g[2:], w[2:], padding, strict=True)
+    )
+
+
 def _input_on_cpu(x: Any, y: Any, **settings: Any) -> Any:
     out = None
-    if settings["shape"] == x.shape:
+    if settings["groups"] > 1 and _reaches_back(x.shape, y.shape, **settings):
         geometry = {name: value for name, value in settings.items() if name != "shape"}
         out = by_planes(x, y, None, geometry, turned=True)
     if out is None:

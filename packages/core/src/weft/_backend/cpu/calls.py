@@ -10,32 +10,16 @@ from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu import threads
+from weft._backend.cpu.addresses import data_offset, expect_fields
 from weft._backend.cpu.language.table import TABLE_ENTRIES
 
 _FASTCALL = 0x80
 
 
 @functools.cache
-def data_offset() -> int:
-    """Return where in an array's object the address of its memory lies.
-
-    Raises:
-        RuntimeError: what kernels read behind it is not there.
-    """
-    probe = np.zeros(3)
-    size = object.__sizeof__(probe)
-    words = list((ctypes.c_uint64 * (size // 8)).from_address(id(probe)))
-    at = words.index(probe.ctypes.data)
-    # behind it: how many dims, where lengths and steps are, the array's base, its dtype, its flags
-    told = [words[at + 1], words[at + 5], words[at + 6]]
-    if [*(n & 0xFFFFFFFF for n in told[::2]), told[1]] != [1, probe.flags.num, id(probe.dtype)]:
-        raise RuntimeError("this NumPy keeps an array's dtype and flags elsewhere")
-    return 8 * at
-
-
-@functools.cache
 def table() -> Any:
     """Return the table of addresses; the number of threads in it follows the setting."""
+    expect_fields()
     found = {
         "data_offset": data_offset(),
         "none": id(None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from importlib import import_module
 
@@ -60,3 +61,9 @@ def capability() -> str:
     if all(has.get(f"avx512_{part}") for part in ("f", "dq", "bw", "vl")):
         return "AVX512"
     return "AVX2" if has.get("avx2") and has.get("fma3") else "DEFAULT"
+
+
+@functools.cache
+def has_many_registers() -> bool:
+    """Whether there are 32 registers of 64 bytes, which kernels with many sums at once ask for."""
+    return capability() == "AVX512"

@@ -18,7 +18,7 @@ from typing import Any
 
 from weft._backend.cpu import onednn, switches, threads
 from weft._backend.cpu import onednn_pointwise as pointwise
-from weft._backend.cpu.launch import turning
+from weft._backend.cpu.addresses import address_of
 from weft._backend.cpu.onednn import (
     BIAS,
     CONVOLUTION_DIRECT,
@@ -33,6 +33,7 @@ from weft._backend.cpu.onednn import (
     OneDNNError,
 )
 from weft._backend.cpu.onednn_layouts import (
+    LEAST_CHANNELS,
     Input,
     Weights,
     dense,
@@ -48,7 +49,6 @@ from weft._backend.cpu.onednn_primitives import (
     Descriptor,
     Plan,
     Primitive,
-    address_of,
     chosen,
     here,
     kept,
@@ -63,6 +63,9 @@ LEAST_PRODUCTS = 1 << 13
 
 #: Channels from which weights' cotangents are computed channels last, whatever that costs to copy.
 WIDE = 128
+
+#: What follows a convolution that is cut at zero.
+_RELU = ((onednn.RELU, 0.0, 0.0),)
 
 Pairs = tuple[tuple[int, int], ...]
 Array = Any
@@ -217,7 +220,7 @@ def _is_chosen_better(x: Array, g: Array, w: Any, stride: Any, groups: int) -> b
     if groups > 1 or math.prod(w[2:]) == 1:
         return plain
     if max(stride) > 1:
-        return plain or x.shape[1] >= turning.TILE
+        return plain or x.shape[1] >= LEAST_CHANNELS
     return plain and min(x.shape[1], g.shape[1]) < WIDE
 
 
@@ -277,13 +280,18 @@ def _forward_way(x: Array, w: Array, out: Any, bias: bool, after: Any, settings:
         settings, w.shape, x
     ):
         return pointwise.Forward(x, w, out, bias, after)
+    if switches.codegen and after in ((), _RELU):
+        from weft._backend.cpu.launch import direct
+
+        if direct.is_taken(x, w.shape, out, settings):
+            return direct.Forward(x, w, out, bias, after == _RELU, settings)
     return _Forward(x, w, out, bias, after, settings)
 
 
 def _input_way(g: Array, w: Array, shape: Any, settings: Any) -> Any:
     if pointwise.is_product(settings, w.shape, g):
         return pointwise.Forward(g, w, shape, False, (), turned=True)
-    if switches.codegen and shape[1] < turning.TILE:
+    if switches.codegen and shape[1] < LEAST_CHANNELS:
         from weft._backend.cpu.launch import overlapping
 
         if overlapping.is_taken(g, w, shape, settings):
@@ -295,6 +303,11 @@ def _weight_way(x: Array, g: Array, shape: Any, settings: Any) -> Any:
     few = math.prod(shape) * x.shape[0] <= x.size + g.size  # what is summed at the end
     if few and pointwise.is_product(settings, shape, x, g):
         return pointwise.ToWeight(x, g, shape)
+    if switches.codegen:
+        from weft._backend.cpu.launch import direct
+
+        if direct.is_weight_taken(x, shape, g, settings):
+            return direct.ToWeight(x, g, shape, settings)
     return _ToWeight(x, g, shape, settings)
 
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from weft._backend.cpu.launch import turning
+from weft._backend.cpu.addresses import address_of
+from weft._backend.cpu.launch import copying
 from weft._backend.cpu.onednn_primitives import (
     NUMBERS,
     Descriptor,
-    address_of,
     here,
     reorder,
     strided,
@@ -20,7 +20,9 @@ from weft._backend.numpy_ import ndarray, np
 Array = Any
 
 #: Elements of an input from which a kernel of ours is quicker at exchanging channels and places.
-LEAST_TURNED = 1 << 18
+LEAST_TURNED = 1 << 16
+#: Channels from which it is.
+LEAST_CHANNELS = 16
 #: Layouts that are kept of one weight: other sizes of the input may want another.
 MOST_LAYOUTS = 3
 
@@ -74,7 +76,7 @@ class Input:
         last = strided(lib, a.shape, number, last_strides(a.shape))
         self.descriptor = last if wanted is None else wanted
         self._copy: Any = None
-        self._turn: Any = None
+        self._turn = False
         lies_last = lies(a, last_strides(a.shape, a.itemsize))
         self._gather = not lies_last and not a.flags.c_contiguous
         if wanted is None and (lies_last or self._gather):
@@ -83,8 +85,8 @@ class Input:
         if own != self.descriptor:
             self._copy = reorder(own, self.descriptor)
             self._chosen = 0 if wanted is None else wanted.nbytes
-        if wanted is None and a.size >= LEAST_TURNED and a.shape[1] >= turning.TILE:
-            self._turn = turning.channels_last
+        if wanted is None and a.size >= LEAST_TURNED and a.shape[1] >= LEAST_CHANNELS:
+            self._turn = True
 
     def ready(self, a: Array) -> Array:
         """Return the array, or memory that holds a copy of it as it is wanted."""
@@ -101,7 +103,7 @@ class Input:
             out = np.empty(self._chosen, np.uint8)
         else:
             out = empty_last(self._shape, self._dtype)
-            if self._turn is not None and self._turn(a, out):
+            if self._turn and copying.into(out, a):
                 return out
         copy(address_of(a), address_of(out))
         return out

@@ -12,13 +12,13 @@ import threading
 from typing import Any
 
 from weft._backend.cpu import onednn, onednn_packed, switches, threads
+from weft._backend.cpu.addresses import address_of
 from weft._backend.cpu.onednn import BIAS, DST, SRC, WEIGHTS, OneDNNError
 from weft._backend.cpu.onednn_primitives import (
     NUMBERS,
     Attributes,
     Descriptor,
     Primitive,
-    address_of,
     kept,
     known,
     plan,

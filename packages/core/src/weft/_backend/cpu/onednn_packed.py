@@ -14,12 +14,12 @@ import weakref
 from typing import Any
 
 from weft._backend.cpu import onednn, threads
+from weft._backend.cpu.addresses import address_of
 from weft._backend.cpu.onednn import BIAS, DST, QUERY_WEIGHTS, SRC, WEIGHTS, OneDNNError
 from weft._backend.cpu.onednn_primitives import (
     NUMBERS,
     Attributes,
     Primitive,
-    address_of,
     chosen,
     kept,
     plan,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft._backend.cpu import onednn
+from weft._backend.cpu.addresses import address_of
 from weft._backend.cpu.onednn import BIAS, DST, SRC, WEIGHTS
 from weft._backend.cpu.onednn_layouts import empty_last
 from weft._backend.cpu.onednn_primitives import (
@@ -18,7 +19,6 @@ from weft._backend.cpu.onednn_primitives import (
     Attributes,
     Descriptor,
     Primitive,
-    address_of,
     plan,
     strided,
 )

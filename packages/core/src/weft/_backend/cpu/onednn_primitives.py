@@ -11,9 +11,10 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from ctypes import byref, c_size_t, c_void_p
+from ctypes import byref, c_void_p
 from typing import Any
 
+from weft._backend.cpu.addresses import address_of
 from weft._backend.cpu.onednn import (
     ANY,
     BF16,
@@ -37,31 +38,8 @@ from weft._backend.numpy_ import BFLOAT16, ndarray, np
 MOST_KEPT = 2048
 _ALIGNMENT = 64
 
-_at = c_size_t.from_address
 _F32 = np.dtype(np.float32)
 NUMBERS = {_F32: F32, BFLOAT16: BF16}
-
-
-def _data_offset() -> int:
-    """Find where an array object holds the address of its data.
-
-    NumPy's C structure has it after the object's header; asking by an attribute costs ten times as
-    much. Where another Python lays objects out differently the probe finds nothing.
-    """
-    probe = np.zeros(3, np.uint8)
-    wanted = probe.ctypes.data
-    for offset in range(8, 64, 8):
-        if _at(id(probe) + offset).value == wanted:
-            return offset
-    return 0
-
-
-_OFFSET = _data_offset()
-
-
-def address_of(a: Any) -> int:
-    """Return where an array's first element lies; the array must outlive the use of it."""
-    return _at(id(a) + _OFFSET).value if _OFFSET else int(a.ctypes.data)
 
 
 class Descriptor:

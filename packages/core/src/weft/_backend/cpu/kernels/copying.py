@@ -16,14 +16,15 @@ from weft._backend.cpu.language import (
     function,
     i64,
     kernel,
+    lanes,
     length,
-    local,
     memory,
     ptr,
     ref,
     simd,
     static,
     stream,
+    turn,
 )
 
 #: The source's step along rows if it is 1 or -1, else 0.
@@ -32,9 +33,8 @@ ALONG = Placeholder("ALONG")
 WIDTH = Placeholder("WIDTH")
 #: Whether the result is too large for the caches, and written past them.
 PAST = Placeholder("PAST")
-#: The side of the squares that are turned at once, and the rows of a step, two squares.
-TILE = 16
-STRIP = 32
+#: Rows of a step where rows become columns: those of one square or more.
+STRIP = Placeholder("STRIP")
 
 
 @function
@@ -186,49 +186,44 @@ def join_rows(
                         copy(there, row, width)
 
 
-@function
-def turn(tile, source, step, to, row_step):
-    """Copy STRIP rows of TILE, which lie in the source as columns that are ``step`` apart.
-
-    A square is read by its columns and written by its rows, each once.
-    """
-    for part in static(STRIP // TILE):
-        for half in static(2):  # eight columns become one run by shuffling registers
-            eight = tile + half * 8 * TILE
-            column = source + (half * 8 * step + part * TILE)
-            for i in simd(0, TILE):
-                for k in static(8):
-                    eight[i * 8 + k] = column[k * step + i]
-        for i in static(TILE):
-            row = to + (part * TILE + i) * row_step
-            for k in static(8):
-                row[k] = tile[i * 8 + k]
-            for k in static(8):
-                row[8 + k] = tile[8 * TILE + i * 8 + k]
-
-
 @kernel
 def copy_turned(
     begin, end, x: ptr(T), out: ptr(T), shape: ptr(i64), x_steps: ptr(i64), out_steps: ptr(i64),
-    outer, rows, width, row_step, step, strips,
+    outer, rows, width, row_step, step, strips, before, left,
 ):  # fmt: skip
     """Copy matrices whose rows lie in the source as columns; a step is STRIP rows of one.
 
     In the source rows are one apart and columns ``step``, in the result columns are one apart and
-    rows ``row_step``.
+    rows ``row_step``. Squares are turned in registers. They begin ``before`` rows and ``left``
+    columns from the corner, where lines of memory do, so that each is read and written once; the
+    first strip has the rows before as well.
     """
-    tile = local(T, TILE * TILE)
+    side = lanes(x)
     for s in range(begin, end):
         matrix = s // strips
         first = (s - matrix * strips) * STRIP
-        many = min(rows - first, STRIP)
+        top = 0
+        if first == 0:
+            top = min(before, rows)
+        else:
+            first += before
+        many = min(rows - first, STRIP + top)
         source = x + (place(matrix, shape, x_steps, outer) + first)
         to = out + (place(matrix, shape, out_steps, outer) + first * row_step)
-        for j in range(0, width, TILE):
-            stop = min(width - j, TILE)
-            if many == STRIP and stop == TILE:
-                turn(tile, source + j * step, step, to + j, row_step)
-            else:
-                for i in range(many):
-                    for k in range(stop):
-                        to[i * row_step + j + k] = source[(j + k) * step + i]
+        columns = left + max(width - left, 0) // side * side
+        squares = top + (many - top) // side * side
+        for i in range(many):
+            for k in range(min(left, width)):
+                to[i * row_step + k] = source[k * step + i]
+        for j in range(left, columns, side):
+            for i in range(top):
+                for k in simd(j, j + side):
+                    to[i * row_step + k] = source[k * step + i]
+            for i in range(top, squares, side):
+                turn(to + (i * row_step + j), row_step, source + (j * step + i), step)
+            for i in range(squares, many):
+                for k in simd(j, j + side):
+                    to[i * row_step + k] = source[k * step + i]
+        for i in range(many):
+            for k in simd(columns, width):
+                to[i * row_step + k] = source[k * step + i]

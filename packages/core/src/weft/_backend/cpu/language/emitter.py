@@ -262,6 +262,7 @@ class Emitter:
 
     def turn(self, to: Value, to_step: Value, x: Value, x_step: Value) -> None:
         """Put a square of several rows of several numbers transposed to another place."""
+        x, to = _as_they_lie(x), _as_they_lie(to)
         kind = self._lanes_of(x)
         side = kind.lanes
         rows = []
@@ -350,3 +351,9 @@ def _in_range(value: float) -> float:
 def no_number(value: Any) -> TypeMisfit:
     """Return the error for what is no number in an expression."""
     return TypeMisfit(f"{value!r} is no number")
+
+
+def _as_they_lie(pointer: Value) -> Value:
+    """Return the address of numbers that are just moved: as whole ones of their size."""
+    assert isinstance(pointer.type, Pointer)
+    return Value(pointer.text, Pointer(t.BY_NAME[f"u{8 * pointer.type.to.size}"]))

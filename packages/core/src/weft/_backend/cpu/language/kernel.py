@@ -11,6 +11,7 @@ from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu import code_cache, processor, switches
+from weft._backend.cpu.addresses import data_offset
 from weft._backend.cpu.digests import digest
 from weft._backend.cpu.language import source
 from weft._backend.cpu.language.intrinsics import T
@@ -58,7 +59,7 @@ class Kernel:
 
     def text(self, **given: Any) -> str:
         """Return the kernel in LLVM's language, for these types."""
-        from weft._backend.cpu import calls, compiler
+        from weft._backend.cpu import compiler
         from weft._backend.cpu.language.module import module_text
 
         text = module_text(
@@ -69,7 +70,7 @@ class Kernel:
             overlap=self.overlap,
             attributes=compiler.attributes(),
         )
-        return text.replace("DATA_OFFSET", str(calls.data_offset()))
+        return text.replace("DATA_OFFSET", str(data_offset()))
 
     @property
     def tree(self) -> ast.FunctionDef:
@@ -86,14 +87,13 @@ class Kernel:
 
     def key(self, given: dict[str, Any]) -> str:
         """Return the name that its code has on disk: of source, types, processor and versions."""
-        from weft._backend.cpu import calls
 
         parts = (
             self.fingerprint(),
             repr((self.name, self.loose, self.overlap, self.unroll)).encode(),
             *(f"{name}=".encode() + source.told(value) for name, value in sorted(given.items())),
             processor.identity(),
-            str(calls.data_offset()).encode(),
+            str(data_offset()).encode(),
             _of_the_language(),
         )
         return f"{self.name}-{digest(parts).hex()[:40]}"

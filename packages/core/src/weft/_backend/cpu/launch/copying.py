@@ -9,6 +9,7 @@ from typing import Any
 
 from weft._backend import np
 from weft._backend.cpu import caches
+from weft._backend.cpu.addresses import address_of
 from weft._backend.cpu.kernels import copying as kernels
 from weft._backend.cpu.language import u8, u16, u32, u64, usable
 
@@ -18,6 +19,8 @@ GRAIN = 65536
 _SHORT = (1, 2, 3, 4, 8, 16, 32)
 #: Up to how many elements rows of a result are put together at once, and of how many bytes.
 _LONG_ROW, _TOGETHER = 65536, 1024
+#: Bytes of a line of memory, and rows that become columns in one step, at least.
+_LINE, _STRIP = 64, 32
 _BY_SIZE = {1: u8, 2: u16, 4: u32, 8: u64}
 
 
@@ -62,10 +65,13 @@ def into(out: Any, x: Any) -> bool:
     if step != 1 and step >= 8 and turned is not None:
         rows, row_step = shape.pop(turned), out_steps.pop(turned)
         x_steps.pop(turned)
-        strips = -(-rows // kernels.STRIP)
-        kernels.copy_turned.at(T=kind)(
-            math.prod(shape) * strips, max(1, GRAIN // (kernels.STRIP * width)), x, out,
+        before, left = _short_of_a_line(x, step), _short_of_a_line(out, row_step)
+        strip = max(_STRIP, _LINE // size)
+        strips = max(1, -(-(rows - before) // strip))
+        kernels.copy_turned.at(T=kind, STRIP=strip)(
+            math.prod(shape) * strips, max(1, GRAIN // (strip * width)), x, out,
             *_arrays(shape, x_steps, out_steps), len(shape), rows, width, row_step, step, strips,
+            before, left,
         )  # fmt: skip
         return True
     rows, x_row, out_row = 1, 0, 0
@@ -78,6 +84,12 @@ def into(out: Any, x: Any) -> bool:
         *_arrays(shape, x_steps, out_steps), len(shape), rows, x_row, out_row, width, step,
     )  # fmt: skip
     return True
+
+
+def _short_of_a_line(a: Any, step: int) -> int:
+    """Return after how many elements a line of memory begins, in all rows so far apart; or 0."""
+    size = a.dtype.itemsize
+    return 0 if step * size % _LINE else -address_of(a) % _LINE // size
 
 
 def _arrays(*numbers: Sequence[int]) -> tuple[Any, ...]:

@@ -196,7 +196,7 @@ def _turned(sizes: list[int], steps: Any) -> int | None:
     Along a row such an array gives one element of each line of memory, and a strip of rows the
     others: read a row at a time it is read as many times over.
     """
-    if sizes[-1] < formulas.TILE or steps[-1][-1] != 1:
+    if sizes[-1] < formulas.LEAST_TURNED or steps[-1][-1] != 1:
         return None
     for k, step in enumerate(steps[-1]):
         if abs(step) >= _FAR:

@@ -7,14 +7,13 @@ from typing import Any
 
 from weft._backend import symbolic
 from weft._backend.cpu.language import Names, TextKernel
-from weft._backend.cpu.language.types import type_of
+from weft._backend.cpu.language.types import BY_NAME, type_of
 from weft._backend.symbolic import BOOL, F32, Node
 
 #: What generated kernels may name.
 NAMES = Names("mathematics", INF=float("inf"), NAN=float("nan"))
-#: What `turn` turns at once: squares of this side, and rows of a strip. It is imported when it is
-#: called: few programs have formulas over arrays that lie across others.
-TILE, STRIP = 16, 32
+#: Rows of a strip, and columns from which on arrays that lie across others are turned.
+STRIP, LEAST_TURNED = 32, 16
 #: Columns of a strip that are turned before the formula runs over them.
 _WIDE = 64
 _BRANCHING = frozenset({"fmod", "remainder"})
@@ -217,9 +216,6 @@ def tiled(
         inner: as in :func:`strided`; t for an array whose step along the strip is 1.
         dims: how many dims there are; the last two are of the rows of a strip, and along a row.
     """
-    from weft._backend.cpu.kernels import copying
-
-    assert (copying.TILE, copying.STRIP) == (TILE, STRIP)
     more = "".join(f", d{k}" for k in range(dims)) + ", strips"
     operands = [*(f"x{i}" for i in arrays), "out"]
     for operand, step in zip(operands, inner, strict=True):
@@ -248,25 +244,31 @@ def tiled(
     body, result = lines(root, loads)
     turns: list[str] = []
     for i in turned:
+        side = 64 // BY_NAME[kinds[i]].size
+        turns += [f"columns = x{i}_strip + first * x{i}_n", "whole = 0"]
+        if side <= STRIP:  # of bytes a square is larger
+            turns += [
+                f"if lanes(x{i}) == {side}:",  # it is computed as it lies
+                f"    whole = width // {side} * {side} if many == {STRIP} else 0",
+                f"    for j in range(0, whole, {side}):",
+                f"        for i in range(0, {STRIP}, {side}):",
+                f"            square = block{i} + (i * {_WIDE} + j)",
+                f"            turn(square, {_WIDE}, columns + (j * x{i}_n + i), x{i}_n)",
+            ]
         turns += [
-            f"columns = x{i}_strip + first * x{i}_n",
-            f"for j in range(0, whole, {TILE}):",
-            f"    turn(tile{i}, columns + j * x{i}_n, x{i}_n, block{i} + j, {_WIDE})",
-            "for i in range(many):",
-            "    for j in range(whole, width):",
+            "for j in range(whole, width):",
+            "    for i in range(many):",
             f"        block{i}[i * {_WIDE} + j] = columns[j * x{i}_n + i]",
         ]
     text = "\n".join(
         [
             signature(name, arrays, numbers, more),
-            *(f"    tile{i} = local({kinds[i]}, {TILE * TILE})" for i in turned),
             *(f"    block{i} = local({kinds[i]}, {STRIP * _WIDE})" for i in turned),
             "    for step in range(begin, end):",
             *(f"        {line}" for line in head),
             f"        many = min(d{last} - strip, {STRIP})",
             f"        for first in range(0, d{dims - 1}, {_WIDE}):",
             f"            width = min(d{dims - 1} - first, {_WIDE})",
-            f"            whole = width // {TILE} * {TILE} if many == {STRIP} else 0",
             *(f"            {line}" for line in turns),
             "            for i in range(many):",
             *(f"                {line}" for line in rows),
@@ -275,4 +277,4 @@ def tiled(
             f"                    out_row[first + j] = {result}",
         ]
     )
-    return TextKernel(name, text, NAMES.also(turn=copying.turn), loose=False, overlap=True)
+    return TextKernel(name, text, NAMES, loose=False, overlap=True)
