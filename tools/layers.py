@@ -18,7 +18,8 @@ from pathlib import Path
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"weft"}),  # the package itself: its table of contents
     frozenset(
-        {"nn", "optim", "data", "amp", "io", "compat", "onnx", "profiler", "array_api", "testing"}
+        {"nn", "optim", "data", "amp", "io", "compat", "onnx", "graph", "profiler"}
+        | {"array_api", "testing"}
         | {"distributions", "text"}
         | {"linalg", "fft", "special", "signal", "foreach", "cuda", "cpu", "backends"}
         | {"debug", "library", "utils"}

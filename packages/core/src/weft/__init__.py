@@ -105,10 +105,12 @@ if TYPE_CHECKING:
         distributions,
         fft,
         foreach,
+        graph,
         io,
         library,
         linalg,
         nn,
+        onnx,
         optim,
         profiler,
         random,
@@ -137,8 +139,8 @@ if TYPE_CHECKING:
 #: Subpackages that load when first used.
 _LAZY = (
     "amp", "array_api", "backends", "compat", "cpu", "cuda", "data", "debug", "distributions",
-    "fft", "foreach", "io", "library", "linalg", "nn", "optim", "profiler", "random", "signal",
-    "special", "testing", "utils",
+    "fft", "foreach", "graph", "io", "library", "linalg", "nn", "onnx", "optim", "profiler",
+    "random", "signal", "special", "testing", "utils",
 )  # fmt: skip
 
 #: Names at the top level that a subpackage defines, which loads when one is first used.
@@ -234,6 +236,7 @@ __all__ = [
     "get_device",
     "get_rank_promotion",
     "get_rng_state",
+    "graph",
     "half",
     "iinfo",
     "inf",
@@ -268,6 +271,7 @@ __all__ = [
     "nn",
     "no_grad",
     "numel",
+    "onnx",
     "optim",
     "pi",
     "preserve_format",

@@ -1,0 +1,21 @@
+"""Models without code: a graph of allowed functions and its weights, in one safetensors file."""
+
+from .document import Block, Graph, Input, Node, Output, Ref
+from .errors import GraphError
+from .files import load, save
+from .listing import functions
+from .module import GraphModule
+
+__all__ = [
+    "Block",
+    "Graph",
+    "GraphError",
+    "GraphModule",
+    "Input",
+    "Node",
+    "Output",
+    "Ref",
+    "functions",
+    "load",
+    "save",
+]
