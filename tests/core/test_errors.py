@@ -88,7 +88,7 @@ def test_cuda_without_a_gpu_gives_one_sentence_that_says_why():
     assert "CuPy" in first
 
 
-@pytest.mark.parametrize("name", ["zzzzqqq", "jit", "onnx"])
+@pytest.mark.parametrize("name", ["zzzzqqq", "jit", "jvm"])
 def test_the_nearest_name_is_not_invented(name):
     with pytest.raises(AttributeError) as caught:
         getattr(weft, name)

@@ -1,0 +1,30 @@
+"""The errors of weft.onnx."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from weft.io import FormatError
+
+__all__ = ["OnnxError", "UnsupportedOperatorsError"]
+
+
+class OnnxError(FormatError):
+    """A file is no ONNX model, breaks a rule of the format, or asks for what weft has not."""
+
+
+class UnsupportedOperatorsError(OnnxError):
+    """A model has operators that weft does not know; the message lists all of them.
+
+    Attributes:
+        counts: how many nodes of the model have each, by name.
+    """
+
+    def __init__(self, origin: str, counts: Mapping[str, int]) -> None:
+        self.counts = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        listed = ", ".join(f"{name} ({count})" for name, count in self.counts.items())
+        one = len(self.counts) == 1
+        super().__init__(
+            f"{origin}: {len(self.counts)} {'operator is' if one else 'operators are'} not among "
+            f"those that weft.onnx reads: {listed}; weft.onnx.operators() lists what is"
+        )
