@@ -19,6 +19,7 @@ import weft
 from tests.core.io.trees import assert_same
 from tests.parity.test_io_pytorch import published
 from weft._core.dtypes import ALL, FLOAT8
+from weft.io import _torch_zip_writing
 
 
 def bits(tensor: torch.Tensor) -> bytes:
@@ -243,7 +244,7 @@ def test_files_beyond_32_bits_of_size_are_read_by_torch(tmp_path, monkeypatch):
     import zipfile
 
     path = tmp_path / "large.pt"
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 600)  # what is longer gets 64-bit sizes
+    monkeypatch.setattr(_torch_zip_writing, "MAX_PLAIN", 600)  # larger numbers get 64 bits
     value = {"small": weft.arange(4.0), "large": weft.arange(500.0), "last": weft.ones(300)}
     weft.io.save_pytorch(value, path)
     with zipfile.ZipFile(path) as archive:
@@ -252,10 +253,19 @@ def test_files_beyond_32_bits_of_size_are_read_by_torch(tmp_path, monkeypatch):
         assert head[18:26] == b"\xff" * 8
         name, extra = struct.unpack("<HH", head[26:30])
         assert (large.header_offset + 30 + name + extra) % 64 == 0
+        assert archive.testzip() is None
     monkeypatch.undo()
     assert_read_alike(torch.load(path), value)
     assert_read_alike(torch.load(path, mmap=True), value)
     assert_same(weft.io.load_pytorch(path, check_crc=True), value)
+
+
+def test_more_storages_than_16_bits_count_are_read_by_torch(tmp_path):
+    value = [weft.ones(1) * i for i in range(2**16)]
+    weft.io.save_pytorch(value, tmp_path / "many.pt")
+    theirs = torch.load(tmp_path / "many.pt")
+    assert [x.item() for x in theirs] == list(range(2**16))
+    assert [x.item() for x in weft.load(tmp_path / "many.pt")] == list(range(2**16))
 
 
 @pytest.mark.parametrize("location", ["meta", None, "cpu"])

@@ -65,11 +65,11 @@ class FailingFile:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, fail_at: int) -> None:
         self.calls = 0
         self._fail_at = fail_at
-        monkeypatch.setattr(_atomic, "open", self._open, raising=False)
+        monkeypatch.setattr(_atomic, "FlowingFile", self._open)
         fsync = os.fsync
         monkeypatch.setattr(os, "fsync", lambda fd: self._count() or fsync(fd))
 
-    def _open(self, descriptor: Any, mode: str, **settings: Any) -> Any:
+    def _open(self, descriptor: int) -> Any:
         import io
 
         outer = self
@@ -79,7 +79,7 @@ class FailingFile:
                 outer._count()
                 return super().write(data)
 
-        return io.BufferedWriter(Raw(descriptor, mode), buffer_size=64)
+        return io.BufferedWriter(Raw(descriptor, "wb"), buffer_size=64)
 
     def _count(self) -> None:
         self.calls += 1
@@ -173,7 +173,7 @@ class Raw(io.FileIO):
         count()
         return super().write(data)
 
-_atomic.open = lambda descriptor, mode: io.BufferedWriter(Raw(descriptor, mode), 64)
+_atomic.FlowingFile = lambda descriptor: io.BufferedWriter(Raw(descriptor, "wb"), 64)
 fsync, replace = os.fsync, os.replace
 os.fsync = lambda descriptor: (count(), fsync(descriptor))
 os.replace = lambda one, other: (count(), replace(one, other), count())

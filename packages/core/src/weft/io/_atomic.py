@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ._flowing import FlowingFile
+
 if sys.platform != "win32":
     import fcntl
 
@@ -46,7 +48,7 @@ def written_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except OSError as error:
         raise _with_path(error, target) from error
     try:
-        with open(descriptor, "wb") as file:
+        with FlowingFile(descriptor) as file:
             yield file
             file.flush()
             os.fsync(descriptor)

@@ -8,11 +8,11 @@ content under "weft.header".
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ._checksums import crc32
 from ._safetensors_header import Header
 from ._structure_reading import parsed
 from .errors import FormatError, WeightsError, shown
@@ -108,7 +108,7 @@ def contents_of(header: Header, origin: str) -> Contents:
 
 def checksum(data: memoryview) -> str:
     """Return the CRC-32 of a tensor's bytes."""
-    return f"{zlib.crc32(data):0{_CHECKSUM_DIGITS}x}"
+    return f"{crc32(data):0{_CHECKSUM_DIGITS}x}"
 
 
 def _checksum(

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from weft._backend import ndarray
 from weft._backend.libraries import on_host
+from weft._core import dtypes
 from weft._core.storage import address_of
 from weft._tensor.access import array_of
 
@@ -96,39 +98,51 @@ def windows_of(tensors: Sequence[Tensor], origin: str) -> list[Window]:
         WeightsError: one repeats its memory so often that no reader would take it.
     """
     found: list[Window | None] = [None] * len(tensors)
+    arrays = [array_of(tensor, "save") for tensor in tensors]
+    kinds = [_kind(tensor, array) for tensor, array in zip(tensors, arrays, strict=True)]
     places: list[tuple[tuple[object, ...], int, int, int]] = []  # key, first byte, end, which
-    for index, tensor in enumerate(tensors):
-        array = array_of(tensor, "save")
-        extent = sum((n - 1) * step for n, step in zip(array.shape, array.strides, strict=True))
-        shown = array.size * array.itemsize
-        if not shown or min(array.strides, default=0) < 0:
-            found[index] = _alone(tensor, array)
+    for index, array in enumerate(arrays):
+        shown = extent = array.nbytes
+        if not shown:
+            found[index] = _alone(kinds[index], array)
             continue
-        extent += array.itemsize
-        if shown > max(extent, MAX_REPEATED_BYTES):
-            raise WeightsError(
-                f"{origin}: a tensor of shape {list(array.shape)} shows {extent} bytes again and "
-                f"again as {shown}; save it contiguous, or save what it was expanded from"
-            )
+        if not array.flags.c_contiguous:
+            if min(array.strides) < 0:
+                found[index] = _alone(kinds[index], array)
+                continue
+            pairs = zip(array.shape, array.strides, strict=True)
+            extent = sum((n - 1) * step for n, step in pairs) + array.itemsize
+            if shown > max(extent, MAX_REPEATED_BYTES):
+                raise WeightsError(
+                    f"{origin}: a tensor of shape {list(array.shape)} shows {extent} bytes again "
+                    f"and again as {shown}; save it contiguous, or save what it was expanded from"
+                )
         first = address_of(array)
-        key = (str(tensor.device), tensor.dtype.name, first % array.itemsize)
+        key = (*kinds[index], first % array.itemsize)
         places.append((key, first, first + extent, index))
     places.sort(key=lambda place: place[:2])
     for group in _overlapping(places):
-        arrays = [array_of(tensors[index], "save") for *_, index in group]
-        tensor = tensors[group[0][3]]
-        first, end = group[0][1], max(place[2] for place in group)
-        if len(group) == 1 and arrays[0].size * arrays[0].itemsize <= end - first:
-            found[group[0][3]] = _alone(tensor, arrays[0])
+        _, first, _, index = group[0]
+        array, (dtype, device) = arrays[index], kinds[index]
+        end = max(place[2] for place in group)
+        if len(group) == 1 and array.nbytes <= end - first:
+            found[index] = _alone(kinds[index], array)
             continue
-        itemsize = arrays[0].itemsize
-        span = Span(tensor.dtype.name, str(tensor.device), (end - first) // itemsize, alone=False)
-        for (_, start, _, index), array in zip(group, arrays, strict=True):
-            steps = tuple(step // itemsize for step in array.strides)
+        itemsize = array.itemsize
+        span = Span(dtype, device, (end - first) // itemsize, alone=False)
+        for _, start, _, index in group:
+            array = arrays[index]
+            # a dim of length 1 may have any stride
+            steps = tuple(max(step, 0) // itemsize for step in array.strides)
             window = Window(span, array, (start - first) // itemsize, array.shape, steps, ())
             span.windows.append(window)
             found[index] = window
     return [window for window in found if window is not None]
+
+
+def _kind(tensor: Tensor, array: Any) -> tuple[str, str]:
+    """Return the names of a tensor's dtype and device."""
+    return dtypes.of(array.dtype).name, "cpu" if type(array) is ndarray else str(tensor.device)
 
 
 def _overlapping(
@@ -148,9 +162,9 @@ def _overlapping(
     return groups
 
 
-def _alone(tensor: Tensor, array: Any) -> Window:
+def _alone(kind: tuple[str, str], array: Any) -> Window:
     """Return a tensor as the only one of a span without gaps, its dims in the same order."""
-    size = tuple(int(n) for n in array.shape)
+    size: tuple[int, ...] = array.shape
     order = tuple(range(len(size)))
     if not array.flags.c_contiguous:
         pairs = zip(size, array.strides, strict=True)
@@ -159,8 +173,8 @@ def _alone(tensor: Tensor, array: Any) -> Window:
     strides, step = [0] * len(size), 1
     for dim in reversed(order):
         strides[dim] = step
-        step *= max(size[dim], 1)
-    span = Span(tensor.dtype.name, str(tensor.device), array.size, alone=True)
+        step *= size[dim] or 1
+    span = Span(*kind, array.size, alone=True)
     window = Window(span, array, 0, size, tuple(strides), order)
     span.windows.append(window)
     return window

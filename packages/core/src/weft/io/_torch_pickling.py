@@ -53,6 +53,7 @@ class _Pickler:
         self.out = bytearray()
         self.tensors: list[weft.Tensor] = []
         self.keys: dict[Span, str] = {}
+        self._same: dict[tuple[object, ...], bytes] = {}
 
     def write(self, value: object, path: tuple[str, ...]) -> None:
         """Write the opcodes that leave a value on the stack."""
@@ -202,9 +203,9 @@ class _Pickler:
 
     def _set(self, value: set[object], path: tuple[str, ...]) -> None:
         self._name("__builtin__", "set")
-        ordered = in_one_order(value)
+        ordered, here = in_one_order(value), self._at(path)
         for item in ordered:
-            require_saveable_key(item, self._at(path))
+            require_saveable_key(item, here)
         self.out += b"]"
         self._items(ordered, path, b"e")
         self.out += b"\x85R"
@@ -239,8 +240,9 @@ class _Pickler:
     def _entries(self, value: dict[Any, Any], path: tuple[str, ...]) -> None:
         if value:
             self.out += b"("
+            here = self._at(path)
             for key, item in value.items():
-                require_saveable_key(key, self._at(path))
+                require_saveable_key(key, here)
                 self.write(key, path)
                 self.write(item, (*path, str(key)))
             self.out += b"u"
@@ -279,7 +281,14 @@ class _Pickler:
         """Write a plain tensor: a storage, and which of its elements are shown."""
         span = window.span
         storage = _STORAGES.get(span.dtype)
-        key = self.keys.setdefault(span, str(len(self.keys)))
+        self._repeated((storage,), lambda: self._storage_type(storage, path))
+        self._str(self.keys.setdefault(span, str(len(self.keys))), path)
+        shown = (span, window.offset, window.size, window.stride, requires_grad)
+        told = (span.dtype, span.device, span.count, *shown[1:])
+        self._repeated(told, lambda: self._view(*shown, path))
+
+    def _storage_type(self, storage: str | None, path: tuple[str, ...]) -> None:
+        """Write how a tensor is made, and how its storage begins."""
         self._name("torch._utils", "_rebuild_tensor_v2" if storage else "_rebuild_tensor_v3")
         self.out += b"(("
         self._str("storage", path)
@@ -287,20 +296,44 @@ class _Pickler:
             self._name("torch", storage)
         else:  # PyTorch keeps its younger dtypes as bytes, and names the dtype beside
             self._name("torch.storage", "UntypedStorage")
-        self._str(key, path)
+
+    def _view(
+        self,
+        span: Span,
+        offset: int,
+        size: tuple[int, ...],
+        stride: tuple[int, ...],
+        requires_grad: bool,
+        path: tuple[str, ...],
+    ) -> None:
+        """Write what a storage is beside its key, and what of it a tensor shows."""
+        typed = span.dtype in _STORAGES
+        itemsize = 1 if typed else getattr(weft, span.dtype).itemsize
         self._str(span.device, path)
-        itemsize = 1 if storage else getattr(weft, span.dtype).itemsize
         self._int(span.count * itemsize, path)
         self.out += b"tQ"
-        self._int(window.offset, path)
-        self._sequence(window.size, path)
-        self._sequence(window.stride, path)
+        self._int(offset, path)
+        self._sequence(size, path)
+        self._sequence(stride, path)
         self._bool(requires_grad, path)
         self._name("collections", "OrderedDict")
         self.out += b")R"
-        if not storage:
+        if not typed:
             self._name("torch", span.dtype)
         self.out += b"tR"
+
+    def _repeated(self, key: tuple[object, ...], write: Callable[[], None]) -> None:
+        """Write what is told by a key; from the second time on it is the same bytes.
+
+        The first time brings words into the memo, to which the others refer.
+        """
+        known = self._same.get(key)
+        if known:
+            self.out += known
+            return
+        start = len(self.out)
+        write()
+        self._same[key] = b"" if known is None else bytes(self.out[start:])
 
 
 _Step = Callable[[_Pickler, Any, tuple[str, ...]], None]

@@ -14,6 +14,7 @@ import warnings
 import zlib
 from typing import TYPE_CHECKING
 
+from ._checksums import crc32
 from ._memory import Region
 from .errors import FormatError, Part, UnsafeCheckpointError, shown
 
@@ -86,7 +87,7 @@ class ZipArchive:
         else:
             region = self._inflate(info, start)
             check_crc = True
-        if check_crc and info.CRC and zlib.crc32(region.data) != info.CRC:
+        if check_crc and info.CRC and crc32(region.data) != info.CRC:
             raise FormatError(
                 f"{self._origin}: {shown(name)} does not match its CRC-32 {info.CRC:#010x}; "
                 "the file is damaged: fetch it again"

@@ -40,6 +40,12 @@ def attributes() -> str:
     return processor.attributes(_llvm()[2])
 
 
+def features() -> Mapping[str, bool]:
+    """Return what the processor has, by LLVM's names."""
+    found: Mapping[str, bool] = _llvm()[2]
+    return found
+
+
 def compile(text: str, *, unroll: bool = True) -> bytes:
     """Return the object file of a module, whose loops LLVM may or may not unroll.
 

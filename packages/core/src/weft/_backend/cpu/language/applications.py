@@ -6,6 +6,7 @@ import ast
 from typing import Any
 
 from weft._backend.cpu.language import types as t
+from weft._backend.cpu.language.dividing import FOLD, fold
 from weft._backend.cpu.language.emitter import Array, Emitter, TypeMisfit, Value
 from weft._backend.cpu.language.expressions import KNOWN, Expressions, Misread
 from weft._backend.cpu.language.intrinsics import Intrinsic
@@ -266,6 +267,14 @@ class Calls(Expressions):
             self.e.externals["llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
             self.e.externals[STREAM] = "\n".join(stream(self.e.node("i32 1")))
         self.e.say(f"call void {STREAM}(ptr {target}, ptr {origin}, i64 {size})")
+
+    def _call_fold(self, name: str, to: Any, first: Any, others: Any, steps: Any) -> None:
+        if FOLD not in self.e.externals:
+            from weft._backend.cpu import compiler  # it loads LLVM, which this text is for
+
+            self.e.externals[FOLD] = "\n".join(fold(compiler.features()))
+        places = ", ".join(f"ptr {self.register(at).text}" for at in (to, first, others))
+        self.e.say(f"call void {FOLD}({places}, i64 {self.number(steps, t.i64).text})")
 
     def _moved(self, to: Any, source: Any, count: Any) -> tuple[str, str, str]:
         """Return where elements go, where they are, and how many bytes they have."""

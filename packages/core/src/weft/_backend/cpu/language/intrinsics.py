@@ -97,6 +97,11 @@ length = Intrinsic("length", "length(x, d): how long dim d of the array at a ref
 step = Intrinsic(
     "step", "step(x, d): how many bytes lie between the elements of such an array along dim d."
 )
+fold = Intrinsic(
+    "fold",
+    "fold(to, first, others, steps): for a CRC-32; see dividing.py. Compiling it raises NoProducts "
+    "where the processor cannot.",
+)
 alike = Intrinsic(
     "alike",
     "alike(x, y): whether the first of two such arrays lies without gaps, and has as many dims as "
