@@ -144,13 +144,14 @@ class Stage:
         folder = self.index / name
         folder.mkdir(parents=True)
         form = changes.pop("format", "safetensors")
+        ending = form if form in ("safetensors", "onnx") else "pth"
         file = {
-            "name": "weights.safetensors" if form == "safetensors" else "weights.pth",
+            "name": f"weights.{ending}",
             "role": "weights",
             "format": form,
             "size": max(1, len(content)),
             "sha256": sha256(content),
-            "sources": [f"file:weights{'.safetensors' if form == 'safetensors' else '.pth'}"],
+            "sources": [f"file:weights.{ending}"],
         }
         (folder / str(file["name"])).write_bytes(content)
         data: dict[str, Any] = {
@@ -241,6 +242,66 @@ def line_weights(weight: tuple[float, float] = (1.0, 1.0), bias: float = 0.0) ->
     ).encode()
     header += b" " * (-len(header) % 8)
     return struct.pack("<Q", len(header)) + header + struct.pack("<3f", *weight, bias)
+
+
+def graph_file(nodes: list[dict[str, Any]], **changes: Any) -> bytes:
+    """Return a graph from two numbers to one, with the stage's weights, as a file.
+
+    Args:
+        nodes: its nodes; those of the sound one are `[LINEAR]`.
+        changes: keys of the document to set otherwise.
+    """
+    import weft
+
+    document = {
+        "format": "weft.graph",
+        "version": 1,
+        "inputs": [{"name": "x", "dtype": "float32", "shape": [2]}],
+        "outputs": [{"name": "y", "value": "y"}],
+        "parameters": ["weight", "bias"],
+        "nodes": nodes,
+        **changes,
+    }
+    weights = {"weight": weft.ones(1, 2), "bias": weft.zeros(1)}
+    file = io.BytesIO()
+    weft.io.save_safetensors(weights, file, {"weft.graph": json.dumps(document)})
+    return file.getvalue()
+
+
+#: The node of the stage's linear model.
+LINEAR: dict[str, Any] = {"op": "linear", "in": ["x", "weight", "bias"], "out": ["y"]}
+#: How an entry says that its file is the model.
+BUILT_BY_GRAPH = {"kind": "graph", "package": PACKAGE}
+BUILT_BY_ONNX = {"kind": "onnx", "package": PACKAGE}
+
+
+def onnx_file(location: str | None = None, *, length: int = 8) -> bytes:
+    """Return a linear model as an ONNX file.
+
+    Args:
+        location: the path at which it says that its weight lies; None for in it.
+        length: how many bytes there.
+    """
+    import onnx
+    from onnx import helper
+
+    weight = onnx.TensorProto(name="weight", data_type=1, dims=[1, 2])
+    if location is None:
+        weight.float_data.extend([1.0, 1.0])
+    else:
+        weight.data_location = onnx.TensorProto.EXTERNAL
+        for key, value in {"location": location, "length": str(length)}.items():
+            weight.external_data.add(key=key, value=value)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["weight", "x"], ["y"])],
+        "line",
+        [helper.make_tensor_value_info("x", 1, [2])],
+        [helper.make_tensor_value_info("y", 1, [1])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def checkpoint(pickled: bytes, extra: Mapping[str, bytes] | None = None) -> bytes:

@@ -97,16 +97,6 @@ def test_a_cached_file_that_is_damaged_is_still_found_out_on_load(stage: Stage) 
     assert (stage.cache / "damaged" / sha256(line_weights())).exists()
 
 
-@pytest.mark.parametrize("kind", ["onnx", "graph"])
-def test_a_way_of_building_that_is_only_planned_is_one_problem(stage: Stage, kind: str) -> None:
-    folder = stage.entry("a/line", line_weights(), build={"kind": kind})
-    with pytest.raises(weft_hub.RegistryError) as caught:
-        stage.hub().info("a/line")
-    (problem,) = caught.value.problems
-    assert problem.startswith(f"{folder}/model.toml:")
-    assert f"{kind!r} is planned, but this version of weft-hub cannot build from" in problem
-
-
 # ---- PyTorch's verbs
 
 

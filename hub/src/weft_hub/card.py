@@ -37,12 +37,30 @@ class File(NamedTuple):  # made faster than a dataclass; a model may have thousa
 
 @dataclass(frozen=True)
 class Build(_Pickles):
-    """How the model is built: `factory` is an entry point of the installed `package`."""
+    """How the model is built.
+
+    Of the kind `factory`, `factory` is an entry point of the installed `package`. Of the kinds
+    `onnx` and `graph` the file with the role weights says what is computed; `package` knows the
+    task, and `factory` is empty.
+    """
 
     kind: str
     package: str
-    factory: str
+    factory: str = ""
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __str__(self) -> str:
+        """Return what builds the model, for people."""
+        if self.factory:
+            return f"{self.package} ({self.factory})"
+        return f"its own file ({self.kind}), for the task of {self.package}"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as an entry has it."""
+        data: dict[str, Any] = {"kind": self.kind, "package": self.package}
+        if self.kind in ("onnx", "graph"):
+            return data
+        return {**data, "factory": self.factory, "settings": dict(self.settings)}
 
 
 @dataclass(frozen=True)
@@ -139,7 +157,7 @@ class Card(_Pickles):
             build=Build(
                 kind=build["kind"],
                 package=build["package"],
-                factory=build["factory"],
+                factory=build.get("factory", ""),
                 settings=MappingProxyType(dict(build.get("settings", {}))),
             ),
             files=tuple(
@@ -172,12 +190,7 @@ class Card(_Pickles):
             "authors": list(self.authors),
             "provenance": self.provenance,
             "paper": self.paper,
-            "build": {
-                "kind": self.build.kind,
-                "package": self.build.package,
-                "factory": self.build.factory,
-                "settings": dict(self.build.settings),
-            },
+            "build": self.build.as_data(),
             "files": [{**file._asdict(), "sources": list(file.sources)} for file in self.files],
             "preprocess": dict(self.preprocess),
             "labels": self.labels if isinstance(self.labels, str) else list(self.labels),

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from weft_hub._files.paths import PathsByName
 from weft_hub._http import Client
-from weft_hub._models.build import attach, empty_model, fill, preprocess_of, read_state, reads_files
+from weft_hub._models.build import empty_model, filled, preprocess_of, read_state, reads_files
 from weft_hub._models.help import help_text
 from weft_hub._repository.files import PREFIX
 from weft_hub._repository.loading import load_repository
@@ -198,7 +198,8 @@ class Hub:
         """Return the pretrained model called `name`, ready to use.
 
         The files are fetched if need be and verified in any case. The module is built by installed
-        code and filled from the weight file; nothing of a download is ever executed.
+        code and filled from the weight file, or is what an ONNX file or a graph says; nothing of a
+        download is ever executed.
 
         Args:
             name: the name of the model, as `list` gives it; or `hf:OWNER/NAME@REVISION`, a
@@ -224,9 +225,7 @@ class Hub:
             paths = self._obtain(card, progress, offline, find=early.find)
             with contextlib.suppress(CacheError):  # a read-only cache still serves what it has
                 self.cache.link(card)
-            fill(model, card, paths[card.weights.name])
-            attach(model, card, paths)
-        return model
+            return filled(model, card, paths)
 
     def load_state_dict(
         self,

@@ -113,7 +113,8 @@ def test_all_problems_of_an_entry_come_together_each_with_its_line(stage: Stage)
         f"{at['summary'] + 1}: summary: must have at least 10 characters, not 5",
         f"{at['license'] + 1}: license: must be an SPDX licence expression, such as MIT or "
         "Apache-2.0, but is 'my own'",
-        f"{at['kind'] + 1}: build.kind: must be one of 'factory', but is 'factroy'; "
+        f"{at['kind'] + 1}: build.kind: must be one of 'factory', 'onnx', 'graph', but is "
+        "'factroy'; "
         "did you mean 'factory'?",
         f"{at['size'] + 1}: files[0].size: must be at least 1, but is -3",
     ]
@@ -130,6 +131,10 @@ def test_all_problems_of_an_entry_come_together_each_with_its_line(stage: Stage)
         ('license = "BSD-3-Clause"', 'license = "bsd-3-clause"', "spelled 'BSD-3-Clause'"),
         ('role = "weights"', 'role = "extra"', "exactly one file has the role weights, but 0"),
         ('format = "safetensors"', 'format = "other"', "the format of weights is never other"),
+        ('format = "safetensors"', 'format = "onnx"', "or 'torchscript' for the kind 'factory'"),
+        ('factory = "line"', "", "build: the key 'factory' is missing, which the kind 'factory'"),
+        ('kind = "factory"', 'kind = "graph"', "build.factory: is for the kind 'factory': with"),
+        ('kind = "factory"', 'kind = "onnx"', "format: must be 'onnx' for the kind 'onnx', but is"),
         ('name = "weights.safetensors"', 'name = "../weights"', "files[0].name: must match"),
         ('name = "weights.safetensors"', 'name = ".hidden"', "files[0].name: must match"),
         ('sources = ["file:', 'sources = ["ftp:', "a source starts with one of pip:, file:"),

@@ -66,7 +66,7 @@ def _add_new(commands: Any) -> None:
     )
     one.add_argument(
         "--format",
-        choices=["safetensors", "pytorch", "torchscript"],
+        choices=["safetensors", "pytorch", "torchscript", "onnx"],
         help="the format of the weights; otherwise told by the ending",
     )
     one.add_argument(
@@ -83,7 +83,7 @@ def _add_new(commands: Any) -> None:
     one.add_argument("--author", metavar="NAME", dest="authors", action="append")
     one.add_argument("--provenance", help="where the weights come from")
     one.add_argument("--paper", metavar="ADDRESS", help="the address of the paper")
-    one.add_argument("--package", help="the distribution that builds the model")
+    one.add_argument("--package", help="the distribution that builds the model, or knows its task")
     one.add_argument("--factory", help="the name of its entry point in the group weft.models")
     one.add_argument(
         "--setting",

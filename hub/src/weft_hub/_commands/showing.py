@@ -62,7 +62,7 @@ def info(options: argparse.Namespace) -> int:
         ("authors", ", ".join(card.authors)),
         ("provenance", card.provenance),
         ("paper", card.paper or "none"),
-        ("built by", f"{card.build.package} ({card.build.factory})"),
+        ("built by", str(card.build)),
         ("labels", card.labels if isinstance(card.labels, str) else ", ".join(card.labels)),
     ]
     rows += [("preprocess", f"{key} = {value}") for key, value in card.preprocess.items()]

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
@@ -19,7 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 from weft_hub._contribution.card_sections import card_problems
 from weft_hub._contribution.scaffold import SMALL, ContributionError, is_placeholder
-from weft_hub._models.build import empty_model, fill
+from weft_hub._models.build import empty_model, fill, filled
+from weft_hub._models.documents import is_document
 from weft_hub._texts.quantities import show_size
 from weft_hub._texts.toml_lines import line_of
 from weft_hub._transfer.one import obtain
@@ -111,7 +112,7 @@ def check(folder: Path, rules: Rules, *, progress: Progress) -> Report:
     hub = Hub(index=folder.parents[1], offline=rules.offline)
     found = _check_sources(report, card, hub, rules, progress)
     _check_signature(report, card, found)
-    model = _check_build(report, card)
+    model = _check_build(report, card, found)
     _check_weights(report, card, model, found.get(card.weights.name))
     _check_metrics(report, card, hub, rules, whole=len(found) == len(card.files))
     return report
@@ -284,9 +285,11 @@ def _check_signature(report: Report, card: Card, found: dict[str, Path]) -> None
         report.add("signed", "ok", f"{card.signature.file}: signed by the key that the entry names")
 
 
-def _check_build(report: Report, card: Card) -> Any:
+def _check_build(report: Report, card: Card, found: Mapping[str, Path]) -> Any:
     try:
         model = empty_model(card)
+        if model is None:
+            return _check_document(report, card, found)
     except HubError as error:
         report.add("build", "failed", str(error))
         return None
@@ -298,13 +301,26 @@ def _check_build(report: Report, card: Card) -> Any:
     return model
 
 
+def _check_document(report: Report, card: Card, found: Mapping[str, Path]) -> Any:
+    """Read a file that is the model itself."""
+    if len(found) < len(card.files):
+        report.add("build", "skipped", f"{card.weights.name} was not read: a file is not at hand")
+        return None
+    model = filled(None, card, found)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    nodes = len(model.graph.nodes)
+    report.add("build", "ok", f"{card.weights.name}: {nodes} nodes, {count} parameters")
+    return model
+
+
 def _check_weights(report: Report, card: Card, model: Any, path: Path | None) -> None:
     if model is None or path is None:
         why = "the model could not be built" if model is None else "its file is not at hand"
         report.add("weights", "skipped", f"{card.weights.name} was not read, because {why}")
         return
     try:
-        fill(model, card, path)
+        if not is_document(card):  # which is filled when it is read
+            fill(model, card, path)
     except HubError as error:
         report.add("weights", "failed", str(error))
         return

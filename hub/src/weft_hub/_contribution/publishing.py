@@ -95,7 +95,7 @@ def request_text(report: Report, card: Card, older: str | None) -> str:
             f"- task: `{card.task}`",
             f"- licence of the weights: `{card.license}`",
             f"- made by: {', '.join(card.authors)}",
-            f"- built by: `{card.build.factory}` of `{card.build.package}`",
+            f"- built by: {card.build}",
             "",
             "## Where the weights come from",
             "",

@@ -45,6 +45,7 @@ _FORMATS = {
     ".ckpt": "pytorch",
     ".bin": "pytorch",
     ".jit": "torchscript",
+    ".onnx": "onnx",
 }
 
 
@@ -90,6 +91,11 @@ def make(draft: Draft, into: Path) -> Path:
     target = into / draft.name
     if os.path.lexists(target):
         raise ContributionError(f"{target} exists already; nothing is ever overwritten")
+    if kind_of(draft) != "factory" and (draft.factory is not None or draft.settings is not None):
+        raise ContributionError(
+            f"{draft.files[0].name} is a model by itself, so no factory builds it; leave out "
+            "--factory and --setting"
+        )
     tables = [_file_table(draft, path, first=path == draft.files[0]) for path in draft.files]
     text = model_toml(draft, tables)
     _require_sound(tomllib.loads(text), target)
@@ -121,6 +127,7 @@ def model_toml(draft: Draft, files: Sequence[Mapping[str, Any]]) -> str:
     labels = "labels" if draft.labels is not None else "# labels"
     paper = "paper" if draft.paper is not None else "# paper"
     shown = draft.labels if draft.labels is not None else ("cat", "dog")
+    kind = kind_of(draft)
     parts = [
         _HEAD,
         "# The version of these rules.",
@@ -144,17 +151,20 @@ def model_toml(draft: Draft, files: Sequence[Mapping[str, Any]]) -> str:
         "# The meaning of the outputs in their order, or the name of a label set of the task.",
         f"{labels} = {toml_value(shown if isinstance(shown, str) else list(shown))}",
         "",
-        "# Who builds the module: code comes only from an installed package.",
+        *_BUILD_NOTES[kind],
         "[build]",
-        'kind = "factory"',
+        f"kind = {toml_value(kind)}",
         "# The distribution that is installed for it.",
         f"package = {_known(draft.package, 'such as weft-vision')}",
-        "# The name of its entry point in the group weft.models.",
-        f"factory = {_known(draft.factory, 'such as mobilenet_v2')}",
-        "# Its keyword arguments.",
-        *_table("build.settings", draft.settings, "num_classes = 2"),
-        "",
     ]
+    if kind == "factory":
+        parts += [
+            "# The name of its entry point in the group weft.models.",
+            f"factory = {_known(draft.factory, 'such as mobilenet_v2')}",
+            "# Its keyword arguments.",
+            *_table("build.settings", draft.settings, "num_classes = 2"),
+        ]
+    parts.append("")
     unknown = {
         "name": "weights.safetensors", "role": "weights", "format": "safetensors",
         "size": 0, "sha256": f"{TODO}: 64 digits",
@@ -166,9 +176,9 @@ def model_toml(draft: Draft, files: Sequence[Mapping[str, Any]]) -> str:
             "[[files]]",
             "# A plain file name.",
             f"name = {toml_value(table['name'])}",
-            "# weights: the state dict, in exactly one file; extra: any other file.",
+            "# weights: the state dict or the model, in exactly one file; extra: any other file.",
             f"role = {toml_value(table['role'])}",
-            "# safetensors, pytorch, torchscript; other only for an extra file.",
+            "# safetensors, pytorch, torchscript, onnx; other only for an extra file.",
             f"format = {toml_value(table['format'])}",
             "# Bytes and SHA-256 of the file, which every download is held to.",
             f"size = {table['size']}",
@@ -184,6 +194,26 @@ def model_toml(draft: Draft, files: Sequence[Mapping[str, Any]]) -> str:
         _METRIC,
     ]
     return "\n".join(parts)
+
+
+def kind_of(draft: Draft) -> str:
+    """Return how a model is built; its first file tells whether it is a model by itself."""
+    if not draft.files:
+        return "factory"
+    first = draft.files[0]
+    if (draft.format or _FORMATS.get(first.suffix.lower())) == "onnx":
+        return "onnx"
+    return "graph" if _holds_graph(first) else "factory"
+
+
+def _holds_graph(path: Path) -> bool:
+    from weft import io
+
+    try:
+        with io.open_safetensors(path) as file:
+            return "weft.graph" in file.metadata
+    except (OSError, io.WeightsError):
+        return False
 
 
 def card_md(draft: Draft) -> str:
@@ -274,6 +304,11 @@ def _table(name: str, values: Mapping[str, Any] | None, example: str) -> list[st
     return [f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in values.items())]
 
 
+_BUILD_NOTES = {
+    "factory": ["# Who builds the module: code comes only from an installed package."],
+    "onnx": ["# The file is the model; the package knows the task."],
+    "graph": ["# The file is the model; the package knows the task."],
+}
 _SOURCE = "https://HOST/PATH, hf:, pip: or npm:"
 _HEAD = """\
 # An entry of the hub's index, written by `weft-hub new`. `weft-hub check` says what is still

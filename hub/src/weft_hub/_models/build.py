@@ -1,4 +1,7 @@
-"""Build a model from verified files: installed code makes the module, the file only fills it."""
+"""Build a model from verified files: installed code makes the module, the file only fills it.
+
+Where the file itself is the model, `documents` reads it, and it is dressed here likewise.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from weft_hub._models.documents import (
+    is_document,
+    read_document,
+    require_reader,
+    weights_of_onnx,
+)
 from weft_hub._models.lockstep import check_model_package
 from weft_hub._models.plugins import model_factory, task_of
 from weft_hub._models.preprocess import Preprocess
@@ -24,7 +33,9 @@ _READERS = {  # by the format that the index states, never by what a file looks 
 def empty_model(card: Card) -> Any:
     """Return the `weft.nn.Module` of `card`, in eval mode, before it is filled with weights.
 
-    It carries `.card`, `.preprocess` (from a source to the model's input) and `.labels`.
+    It carries `.card`, `.preprocess` (from a source to the model's input) and `.labels`. Where the
+    file of `card` is the model, there is none yet: what can be checked without it is, and None is
+    returned.
 
     Raises:
         MissingPackageError: the package that builds it, or knows its task, is not installed.
@@ -32,18 +43,51 @@ def empty_model(card: Card) -> Any:
         BuildError: that package cannot build it, or does not know its settings.
     """
     check_model_package(card.build.package)
+    if is_document(card):
+        require_reader(card)
+        _dress(None, card)
+        return None
     factory = model_factory(card)
-    task = task_of(card)
-    preprocess = preprocess_of(card)
     try:
-        labels = task.labels(card.labels) if isinstance(card.labels, str) else card.labels
         model = factory(**card.build.settings)
     except (TypeError, ValueError) as error:
         raise _build_error(card, error) from error
-    model.eval()
-    model.card = card
-    model.preprocess = preprocess
-    model.labels = tuple(labels)
+    return _dress(model, card)
+
+
+def filled(model: Any, card: Card, paths: Mapping[str, Path]) -> Any:
+    """Return the model of `card`, filled from its verified files.
+
+    Args:
+        model: what `empty_model` returned.
+        card: its entry.
+        paths: the path of each file by its name in the entry.
+
+    Raises:
+        WeightsError: a file does not hold what the entry says.
+        UnsafeWeightsError: a file asks for more than tensors.
+    """
+    if model is None:
+        model = _dress(read_document(card, paths), card)
+    else:
+        fill(model, card, paths[card.weights.name])
+    attach(model, card, paths)
+    return model
+
+
+def _dress(model: Any, card: Card) -> Any:
+    """Give a model what it carries; None goes through when all of it could be made."""
+    preprocess = preprocess_of(card)
+    task = task_of(card)
+    try:
+        labels = task.labels(card.labels) if isinstance(card.labels, str) else card.labels
+    except (TypeError, ValueError) as error:
+        raise _build_error(card, error) from error
+    if model is not None:
+        model.eval()
+        model.card = card
+        model.preprocess = preprocess
+        model.labels = tuple(labels)
     return model
 
 
@@ -132,6 +176,8 @@ def read_state(card: Card, file: File, path: Path) -> dict[str, Any]:
     import weft
     from weft import io
 
+    if file.format == "onnx":
+        return weights_of_onnx(card, file, path)
     try:
         state: object = getattr(io, _READERS[file.format])(path)
     except io.UnsafeCheckpointError as error:

@@ -13,12 +13,14 @@ from weft_hub.errors import HubError
 def help_data(card: Card) -> dict[str, Any]:
     """Return how the model of `card` is called, as data that JSON can hold.
 
-    The package that builds it is asked for the description of its factory and task, if installed.
+    The package that builds it is asked for the description of its factory and task, if installed;
+    a model that is a file has no factory.
     """
     install = None
     factory = task = ""
     try:
-        factory = inspect.getdoc(model_factory(card)) or ""
+        if card.build.factory:
+            factory = inspect.getdoc(model_factory(card)) or ""
         task = inspect.getdoc(type(task_of(card)).run) or ""
     except HubError as error:
         install = str(error)

@@ -30,7 +30,12 @@ _PLACES = _HERE.parent / "registry", _HERE.parents[2] / "registry"  # wheel, sou
 _NAME = re.compile(r"[a-z0-9-]+/[a-z0-9.-]+")
 _MOST_DOTS = 300
 _DOTTED = re.compile(r"(?:[\w\"' -]*\.){300}")
-_PLANNED_KINDS = {"onnx": "an ONNX file", "graph": "a graph"}
+#: The formats that the weights may have, by how the model is built.
+_FORMATS_OF = {
+    "factory": ("safetensors", "pytorch", "torchscript"),
+    "onnx": ("onnx",),
+    "graph": ("safetensors",),
+}
 
 
 @cache
@@ -159,7 +164,7 @@ def judge(texts: Texts, name: str) -> Card:
     found = beyond(data)
     if not found:
         formats = {"spdx": spdx_problem, "source-uri": check_uri}
-        found = _reworded(problems(data, schema(), formats, most=MOST_PROBLEMS + 1), data)
+        found = problems(data, schema(), formats, most=MOST_PROBLEMS + 1)
         found += [*_meaning(data, name), *_hidden(data)]
     wrong = [*_placed(path, texts.toml, found), *wrong]
     if not texts.problems:
@@ -193,20 +198,6 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
         known = isinstance(error, tomllib.TOMLDecodeError)
         why = error if known else "it is nested too deep, or has a number of thousands of digits"
         raise RegistryError([f"{path}:{_line_in(str(error))}: not TOML: {why}"]) from error
-
-
-def _reworded(found: list[Problem], data: dict[str, Any]) -> list[Problem]:
-    """Say it in one problem when an entry wants to be built in a way that is only planned."""
-    build = data.get("build")
-    kind = build.get("kind") if isinstance(build, dict) else None
-    if not isinstance(kind, str) or kind not in _PLANNED_KINDS:
-        return found
-    others = [problem for problem in found if problem.where[:1] != ("build",)]
-    text = (
-        f"{kind!r} is planned, but this version of weft-hub cannot build from "
-        f"{_PLANNED_KINDS[kind]}; give a factory of an installed package (kind = 'factory')"
-    )
-    return [*others, Problem(("build", "kind"), text)]
 
 
 def _beside(base: str, name: str, uri: str) -> str:
@@ -245,8 +236,33 @@ def _meaning(data: dict[str, Any], name: str) -> list[Problem]:
         if own in seen:
             found.append(Problem(("files", index, "name"), f"{file.get('name')!r} is there twice"))
         seen.add(own)
+    found.extend(_build_problems(data, files))
     found.extend(_signature_problems(data, files))
     return found
+
+
+def _build_problems(data: dict[str, Any], files: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Find what does not go with how the model is built."""
+    build = data.get("build")
+    kind = build.get("kind") if isinstance(build, dict) else None
+    if not isinstance(build, dict) or not isinstance(kind, str) or kind not in _FORMATS_OF:
+        return
+    if kind == "factory" and "factory" not in build:
+        yield Problem(("build",), "the key 'factory' is missing, which the kind 'factory' needs")
+    for key in ("factory", "settings"):
+        if kind != "factory" and key in build:
+            yield Problem(
+                ("build", key),
+                f"is for the kind 'factory': with {kind!r} the file itself is the model",
+            )
+    for index, file in enumerate(files):
+        form = file.get("format")
+        if file.get("role") != "weights" or form == "other" or form in _FORMATS_OF[kind]:
+            continue
+        wanted = " or ".join(map(repr, _FORMATS_OF[kind]))
+        yield Problem(
+            ("files", index, "format"), f"must be {wanted} for the kind {kind!r}, but is {form!r}"
+        )
 
 
 def _signature_problems(data: dict[str, Any], files: list[dict[str, Any]]) -> Iterator[Problem]:
