@@ -188,12 +188,14 @@ celu_ = in_place["celu_"]
 dropout_ = in_place["dropout_"]
 elu_ = in_place["elu_"]
 feature_alpha_dropout_ = in_place["feature_alpha_dropout_"]
+hardshrink_ = in_place["hardshrink_"]
 hardtanh_ = in_place["hardtanh_"]
 leaky_relu_ = in_place["leaky_relu_"]
 relu_ = in_place["relu_"]
 rrelu_ = in_place["rrelu_"]
 selu_ = in_place["selu_"]
 sigmoid_ = in_place["sigmoid_"]
+softshrink_ = in_place["softshrink_"]
 threshold_ = in_place["threshold_"]
 
 __all__ = [
@@ -250,6 +252,7 @@ __all__ = [
     "group_norm",
     "gumbel_softmax",
     "hardshrink",
+    "hardshrink_",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
@@ -316,6 +319,7 @@ __all__ = [
     "softmin",
     "softplus",
     "softshrink",
+    "softshrink_",
     "softsign",
     "tanhshrink",
     "threshold",

@@ -268,10 +268,21 @@ def elu(xp: Any, x: Any, *, alpha: float = 1.0) -> Any:
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
+_SELU_LEFT = _SELU_ALPHA * _SELU_SCALE
 
 
-@composite(samples=_BOTH[:3], namespaces=catalogue.BOTH, methods=(), inplace=True)
-def selu(input: Tensor) -> Tensor:
+@elementwise(
+    partials=[
+        lambda g, out, x: g * where(x > 0, _SELU_SCALE, _SELU_LEFT * exp(where(x > 0, 0.0, x)))
+    ],
+    saves=("x",),
+    samples=_BOTH[:3],
+    namespaces=catalogue.BOTH,
+    methods=(),
+    inplace=True,
+    real=True,
+)
+def selu(xp: Any, x: Any) -> Any:
     """Scaled exponential linear unit, whose fixed point has mean 0 and variance 1.
 
     Args:
@@ -282,11 +293,19 @@ def selu(input: Tensor) -> Tensor:
 
     Source: Klambauer et al., arXiv:1706.02515.
     """
-    return elu(input, _SELU_ALPHA) * _SELU_SCALE
+    return xp.where(x > 0, _SELU_SCALE * x, _SELU_LEFT * xp.expm1(xp.minimum(x, 0)))
 
 
-@composite(samples=_BOTH[:3], namespaces=catalogue.BOTH, methods=(), inplace=True)
-def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
+@elementwise(
+    partials=[lambda g, out, x, *, alpha: g * exp(where(x > 0, 0.0, x / alpha))],
+    saves=("x",),
+    samples=(*_BOTH[:3], Sample(array(3, low=-3.0, high=-0.1), 0.5)),
+    namespaces=catalogue.BOTH,
+    methods=(),
+    inplace=True,
+    real=True,
+)
+def celu(xp: Any, x: Any, *, alpha: float = 1.0) -> Any:
     """The element if positive, else alpha (exp(x / alpha) - 1): differentiable at 0 for any alpha.
 
     Args:
@@ -298,7 +317,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
 
     Source: Barron, arXiv:1704.07483.
     """
-    return elu(input / alpha, 1.0) * alpha
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0, x) / alpha))
 
 
 @elementwise(

@@ -28,12 +28,26 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
 
-@composite(
-    samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
+def _softshrink_canonical(input: Any, lambd: float) -> dict[str, Any]:
+    if lambd < 0:
+        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
+    return {"lambd": lambd}
+
+
+_SHRUNK = (Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4)))
+
+
+@elementwise(
+    partials=[lambda g, out, x, *, lambd: where(x.abs() <= lambd, 0, g)],
+    canonical=_softshrink_canonical,
+    saves=("x",),
+    samples=_SHRUNK,
+    errors=(ErrorSample(array(2), -1.0, error=ValueError, match="must not be negative, got -1"),),
     namespaces=catalogue.FUNCTIONAL,
     out=True,
+    real=True,
 )
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(xp: Any, x: Any, *, lambd: float = 0.5) -> Any:
     """Move towards 0 by a distance, at most to it.
 
     Args:
@@ -41,22 +55,23 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         lambd: the distance, not negative.
 
     Returns:
-        Tensor: (...).
+        Tensor: (...). The gradient is 0 up to the distance, and there.
 
     Raises:
         ValueError: the distance is negative.
     """
-    if lambd < 0:
-        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
-    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
+    return xp.where(xp.abs(x) <= lambd, 0, x - lambd * xp.sign(x))
 
 
-@composite(
-    samples=(Sample(array(4, low=0.7, high=2.0)), Sample(array(4, low=-0.4, high=0.4))),
+@elementwise(
+    partials=[lambda g, out, x, *, lambd: where(x.abs() <= lambd, 0, g)],
+    saves=("x",),
+    samples=_SHRUNK,
     namespaces=catalogue.BOTH,
     out=True,
+    real=True,
 )
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(xp: Any, x: Any, *, lambd: float = 0.5) -> Any:
     """0 within a distance of 0, the element beyond.
 
     Args:
@@ -64,20 +79,30 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         lambd: the distance.
 
     Returns:
-        Tensor: (...).
+        Tensor: (...). The gradient is 0 up to the distance, and there.
     """
-    return where((input >= -lambd) & (input <= lambd), 0, input)
+    return xp.where(xp.abs(x) <= lambd, 0, x)
 
 
-@composite(
-    samples=(Sample(array(4, low=0.7, high=2.0), 0.5, 9.0),),
+def _threshold_canonical(input: Any, threshold: float, value: float) -> dict[str, Any]:
+    if input.dtype.category < 2:  # as in PyTorch, the result's dtype is the input's
+        threshold, value = int(threshold), int(value)
+    return {"threshold": threshold, "value": value}
+
+
+@elementwise(
+    partials=[lambda g, out, x, *, threshold, value: where(x <= threshold, 0, g)],
+    canonical=_threshold_canonical,
+    saves=("x",),
+    samples=(Sample(array(2, 3, low=0.5, high=2.0), 1.1, 9.0),),
     namespaces=catalogue.BOTH,
     methods=(),
     inplace=True,
     out=True,
+    real=True,
 )
-def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
-    """The element if above a threshold, else a value.
+def threshold(xp: Any, x: Any, *, threshold: float, value: float) -> Any:
+    """The element if above a threshold, or not a number; else a value.
 
     Args:
         input: (...), real.
@@ -85,11 +110,9 @@ def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
         value: the value.
 
     Returns:
-        Tensor: (...).
+        Tensor: (...). The gradient is 0 at the threshold and below.
     """
-    if input.dtype.category < 2:  # as in PyTorch, the result's dtype is the input's
-        threshold, value = int(threshold), int(value)
-    return where(input > threshold, input, value)
+    return xp.where(x <= threshold, value, x)
 
 
 @composite(

@@ -25,7 +25,8 @@ _EXPONENTS = frozenset({2, 3, -1, 0.5})
 _SLOW = frozenset(
     {"sigmoid", "silu", "gelu", "softplus", "logsigmoid", "elu", "leaky_relu", "hardtanh", "lerp"}
     | {"erf", "erfc", "sinc", "logit", "xlogy", "logaddexp", "hardsigmoid", "hardswish", "mish"}
-    | {"hypot", "fmod", "remainder", "erfinv"}
+    | {"hypot", "fmod", "remainder", "erfinv", "selu", "celu", "softshrink", "hardshrink"}
+    | {"threshold"}
 )
 _NONE: dict[str, Any] = {}
 
@@ -50,13 +51,14 @@ class Compiled:
         least: from how many elements on it is worth a look.
     """
 
-    __slots__ = ("_kept", "_varied", "formula", "least", "name", "shape")
+    __slots__ = ("_beside", "_kept", "_varied", "formula", "least", "name", "shape")
 
     def __init__(self, name: str, formula: Callable[..., Any], shape: Callable[..., Aval]) -> None:
         self.name, self.formula, self.shape = name, formula, shape
         self.least = 24576 if name in _LIGHT else 128 if name in _SLOW else 1024
         self._kept: dict[Any, Any] = {}
         self._varied: set[Any] = set()
+        self._beside: dict[Any, Any] = {}  # for one array beside settings that stay open
 
     def one(self, x: Any) -> Any:
         """Return the result of one plain array; None if NumPy is to compute it."""
@@ -66,6 +68,13 @@ class Compiled:
         if found is None or x.size < found.least or not switches.codegen:
             return None
         return found.run((x,), _NONE)
+
+    def beside(self, x: Any, settings: dict[str, Any]) -> Any:
+        """Return the result of one plain array; None if a call of this object is to say."""
+        found = self._beside.get((x.dtype, *map(type, settings.values())))
+        if found is None or x.size < found.least or x.size < self.least or not switches.codegen:
+            return None
+        return found.run((x,), settings)
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         """Return the result of canonical arguments; None if NumPy is to compute it."""
@@ -98,6 +107,8 @@ class Compiled:
                 self._varied.add(key)
                 key = (*kinds, *settings.values())
             self._kept[key] = found
+            if found is not None and len(args) == 1 and set(told) == {float} == {*key[1:]}:
+                self._beside[key] = found
         if found is None or size < found.least:
             return None
         try:

@@ -111,7 +111,7 @@ def elementwise(
         )
         compiled = Compiled(name, formula, shape)
         prefer(op, compiled)
-        run = promoting(op, told, computed, exempt, numbers)
+        run = promoting(op, told, computed, exempt, numbers, compiled)
         if settings or not numbers or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:

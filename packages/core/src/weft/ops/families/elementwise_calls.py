@@ -10,7 +10,7 @@ from weft._backend.libraries import by_array
 from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
 from weft._core.device import device_of, placed
-from weft._core.dispatch import apply, explain, record_one, record_two
+from weft._core.dispatch import apply, apply_one, explain, finish, record_one, record_two
 from weft._core.errors import DeviceError
 from weft._core.inference import born
 from weft._core.kernels import as_array, bare
@@ -34,11 +34,25 @@ _new = Tensor.__new__
 
 
 def promoting(
-    op: Op, name: str, computed: Callable[..., Any], exempt: frozenset[int], numbers: bool
+    op: Op,
+    name: str,
+    computed: Callable[..., Any],
+    exempt: frozenset[int],
+    numbers: bool,
+    compiled: Compiled,
 ) -> Callable[..., Any]:
     """Return ``run(args, params)``: promote the arguments to one dtype, then dispatch."""
 
     def run(args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if len(args) == 1 and type(args[0]) is Tensor:  # nothing beside it to promote
+            input = args[0]
+            x = input._data
+            if x.dtype is _SHORT32 or x.dtype is _SHORT64:
+                data = compiled.beside(x, params) if params and type(x) is ndarray else None
+                if data is None:
+                    return apply_one(op, input, params)
+                record = input._node is not None and op.records and (not flags.any or here.grad)
+                return finish(op, args, params, data, record)
         args = tuple(
             a.item() if isinstance(a, np.generic) else a for a in args
         )  # a NumPy scalar counts as the Python number it is

@@ -52,7 +52,7 @@ class Formula:
         heavy = sum(op in _HEAVY for op in ops)
         self.grain = max(2048, 65536 // (len(ops) + 8 * heavy + 1))
         light = len(ops) <= 1 and all(op in _LIGHT for op in ops)
-        slow = len(ops) > 2 or any(op in _SLOW for op in ops)
+        slow = len(ops) > 1 or any(op in _SLOW for op in ops)
         self.least = 24576 if light else 128 if slow else 2048
         self.name, self.root, self.opened, self.dtype = name, root, opened, dtype
         self.arrays = [i for i, k in enumerate(kinds) if isinstance(k, np.dtype)]
