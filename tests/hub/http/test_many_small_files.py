@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import threading
 from collections import Counter
@@ -15,6 +16,7 @@ from hub.attacks.stage import Stage, sha256
 from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import nothing_taken
 from tests.hub.http.faults import KINDS, Fault, Served, certificates, serving
+from tests.hub.http.tunnel import tunnelling
 from weft_hub._http import tokens, waiting
 from weft_hub._http.download import Download
 from weft_hub._http.express import Express
@@ -269,23 +271,26 @@ def test_over_tls_with_a_bundle_of_ones_own_and_a_token(stage: Stage, tmp_path: 
         assert fetched(stage) == FILES
 
 
-@pytest.mark.parametrize("bundle", [None, "none.pem"])
+@pytest.mark.parametrize("bundle", [None, "none.pem", "no.pem", "folder/none.pem"])
 def test_a_certificate_that_is_not_trusted_is_refused(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bundle: str | None
 ) -> None:
     monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    (tmp_path / "no.pem").write_text("not a certificate\n")
     if bundle is not None:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / bundle))
     with serving(PATHS, tls=certificates()) as server:
         enter(stage, f"{server.url}/of")
-        with pytest.raises(weft_hub.SourceError, match=bundle or "not trusted"):
+        with pytest.raises(weft_hub.SourceError, match=bundle or "not trusted") as caught:
             fetched(stage)
+        assert bundle is None or "REQUESTS_CA_BUNDLE" in str(caught.value)
+        assert "\n" not in str(caught.value)
         assert server.asked == []
 
 
-@pytest.mark.usefixtures("tls")
-def test_a_redirect_carries_no_token(stage: Stage, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_other_way", "tls")
+def test_a_redirect_to_another_host_carries_no_token(stage: Stage, tmp_path: Path) -> None:
     with serving(PATHS, tls=certificates()) as other, serving({}, tls=certificates()) as server:
         tokens.set_token(tmp_path / "tokens.json", server.url.partition("://")[2], SECRET)
         server.redirects = {path: other.url + path for path in PATHS}
@@ -293,6 +298,70 @@ def test_a_redirect_carries_no_token(stage: Stage, tmp_path: Path) -> None:
         assert fetched(stage) == FILES
         assert {one.headers.get("authorization") for one in server.asked} == {f"Bearer {SECRET}"}
         assert {one.headers.get("authorization") for one in other.asked} == {None}
+
+
+@pytest.mark.usefixtures("no_other_way", "tls")
+def test_a_redirect_within_the_host_keeps_the_token(stage: Stage, tmp_path: Path) -> None:
+    moved = {f"/moved{path}": content for path, content in PATHS.items()}
+    with serving(moved, tls=certificates()) as server:
+        tokens.set_token(tmp_path / "tokens.json", server.url.partition("://")[2], SECRET)
+        server.guarded = dict.fromkeys(moved, f"Bearer {SECRET}")
+        server.redirects = {path: f"/moved{path}?of=%2Fa" for path in PATHS}
+        enter(stage, f"{server.url}/of")
+        assert fetched(stage) == FILES
+        assert len(server.asked) == 2 * len(PATHS)
+
+
+@pytest.mark.usefixtures("no_other_way", "tls")
+def test_a_token_stays_away_also_if_the_way_leads_back(stage: Stage, tmp_path: Path) -> None:
+    back = {f"/back{path}": content for path, content in PATHS.items()}
+    with serving({}, tls=certificates()) as other, serving(back, tls=certificates()) as server:
+        for one in (server, other):
+            tokens.set_token(tmp_path / "tokens.json", one.url.partition("://")[2], SECRET)
+        server.redirects = {path: other.url + path for path in PATHS}
+        other.redirects = {path: f"{server.url}/back{path}" for path in PATHS}
+        enter(stage, f"{server.url}/of")
+        assert fetched(stage) == FILES
+        assert {one.headers.get("authorization") for one in other.asked} == {None}
+        said = {one.path: one.headers.get("authorization") for one in server.asked}
+        assert {said[path] for path in PATHS} == {f"Bearer {SECRET}"}
+        assert {said[path] for path in back} == {None}
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "http://weights.example.invalid{path}",  # not encrypted
+        "https://weights.example.invalid:99999{path}",
+        "ftp://localhost{path}",
+        "//[::1{path}",
+        "{path}",  # itself
+        "/of/../../etc{path}",
+        "\\\\elsewhere\\{path}",
+    ],
+)
+def test_a_redirect_that_is_not_followed_is_one_typed_error(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    monkeypatch.setenv("WEFT_HUB_RETRIES", "0")
+    with serving({}) as server:
+        server.redirects = {path: where.format(path=path) for path in PATHS}
+        enter(stage, f"{server.url}/of")
+        with pytest.raises(weft_hub.SourceError) as caught:
+            fetched(stage)
+        assert len(server.asked) < 150
+    assert "\n" not in str(caught.value)
+    assert nothing_taken(stage)
+
+
+@pytest.mark.usefixtures("tls")
+def test_a_redirect_out_of_tls_is_refused(stage: Stage) -> None:
+    with serving(PATHS) as plain, serving({}, tls=certificates()) as server:
+        server.redirects = {path: plain.url + path for path in PATHS}
+        enter(stage, f"{server.url}/of")
+        with pytest.raises(weft_hub.UnsafeRedirectError, match="from https to http"):
+            fetched(stage)
+        assert plain.asked == []
 
 
 @pytest.mark.usefixtures("tls")
@@ -306,15 +375,64 @@ def test_netrc_is_not_read(stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert {one.headers.get("authorization") for one in server.asked} == {None}
 
 
+@pytest.mark.usefixtures("no_other_way")
+@pytest.mark.parametrize("user", ["", "me:a%40secret@"])
 def test_a_proxy_is_asked_in_place_of_the_host(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, user: str
 ) -> None:
     host = "http://weights.example.invalid"
     monkeypatch.setenv("WEFT_HUB_HTTP_HOSTS", "weights.example.invalid")
     enter(stage, f"{host}/of")
     with serving({host + path: content for path, content in PATHS.items()}) as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", f"://{user}"))
         assert fetched(stage) == FILES
+        said = {one.headers.get("proxy-authorization") for one in proxy.asked}
+        assert said == {f"Basic {base64.b64encode(b'me:a@secret').decode()}" if user else None}
+        assert {one.headers["host"] for one in proxy.asked} == {"weights.example.invalid"}
+
+
+@pytest.mark.usefixtures("no_other_way", "tls")
+@pytest.mark.parametrize("user", ["", "me:secret@"])
+def test_a_proxy_is_a_tunnel_for_tls(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: str
+) -> None:
+    with serving(PATHS, tls=certificates()) as server, tunnelling() as proxy:
+        tokens.set_token(tmp_path / "tokens.json", server.url.partition("://")[2], SECRET)
+        server.guarded = dict.fromkeys(PATHS, f"Bearer {SECRET}")
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("://", f"://{user}"))
+        enter(stage, f"{server.url}/of")
+        assert fetched(stage) == FILES
+        where = server.url.partition("://")[2]
+        assert {target for target, _ in proxy.asked} == {where}
+        basic = f"Basic {base64.b64encode(b'me:secret').decode()}" if user else None
+        assert {said.get("proxy-authorization") for _, said in proxy.asked} == {basic}
+        assert all("authorization" not in said for _, said in proxy.asked)
+        assert all("proxy-authorization" not in one.headers for one in server.asked)
+
+
+@pytest.mark.usefixtures("tls")
+def test_a_tunnel_that_is_refused_is_one_typed_error(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_HUB_RETRIES", "0")
+    with serving(PATHS, tls=certificates()) as server, tunnelling(refuse=True) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        enter(stage, f"{server.url}/of")
+        with pytest.raises(weft_hub.UnreachableError, match="proxy"):
+            fetched(stage)
+        assert server.asked == []
+
+
+def test_a_proxy_by_another_protocol_is_left_to_requests(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_HUB_RETRIES", "0")
+    with serving(PATHS) as server:
+        monkeypatch.setenv("HTTP_PROXY", "socks5://localhost:1")
+        enter(stage, f"{server.url}/of")
+        with pytest.raises(weft_hub.SourceError):
+            fetched(stage)
+        assert server.asked == []
 
 
 @pytest.mark.usefixtures("no_other_way")

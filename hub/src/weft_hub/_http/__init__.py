@@ -12,6 +12,10 @@ lease.py      the range that one worker fetches
 ranges.py     what an answer says about a range
 download.py   one large file in pieces over several connections
 express.py    many small files by one thread, as long as all goes well; loaded when it is needed
+wanted.py     one of them
+lane.py       one connection for them
+route.py      how a host is reached: directly, by a proxy, over TLS
+plain_answer.py  the head of an answer, read strictly and fast
 """
 
 from __future__ import annotations

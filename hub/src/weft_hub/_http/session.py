@@ -6,6 +6,8 @@ requests does the talking: connections, TLS, proxies (`HTTPS_PROXY`, `NO_PROXY`)
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -114,11 +116,14 @@ class Session:
     def settings(self, origin: str) -> tuple[str, str | None]:
         """Return the certificates (a file or a folder) and the proxy that `origin` is asked with.
 
-        Both come from requests, so that who asks by another way asks as requests would.
+        Both come from requests, so that who asks by another way asks as requests would. It takes
+        long to load, and is not needed to see that no proxy is set and no certificate is asked for.
         """
+        if origin.startswith("http:") and _no_proxy_is_set():
+            return "", None
         from requests.utils import DEFAULT_CA_BUNDLE_PATH, select_proxy
 
-        merged = self._requests().merge_environment_settings(origin, {}, True, None, None)
+        merged = self._requests().merge_environment_settings(origin, {}, None, None, None)
         verify = merged["verify"]
         proxy: str | None = select_proxy(origin, merged["proxies"])
         return verify if isinstance(verify, str) else str(DEFAULT_CA_BUNDLE_PATH), proxy
@@ -128,6 +133,12 @@ class Session:
             if self._made is None:
                 self._made = _new_session(self._options)
             return self._made
+
+
+def _no_proxy_is_set() -> bool:
+    """Whether no proxy is set, where only the environment can set one."""
+    set_by = [name for name in os.environ if name.lower().endswith("_proxy")]
+    return sys.platform == "linux" and not set_by
 
 
 def user_agent() -> str:

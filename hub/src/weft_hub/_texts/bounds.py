@@ -18,6 +18,8 @@ _MOST_TOLD = 800
 
 def beyond(data: Any) -> list[Problem]:
     """Return the first place of `data` that is nested too deep, or a number beyond 64 bits."""
+    if _is_within(data):
+        return []
     pending: list[tuple[Where, Any]] = [((), data)]
     while pending:
         where, value = pending.pop()
@@ -33,6 +35,24 @@ def beyond(data: Any) -> list[Problem]:
             if isinstance(item, dict | list | int):
                 pending.append(((*where, key), item))
     return []
+
+
+def _is_within(data: Any) -> bool:
+    """Whether nothing of `data` is beyond, without saying where: fast, since it may be long."""
+    level: list[Any] = [[data]]
+    for _ in range(MOST_DEEP + 2):
+        inner = []
+        for one in level:
+            for value in one.values() if type(one) is dict else one:
+                kind = type(value)
+                if kind is dict or kind is list:
+                    inner.append(value)
+                elif kind is int and not -(2**63) <= value < 2**63:
+                    return False
+        if not inner:
+            return True
+        level = inner
+    return False
 
 
 def told(problems: list[str]) -> list[str]:

@@ -15,25 +15,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
+from weft_hub._texts.fits import ANNOTATIONS, RULES, TYPES, fitting
 from weft_hub._texts.nearest import did_you_mean
 
 Where: TypeAlias = tuple[str | int, ...]
 Format: TypeAlias = Callable[[str], str | None]
-
-_ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description"}
-_RULES = {
-    "$ref", "type", "const", "enum", "format", "pattern", "minLength", "maxLength", "minimum",
-    "required", "properties", "additionalProperties", "items", "minItems", "uniqueItems",
-}  # fmt: skip
-_TYPES: dict[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-}
-
 
 _MOST_KEY = 80
 
@@ -69,6 +55,8 @@ def problems(
             that format, or None.
         most: after so many problems no more are looked for.
     """
+    if fitting(schema, formats)(data):
+        return []
     return list(islice(_check(data, schema, (), schema, formats), most))
 
 
@@ -78,7 +66,7 @@ def _check(
 ) -> Iterator[Problem]:  # fmt: skip
     if "$ref" in rule:
         rule = root["$defs"][rule["$ref"].removeprefix("#/$defs/")]
-    unknown = rule.keys() - _RULES - _ANNOTATIONS
+    unknown = rule.keys() - RULES - ANNOTATIONS
     if unknown:
         raise NotImplementedError(f"the schema uses {sorted(unknown)}, which nothing checks")
     allowed = rule.get("type")
@@ -159,7 +147,7 @@ def _is(data: Any, name: str) -> bool:
         return name == "boolean"
     if isinstance(data, float) and not math.isfinite(data):
         return False
-    return isinstance(data, _TYPES[name])
+    return isinstance(data, TYPES[name])
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -12,16 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weft_hub._http import Client
 from weft_hub._http.addresses import origin_of
+from weft_hub._http.wanted import Wanted
 from weft_hub.cache import Cache
 from weft_hub.card import File
 from weft_hub.errors import HubError
-from weft_hub.progress import Progress, Stage, Step
+from weft_hub.progress import Progress, Stage, Step, quiet
 from weft_hub.sources import Place, place_of
 from weft_hub.sources.mirror import MirrorSource
 
@@ -49,8 +50,16 @@ def obtain_small(files: list[File], cache: Cache, progress: Progress, client: Cl
         # Another process may have had its turn meanwhile.
         left = [file for file in files if not cache.has(file.sha256)]
         for places in (_at_the_mirror, _at_the_first_source):
-            for group in _by_origin(places(left, client)):
-                came |= _Batch(group, cache, work, progress, client).run()
+            asked = places(left, client)
+            while asked:
+                moved: list[_Asked] = []
+                for group in _by_origin(asked):
+                    batch = _Batch(group, cache, work, progress, client)
+                    came |= batch.run()
+                    moved += batch.moved
+                asked = moved
+            if came and places is _at_the_mirror and client.options.mirror is not None:
+                client.reached.add(client.options.mirror)  # whether it is there is known now
             left = [file for file in left if file.sha256 not in came]
     return came
 
@@ -70,32 +79,42 @@ def _alone(files: list[File], cache: Cache, progress: Progress) -> Iterator[Path
 
 @dataclass(frozen=True)
 class _Asked:
-    """A file, and where it is asked for."""
+    """A file, where it is asked for, and where that led."""
 
     file: File
     place: Place
+    wanted: Wanted
+
+    @classmethod
+    def at(cls, place: Place, file: File) -> _Asked:
+        """Return `file` to be asked for at `place`."""
+        return cls(file, place, Wanted(file.sha256, place.url, file.size))
+
+    @property
+    def plain_http(self) -> bool:
+        """Return whether the user named the host that is asked."""
+        return self.place.plain_http and not self.wanted.led_away
 
 
 def _at_the_mirror(files: list[File], client: Client) -> list[_Asked]:
     if not files or client.options.mirror is None:
         return []
     mirror = MirrorSource(client.options.mirror)
-    try:
-        mirror.knock(client)
-    except HubError:
-        return []
-    return [_Asked(file, mirror.place(file)) for file in files]
+    return [_Asked.at(mirror.place(file), file) for file in files]
 
 
 def _at_the_first_source(files: list[File], client: Client) -> list[_Asked]:
     places = ((file, place_of(file, client)) for file in files)
-    return [_Asked(file, place) for file, place in places if place is not None]
+    return [_Asked.at(place, file) for file, place in places if place is not None]
 
 
 def _by_origin(asked: list[_Asked]) -> Iterator[list[_Asked]]:
-    groups: dict[tuple[str, bool], list[_Asked]] = {}
+    groups: dict[tuple[str, bool, bool], list[_Asked]] = {}
+    origins: dict[str, str] = {}
     for one in asked:
-        key = origin_of(one.place.url), one.place.plain_http
+        start = "/".join(one.wanted.url.split("/", 3)[:3])  # of many files most have the same
+        origin = origins.get(start) or origins.setdefault(start, origin_of(start))
+        key = origin, one.plain_http, one.wanted.led_away
         groups.setdefault(key, []).append(one)
     return (group for group in groups.values() if len(group) >= LEAST_FILES)
 
@@ -111,20 +130,21 @@ class _Batch:
         self._client = client
         self._asked = {one.file.sha256: one for one in asked}
         self._came: set[str] = set()
+        self.moved: list[_Asked] = []
         self._failure: BaseException | None = None
         self._left = False
         self._at_work = threading.Lock()
 
     def run(self) -> set[str]:
-        """Return the digests of the files that came."""
-        from weft_hub._http.express import Express, Wanted  # loads what opens sockets
+        """Return the digests of the files that came; `moved` has those that are elsewhere."""
+        from weft_hub._http.express import Express  # loads what opens sockets
 
-        wanted = [
-            Wanted(digest, one.place.url, one.file.size) for digest, one in self._asked.items()
-        ]
-        plain_http = next(iter(self._asked.values())).place.plain_http
         express = Express(
-            self._client, wanted, asked=self._ask, got=self._take, plain_http=plain_http
+            self._client,
+            [one.wanted for one in self._asked.values()],
+            asked=self._ask,
+            got=self._take,
+            plain_http=next(iter(self._asked.values())).plain_http,
         )
         thread = threading.Thread(target=self._get, args=(express,), daemon=True)
         options = self._client.options
@@ -139,6 +159,7 @@ class _Batch:
             express.stop()
         if self._failure is not None:
             raise self._failure
+        self.moved = [replace(self._asked[one.key], wanted=one) for one in list(express.moved)]
         return self._came
 
     # ---- its thread
@@ -170,6 +191,8 @@ class _Batch:
         return True
 
     def _tell(self, stage: Stage, one: _Asked, done: int) -> None:
+        if self._progress is quiet:
+            return
         with self._at_work:
             if not self._left:
                 self._progress(Step(stage, one.file.name, done, one.file.size, one.place.uri))

@@ -24,11 +24,15 @@ def find_small(cache: Cache, files: Iterable[File]) -> tuple[set[str], list[File
         The digests of those that are whole, and those that are not there. Of one that is neither
         nothing is said: who looks for it by `Cache.find` learns what is wrong.
     """
+    small = [file for file in files if file.size <= AT_ONCE_BYTES]
     found: set[str] = set()
     missing: dict[str, File] = {}
     seen: dict[str, Identity] = {}
-    for file in files:
-        if file.size > AT_ONCE_BYTES or file.sha256 in found:
+    if not cache.blobs.exists():
+        missing = {file.sha256: file for file in small}
+        small = []
+    for file in small:
+        if file.sha256 in found:
             continue
         try:
             content, identity = _read(f"{cache.blobs}/{file.sha256}", file.size + 1)

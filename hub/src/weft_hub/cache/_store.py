@@ -251,11 +251,15 @@ class Cache:
         if got != file.sha256:
             raise DigestMismatchError(file.name, expected=file.sha256, got=got)
         partial, blob = f"{work}/{file.sha256}", f"{self.blobs}/{file.sha256}"
-        with open(partial, "xb", buffering=0) as out:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        handle = os.open(partial, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        try:
             if os.name == "posix":
-                os.fchmod(out.fileno(), 0o444)
-            if out.write(content) != file.size:
+                os.fchmod(handle, 0o444)
+            if os.write(handle, content) != file.size:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(handle)
         os.replace(partial, blob)
 
     def _copy(
@@ -326,14 +330,13 @@ class Cache:
             Whether it is a link.
         """
         name = f"{folder}/{file.name}"
-        with contextlib.suppress(OSError):
-            if os.readlink(name) == target:
+        with contextlib.suppress(OSError):  # this disk or user has no links
+            try:
+                os.symlink(target, name)
                 return True
-        try:
-            os.symlink(target, name)
-            return True
-        except OSError:  # something is there, or this disk or user has no links
-            pass
+            except FileExistsError:
+                if os.readlink(name) == target:
+                    return True
         path, blob = folder / file.name, self.blob(file.sha256)
         if _holds(path, blob, file.sha256):
             return False

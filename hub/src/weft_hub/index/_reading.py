@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from weft_hub._texts import toml_tables
 from weft_hub._texts.bounds import MOST_PROBLEMS, beyond, told
 from weft_hub._texts.toml_lines import nearest_line, places_of
 from weft_hub._texts.validate import Problem, problems
@@ -165,7 +166,9 @@ def judge(texts: Texts, name: str) -> Card:
     if not found:
         formats = {"spdx": spdx_problem, "source-uri": check_uri}
         found = problems(data, schema(), formats, most=MOST_PROBLEMS + 1)
-        found += [*_meaning(data, name), *_hidden(data)]
+        found += _meaning(data, name)
+        if "\\" in texts.toml or _is_unprintable(texts.toml):
+            found += _hidden(data)
     wrong = [*_placed(path, texts.toml, found), *wrong]
     if not texts.problems:
         wrong += _card_problems(f"{texts.place}/card.md", texts.card)
@@ -193,7 +196,7 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
         if line.count(".") > _MOST_DOTS and _DOTTED.search(line):
             raise RegistryError([f"{path}:{number}: a key has more than {_MOST_DOTS} parts"])
     try:
-        return tomllib.loads(text)
+        return toml_tables.loads(text, "files")
     except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         known = isinstance(error, tomllib.TOMLDecodeError)
         why = error if known else "it is nested too deep, or has a number of thousands of digits"

@@ -15,7 +15,7 @@ import stat
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from weft_hub._files.digest import CHUNK_BYTES
 from weft_hub._files.identity import Identity, identity_of
@@ -24,6 +24,7 @@ from weft_hub.card import Card, File
 from weft_hub.errors import HubError
 from weft_hub.progress import Progress, Step
 
+Given = TypeVar("Given")
 Fetcher: TypeAlias = Callable[[Card, File, Progress], Path]
 
 PATIENCE_S = 8.0  # clients give up on a silent server after ten seconds, but try a busy one again
@@ -103,9 +104,23 @@ class Blobs:
             DamagedHereError: it is not what was verified when it was stored.
             HubError: it could not be fetched.
         """
-        stream = await asyncio.to_thread(self._open_if_verified, file)
-        if stream is not None:
-            return stream
+        return await self._when_ready(card, file, self._open_if_verified)
+
+    async def content(self, card: Card, file: File) -> bytes:
+        """Return all verified bytes of a small `file`, by one step of another thread.
+
+        Raises:
+            HubError: as for `open`.
+        """
+        return await self._when_ready(card, file, self._read_if_verified)
+
+    async def _when_ready(
+        self, card: Card, file: File, get: Callable[[File], Given | None]
+    ) -> Given:
+        """Return what `get` gives once the file is verified."""
+        given = await asyncio.to_thread(get, file)
+        if given is not None:
+            return given
         task = self._at_work.get(file.sha256)
         if task is None:
             task = asyncio.create_task(self._prepare(card, file))
@@ -116,10 +131,10 @@ class Blobs:
         if not done:
             raise NotReadyError(f"{file.name} of {card.name} is being made ready; ask again")
         task.result()
-        stream = await asyncio.to_thread(self._open_if_verified, file)
-        if stream is None:
+        given = await asyncio.to_thread(get, file)
+        if given is None:
             raise NotReadyError(f"{file.name} of {card.name} changed a moment ago; ask again")
-        return stream
+        return given
 
     async def verify(self, card: Card, file: File) -> None:
         """Verify `file` ahead of the first request for it."""
@@ -196,6 +211,14 @@ class Blobs:
         stream.close()
         self._verified.pop(file.sha256, None)
         return None
+
+    def _read_if_verified(self, file: File) -> bytes | None:
+        stream = self._open_if_verified(file)
+        if stream is None:
+            return None
+        with stream:
+            content = stream.read(file.size)
+        return content if len(content) == file.size else None
 
     def _open(self, file: File) -> BinaryIO | None:
         """Open the blob if there is a regular file of its name and size."""

@@ -26,6 +26,7 @@ from weft_hub.serve.contents import Item
 _log = logging.getLogger("weft_hub")
 
 SEND_BYTES = 256 * 1024
+AT_ONCE_BYTES = 64 * 1024  # a smaller file is read whole: a task for it costs more than its bytes
 RETRY_AFTER_S = 2
 FOREVER = "public, max-age=31536000, immutable"  # its address contains its digest
 ASK_AGAIN = "no-cache"  # may be kept, but is asked for with If-None-Match each time
@@ -67,6 +68,9 @@ async def answer(
         body = item.body[wanted.start : wanted.stop]
         return Response(body, status_code=wanted.status, headers=said)
     try:
+        if item.size <= AT_ONCE_BYTES:
+            body = (await blobs.content(*item.blob))[wanted.start : wanted.stop]
+            return Response(body, status_code=wanted.status, headers=said)
         stream = await blobs.open(*item.blob)
     except HubError as error:
         return _failure(error)

@@ -6,6 +6,7 @@ leave it; `file:///data/weights.safetensors` is absolute.
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from weft_hub.errors import SourceError
 from weft_hub.progress import Step
 from weft_hub.sources.base import Fetch, Readable
 
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_PLAIN = re.compile(rf"file:{_PART}(?:/{_PART})*")  # as nearly all are, of which there may be many
+
 
 class FileSource:
     """Opens a regular file; opens no socket, so it works offline."""
@@ -25,6 +29,8 @@ class FileSource:
 
     def check(self, uri: str) -> str | None:
         """Return what is wrong with the spelling of `uri`, or None."""
+        if _PLAIN.fullmatch(uri):
+            return None
         parts = urlsplit(uri)
         path = unquote(parts.path)
         if parts.netloc not in ("", "localhost"):
