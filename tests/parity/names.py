@@ -1,4 +1,4 @@
-"""The names compared: torch's public functions as the installed torch lists them.
+"""The names compared: torch's public functions and classes as the installed torch lists them.
 
 ``python -m tests.parity.names`` writes them to ``tools/generate/torch_names.json``, from which the
 page of names is generated where no torch is installed.
@@ -6,6 +6,7 @@ page of names is generated where no torch is installed.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import re
@@ -15,7 +16,8 @@ from typing import Any
 import torch
 
 LISTED = Path(__file__).resolve().parents[2] / "tools" / "generate" / "torch_names.json"
-SPACES = (
+#: Of functions alone.
+FUNCTIONS = (
     "torch",
     "torch.Tensor",
     "torch.linalg",
@@ -23,6 +25,36 @@ SPACES = (
     "torch.special",
     "torch.signal.windows",
 )
+#: Of classes and functions, which are looked for in all that a module lists or defines.
+MODULES = (
+    "torch.nn",
+    "torch.nn.functional",
+    "torch.nn.init",
+    "torch.nn.parameter",
+    "torch.nn.utils",
+    "torch.nn.utils.parametrizations",
+    "torch.nn.utils.parametrize",
+    "torch.nn.utils.prune",
+    "torch.nn.utils.rnn",
+    "torch.optim",
+    "torch.optim.lr_scheduler",
+    "torch.optim.swa_utils",
+    "torch.distributions",
+    "torch.distributions.constraints",
+    "torch.distributions.kl",
+    "torch.distributions.transforms",
+    "torch.utils.data",
+    "torch.utils.checkpoint",
+    "torch.utils.benchmark",
+    "torch.amp",
+    "torch.autograd",
+    "torch.autograd.forward_ad",
+    "torch.autograd.functional",
+    "torch.autograd.graph",
+    "torch.func",
+    "torch.testing",
+)
+SPACES = FUNCTIONS + MODULES
 
 #: What is left out of the comparison: names of these forms, each for what it belongs to.
 LEFT_OUT = {
@@ -39,33 +71,43 @@ LEFT_OUT = {
     "distributed": r"is_distributed|.*process_group.*"
     r"|batch_norm_(backward|elemt|gather|stats|update).*",  # of SyncBatchNorm
     "symbolic": r"sym_.*|SymInt.*",
+    "machinery": r".*has_torch_function.*|handle_torch_function|is_tensor_like|boolean_dispatch"
+    r"|assert_int_or_pair|factory_kwargs|argument_validation|runtime_validation.*|DeviceType"
+    r"|NestedIOFunction|Profiler(Activity|Config|Event|State)|kineto_available|DataChunk"
+    r"|UninitializedTensorMixin|is_opaque_reference_type|is_traceable_wrapper_subclass|OpaqueBase"
+    r"|get_swap_module_params_on_conversion|DefaultDeviceType|.*graph_exec_group",
 }
 
 
-def public_functions(space: str) -> list[str]:
-    """Return the names of a namespace's public functions, sorted; of a class, its methods too."""
-    holder: Any = torch
-    for part in space.split(".")[1:]:
+def public_names(space: str) -> list[str]:
+    """Return the public names of a namespace, sorted: functions; of a class, its methods too."""
+    holder: Any = importlib.import_module(space) if space in MODULES else torch
+    for part in () if space in MODULES else space.split(".")[1:]:
         holder = getattr(holder, part)
     left_out = re.compile("|".join(LEFT_OUT.values()))
+    listed = getattr(holder, "__all__", None) if space in MODULES else None
     return sorted(
         name
-        for name in dir(holder)
-        if not left_out.fullmatch(name) and _is_function(getattr(holder, name, None), space)
+        for name in set(dir(holder) if listed is None else listed)
+        if not left_out.fullmatch(name)
+        and (listed is not None or _is_public(getattr(holder, name, None), space))
     )
 
 
-def _is_function(value: Any, space: str) -> bool:
-    if inspect.isclass(value) or inspect.ismodule(value):
+def _is_public(value: Any, space: str) -> bool:
+    if inspect.ismodule(value) or (inspect.isclass(value) and space not in MODULES):
         return False
     if space == "torch.Tensor":  # attributes such as .T and .grad are part of its surface
         return callable(value) or inspect.isgetsetdescriptor(value) or isinstance(value, property)
-    return callable(value) and getattr(value, "__module__", "") not in ("typing", "abc")
+    home = getattr(value, "__module__", "") or ""
+    if space in MODULES:  # its own, and those of what it is made of
+        return callable(value) and home.startswith((space, "torch._C._nn"))
+    return callable(value) and home not in ("typing", "abc")
 
 
 def main() -> None:
     """Write the list."""
-    found = {space: public_functions(space) for space in SPACES}
+    found = {space: public_names(space) for space in SPACES}
     text = json.dumps({"version": torch.__version__.partition("+")[0], **found}, indent=1)
     LISTED.write_text(text + "\n", encoding="utf-8")
 

@@ -50,11 +50,12 @@ def page() -> str:
     title = "Names beside PyTorch's"
     lines = [
         _BY, "", title, "=" * len(title), "",
-        f"The public functions that PyTorch {names['version']} lists, and how many weft has under",
-        "the same name. Private names and those of its JIT, quantised, sparse, distributed and",
-        "symbolic parts are left out, by the patterns in ``tests/parity/names.py``.", "",
+        f"The public names that PyTorch {names['version']} lists (functions, and in modules also",
+        "classes), and how many weft has under the same name. Private names and those of its JIT,",
+        "quantised, sparse, distributed and symbolic parts are left out, by the patterns in",
+        "``tests/parity/names.py``.", "",
         ".. list-table::", "   :header-rows: 1", "",
-        "   * - namespace", "     - functions", "     - in weft", "     - share",
+        "   * - namespace", "     - names", "     - in weft", "     - share",
     ]  # fmt: skip
     total = have = 0
     for space, own in missing.items():

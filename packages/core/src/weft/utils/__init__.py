@@ -1,4 +1,4 @@
-"""Tools around training, by PyTorch's names: ``checkpoint``, ``data``, ``swap_tensors``."""
+"""Tools around training, by PyTorch's names: ``benchmark``, ``checkpoint``, ``data`` and others."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,17 +6,17 @@ from weft.utils import checkpoint
 from weft.utils.swapping import swap_tensors
 
 if TYPE_CHECKING:
-    from weft.utils import data
+    from weft.utils import benchmark, data
 
-__all__ = ["checkpoint", "data", "swap_tensors"]
+__all__ = ["benchmark", "checkpoint", "data", "swap_tensors"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``data`` when it is first used."""
-    if name == "data":
+    """Load ``benchmark`` and ``data`` when they are first used."""
+    if name in ("benchmark", "data"):
         import importlib
 
-        return importlib.import_module("weft.utils.data")
+        return importlib.import_module(f"weft.utils.{name}")
     from weft._core.errors import did_you_mean
 
     hint = did_you_mean(name, __all__)

@@ -124,6 +124,7 @@ PLACES: dict[str, tuple[str, ...]] = {
     "torch.types": ("types",),
     "torch.utils": ("set_module", "weft.utils"),
     "torch.utils._pytree": ("utils_pytree",),
+    "torch.utils.benchmark": ("weft.utils.benchmark",),
     "torch.utils.checkpoint": ("utils_checkpoint", "weft.utils.checkpoint"),
     "torch.utils.data": ("weft.data",),
     "torch.utils.data._utils": (),
