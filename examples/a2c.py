@@ -180,10 +180,8 @@ def main() -> None:
     run = experiment.Run(weft, options, **parts)
 
     for _ in run.epochs():
-        lengths: list[int] = []
         for _ in run.steps(range(options.stretches - run.done)):
             stretch = Stretch().gather(carts, model, options.steps)
-            lengths += stretch.lengths
             advantages = weft.from_numpy(stretch.advantages())
             policy, values = model(weft.stack(stretch.seen))
             chosen = policy.log_prob(weft.stack(stretch.actions))
@@ -199,9 +197,14 @@ def main() -> None:
             nn.utils.clip_grad_norm_(model.parameters(), 0.5)
             optimizer.step()
             scheduler.step()
-            run.note(loss=loss.item())
-        if lengths:  # of the episodes that ended in this epoch
-            run.note_epoch(mean_length=float(np.mean(lengths)), episodes=len(lengths))
+            ended = stretch.lengths
+            run.note(loss=loss.item(), ended=len(ended), lasted=sum(ended))
+        # of this epoch, also where it was resumed in the middle
+        episodes, steps = (
+            int(sum(run.history(name)[1][-options.stretches :])) for name in ("ended", "lasted")
+        )
+        if episodes:
+            run.note_epoch(mean_length=steps / episodes, episodes=episodes)
     run.finish("mean_length")
 
 

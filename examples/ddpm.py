@@ -161,7 +161,7 @@ def main() -> None:
             scheduler.step()
             average.update_parameters(model)
             run.note(loss=loss.item())
-        losses = run.history("loss")[1][-len(order) :]
+        losses = run.history("loss")[1][-order.steps :]
         run.note_epoch(mean_loss=float(np.mean(losses)))
         drawn = (schedule.draw(average.eval(), options.draw) + 1) / 2
         rows = drawn.view(-1, min(16, options.draw), 28, 28).clamp(0, 1).numpy()

@@ -74,4 +74,12 @@ def loader(lib: Any, dataset: Any, order: Order, workers: int = 0) -> Any:
         order: of the batches; its place is what the data set is asked for.
         workers: processes that load; the batches do not depend on it.
     """
-    return lib.utils.data.DataLoader(dataset, sampler=order, batch_size=None, num_workers=workers)
+    # A loader draws a number when an epoch begins, and again when it is resumed within one. Drawn
+    # from the program's generator, that would change all it draws later: dropout, noise.
+    return lib.utils.data.DataLoader(
+        dataset,
+        sampler=order,
+        batch_size=None,
+        num_workers=workers,
+        generator=lib.Generator().manual_seed(order.seed),
+    )

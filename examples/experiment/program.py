@@ -13,7 +13,8 @@ def program(main: Callable[[], None]) -> None:
     try:
         main()
     except KeyboardInterrupt:
-        print(f"\n{name}: stopped; --resume goes on from the last checkpoint", file=sys.stderr)
+        said = "stopped; once training has begun, --resume goes on from its last checkpoint"
+        print(f"\n{name}: {said}", file=sys.stderr)
         sys.exit(130)  # as a shell has it for Ctrl-C
     except OSError as error:
         sys.exit(f"{name}: {error}")

@@ -19,10 +19,11 @@ from experiment.plots import Curve, curves
 
 
 class Run:
-    """A run of training that can be stopped at any moment and resumed.
+    """A run of training that can be stopped at any moment and resumed, and ends as if it had not.
 
     ``metrics.jsonl`` in the output folder gets a line for each step and each epoch, the checkpoint
-    everything that has state, every ``--save-every`` steps and after each epoch.
+    everything that has state: at the beginning, so that an older run's is gone, every
+    ``--save-every`` steps and after each epoch.
 
     Args:
         lib: weft or PyTorch.
@@ -48,6 +49,7 @@ class Run:
             self.metrics.unlink(missing_ok=True)
             if start is not None:
                 _start_alike(lib, parts["model"], start)
+            self.save()
 
     # ---------------------------------------------------------------- the two loops of training
 

@@ -54,25 +54,35 @@ class Power(RuntimeError):
     """Stands for whatever ends a process in the middle of a step."""
 
 
+class Taken:
+    """Batches of an array."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.values[place.samples]
+
+
 def train(folder: Path, *, resume: bool = False, stop_at: int | None = None) -> dict[str, Any]:
     """Train a small model for three epochs of four steps; raise before step ``stop_at``."""
-    from experiment import Order, Run
+    from experiment import Order, Run, loader
 
     options = Namespace(
         epochs=3, output=folder, resume=resume, save_every=3, threads=None,
         program="a test",
     )  # fmt: skip
     weft.manual_seed(1)
-    x = weft.randn(20, 3)
+    x = Taken(weft.randn(20, 3).numpy())
     model = weft.nn.Sequential(weft.nn.Linear(3, 4), weft.nn.Dropout(0.5), weft.nn.Linear(4, 1))
     optimizer = weft.optim.Adam(model.parameters(), lr=0.1)
     order = Order(20, 5)
     run = Run(weft, options, model=model, optimizer=optimizer)
     for _ in run.epochs():
-        for place in run.steps(run.order(order)):
+        for batch in run.steps(loader(weft, x, run.order(order))):
             if run.step == stop_at:
                 raise Power
-            loss = (model(x[weft.from_numpy(place.samples)]) ** 2).mean()
+            loss = (model(batch) ** 2).mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -81,7 +91,7 @@ def train(folder: Path, *, resume: bool = False, stop_at: int | None = None) -> 
     return {"weights": model.state_dict(), "loss": run.history("loss"), "norm": run.history("norm")}
 
 
-@pytest.mark.parametrize("stop_at", [3, 4, 5, 7, 11])
+@pytest.mark.parametrize("stop_at", [0, 1, 3, 4, 5, 7, 11])
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path, stop_at: int) -> None:
     whole = train(tmp_path / "whole")
     with pytest.raises(Power):
@@ -91,6 +101,14 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(tmp_path: Path, stop_
     assert parted["norm"] == whole["norm"]
     for name, value in whole["weights"].items():
         assert value.tolist() == parted["weights"][name].tolist()
+
+
+def test_a_run_that_begins_anew_is_not_resumed_from_the_one_before(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole")
+    train(tmp_path / "parted")
+    with pytest.raises(Power):
+        train(tmp_path / "parted", stop_at=2)  # before the first checkpoint is due
+    assert train(tmp_path / "parted", resume=True)["loss"] == whole["loss"]
 
 
 def test_resuming_without_a_checkpoint_says_what_is_missing(tmp_path: Path) -> None:
@@ -204,7 +222,7 @@ def test_a_program_that_is_stopped_or_misses_a_file_ends_with_one_line(
     with pytest.raises(SystemExit) as ended:
         program(stopped)
     assert ended.value.code == 130
-    assert "--resume goes on from the last checkpoint" in capsys.readouterr().err
+    assert "--resume goes on from its last checkpoint" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="No such file or directory: '/nowhere/digits'"):
         program(missing)
 
