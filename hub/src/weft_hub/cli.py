@@ -22,7 +22,7 @@ from weft_hub._commands import (
 )
 from weft_hub._commands.arguments import add_fetching, add_json, add_name
 from weft_hub._texts.nearest import did_you_mean
-from weft_hub.errors import HubError
+from weft_hub.errors import HubError, RegistryError
 
 _LOOKS = """\
 environment:
@@ -130,6 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = options.run(options)
         sys.stdout.flush()
         return code
+    except RegistryError as error:
+        if len(error.problems) < 2:
+            return _say(str(error))
+        _say(f"{error.head}:")
+        for problem in error.problems:
+            _say(problem, who="  ")
+        return 1
     except (HubError, UsageError) as error:
         return _say(str(error))
     except KeyboardInterrupt:
@@ -151,9 +158,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
 
 
-def _say(text: str) -> int:
+def _say(text: str, who: str = "weft-hub: ") -> int:
     if sys.stderr is not None:  # print() would take a closed one for standard output
-        print("weft-hub: " + " ".join(text.split()), file=sys.stderr)
+        print(who + " ".join(text.split()), file=sys.stderr)
     return 1
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from weft_hub._texts.nearest import did_you_mean
 
+_MOST_TOLD = 20
 # OWNER/NAME, as Hugging Face and its pages write it; the rules for what is asked for are elsewhere.
 _HUGGING_FACE = re.compile(r"(?:https?://[\w.]+/)?([\w.-]{1,96}/[\w.-]{1,96})/?", re.ASCII)
 
@@ -37,13 +38,18 @@ class UnknownModelError(HubError, LookupError):
 
 
 class RegistryError(HubError, ValueError):
-    """An index entry is not valid; `problems` holds every problem found, each `file:line: text`."""
+    """An index entry is not valid; `problems` holds every problem found, each `file:line: text`.
+
+    The message has the first of them.
+    """
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         count = len(self.problems)
-        head = "the index has a problem" if count == 1 else f"the index has {count} problems"
-        super().__init__(f"{head}: " + "; ".join(self.problems))
+        self.head = "the index has a problem" if count == 1 else f"the index has {count} problems"
+        told = "; ".join(self.problems[:_MOST_TOLD])
+        more = f"; and {count - _MOST_TOLD} more, in `problems`" if count > _MOST_TOLD else ""
+        super().__init__(f"{self.head}: {told}{more}")
 
 
 class SettingError(HubError, ValueError):

@@ -211,12 +211,34 @@ def test_a_malicious_checkpoint_is_refused_by_name_on_one_line(
     assert not stage.harm.exists()
 
 
-def test_all_problems_of_an_index_entry_are_one_line(stage: Stage, command: Command) -> None:
+def test_each_problem_of_an_index_entry_has_a_line(stage: Stage, command: Command) -> None:
     folder = stage.entry("a/line", line_weights())
     (folder / "model.toml").write_text('schema = 1\nnmae = "x"\n')
     code, _, err = command("info", "a/line")
     assert code == 1
-    assert "did you mean 'name'?" in err and is_one_line(err)
+    head, *lines = err.splitlines()
+    assert head == f"weft-hub: the index has {len(lines)} problems:" and len(lines) > 5
+    assert all(line.startswith(f"  {folder}/model.toml:") for line in lines)
+    assert sum("did you mean 'name'?" in line for line in lines) == 1
+
+
+def test_one_problem_of_an_index_entry_is_one_line(stage: Stage, command: Command) -> None:
+    stage.entry("a/line", line_weights(), task="No task")
+    code, _, err = command("info", "a/line")
+    assert code == 1 and "model.toml:" in err and is_one_line(err)
+
+
+def test_the_message_of_very_many_problems_is_bounded(stage: Stage, command: Command) -> None:
+    folder = stage.entry("a/line", line_weights())
+    text = (folder / "model.toml").read_text("utf-8")
+    many = "".join(f"unknown{n} = 1\n" for n in range(500))
+    (folder / "model.toml").write_text(many + text, "utf-8")
+    with pytest.raises(weft_hub.RegistryError) as caught:
+        stage.hub().info("a/line")
+    assert len(caught.value.problems) == 101
+    assert str(caught.value).endswith("; and 81 more, in `problems`")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 20_000
+    assert len(command("info", "a/line").err.splitlines()) == 102
 
 
 def test_a_damaged_file_is_named_on_a_line_of_its_own_while_the_command_succeeds(

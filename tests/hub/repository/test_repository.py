@@ -6,7 +6,7 @@ import json
 import pickle
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,10 @@ import weft
 import weft_hub
 from hub.attacks.stage import Stage, line_weights, sha256
 from tests.hub.bans import no_sockets_and_no_processes
+from tests.hub.conftest import Outcome
 from tests.hub.repository.repository_server import LARGE, Repositories, serving
 from weft_hub._repository.files import Repository
+from weft_hub.cache import _leases
 
 _ARCHITECTURE = '''\
 """An architecture for the stage."""
@@ -427,3 +429,78 @@ def test_a_state_dict_comes_from_an_address_whose_size_the_server_tells(
         f"{server.url}/w/line.safetensors", sha256=sha256(line_weights(bias=0.5))
     )
     assert state["bias"].tolist() == [0.5]
+
+
+# ---- looking after what was fetched
+
+
+def test_the_cache_names_the_repositories_that_its_files_are_of(
+    stage: Stage, server: Repositories, command: Callable[..., Outcome]
+) -> None:
+    first = server.commit("lab/line", {"config.json": CONFIG, "model.safetensors": large_line()})
+    stage.hub().load(f"hf:lab/line@{first}")
+    shown = command("cache", "list").out
+    assert f"hf:lab/line@{first}/config.json" in shown
+    assert f"hf:lab/line@{first}/model.safetensors" in shown
+    assert "of no model" not in shown
+    blobs = json.loads(command("cache", "list", "--json").out)["blobs"]
+    assert {tuple(blob["files"]) for blob in blobs} == {
+        (f"hf:lab/line@{first}/config.json",),
+        (f"hf:lab/line@{first}/model.safetensors",),
+    }
+
+
+@pytest.mark.parametrize("named", ["hf:lab/line", "hf:lab/line@{commit}"])
+def test_a_repository_is_removed_by_its_name_and_shared_files_stay(
+    stage: Stage, server: Repositories, command: Callable[..., Outcome], named: str
+) -> None:
+    files = {"config.json": CONFIG, "model.safetensors": large_line()}
+    commit = server.commit("lab/line", files, "v1")
+    other = server.commit("lab/other", {**files, "model.safetensors": large_line(bias=2.0)})
+    stage.hub().load(f"hf:lab/other@{other}")
+    with pytest.warns(weft_hub.UnpinnedRevisionWarning):
+        stage.hub().load("hf:lab/line@v1")
+    _leases._end_all()
+    code, out, err = command("cache", "remove", named.format(commit=commit))
+    assert (code, err) == (0, "")
+    assert f"(hf:lab/line@{commit})" in out
+    left = {path.name for path in (stage.cache / "blobs").iterdir()}
+    assert left == {sha256(CONFIG), sha256(large_line(bias=2.0))}
+    assert not (stage.cache / "repositories" / "lab" / "line").exists()
+    assert stage.hub(offline=True).load(f"hf:lab/other@{other}") is not None
+    with pytest.raises(weft_hub.OfflineError):
+        stage.hub(offline=True).load(f"hf:lab/line@{commit}")
+
+
+def test_what_is_pruned_of_a_repository_is_fetched_again_and_still_pinned(
+    stage: Stage, server: Repositories, command: Callable[..., Outcome]
+) -> None:
+    commit = server.commit("lab/line", {"config.json": CONFIG, "model.safetensors": large_line()})
+    stage.hub().load(f"hf:lab/line@{commit}")
+    _leases._end_all()
+    out = command("cache", "prune", "--max-size", "0").out
+    assert f"2 files (hf:lab/line@{commit})" in out
+    assert list((stage.cache / "blobs").iterdir()) == []
+    assert stage.hub().load(f"hf:lab/line@{commit}").bias.tolist() == [0.0]
+
+
+def test_a_name_that_is_nearly_that_of_a_repository_is_suggested(
+    stage: Stage, server: Repositories, command: Callable[..., Outcome]
+) -> None:
+    commit = server.commit("lab/line", {"config.json": CONFIG, "model.safetensors": large_line()})
+    stage.hub().load(f"hf:lab/line@{commit}")
+    code, _, err = command("cache", "remove", f"hf:lab/lin@{commit}")
+    assert code == 1 and f"did you mean 'hf:lab/line@{commit}'" in err
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"files": 1}', '{"files": [{}]}', "[" * 100_000])
+def test_a_damaged_listing_does_not_stop_whoever_looks_after_the_cache(
+    stage: Stage, server: Repositories, command: Callable[..., Outcome], text: str
+) -> None:
+    commit = server.commit("lab/line", {"config.json": CONFIG, "model.safetensors": large_line()})
+    stage.hub().load(f"hf:lab/line@{commit}")
+    _leases._end_all()
+    (listing,) = stage.cache.glob("repositories/lab/line/*.json")
+    listing.write_text(text)
+    assert "of no model" in command("cache", "list").out
+    assert command("cache", "prune", "--max-size", "0").code == 0

@@ -26,7 +26,10 @@ def add_to(cache: Any) -> None:
     one.set_defaults(run=cache_verify)
 
     one = cache.add_parser("remove", help="remove models by name, or files by digest")
-    one.add_argument("what", metavar="NAME_OR_DIGEST", nargs="+", help="a model, or a SHA-256")
+    one.add_argument(
+        "what", metavar="NAME_OR_DIGEST", nargs="+",
+        help="a model, a repository (hf:OWNER/NAME), or a SHA-256",
+    )  # fmt: skip
     _add_dry_run(one)
     one.set_defaults(run=cache_remove)
 
@@ -56,7 +59,7 @@ def cache_list(options: argparse.Namespace) -> int:
         return 0
     print(hub.cache.root)
     for sha256, size in hub.cache.entries():
-        of = ", ".join(used.get(sha256, ["no snapshot"]))
+        of = ", ".join(used.get(sha256, ["of no model"]))
         print(f"  {sha256}  {show_size(size):>9}  {of}")
     print(f"  {len(rows)} files, {show_size(sum(size for _, size in hub.cache.entries()))}")
     return 0

@@ -22,6 +22,7 @@ from weft_hub._files.digest import sha256_of
 from weft_hub._texts.nearest import did_you_mean
 from weft_hub.cache import Cache
 from weft_hub.cache._leases import leased, pruning
+from weft_hub.cache._repositories import forget_listing, listings
 from weft_hub.cache._uses import forget_uses, last_uses
 from weft_hub.errors import CacheError
 
@@ -38,7 +39,8 @@ class Blob:
         sha256: its digest.
         size: bytes.
         used_s: when it was last used, in seconds since 1970.
-        snapshots: the folders of the snapshots that are made of it.
+        snapshots: the folders of the snapshots, and the listings of the repositories, that are made
+            of it (the latter end with `.json`).
     """
 
     sha256: str
@@ -117,9 +119,11 @@ def remove(cache: Cache, what: Sequence[str], *, dry_run: bool = False) -> Prune
 
     Args:
         cache: the cache.
-        what: names of models (`namespace/name`), or at least 8 digits of digests. A file that
-            other models share stays when it is removed by a model's name; when it is removed by
-            its digest, the snapshots that are made of it go too.
+        what: names of models (`namespace/name`, `hf:OWNER/NAME` or `hf:OWNER/NAME@COMMIT`), or at
+            least 8 digits of digests. A file that other models share stays when it is removed by a
+            model's name; when it is removed by its digest, the snapshots that are made of it go
+            too. Of a repository it stays known which files it must have, unless it is removed by
+            its name.
         dry_run: only say what would be removed.
 
     Raises:
@@ -143,7 +147,8 @@ def remove(cache: Cache, what: Sequence[str], *, dry_run: bool = False) -> Prune
                 f"{busy[0]} in {cache.root} is used by a running process, so nothing was removed; "
                 "end that process first"
             )
-        models = _take(cache, chosen.values(), gone, dry_run=dry_run)
+        listed = [path for path in gone if path.suffix == ".json"]
+        models = _take(cache, chosen.values(), gone, listed, dry_run=dry_run)
     size = sum(blob.size for blob in blobs if blob.sha256 not in chosen)
     return Pruned(tuple(chosen.values()), models, 0, (), size)
 
@@ -164,6 +169,9 @@ def blobs_of(cache: Cache) -> list[Blob]:
             inodes[(status.st_dev, status.st_ino)] = digest
     snapshots: dict[str, set[Path]] = {}
     copies: dict[str, int] = {}
+    for listed in listings(cache.root):
+        for digest in listed.files.values():
+            snapshots.setdefault(digest, set()).add(listed.path)
     for path in sorted((cache.root / "snapshots").glob("*/*/*/[!.]*")):
         digest_of = _digest_of(path, inodes)
         if digest_of is None:
@@ -197,26 +205,42 @@ def _meant(cache: Cache, blobs: Sequence[Blob], text: str) -> tuple[set[Path], l
     )
     if text in names:
         return {path for path in (cache.root / "snapshots" / text).iterdir()}, []
+    repositories = {listed.name: listed.path for listed in listings(cache.root)}
+    meant = {path for name, path in repositories.items() if text in (name, name.partition("@")[0])}
+    if meant:
+        return meant, []
+    names += repositories
     if _PREFIX.fullmatch(text):
         matching = [blob for blob in blobs if blob.sha256.startswith(text)]
         if len(matching) > 1:
             raise CacheError(f"{len(matching)} files in {cache.root} have digests that start with "
                              f"{text}; give more digits")  # fmt: skip
         if matching:
-            return set(matching[0].snapshots), matching
+            made_of_it = matching[0].snapshots
+            return {path for path in made_of_it if path.suffix != ".json"}, matching
     hint = did_you_mean(text, names) or "`weft-hub cache list` shows what is there"
     raise CacheError(
         f"the cache {cache.root} has no model and no file called {text!r} (a name such as "
-        f"vision/mobilenet-v2, or at least 8 digits of a SHA-256 are required); {hint}"
+        f"vision/mobilenet-v2 or hf:OWNER/NAME, or at least 8 digits of a SHA-256 are required); "
+        f"{hint}"
     )
 
 
 def _take(
-    cache: Cache, blobs: Iterable[Blob], snapshots: set[Path], *, dry_run: bool
+    cache: Cache,
+    blobs: Iterable[Blob],
+    users: set[Path],
+    listings_gone: Iterable[Path] = (),
+    *,
+    dry_run: bool,
 ) -> tuple[str, ...]:
-    """Remove snapshots and then blobs; return the names of the models."""
+    """Remove snapshots and then blobs; return the names of the models, repositories among them."""
     root = cache.root / "snapshots"
-    models = sorted({path.parent.relative_to(root).as_posix() for path in snapshots})
+    snapshots = {path for path in users if path.is_relative_to(root)}
+    models = sorted(
+        {path.parent.relative_to(root).as_posix() for path in snapshots}
+        | {listed.name for listed in listings(cache.root) if listed.path in users}
+    )
     if dry_run:
         return tuple(models)
     gone: list[str] = []
@@ -235,6 +259,8 @@ def _take(
         if cache.verified is not None:
             cache.verified.forget(cache.blobs, gone)
         forget_uses(cache.root)
+        for path in listings_gone:
+            forget_listing(path)
     except OSError as error:
         raise CacheError(
             f"cannot remove {error.filename or 'a file'} from the cache {cache.root}: "

@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 from weft_hub._files.digest import CHUNK_BYTES, sha256_of
 from weft_hub._files.whole_file import flush_to_disk, write_whole
 from weft_hub.cache._part import Part
+from weft_hub.cache._repositories import listings
 from weft_hub.cache._verified import Verified
 from weft_hub.card import Card, File
 from weft_hub.errors import (
@@ -387,7 +388,7 @@ class Cache:
         return [(path.name, path.stat().st_size) for path in paths]
 
     def users(self) -> dict[str, list[str]]:
-        """Return for each digest the files of snapshots that are made of it, by path."""
+        """Return for each digest the files that are made of it: of snapshots, of repositories."""
         snapshots = self.root / "snapshots"
         blobs = self.blobs.resolve()
         found: dict[str, list[str]] = {}
@@ -395,6 +396,9 @@ class Cache:
             target = path.resolve()
             digest = target.name if target.parent == blobs else sha256_of(path)
             found.setdefault(digest, []).append(path.relative_to(snapshots).as_posix())
+        for listed in listings(self.root):
+            for name, digest in listed.files.items():
+                found.setdefault(digest, []).append(f"{listed.name}/{name}")
         return found
 
     def verify(self, sha256: str) -> str | None:
