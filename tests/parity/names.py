@@ -29,6 +29,7 @@ FUNCTIONS = (
 MODULES = (
     "torch.nn",
     "torch.nn.functional",
+    "torch.nn.attention",
     "torch.nn.init",
     "torch.nn.parameter",
     "torch.nn.utils",

@@ -8,6 +8,10 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft.nn import init
+
+# where PyTorch has them: code that says torch.nn.attention says weft.nn.attention
+from weft.nn.attention_backends import SDPBackend as SDPBackend
+from weft.nn.attention_backends import sdpa_kernel as sdpa_kernel
 from weft.nn.linear import NonDynamicallyQuantizableLinear
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
