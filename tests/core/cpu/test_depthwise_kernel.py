@@ -7,25 +7,14 @@ import pytest
 
 import weft
 from tests.core import needs
-from weft._backend import xp
+from tests.core.cpu.convolving import assert_as_without_kernels, drawn, reference, slopes
 from weft._backend.cpu import features, switches
-from weft._core import catalogue
-from weft.nn import functional as F
 from weft.ops import load_all
 from weft.ops.convolution import by_planes
 
 load_all()
 pytestmark = needs.codegen
 SETTINGS = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1)}
-
-
-def drawn(shape, dtype, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
-
-
-def reference(name, *arrays, **settings):
-    wide = [a.astype(np.float64) for a in arrays]
-    return catalogue.ops[name].kernel(xp, *wide, **settings)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -36,9 +25,9 @@ def test_planes_agree_with_the_reference_forth_and_back(shape, dtype):
     channels = shape[1]
     settings = {**SETTINGS, "groups": channels}
     x, w, bias = (
-        drawn(shape, dtype),
-        drawn((channels, 1, 3, 3), dtype, 1),
-        drawn(channels, dtype, 2),
+        drawn(shape, 0, dtype),
+        drawn((channels, 1, 3, 3), 1, dtype),
+        drawn(channels, 2, dtype),
     )
     tolerance = {"rtol": 0, "atol": 1e-5 if dtype == "float32" else 1e-13}
     got = by_planes(x, w, None, settings)
@@ -86,19 +75,7 @@ def test_what_it_does_not_take_gives_none(case, monkeypatch):
 
 
 def test_a_layers_gradients_are_those_without_kernels(monkeypatch):
-    weft.manual_seed(0)
-    x = weft.randn(2, 16, 24, 32, requires_grad=True)
-    w, b = weft.randn(16, 1, 3, 3, requires_grad=True), weft.randn(16, requires_grad=True)
-
-    def slopes():
-        out = F.conv2d(x, w, b, padding=1, groups=16)
-        (dx,) = weft.autograd.grad(out.square().sum(), x, create_graph=True)
-        return out, dx, *weft.autograd.grad(dx.square().sum() + out.sum(), (x, w, b))
-
-    quick = slopes()
+    layer = ((2, 16, 24, 32), (16, 1, 3, 3))
+    quick = slopes(*layer, padding=1, groups=16)
     assert quick[0].is_contiguous()
-    monkeypatch.setattr(switches, "codegen", False)
-    monkeypatch.setattr(switches, "onednn", False)
-    for got, wanted in zip(quick, slopes(), strict=True):
-        scale = wanted.abs().max().item()
-        weft.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * scale, check_stride=False)
+    assert_as_without_kernels(monkeypatch, quick, *layer, padding=1, groups=16)

@@ -7,25 +7,20 @@ import itertools
 import numpy as np
 import pytest
 
-import weft
 from tests.core import needs
-from weft._backend import xp
-from weft._backend.cpu import features, onednn_convolution, switches
+from tests.core.cpu.convolving import (
+    assert_as_without_kernels,
+    assert_near,
+    drawn,
+    reference,
+    slopes,
+)
+from weft._backend.cpu import features, onednn_convolution
 from weft._backend.cpu.launch import direct
-from weft._core import catalogue
-from weft.nn import functional as F
 from weft.ops import load_all
 
 load_all()
 pytestmark = needs.codegen
-
-
-def drawn(shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def reference(name, *arrays, **settings):
-    return catalogue.ops[name].kernel(xp, *(a.astype(np.float64) for a in arrays), **settings)
 
 
 def geometry(stride, padding, dilation=(1, 1)):
@@ -34,11 +29,6 @@ def geometry(stride, padding, dilation=(1, 1)):
 
 def shape_of(x, w, settings):
     return onednn_convolution._out_shape(x.shape, w.shape, tuple(settings.values()))
-
-
-def near(got, wanted):
-    scale = np.abs(wanted).max()
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=4e-6 * scale)
 
 
 # (N, C, height, width), (O, window), stride, (low, high) padding, dilation
@@ -77,13 +67,13 @@ def test_results_and_weights_cotangents_agree_with_the_reference(case, layout):
         run = direct.Forward(x, w, out, with_bias, relu, given)
         got = run(x, w, bias if with_bias else None)
         wanted = added if with_bias else plain
-        near(got, np.maximum(wanted, 0) if relu else wanted)
+        assert_near(got, np.maximum(wanted, 0) if relu else wanted)
         assert got.transpose(0, 2, 3, 1).flags.c_contiguous
     if max(settings["dilation"]) > 1:
         return
     for g in (drawn(out, 3), LAYOUTS["channels last"](drawn(out, 3)), drawn(out, 3)[:, ::-1]):
         got = direct.ToWeight(x, g, w.shape, given)(x, g)
-        near(got, reference("convolution_weight", x, g, shape=w.shape, **settings))
+        assert_near(got, reference("convolution_weight", x, g, shape=w.shape, **settings))
         assert got.flags.c_contiguous
 
 
@@ -154,29 +144,12 @@ def test_fewer_registers_leave_it_to_others(monkeypatch):
 
 @needs.onednn
 def test_a_layers_gradients_are_those_without_kernels(monkeypatch, wide):
-    weft.manual_seed(0)
-    x = weft.randn(2, 3, 40, 40, requires_grad=True)
-    w, b = weft.randn(32, 3, 5, 5, requires_grad=True), weft.randn(32, requires_grad=True)
-    used = []
-    kinds = {kind: kind.__call__ for kind in (direct.Forward, direct.ToWeight)}
-    for kind, call in kinds.items():
-        monkeypatch.setattr(
-            kind,
-            "__call__",
-            lambda self, *args, call=call: (used.append(type(self)), call(self, *args))[1],
-        )
     onednn_convolution.here().kept.clear()
-
-    def slopes():
-        out = F.conv2d(x, w, b, padding=2)
-        (dw,) = weft.autograd.grad(out.square().sum(), w, create_graph=True)
-        return out, dw, *weft.autograd.grad(dw.square().sum() + out.sum(), (x, w, b))
-
-    quick = slopes()
+    layer = ((2, 3, 40, 40), (32, 3, 5, 5))
+    quick = slopes(*layer, padding=2)
     used = {type(way) for way in onednn_convolution.here().kept.values()}
-    assert used >= {direct.Forward, direct.ToWeight}
-    monkeypatch.setattr(switches, "codegen", False)
-    monkeypatch.setattr(switches, "onednn", False)
-    for got, wanted in zip(quick, slopes(), strict=True):
-        scale = wanted.abs().max().item()
-        weft.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * scale, check_stride=False)
+    assert direct.Forward in used
+    x, w, g = drawn(layer[0]), drawn(layer[1], 1), drawn((2, 32, 40, 40), 2)
+    settings = geometry((1, 1), ((2, 2), (2, 2)))
+    assert direct.is_weight_taken(x, w.shape, g, tuple(settings.values()))
+    assert_as_without_kernels(monkeypatch, quick, *layer, padding=2)

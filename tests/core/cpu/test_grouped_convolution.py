@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import weft
 from tests.core import needs
-from weft._backend import xp
+from tests.core.cpu.convolving import (
+    assert_as_without_kernels,
+    assert_near,
+    drawn,
+    reference,
+    slopes,
+)
 from weft._backend.cpu import features, switches
 from weft._backend.cpu.kernels import grouped as kernels
 from weft._backend.cpu.launch import grouped
-from weft._core import catalogue
-from weft.nn import functional as F
 from weft.ops import load_all
 from weft.ops.convolution import by_planes
 
@@ -26,20 +29,12 @@ def _wide(monkeypatch):
     monkeypatch.setattr(features, "has_many_registers", lambda: True)
 
 
-def drawn(shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def reference(name, *arrays, **settings):
-    return catalogue.ops[name].kernel(xp, *(a.astype(np.float64) for a in arrays), **settings)
-
-
 def geometry(groups, padding=((1, 1), (1, 1))):
     return {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": groups}
 
 
 def near(got, wanted):
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=4e-6 * np.abs(wanted).max())
+    assert_near(got, wanted)
     assert got.flags.c_contiguous
 
 
@@ -112,19 +107,7 @@ def test_what_it_does_not_take_gives_none(case, monkeypatch):
 
 
 def test_a_layers_gradients_are_those_without_kernels(monkeypatch):
-    weft.manual_seed(0)
-    x = weft.randn(2, 16, 24, 32, requires_grad=True)
-    w, b = weft.randn(32, 4, 3, 3, requires_grad=True), weft.randn(32, requires_grad=True)
-
-    def slopes():
-        out = F.conv2d(x, w, b, padding=1, groups=4)
-        (dx,) = weft.autograd.grad(out.square().sum(), x, create_graph=True)
-        return out, dx, *weft.autograd.grad(dx.square().sum() + out.sum(), (x, w, b))
-
-    quick = slopes()
+    layer = ((2, 16, 24, 32), (32, 4, 3, 3))
+    quick = slopes(*layer, padding=1, groups=4)
     assert quick[0].is_contiguous()
-    monkeypatch.setattr(switches, "codegen", False)
-    monkeypatch.setattr(switches, "onednn", False)
-    for got, wanted in zip(quick, slopes(), strict=True):
-        scale = wanted.abs().max().item()
-        weft.testing.assert_close(got, wanted, rtol=0, atol=1e-5 * scale, check_stride=False)
+    assert_as_without_kernels(monkeypatch, quick, *layer, padding=1, groups=4)
