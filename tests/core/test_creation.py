@@ -199,3 +199,19 @@ def test_numpys_numbers_keep_their_dtype():
     assert weft.tensor([numpy.float64(2)]).dtype is weft.float64
     assert weft.tensor([[numpy.int32(2)]]).dtype is weft.int32
     assert weft.tensor([2.0]).dtype is weft.float32
+
+
+@pytest.mark.parametrize(
+    "dtype", ["float64", "float32", "bfloat16", "int16", "uint8", "bool", "complex64"]
+)
+def test_large_arrays_are_filled_as_small_ones_are(dtype):
+    kind = getattr(weft, dtype)
+    number = True if dtype == "bool" else 2.5 if kind.is_floating_point else 3
+    for make in (
+        lambda *size: weft.full(size, number, dtype=kind),
+        lambda *size: weft.ones(size, dtype=kind),
+    ):
+        large = make(301, 307)
+        assert large.dtype is kind
+        assert large.is_contiguous()
+        assert (large == make(1)).all()

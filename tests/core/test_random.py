@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import weft
 from weft._core import philox
+from weft.ops import draws
 
 #: Key, counter and result of Philox4x32-10, as the authors of Random123 publish them.
 KNOWN_ANSWERS = [
@@ -357,3 +358,14 @@ def test_draws_take_shapes_dtypes_and_requires_grad():
     assert weft.randn(2, requires_grad=True).requires_grad
     assert weft.randint(4, (2,), dtype=weft.uint8).dtype is weft.uint8
     assert weft.rand_like(weft.ones(2, dtype=weft.float64)).dtype is weft.float64
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 5000])
+@pytest.mark.parametrize("shift", [0, 40, 54], ids=["few values", "in low bits too", "all bits"])
+def test_keys_ascend_as_a_stable_sort_has_them(count, shift):
+    g = np.random.default_rng(count)
+    high = g.integers(0, 50 if shift < 54 else 1 << 10, count, dtype=np.uint64) << np.uint64(shift)
+    keys = high | g.integers(0, 9 if shift else 1, count, dtype=np.uint64)
+    order = draws.ascending(keys)
+    np.testing.assert_array_equal(order, np.argsort(keys, kind="stable"))
+    assert order.dtype == np.int64

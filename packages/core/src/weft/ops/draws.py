@@ -81,3 +81,25 @@ def integers(generator: Generator | None, count: int, low: int, span: int) -> An
     if low + span - 1 > np.iinfo(np.int64).max and low >= 0:
         return drawn + np.uint64(low)
     return (drawn + np.uint64(low & 0xFFFFFFFFFFFFFFFF)).astype(np.int64)
+
+
+def ascending(keys: Any) -> Any:
+    """Return the order in which keys (n,), uint64, ascend, equal ones as they stand; int64.
+
+    It is that of a stable sort, at a tenth of its time: the last bits of each key make room for its
+    place, so that numbers are sorted which say where they came from. Keys that differ in those bits
+    alone are brought in order afterwards.
+    """
+    bits = np.uint64(max(len(keys) - 1, 0).bit_length())
+    places = np.uint64((1 << int(bits)) - 1)
+    both = (keys & ~places) | np.arange(len(keys), dtype=np.uint64)
+    both.sort()
+    order = (both & places).astype(np.int64)
+    alike = both[1:] >> bits == both[:-1] >> bits
+    if alike.any():
+        runs = np.zeros(len(keys), bool)
+        runs[1:] |= alike
+        runs[:-1] |= alike
+        among = np.sort(order[runs])
+        order[runs] = among[np.argsort(keys[among], kind="stable")]
+    return order

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weft._backend import np, xp
+from weft._backend.cpu.launching import Launcher
 from weft._backend.libraries import library_for
 from weft._backend.numpy_ import restore, silence
 from weft._core import dtypes
@@ -17,6 +18,10 @@ from weft._core.float8 import cast
 from weft._core.layouts import check_layout
 from weft._core.shapes import shape_tuple
 from weft._core.tensor import Tensor, wrap
+
+_copying = Launcher("copying")
+#: Elements from which on they are written by several threads.
+_LEAST = 1 << 16
 
 #: Why a function of creation has no derivative.
 MADE = "made from settings: no argument to differentiate by"
@@ -94,7 +99,8 @@ def made(
 ) -> Tensor:
     """Return a tensor of ``make(shape, dtype)``; on the meta device no memory is taken."""
     if place is CPU:
-        out = wrap(make(shape, dtype))
+        ones = make is np.ones
+        out = wrap(_filled(shape, np.ones((), dtype)) if ones else make(shape, dtype))
     elif place.type == "meta":
         out = wrap(Aval(shape, dtype))
     elif make in (np.zeros, np.ones, np.empty):
@@ -127,11 +133,17 @@ def filler(name: str, value: Any) -> Callable[..., Any]:
     def make(shape: tuple[int, ...], dtype: Any) -> Any:
         if isinstance(value, complex) and dtype.kind != "c":
             raise DTypeError(f"{name}: a complex number {value} does not fit {dtypes.of(dtype)}")
-        out = np.empty(shape, dtype)
-        out[...] = converted(_boxed(name, value, dtype), dtype)
-        return out
+        return _filled(shape, converted(_boxed(name, value, dtype), dtype))
 
     return make
+
+
+def _filled(shape: tuple[int, ...], number: Any) -> Any:
+    """Return an array that holds a number, a 0-d array, everywhere."""
+    out = np.empty(shape, number.dtype)
+    if out.size < _LEAST or not _copying.fill(out, number):
+        out[...] = number
+    return out
 
 
 def _boxed(name: str, value: Any, dtype: Any) -> Any:

@@ -47,6 +47,14 @@ def move(to, source, many):
 
 
 @kernel
+def fill(begin, end, number: ptr(T), out: ptr(T)):
+    """Put one number everywhere; a step is an element."""
+    own = number[0]
+    for i in simd(begin, end):
+        out[i] = own
+
+
+@kernel
 def copy_flat(begin, end, x: ptr(T), out: ptr(T)):
     """Copy what has no gaps; a step is an element."""
     move(out + begin, x + begin, end - begin)

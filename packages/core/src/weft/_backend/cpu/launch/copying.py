@@ -96,6 +96,15 @@ def _arrays(*numbers: Sequence[int]) -> tuple[Any, ...]:
     return tuple(np.array(one or [1], np.int64) for one in numbers)
 
 
+def fill(out: Any, number: Any) -> bool:
+    """Put a number, a 0-d array of its dtype, everywhere into an array in order; whether it was."""
+    kind = _BY_SIZE.get(out.dtype.itemsize)
+    if kind is None or out.dtype.hasobject or not usable():
+        return False
+    kernels.fill.at(T=kind)(out.size, GRAIN, number, out)
+    return True
+
+
 def copied(x: Any) -> Any:
     """Return a copy in the order of indices, or None."""
     out = np.empty(x.shape, x.dtype)
