@@ -65,7 +65,7 @@ def test_a_model_is_removed_with_its_files_its_snapshots_and_its_ref(
     first, second = fill(stage, 2)
     code, out, err = command("cache", "remove", "a/m0")
     assert (code, err) == (0, "")
-    assert first in out and "(a/m0)" in out and "were removed" in out
+    assert first in out and "(a/m0)" in out and "was removed" in out
     assert left(stage) == {second}
     assert not (stage.cache / "refs" / "a" / "m0").exists()
     assert not (stage.cache / "used" / first).exists()
@@ -310,7 +310,7 @@ def test_nothing_that_a_living_process_uses_is_taken(
     try:
         done = command("cache", "prune", "--max-size", 0)
         assert done.code == 1
-        assert "1 files are used by running processes" in done.err
+        assert "running processes use 1 file of it" in done.err
         assert f"{used}  is used by a running process and stays" in done.out
         assert left(stage) == {used}
         refused = command("cache", "remove", "a/m0")

@@ -66,9 +66,7 @@ def test_download_prints_the_folder_and_the_cache_commands_show_it(
     assert "a/line/1.0.0-" in shown and "/weights.safetensors" in shown
     blobs = json.loads(command("cache", "list", "--json").out)["blobs"]
     assert [blob["sha256"] for blob in blobs] == [sha256(line_weights())]
-    assert command("cache", "verify") == Outcome(
-        0, f"1 of 1 files in {stage.cache} are whole\n", ""
-    )
+    assert command("cache", "verify") == Outcome(0, f"1 of 1 file in {stage.cache} is whole\n", "")
 
 
 def test_cache_verify_names_a_damaged_file_and_sets_it_aside(
@@ -80,7 +78,7 @@ def test_cache_verify_names_a_damaged_file_and_sets_it_aside(
     blob.chmod(0o644)
     blob.write_bytes(line_weights(bias=1.0))
     code, out, err = command("cache", "verify")
-    assert (code, out) == (1, f"0 of 1 files in {stage.cache} are whole\n")
+    assert (code, out) == (1, f"0 of 1 file in {stage.cache} is whole\n")
     assert str(blob) in err and is_one_line(err)
     assert not blob.exists()
     assert command("download", "a/line").code == 0

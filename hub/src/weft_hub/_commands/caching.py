@@ -9,7 +9,7 @@ from typing import Any
 
 from weft_hub._commands.arguments import add_json, by
 from weft_hub._commands.json_output import print_json
-from weft_hub._texts.quantities import parse_age, parse_size, show_size
+from weft_hub._texts.quantities import parse_age, parse_size, show_files, show_size
 from weft_hub.cache._pruning import Pruned, prune, remove
 from weft_hub.errors import SettingError
 from weft_hub.hub import Hub
@@ -61,7 +61,7 @@ def cache_list(options: argparse.Namespace) -> int:
     for sha256, size in hub.cache.entries():
         of = ", ".join(used.get(sha256, ["of no model"]))
         print(f"  {sha256}  {show_size(size):>9}  {of}")
-    print(f"  {len(rows)} files, {show_size(sum(size for _, size in hub.cache.entries()))}")
+    print(f"  {show_files(len(rows))}, {show_size(sum(size for _, size in hub.cache.entries()))}")
     return 0
 
 
@@ -80,7 +80,9 @@ def cache_verify(options: argparse.Namespace) -> int:
                 "aside and will be fetched again when it is needed",
                 file=sys.stderr,
             )
-    print(f"{len(entries) - damaged} of {len(entries)} files in {hub.cache.root} are whole")
+    whole = len(entries) - damaged
+    verb = "is" if len(entries) == 1 else "are"
+    print(f"{whole} of {show_files(len(entries))} in {hub.cache.root} {verb} whole")
     return 1 if damaged else 0
 
 
@@ -106,7 +108,7 @@ def cache_prune(options: argparse.Namespace) -> int:
     if limit is not None and done.size > limit:
         print(
             f"weft-hub: {show_size(done.size)} are left, more than {show_size(limit)}: "
-            f"{len(done.kept_in_use)} files are used by running processes",
+            f"running processes use {show_files(len(done.kept_in_use))} of it",
             file=sys.stderr,
         )
         return 1
@@ -131,10 +133,11 @@ def _report(done: Pruned, options: argparse.Namespace) -> None:
         print(f"  {blob.sha256}  {show_size(blob.size):>9}  last used {day}")
     for digest in done.kept_in_use:
         print(f"  {digest}  is used by a running process and stays")
-    verb = "would be removed" if options.dry_run else "were removed"
+    verb = "was" if len(done.blobs) == 1 else "were"
+    verb = "would be removed" if options.dry_run else f"{verb} removed"
     models = f" ({', '.join(done.models)})" if done.models else ""
     print(
-        f"{len(done.blobs)} files{models}, {show_size(done.freed)}, {verb}; "
+        f"{show_files(len(done.blobs))}{models}, {show_size(done.freed)}, {verb}; "
         f"{show_size(done.size)} are left"
     )
 

@@ -49,6 +49,11 @@ def show_size(count: int) -> str:
     return f"{size:.1f} GiB"
 
 
+def show_files(count: int) -> str:
+    """Return a number of files in words, such as `1 file`."""
+    return f"{count} file" if count == 1 else f"{count} files"
+
+
 def _split(text: str, wanted: str) -> tuple[float, str]:
     match = _NUMBER.fullmatch(text)
     if match is None:

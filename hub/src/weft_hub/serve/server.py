@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import threading
@@ -260,7 +261,9 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except (OSError, UnicodeError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
+        why: object = getattr(error, "strerror", None) or error
+        if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+            why = os.strerror(error.errno)  # behind which the standard library puts the address
         raise ListenError(
             f"cannot listen on {host} port {port}: {why}; choose another with --host and --port"
         ) from error

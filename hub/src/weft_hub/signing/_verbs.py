@@ -278,7 +278,8 @@ def _require_replaceable(target: Path, replace: bool) -> None:
     """Check that a file may be written over: it is a signature, and the caller said so."""
     if not replace:
         raise SignedFilesError(
-            f"{target} is there already; remove it, name another file, or allow it to be replaced"
+            f"{target} is there already; remove it, name another file, or allow it to be replaced "
+            "(--replace, replace=True)"
         )
     try:
         read_bundle(read_signature(target), str(target))
