@@ -2,8 +2,8 @@
 
 `weft-hub serve` gives the same bytes to all of them. Each turn is a fresh process with an empty
 cache on the same disk, which is flushed before. What is timed is the call, without the imports; of
-curl, the process. weft-hub verifies the digest of every file and flushes it to the disk, the others
-do neither; a second row of curl adds `sha256sum`.
+curl, the process. weft-hub verifies the digest of every file and flushes large ones to the disk,
+the others do neither; a second row of curl adds `sha256sum`.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from weft_hub._transfer.together import obtain_all
 from weft_hub.cache import Cache
 from weft_hub.cache._early import EarlyFinds
 from weft_hub.cache._leases import in_use
+from weft_hub.cache._links import linking
 from weft_hub.cache._verified import Verified
 from weft_hub.card import Card, File
 from weft_hub.errors import CacheError, SettingError
@@ -182,9 +183,9 @@ class Hub:
             HubError: a subclass that says what is wrong and what to do.
         """
         card = self.info(name)
-        with in_use(self.cache, card, self.cache_limit):
-            self._obtain(card, progress, offline)
-            folder = self.cache.link(card)
+        with in_use(self.cache, card, self.cache_limit), linking(self.cache, card) as links:
+            self._obtain(card, progress, offline, stored=links.add)
+            folder = links.finish()
         files = PathsByName(folder, {file.name: file.name for file in card.files})
         return Snapshot(folder=folder, files=files)
 
@@ -307,6 +308,7 @@ class Hub:
         offline: bool | None,
         *,
         find: Callable[[File], Path | None] | None = None,
+        stored: Callable[[File], None] | None = None,
     ) -> Mapping[str, Path]:
         """Return where each verified file of `card` is, and fetch what is not cached."""
         show = choose(progress)
@@ -318,6 +320,7 @@ class Hub:
             progress=show,
             client=self.client,
             find=find,
+            stored=stored,
         )
 
 

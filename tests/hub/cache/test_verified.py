@@ -15,6 +15,7 @@ import pytest
 import weft_hub
 from hub.attacks.stage import sha256
 from weft_hub.cache import Cache, _book, _small_finds, _store, _verified
+from weft_hub.cache._links import Links
 from weft_hub.cache._pruning import prune
 from weft_hub.cache._small_finds import find_small
 from weft_hub.cache._verified import Verified
@@ -277,13 +278,13 @@ def linked(counted: Counted, monkeypatch: pytest.MonkeyPatch) -> tuple[Card, Pat
     for _ in range(3):
         folder = counted.cache.link(entry)
     looked: list[str] = []
-    link_one = Cache._link_one
+    link = Links._link
 
-    def look(self: Cache, file: File, folder: Path, target: str) -> bool:
+    def look(self: Links, file: File) -> bool:
         looked.append(file.name)
-        return link_one(self, file, folder, target)
+        return link(self, file)
 
-    monkeypatch.setattr(Cache, "_link_one", look)
+    monkeypatch.setattr(Links, "_link", look)
     return entry, folder, looked
 
 

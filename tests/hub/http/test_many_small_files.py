@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import random
 import threading
 from collections import Counter
@@ -467,3 +468,75 @@ def test_a_repository_of_hugging_face_comes_this_way_too(
         enter(stage, f"hf:o/n@{commit}")
         assert fetched(stage) == FILES
         assert asked(server) == dict.fromkeys(files, 1)
+
+
+# ---- the snapshot, whose links are made as the files come
+
+
+def test_the_snapshot_appears_whole_though_its_links_are_made_early(stage: Stage) -> None:
+    ahead: list[int] = []
+
+    def look(step: weft_hub.Step) -> None:
+        if step.stage == "stored":
+            assert not (stage.cache / "snapshots").exists()
+            ahead.append(len(list(stage.cache.glob("tmp/links-*/*"))))
+
+    with serving(PATHS) as server:
+        enter(stage, f"{server.url}/of")
+        assert fetched(stage, progress=look) == FILES
+    assert ahead == sorted(ahead) and 0 < ahead[0] < len(FILES) // 2 and ahead[-1] == len(FILES)
+    assert list(stage.cache.glob("tmp/*")) == []
+    assert all(path.is_symlink() for path in stage.cache.glob("snapshots/a/line/*/*"))
+
+
+def test_of_an_entry_that_did_not_come_whole_no_snapshot_is_left(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEFT_HUB_RETRIES", "0")
+    some = dict(list(PATHS.items())[:20])
+    with serving(some) as server:
+        enter(stage, f"{server.url}/of")
+        with pytest.raises(weft_hub.MissingAtSourceError):
+            fetched(stage)
+    assert len(list(stage.cache.glob("blobs/*"))) == 20
+    assert not (stage.cache / "snapshots").exists() and not (stage.cache / "refs").exists()
+    assert list(stage.cache.glob("tmp/*")) == []
+
+
+def test_a_snapshot_that_another_made_meanwhile_stays(stage: Stage) -> None:
+    other: list[Path] = []
+
+    def download_too(step: weft_hub.Step) -> None:
+        if step.stage == "stored" and step.done and not other and len(FILES) == stored(stage):
+            for path in stage.cache.glob("blobs/*"):
+                assert path.is_file()
+            other.append(stage.hub().cache.link(stage.hub().info("a/line")))
+
+    with serving(PATHS) as server:
+        enter(stage, f"{server.url}/of")
+        assert fetched(stage, progress=download_too) == FILES
+    assert len(other) == 1 and len(list(other[0].iterdir())) == len(FILES)
+    assert list(stage.cache.glob("tmp/*")) == []
+
+
+def stored(stage: Stage) -> int:
+    return len(list(stage.cache.glob("blobs/*")))
+
+
+@pytest.mark.parametrize(("age_s", "stays"), [(3600, True), (2 * 86400, False)])
+def test_links_that_a_killed_process_left_are_removed_after_a_day(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, age_s: float, stays: bool
+) -> None:
+    with serving(PATHS) as server:
+        enter(stage, f"{server.url}/of")
+        with monkeypatch.context() as patch:
+            patch.setattr("weft_hub.cache._links.Links.finish", lambda links: links.folder)
+            patch.setattr("weft_hub.cache._links.Links.end", lambda links: None)  # killed
+            stage.hub().download("a/line")
+        (left,) = stage.cache.glob("tmp/links-*")
+        then = left.stat().st_mtime - age_s
+        os.utime(left, (then, then))
+        for path in list(stage.cache.glob("blobs/*")):
+            path.unlink()
+        assert fetched(stage) == FILES
+    assert left.exists() == stays

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,8 +34,16 @@ LEAST_FILES = 4
 _BEAT_S = 0.25
 
 
-def obtain_small(files: list[File], cache: Cache, progress: Progress, client: Client) -> set[str]:
+def obtain_small(
+    files: list[File],
+    cache: Cache,
+    progress: Progress,
+    client: Client,
+    stored: Callable[[File], None] | None = None,
+) -> set[str]:
     """Fetch those of `files`, all small and none twice, that come without trouble.
+
+    `stored` is called with each of them once it is in the cache, by another thread.
 
     Returns:
         The digests of those that came.
@@ -54,7 +62,7 @@ def obtain_small(files: list[File], cache: Cache, progress: Progress, client: Cl
             while asked:
                 moved: list[_Asked] = []
                 for group in _by_origin(asked):
-                    batch = _Batch(group, cache, work, progress, client)
+                    batch = _Batch(group, cache, work, progress, client, stored)
                     came |= batch.run()
                     moved += batch.moved
                 asked = moved
@@ -123,8 +131,15 @@ class _Batch:
     """Files at one origin; watches the thread that gets them, and leaves it behind if it hangs."""
 
     def __init__(
-        self, asked: list[_Asked], cache: Cache, work: Path, progress: Progress, client: Client
+        self,
+        asked: list[_Asked],
+        cache: Cache,
+        work: Path,
+        progress: Progress,
+        client: Client,
+        stored: Callable[[File], None] | None,
     ) -> None:
+        self._stored = stored
         self._cache, self._work = cache, work
         self._progress = progress
         self._client = client
@@ -184,6 +199,8 @@ class _Batch:
             try:
                 self._cache.put(one.file, content, self._work)
                 self._came.add(digest)
+                if self._stored is not None:
+                    self._stored(one.file)
             except (HubError, OSError):
                 return False
         self._tell("verify", one, len(content))

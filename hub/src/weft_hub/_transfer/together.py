@@ -32,11 +32,13 @@ def obtain_all(
     progress: Progress,
     client: Client,
     find: Callable[[File], Path | None] | None = None,
+    stored: Callable[[File], None] | None = None,
 ) -> Mapping[str, Path]:
     """Return the path of the verified blob of each file, by its name; see `one.obtain`.
 
     Several files are fetched at once; `progress` is called by one thread at a time. The first file
-    that fails stops the others. `find` is as for `obtain`.
+    that fails stops the others. `find` is as for `obtain`; `stored` is called with small files once
+    they are in the cache, by another thread.
 
     Raises:
         HubError: a file cannot be had.
@@ -58,7 +60,7 @@ def obtain_all(
             if file.sha256 in there:
                 progress(Step("cached", file.name, file.size, file.size))
     if missing and not offline:
-        there |= obtain_small(missing, cache, progress, client)
+        there |= obtain_small(missing, cache, progress, client, stored)
     rest = tuple(file for file in card.files if file.sha256 not in there)
 
     def get(file: File, tell: Progress) -> None:

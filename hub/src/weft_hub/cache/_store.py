@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from weft_hub._files.digest import CHUNK_BYTES, sha256_of
 from weft_hub._files.whole_file import flush_to_disk, write_whole
+from weft_hub.cache._links import Links
 from weft_hub.cache._part import Part
 from weft_hub.cache._repositories import listings
 from weft_hub.cache._verified import Verified
@@ -149,7 +150,7 @@ class Cache:
             held = False
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                raise self._unusable("lock a file", error) from error
+                raise self.unusable("lock a file", error) from error
             held = False
         try:
             yield held
@@ -198,7 +199,7 @@ class Cache:
         try:
             part.sync()
         except OSError as error:
-            raise self._unusable("write", error) from error
+            raise self.unusable("write", error) from error
         return self._name(file, part.path)
 
     def _name(self, file: File, path: Path) -> Path:
@@ -212,7 +213,7 @@ class Cache:
             if file.size >= FLUSHED_BYTES and os.name == "posix":  # elsewhere a folder cannot be
                 flush_to_disk(blobs)
         except OSError as error:
-            raise self._unusable("write", error) from error
+            raise self.unusable("write", error) from error
         return blob
 
     def store(
@@ -235,7 +236,7 @@ class Cache:
                     os.fsync(out.fileno())
             return self._name(file, partial)
         except OSError as error:
-            raise self._unusable("write", error) from error
+            raise self.unusable("write", error) from error
         finally:
             partial.unlink(missing_ok=True)
 
@@ -295,62 +296,11 @@ class Cache:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._unusable("move a damaged file", error) from error
+            raise self.unusable("move a damaged file", error) from error
 
     def link(self, card: Card) -> Path:
         """Make the snapshot of `card`, whose blobs are all there, and let its ref name it."""
-        names = "\n".join(sorted(f"{file.sha256} {file.name}" for file in card.files))
-        key = hashlib.sha256(names.encode()).hexdigest()
-        label = f"{card.version}-{key[:12]}"
-        folder = self._folder("snapshots", *card.name.split("/"), label)
-        try:
-            self._link_all(card.files, folder, key)
-            ref = self._folder("refs", card.name.split("/")[0]) / card.name.split("/")[1]
-            if not ref.is_file() or ref.read_text("utf-8").strip() != label:
-                write_whole(ref, f"{label}\n".encode())
-        except OSError as error:
-            raise self._unusable("write", error) from error
-        return folder
-
-    def _link_all(self, files: Iterable[File], folder: Path, key: str) -> None:
-        """Have all `files` in `folder`; whoever changes a link there changes the folder."""
-        seen = None
-        if self.verified is not None:
-            if self.verified.holds(folder, key):
-                return
-            seen = self.verified.look(folder)
-        target = os.path.relpath(self.blobs, folder)
-        links = [self._link_one(file, folder, f"{target}/{file.sha256}") for file in files]
-        if self.verified is not None and seen is not None and all(links):
-            self.verified.note(folder, key, seen)
-
-    def _link_one(self, file: File, folder: Path, target: str) -> bool:
-        """Have the bytes of `file` in `folder`: by a relative link, a second name, or a copy.
-
-        Returns:
-            Whether it is a link.
-        """
-        name = f"{folder}/{file.name}"
-        with contextlib.suppress(OSError):  # this disk or user has no links
-            try:
-                os.symlink(target, name)
-                return True
-            except FileExistsError:
-                if os.readlink(name) == target:
-                    return True
-        path, blob = folder / file.name, self.blob(file.sha256)
-        if _holds(path, blob, file.sha256):
-            return False
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        try:
-            temporary.symlink_to(target)
-        except OSError:  # a disk or a user without links
-            try:
-                os.link(blob, temporary)
-            except OSError:
-                shutil.copyfile(blob, temporary)
-        os.replace(temporary, path)
-        return False
+        return Links(self, card).finish()
 
     def _folder(self, *parts: str) -> Path:
         folder = self.root.joinpath(*parts)
@@ -361,14 +311,15 @@ class Cache:
                 if not tag.exists():
                     write_whole(tag, _TAG.encode())
         except OSError as error:
-            raise self._unusable("write", error) from error
+            raise self.unusable("write", error) from error
         return folder
 
     def folder(self, *parts: str) -> Path:
         """Return a folder of the cache, made if need be."""
         return self._folder(*parts)
 
-    def _unusable(self, verb: str, error: OSError | NotImplementedError) -> CacheError:
+    def unusable(self, verb: str, error: OSError | NotImplementedError) -> CacheError:
+        """Return the error for something that the cache's disk refused."""
         why = getattr(error, "strerror", None) or error
         return CacheError(
             f"cannot {verb} in the cache {self.root}: {why}; "
@@ -421,14 +372,6 @@ def _read(stream: Bytes, count: int, what: str) -> bytes:
         return stream.read(count)
     except OSError as error:  # the source's disk, not the cache's
         raise SourceError(f"{what}: cannot read on: {error.strerror or error}") from error
-
-
-def _holds(path: Path, blob: Path, sha256: str) -> bool:
-    """Whether `path`, which is no right link, is another name of `blob` or a copy of it."""
-    try:
-        return not os.path.islink(path) and (path.samefile(blob) or sha256_of(path) == sha256)
-    except OSError:
-        return False
 
 
 def _remove(path: Path) -> None:
