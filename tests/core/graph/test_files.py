@@ -175,7 +175,7 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "name": (
         lambda data: data["inputs"][0].update(name="a\x1b[2J"),
-        r"inputs\[0\]\.name must be a name, a printable text",
+        r"inputs\[0\]\.name must be a printable text",
     ),
     "blocks too deep": (deep, r"nested more than 16 deep"),
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft._core.errors import did_you_mean
 from weft.graph._allowed import FUNCTIONS
-from weft.graph.document import Block, Graph, Node, Ref
+from weft.graph.document import MOST_NAME, Block, Graph, Node, Ref, is_name
 from weft.graph.errors import GraphError
 from weft.io.errors import shown
 
@@ -56,12 +56,16 @@ class _Checker:
             raise self._refuse(f"parameters names {shown(name)}, but there is no such tensor")
         for place, given in enumerate(graph.inputs):
             self._define(given.name, f"inputs[{place}]")
+            for dim in given.shape or ():
+                if isinstance(dim, str):
+                    self._check_name(dim, f"inputs[{place}].shape")
         for place, node in enumerate(graph.nodes):
             for name in node.defines():
                 self._later.setdefault(name, f"nodes[{place}]")
         self._check_nodes(graph.nodes, "nodes")
         for place, output in enumerate(graph.outputs):
             self._read(output.value, f"outputs[{place}]")
+            self._check_name(output.name, f"outputs[{place}]")
         names = [output.name for output in graph.outputs]
         if not names:
             raise self._refuse("a graph has at least one output, but this one has none")
@@ -87,7 +91,15 @@ class _Checker:
             )
         self._define(name, "the weights")
 
+    def _check_name(self, name: str, where: str) -> None:
+        if not is_name(name):
+            raise self._refuse(
+                f"{where}: a name is a printable text of 1 to {MOST_NAME} characters, but one is "
+                f"{shown(name)}"
+            )
+
     def _define(self, name: str, where: str) -> None:
+        self._check_name(name, where)
         before = self._defined.setdefault(name, where)
         if before != where or name in self._visible:
             raise self._refuse(

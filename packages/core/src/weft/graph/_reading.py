@@ -10,7 +10,17 @@ from weft._core.errors import did_you_mean
 from weft.graph._allowed import FUNCTIONS
 from weft.graph._function import Function
 from weft.graph._kinds import BY_VALUE, DTYPES, read_setting
-from weft.graph.document import Block, Graph, Input, Node, Operand, Output, Ref
+from weft.graph.document import (
+    MOST_NAME,
+    Block,
+    Graph,
+    Input,
+    Node,
+    Operand,
+    Output,
+    Ref,
+    is_name,
+)
 from weft.graph.errors import GraphError
 from weft.io.errors import shown
 
@@ -23,7 +33,6 @@ MOST_NODES = 200_000
 MOST_NAMES = 4096  # inputs and outputs of the graph, operands and results of a node
 MOST_DEPTH = 16  # of blocks within blocks
 MOST_DIMS = 64
-MOST_NAME = 256
 
 #: The nodes that have blocks, and which.
 BLOCKS = {"if": ("then", "else"), "loop": ("body",)}
@@ -100,10 +109,8 @@ class _Reader:
         return tuple(make(item, f"{where}[{place}]") for place, item in enumerate(value))
 
     def _name(self, value: Any, where: str) -> str:
-        if not isinstance(value, str) or not 0 < len(value) <= MOST_NAME or not value.isprintable():
-            raise self._wrong(
-                where, f"a name, a printable text of 1 to {MOST_NAME} characters", value
-            )
+        if not isinstance(value, str) or not is_name(value):
+            raise self._wrong(where, f"a printable text of 1 to {MOST_NAME} characters", value)
         return value
 
     def graph(self, data: Any) -> Graph:

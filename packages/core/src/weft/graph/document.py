@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Block", "Graph", "Input", "Node", "Operand", "Output", "Ref"]
+__all__ = ["MOST_NAME", "Block", "Graph", "Input", "Node", "Operand", "Output", "Ref", "is_name"]
+
+MOST_NAME = 256
 
 #: An operand: the name of a value, a number, or None where an optional one is absent.
 Operand: TypeAlias = "str | int | float | None"
@@ -17,6 +19,11 @@ class Ref(NamedTuple):
     """A setting that is read from a value while the graph runs."""
 
     value: str
+
+
+def is_name(text: str) -> bool:
+    """Whether a value, a dim or an output may be called so: printable, and not too long."""
+    return 0 < len(text) <= MOST_NAME and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

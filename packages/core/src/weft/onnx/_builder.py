@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,12 +17,20 @@ from weft.graph._program import call_of
 from weft.graph.document import Block, Graph, Input, Node, Operand, Output, Ref
 from weft.graph.module import is_free
 
-__all__ = ["Builder", "Value"]
+__all__ = ["MOST_FOLDED", "Builder", "Value"]
 
 #: A constant result may have so many elements, or four times those that it is made of: a file of
 #: a hundred bytes can ask for a tensor of any size.
 MOST_FOLDED = 1 << 22
 _FOLDED_GROWTH = 4
+#: And all of them together so many, and eight times what the file holds: a chain of constants must
+#: not take hours.
+_FOLDED_TOGETHER = 1 << 26
+#: Functions that go through their input in steps of Python, or make something on the way whose
+#: size settings say: they are not run on outlines, whose dims cost nothing.
+_STEPWISE = frozenset(
+    "lstm_over gru_over rnn_over resize suppress_boxes mean_pool lp_pool range unique".split()
+)
 _LITERAL = ("float32", "float64", "int32", "int64")
 
 
@@ -82,6 +91,12 @@ class Builder:
         self._parameters: set[str] = set()
         #: Names of values, and for weights every prefix of theirs too.
         self._taken: set[str] = set()
+        self._counts: Counter[str] = Counter()  # how far names like one are numbered
+        self._allowance = _FOLDED_TOGETHER
+
+    def held(self, elements: int) -> None:
+        """Count what the file holds, by which more may be computed at once."""
+        self._allowance += 8 * elements
 
     def input(self, name: str, dtype: str, shape: tuple[int | str | None, ...] | None) -> Value:
         """Enter an input, which keeps its name."""
@@ -94,14 +109,13 @@ class Builder:
 
     def fresh(self, hint: str) -> str:
         """Return a name like `hint` that no value has."""
-        base = re.sub(r"[^A-Za-z0-9_.-]+", "_", hint).strip("_.")[:200] or "value"
-        return self._numbered(base, lambda name: name in self._taken)
+        return self._numbered(re.sub(r"[^A-Za-z0-9_.-]+", "_", hint).strip("_.")[:200] or "value")
 
-    def _numbered(self, base: str, is_taken: Any) -> str:
-        name, number = base, 1
-        while is_taken(name):
-            number += 1
-            name = f"{base}_{number}"
+    def _numbered(self, base: str) -> str:
+        name = base
+        while name in self._taken:
+            self._counts[base] += 1
+            name = f"{base}_{self._counts[base]}"
         self._taken.add(name)
         return name
 
@@ -110,10 +124,13 @@ class Builder:
         if value.stored:
             return value.name
         assert value.constant is not None
-        parts = re.split(r"[./]+", re.sub(r"[^A-Za-z0-9_./-]+", "_", value.name))
-        kept = [part if is_free(part) else f"{part}_" for part in parts if part]
-        base = ".".join(kept)[:200].strip(".") or "constant"
-        name = self._numbered(base, self._collides)
+        parts = re.split(r"[./]+", re.sub(r"[^A-Za-z0-9_./-]+", "_", value.name[:200]))
+        name = ""
+        for part in filter(None, parts):
+            part = part if is_free(part) else f"{part}_"
+            # What is a weight cannot hold others: there the name goes on without a dot.
+            name = f"{name}{'_' if name in self._weights else '.'}{part}" if name else part
+        name = self._numbered(name or "constant")
         for end in (place for place, mark in enumerate(name) if mark == "."):
             self._taken.add(name[:end])
         self._weights[name] = value.constant
@@ -121,11 +138,6 @@ class Builder:
             self._parameters.add(name)
         value.name, value.stored = name, True
         return name
-
-    def _collides(self, name: str) -> bool:
-        """Whether a weight cannot have a name: it is taken, or would be a holder of others."""
-        ends = [place for place, mark in enumerate(name) if mark == "."]
-        return name in self._taken or any(name[:end] in self._weights for end in ends)
 
     def emit(
         self,
@@ -135,6 +147,7 @@ class Builder:
         outputs: int,
         hint: str,
         settings: Mapping[str, Any],
+        late: bool = False,
     ) -> tuple[Value, ...]:
         """Enter a node, or compute it where all that it reads is constant.
 
@@ -145,6 +158,7 @@ class Builder:
             hint: what these are called in the file.
             settings: its settings; a :class:`Value` is read as the graph runs, or now where it
                 is constant.
+            late: leave it to be computed as the graph runs, even if all of it is constant.
         """
         function = FUNCTIONS[op]
         given = {
@@ -157,7 +171,11 @@ class Builder:
         dynamic = any(isinstance(value, Ref) for value in given.values())
         outlines = None if dynamic else self._outlines(op, operands, given, outputs)
         constants = self._constants(operands)
-        if constants is not None and not dynamic and self._is_small(constants, outlines, given):
+        if constants is None or dynamic or late:
+            affordable = False
+        else:
+            affordable = self._affords(constants, outlines, given)
+        if constants is not None and affordable:
             trained = any(isinstance(x, Value) and x.trained for x in operands)
             return self._folded(op, constants, given, hint, trained)
         names = [self.fresh(hint if outputs == 1 else f"{hint}.{k}") for k in range(outputs)]
@@ -209,16 +227,19 @@ class Builder:
             return None
         return found
 
-    def _is_small(
+    def _affords(
         self, constants: list[Any], outlines: tuple[Tensor, ...] | None, given: Mapping[str, Any]
     ) -> bool:
-        if outlines is None:
-            listed = [one for one in given.values() if isinstance(one, tuple)]
-            made = max((math.prod(max(1, int(n)) for n in one) for one in listed if one), default=1)
-        else:
-            made = max(math.prod(one.shape) for one in outlines)
+        """Whether a result may be computed at once; its size is taken off what is left."""
         used = sum(x.numel() for x in constants if isinstance(x, Tensor))
-        return made <= max(MOST_FOLDED, _FOLDED_GROWTH * used)
+        if outlines is not None:
+            made: float = sum(math.prod(one.shape) for one in outlines)
+        else:
+            made = max(used, _product(given))
+        if made > max(MOST_FOLDED, _FOLDED_GROWTH * used) or made > self._allowance:
+            return False
+        self._allowance -= int(max(made, used))
+        return True
 
     def _folded(
         self, op: str, constants: list[Any], given: Mapping[str, Any], hint: str, trained: bool
@@ -242,7 +263,7 @@ class Builder:
         known = [x.outline if isinstance(x, Value) else x for x in operands]
         if any(k is None and isinstance(x, Value) for k, x in zip(known, operands, strict=True)):
             return None
-        if not any(isinstance(x, Tensor) for x in known):
+        if op in _STEPWISE or not any(isinstance(x, Tensor) for x in known):
             return None
         try:
             with weft.no_grad():
@@ -306,6 +327,13 @@ class Builder:
             frozenset(self._parameters & weights.keys()),
         )
         return graph, weights
+
+
+def _product(given: Mapping[str, Any]) -> float:
+    """Return how large a result may be that settings give the sizes of."""
+    lists = [one if isinstance(one, tuple) else (one,) for one in given.values()]
+    plain = [[abs(float(n)) for n in one if isinstance(n, int | float)] for one in lists]
+    return max((math.prod(max(1.0, n) for n in one) for one in plain), default=1.0)
 
 
 def _listed(value: Any) -> Any:

@@ -56,6 +56,11 @@ class Call:
         self.scope = scope
         self.who = who
 
+    @property
+    def hint(self) -> str:
+        """What its first output is called, or the operator where none has a name."""
+        return next((name for name in self.names if name), self.op)
+
     def __getitem__(self, place: int) -> Value:
         """Return an input that the node must have."""
         value = self.get(place)
@@ -84,6 +89,13 @@ class Call:
             raise OnnxError(f"{self.who}: the attribute {name} is missing")
         return self.attributes[name]
 
+    def graph(self, name: str) -> Any:
+        """Return an attribute that is a graph, which the node must have."""
+        value = self.required(name)
+        if not hasattr(value, "node"):
+            raise OnnxError(f"{self.who}: the attribute {name} must be a graph")
+        return value
+
     def flag(self, name: str, default: bool = False) -> bool:
         """Return an attribute that is 0 or 1."""
         return bool(self.attributes.get(name, default))
@@ -109,10 +121,15 @@ class Call:
         self, op: str, outputs: int, *operands: Value | float | None, **settings: Any
     ) -> tuple[Value, ...]:
         """Enter a node of several results."""
-        hint = next((name for name in self.names if name), self.op)
-        return self.builder.emit(op, operands, outputs=outputs, hint=hint, settings=settings)
+        return self.builder.emit(op, operands, outputs=outputs, hint=self.hint, settings=settings)
+
+    def emit_late(self, op: str, *operands: Value | float | None, **settings: Any) -> Value:
+        """Enter a node whose result is too large to be computed before it is needed."""
+        (value,) = self.builder.emit(
+            op, operands, outputs=1, hint=self.hint, settings=settings, late=True
+        )
+        return value
 
     def constant(self, values: Any, dtype: weft.dtype | None = None) -> Value:
         """Return a constant of the operator's own."""
-        hint = next((name for name in self.names if name), self.op)
-        return Value(f"{hint}.constant", constant=weft.tensor(values, dtype=dtype))
+        return Value(f"{self.hint}.constant", constant=weft.tensor(values, dtype=dtype))

@@ -44,7 +44,37 @@ def read_model(path: FileLike) -> tuple[Any, str]:
             f"{origin}: an ONNX model has a graph, but this file has none (its first bytes are "
             f"{shown(bytes(memory[:8]))})"
         )
+    _require_text(model, origin)
     return model, origin
+
+
+def _require_text(model: Any, origin: str) -> None:
+    """Refuse names that are no text: protobuf hands them out as bytes.
+
+    Raises:
+        OnnxError: there is one.
+    """
+    waiting = [model.graph, *model.functions]
+    texts = [one.domain for one in model.opset_import]
+    while waiting:
+        holder = waiting.pop()
+        texts += [holder.name, *_names(holder.input), *_names(holder.output)]
+        texts += _names(getattr(holder, "initializer", ()))
+        for node in holder.node:
+            texts += [node.name, node.op_type, node.domain, *node.input, *node.output]
+            for one in node.attribute:
+                texts += [one.name, one.ref_attr_name]
+                if one.HasField("g"):
+                    waiting.append(one.g)
+        for text in texts:
+            if not isinstance(text, str):
+                raise OnnxError(f"{origin}: a name must be UTF-8, but one is {shown(text)}")
+        texts.clear()
+
+
+def _names(listed: Any) -> list[Any]:
+    """Return names: of a graph's values, or of a function's, which are names themselves."""
+    return [getattr(one, "name", one) for one in listed]
 
 
 def opsets_of(imports: Any, origin: str) -> dict[str, int]:
@@ -98,7 +128,7 @@ class ExternalData:
             length = int(entries.get("length", str(nbytes)) or nbytes)
         except ValueError:
             raise OnnxError(f"{where}: its offset and length must be integers") from None
-        if length != nbytes or offset < 0:
+        if length != nbytes or not 0 <= offset < 2**62:
             raise OnnxError(
                 f"{where} needs {nbytes} bytes, but its data is {length} bytes at offset {offset}"
             )

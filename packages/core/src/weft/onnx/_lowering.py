@@ -14,11 +14,15 @@ from weft.onnx._file import ExternalData, opsets_of
 from weft.onnx._library import library
 from weft.onnx._operators import reader_of
 from weft.onnx._tensors import dtype_named, read_tensor
-from weft.onnx.errors import OnnxError, UnsupportedOperatorsError
+from weft.onnx.errors import OnnxError, UnsupportedOperatorsError, plain
 
 __all__ = ["Lowering"]
 
 _OURS = ("", "ai.onnx")
+#: What reading a node with wrong attributes or shapes can end in; a file may hold any.
+_OF_A_NODE = (
+    ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, RuntimeError,
+)  # fmt: skip
 #: Functions that call functions, and graphs within graphs, go no deeper.
 MOST_DEPTH = 12
 #: A file may become so many nodes: functions that call functions can multiply without end.
@@ -88,6 +92,7 @@ class Lowering:
             if one.name in scope:
                 raise OnnxError(f"{self._origin}: {shown(one.name)} is defined twice")
             tensor = read_tensor(one, self._external, self._origin)
+            self.builder.held(tensor.numel())
             scope[one.name] = Value(one.name, constant=tensor, trained=tensor.ndim > 0)
         self._nodes(graph.node, scope, self._opsets, {})
         return [self._found(scope, one.name, f"{self._origin}: an output") for one in graph.output]
@@ -106,7 +111,7 @@ class Lowering:
             self._read += 1
             if self._read > MOST_NODES:
                 raise OnnxError(f"{self._origin}: the model has more than {MOST_NODES} nodes")
-            who = f"{self._origin}: node {shown(node.name or place)} ({node.op_type})"
+            who = f"{self._origin}: node {shown(node.name or place)} ({plain(node.op_type)})"
             results = self._node(node, scope, opsets, attributes, who)
             if len(results) < len(node.output):
                 results = [*results, *[None] * (len(node.output) - len(results))]
@@ -150,15 +155,8 @@ class Lowering:
             return lower(call)
         except OnnxError:
             raise
-        except (
-            ValueError,
-            TypeError,
-            IndexError,
-            KeyError,
-            ArithmeticError,
-            RuntimeError,
-        ) as error:
-            raise OnnxError(f"{call.who}: {error}") from error
+        except _OF_A_NODE as error:
+            raise OnnxError(f"{call.who}: {' '.join(str(error).split())}") from error
 
     def _called(
         self, function: Any, inputs: Sequence[Value | None], attributes: Mapping[str, Any]

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from weft.io import FormatError
+from weft.io.errors import shown
 
-__all__ = ["OnnxError", "UnsupportedOperatorsError"]
+__all__ = ["OnnxError", "UnsupportedOperatorsError", "plain"]
+
+
+def plain(name: str) -> str:
+    """Return a name out of a file as messages show it: as it is, or escaped where it is odd."""
+    return name if name.isidentifier() or name.replace(".", "").isidentifier() else shown(name)
 
 
 class OnnxError(FormatError):
@@ -22,7 +28,7 @@ class UnsupportedOperatorsError(OnnxError):
 
     def __init__(self, origin: str, counts: Mapping[str, int]) -> None:
         self.counts = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-        listed = ", ".join(f"{name} ({count})" for name, count in self.counts.items())
+        listed = ", ".join(f"{plain(name)} ({count})" for name, count in self.counts.items())
         one = len(self.counts) == 1
         super().__init__(
             f"{origin}: {len(self.counts)} {'operator is' if one else 'operators are'} not among "

@@ -14,7 +14,7 @@ from weft.onnx._registry import operator
 @operator("If")
 def branch(call: Call) -> Sequence[Value]:
     condition = call[0]
-    graphs = {"then": call.required("then_branch"), "else": call.required("else_branch")}
+    graphs = {"then": call.graph("then_branch"), "else": call.graph("else_branch")}
     known = condition.numbers()
     if known is not None:
         chosen = graphs["then" if known in (True, [True]) else "else"]
@@ -29,13 +29,12 @@ def branch(call: Call) -> Sequence[Value]:
 def _made(
     call: Call, op: str, operands: Sequence[Value | None], blocks: Any, outputs: int
 ) -> Sequence[Value]:
-    hint = next((name for name in call.names if name), call.op)
-    return call.builder.node_with_blocks(op, operands, blocks, outputs=outputs, hint=hint)
+    return call.builder.node_with_blocks(op, operands, blocks, outputs=outputs, hint=call.hint)
 
 
 @operator("Loop")
 def loop(call: Call) -> Sequence[Value]:
-    body = call.required("body")
+    body = call.graph("body")
     carried = [call[place] for place in range(2, len(call.inputs))]
     inputs = [call.builder.named(one.name) for one in body.input]
     if len(inputs) != len(carried) + 2:
@@ -50,7 +49,7 @@ def loop(call: Call) -> Sequence[Value]:
 @operator("Scan", since=9)
 def scan(call: Call) -> Sequence[Value]:
     """A loop over slices: its body takes one of each scanned input at a time."""
-    body, count = call.required("body"), call.required("num_scan_inputs")
+    body, count = call.graph("body"), call.required("num_scan_inputs")
     states = [call[place] for place in range(len(call.inputs) - count)]
     scanned = [call[place] for place in range(len(states), len(call.inputs))]
     if len(body.input) != len(call.inputs) or not scanned:
