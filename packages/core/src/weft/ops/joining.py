@@ -70,7 +70,10 @@ _copying = Launcher("copying")
 
 
 def _joined_fast(*xs: Any, dim: int) -> Any:
-    if xs[0].size < 32768 or sum(x.size for x in xs) < 262144:
+    # few columns before many would be a pass of their own
+    if xs[0].size < 32768 and (dim or xs[-1].size < 32768):
+        return None
+    if sum(x.size for x in xs) < 262144:
         return None
     return _copying.joined(*xs, dim=dim)
 

@@ -51,8 +51,9 @@ _copying = Launcher("copying")
 
 
 def _flipped_on_cpu(x: Any, *, dims: tuple[int, ...]) -> Any:
-    if x.size < 16384 or x.ndim - 1 not in dims or not _copying:
-        return None  # whole rows NumPy moves as fast
+    # whole rows NumPy moves as fast, until there is work for several threads
+    if x.size < (16384 if x.ndim - 1 in dims else 131072) or not _copying:
+        return None
     return _copying.copied(np.flip(x, dims))
 
 
