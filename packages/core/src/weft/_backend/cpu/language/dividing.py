@@ -15,6 +15,8 @@ from collections.abc import Mapping
 
 #: Bytes of one step, which all move together; as many are left at the end.
 STRIDE = 256
+#: How far ahead bytes are asked for: the processor itself looks no further than the page's end.
+_AHEAD, _LINE = 8192, 64
 #: The polynomial of zip archives (ISO 3309), its bits in reading order, without the highest.
 _POLYNOMIAL = 0xEDB88320
 #: The function's name.
@@ -68,6 +70,7 @@ def fold(features: Mapping[str, bool]) -> list[str]:
     places = range(0, STRIDE, width)
     lines = [
         f"declare {kind} @{product}({kind}, {kind}, i8 immarg)",
+        "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)",
         f"define internal void {FOLD}(ptr %to, ptr %first, ptr %from, i64 %steps) noinline #0 {{",
         "start:",
     ]
@@ -85,6 +88,11 @@ def fold(features: Mapping[str, bool]) -> list[str]:
         f"  %behind = mul i64 %number, {STRIDE}",
         "  %place = getelementptr i8, ptr %from, i64 %behind",
     ]
+    for i in range(0, STRIDE, _LINE):  # an address behind the end is not read, whatever is there
+        lines += [
+            f"  %ahead{i} = getelementptr i8, ptr %place, i64 {_AHEAD + i}",
+            f"  call void @llvm.prefetch.p0(ptr %ahead{i}, i32 0, i32 3, i32 1)",
+        ]
     for i in places:
         lines += [
             f"  %x{i}.p = getelementptr i8, ptr %place, i64 {i}",
