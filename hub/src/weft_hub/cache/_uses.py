@@ -70,8 +70,5 @@ def _markers(root: Path) -> Iterator[tuple[Path, list[str], float]]:
             lines = marker.read_text("ascii") if 0 < status.st_size <= _MOST_BYTES else name
         except (OSError, ValueError):
             continue
-        yield (
-            marker,
-            [line for line in lines.split("\n") if _DIGEST.fullmatch(line)],
-            status.st_mtime,
-        )
+        digests = [line for line in lines.split("\n") if _DIGEST.fullmatch(line)]
+        yield marker, digests, status.st_mtime
