@@ -62,6 +62,7 @@ class GraphModule(Module):
         check_graph(graph, {name: weights[name].dtype.name for name in names}, "the graph")
         self._graph = graph
         self._names = tuple(names)
+        self._paths = tuple(tuple(name.split(".")) for name in names)
         for name in names:
             self._hold(name, weights[name], trained=name in graph.parameters)
         self._program: Program | None = None
@@ -107,12 +108,11 @@ class GraphModule(Module):
         return dict(zip(self._names, self._held(), strict=True))
 
     def _held(self) -> Iterator[Tensor]:
-        for name in self._names:
-            *parts, last = name.split(".")
-            holder: Module = self
+        for *parts, last in self._paths:
+            holder: Any = self
             for part in parts:
-                holder = holder._modules[part]  # type: ignore[assignment]  # made by _hold, never None
-            yield holder._parameters[last] if last in holder._parameters else holder._buffers[last]  # type: ignore[misc]  # likewise
+                holder = holder._modules[part]
+            yield holder._parameters[last] if last in holder._parameters else holder._buffers[last]
 
     def forward(self, *args: Tensor, **named: Tensor) -> Any:
         given = self._given(args, named)
