@@ -155,6 +155,18 @@ def test_a_long_chain_of_constants_is_folded_only_so_far(monkeypatch: pytest.Mon
     assert 0 < count < 30
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.int32])
+def test_a_number_of_the_file_keeps_its_dtype(dtype: type) -> None:
+    inputs = {"c": np.array([True, False]), "a": np.array(2, dtype), "b": np.array(3, dtype)}
+    model = one_node("Where", inputs, constant=["a", "b"])
+    agree(run(model, inputs), [np.array([2, 3], dtype)])
+
+
+def test_a_whole_number_divided_by_whole_numbers_is_whole() -> None:
+    inputs = {"a": np.array(7), "b": np.array([2, -2, 3])}
+    agree(run(one_node("Div", inputs, constant=["a"]), inputs), [np.array([3, -3, 2])])
+
+
 # ---- control flow
 
 

@@ -75,7 +75,7 @@ def save(module: GraphModule, path: FileLike, *, metadata: Mapping[str, str] | N
 
     Raises:
         TypeError: `module` is no `GraphModule`.
-        WeightsError: a note is no text, or the graph is too large for the format's header.
+        weft.io.WeightsError: a note is no text, or the graph is too large for the format's header.
         OSError: the disk is full, the folder does not exist or may not be written to.
     """
     if not isinstance(module, GraphModule):

@@ -179,8 +179,10 @@ class Builder:
             trained = any(isinstance(x, Value) and x.trained for x in operands)
             return self._folded(op, constants, given, hint, trained)
         names = [self.fresh(hint if outputs == 1 else f"{hint}.{k}") for k in range(outputs)]
+        # A number takes the dtype of the tensors beside it, and a condition is none of those.
+        peers = operands[1:] if op == "where" else operands
         read = tuple(
-            self._operand(x, function.operands[k][1] if not function.variadic else "", operands)
+            self._operand(x, function.operands[k][1] if not function.variadic else "", peers)
             for k, x in enumerate(operands)
         )
         self._nodes.append(Node(op, read, tuple(names), given))
@@ -203,7 +205,7 @@ class Builder:
         return tuple(numbers) if isinstance(numbers, list) else numbers
 
     def _operand(
-        self, x: Value | float | None, mark: str, others: Sequence[Value | float | None]
+        self, x: Value | float | None, mark: str, peers: Sequence[Value | float | None]
     ) -> Operand:
         if not isinstance(x, Value):
             return x
@@ -213,7 +215,7 @@ class Builder:
             and not x.trained
             and x.constant.ndim == 0
             and x.constant.dtype.name in _LITERAL
-            and any(isinstance(one, Value) and one.constant is None for one in others)
+            and any(isinstance(one, Value) and one.constant is None for one in peers)
         ):
             number: float | int = x.constant.item()
             if math.isfinite(number):

@@ -12,7 +12,8 @@ __all__: list[str] = []
 @own("quotient(input~, other~)")
 def quotient(input: Tensor, other: Tensor) -> Tensor:
     """Divide; integers give the integer towards zero."""
-    whole = isinstance(input, Tensor) and not input.is_floating_point() and not input.is_complex()
+    numbers = [x for x in (input, other) if isinstance(x, Tensor)]
+    whole = not any(x.is_floating_point() or x.is_complex() for x in numbers)
     return weft.div(input, other, rounding_mode="trunc" if whole else None)
 
 
