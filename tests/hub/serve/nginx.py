@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import importlib.util
 import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -22,6 +24,7 @@ from tests.hub.http.faults import Certificates
 
 PAGE = Path(__file__).parents[3] / "docs" / "guide" / "hub_mirror.md"
 _STARTS_S = 20.0
+_LAST = "/asked-last"  # no test asks for it
 _AROUND = """\
 daemon off;
 master_process off;
@@ -129,6 +132,7 @@ class Nginx:
 
     def asked(self, path: str = "") -> list[Asked]:
         """Return the requests that ended, for paths in which `path` is."""
+        self._wait_for_the_log()
         lines = (self._work / "access.log").read_text("utf-8").splitlines()
         found = []
         for line in lines:
@@ -136,7 +140,26 @@ class Nginx:
             assert match is not None, line
             span = (int(match[4]), int(match[5]) + 1) if match[4] else None
             found.append(Asked(int(match[1]), int(match[2]), int(match[3]), span, match[6]))
-        return [one for one in found if path in one.path]
+        return [one for one in found if path in one.path != _LAST]
+
+    def _wait_for_the_log(self) -> None:
+        """Ask for one thing more: its answer comes after the lines of all that was answered before.
+
+        A client may have its answer before nginx has written the request's line; but nginx is one
+        process, which ends with one request before it turns to the next.
+        """
+        connection: http.client.HTTPConnection
+        if self._tls is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_STARTS_S)
+        else:
+            trusted = ssl.create_default_context(cafile=self._tls.authority)
+            trusted.check_hostname = False  # some tests' certificates are for another host
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=_STARTS_S, context=trusted
+            )
+        with contextlib.closing(connection):
+            connection.request("GET", _LAST)
+            connection.getresponse().read()
 
     def _settings(self) -> str:
         [server] = re.findall(r"```nginx\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
