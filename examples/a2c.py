@@ -176,8 +176,9 @@ def main() -> None:
     scheduler = weft.optim.lr_scheduler.LinearLR(
         optimizer, 1.0, 0.1, total_iters=options.epochs * options.stretches
     )
-    parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "carts": carts}
-    run = experiment.Run(weft, options, **parts)
+    run = experiment.Run(
+        weft, options, model=model, optimizer=optimizer, scheduler=scheduler, carts=carts
+    )
 
     for _ in run.epochs():
         for _ in run.steps(range(options.stretches - run.done)):

@@ -146,8 +146,9 @@ def main() -> None:
     scheduler = weft.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=options.lr, total_steps=options.epochs * order.steps
     )
-    parts = {"model": model, "average": average, "optimizer": optimizer, "scheduler": scheduler}
-    run = experiment.Run(weft, options, **parts)
+    run = experiment.Run(
+        weft, options, model=model, average=average, optimizer=optimizer, scheduler=scheduler
+    )
 
     for epoch in run.epochs():
         for images in run.steps(experiment.loader(weft, train, run.order(order), options.workers)):

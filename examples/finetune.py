@@ -117,7 +117,7 @@ def main() -> None:
     head = nn.Linear(pretrained.classifier[-1].in_features, int(learned.labels.max()) + 1)
     model = Classifier(body, head)
 
-    also = {}
+    before = {}
     if not options.resume:
         seen, seen_test = Known(body, train), Known(body, test)
         head_optimizer = weft.optim.Adam(head.parameters(), lr=3e-3)
@@ -128,17 +128,19 @@ def main() -> None:
                 head_optimizer.zero_grad()
                 loss.backward()
                 head_optimizer.step()
-        also["last_layer_alone"] = accuracy(weft, head, seen_test)
-        print(f"the last layer alone: test accuracy {also['last_layer_alone']:.4g}", flush=True)
+        before["last_layer_alone"] = accuracy(weft, head, seen_test)
+        print(f"the last layer alone: test accuracy {before['last_layer_alone']:.4g}", flush=True)
 
     order = experiment.Order(len(train), options.batch_size, options.seed)
     optimizer = weft.optim.AdamW(model.parameters(), lr=options.lr)
     scheduler = weft.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=options.lr, total_steps=options.epochs * order.steps
     )
-    run = experiment.Run(weft, options, model=model, optimizer=optimizer, scheduler=scheduler)
+    run = experiment.Run(
+        weft, options, before=before, model=model, optimizer=optimizer, scheduler=scheduler
+    )
     fit(run, train, test, order)
-    run.finish("test_accuracy", **also)
+    run.finish("test_accuracy")
 
 
 if __name__ == "__main__":

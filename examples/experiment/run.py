@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,21 @@ class Run:
     Args:
         lib: weft or PyTorch.
         options: what `command_line` returned.
+        before: what was measured before the first step, for the summary; a run that is resumed has
+            what its checkpoint says.
         parts: what has a ``state_dict``, by name: the model, the optimizer, the scheduler.
     """
 
-    def __init__(self, lib: Any, options: argparse.Namespace, **parts: Any) -> None:
+    def __init__(
+        self,
+        lib: Any,
+        options: argparse.Namespace,
+        *,
+        before: Mapping[str, float] = MappingProxyType({}),
+        **parts: Any,
+    ) -> None:
         self.lib, self.options, self.parts = lib, options, parts
+        self._before = dict(before)
         self.output: Path = options.output
         self.output.mkdir(parents=True, exist_ok=True)
         self.metrics = self.output / "metrics.jsonl"
@@ -117,12 +128,11 @@ class Run:
                 values.append(float(line[name]))
         return steps, values
 
-    def finish(self, *measured: str, **also: float) -> dict[str, Any]:
+    def finish(self, *measured: str) -> dict[str, Any]:
         """Write ``summary.json``: the thinned curve, the epochs, times, machine; return it.
 
         Args:
             measured: what `note_epoch` was given and is to be plotted beside the loss.
-            also: what else was measured, for the summary.
         """
         steps, losses = self.history("loss")
         seconds = self.history("seconds")[1]
@@ -140,7 +150,7 @@ class Run:
             "median_step_processor_ms": 1e3 * float(np.median(processor)),
             "training_minutes": sum(seconds) / 60,
             "loss": _thinned(steps, losses),
-            **also,
+            **self._before,
             "epochs": [line for line in _lines(self.metrics) if "epoch" in line],
             "machine": machine(self.lib),
         }
@@ -169,6 +179,7 @@ class Run:
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
             "random": self.lib.get_rng_state(),
             "at": {"step": self.step, "epoch": self.epoch, "done": self.done},
+            "before": self._before,
         }
         new = self.checkpoint.with_suffix(".new")
         self.lib.save(state, new)
@@ -181,6 +192,7 @@ class Run:
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         self.lib.set_rng_state(state["random"])
+        self._before = state["before"]
         at = state["at"]
         self.step, self.epoch, self.done = at["step"], at["epoch"], at["done"]
         # What was measured after the checkpoint will be measured again.

@@ -77,7 +77,8 @@ def train(folder: Path, *, resume: bool = False, stop_at: int | None = None) -> 
     model = weft.nn.Sequential(weft.nn.Linear(3, 4), weft.nn.Dropout(0.5), weft.nn.Linear(4, 1))
     optimizer = weft.optim.Adam(model.parameters(), lr=0.1)
     order = Order(20, 5)
-    run = Run(weft, options, model=model, optimizer=optimizer)
+    before = {} if resume else {"made_of": 21.0}
+    run = Run(weft, options, before=before, model=model, optimizer=optimizer)
     for _ in run.epochs():
         for batch in run.steps(loader(weft, x, run.order(order))):
             if run.step == stop_at:
@@ -88,7 +89,12 @@ def train(folder: Path, *, resume: bool = False, stop_at: int | None = None) -> 
             optimizer.step()
             run.note(loss=loss.item())
         run.note_epoch(norm=float(sum((p * p).sum() for p in model.parameters())))
-    return {"weights": model.state_dict(), "loss": run.history("loss"), "norm": run.history("norm")}
+    return {
+        "run": run,
+        "weights": model.state_dict(),
+        "loss": run.history("loss"),
+        "norm": run.history("norm"),
+    }
 
 
 @pytest.mark.parametrize("stop_at", [0, 1, 3, 4, 5, 7, 11])
@@ -109,6 +115,16 @@ def test_a_run_that_begins_anew_is_not_resumed_from_the_one_before(tmp_path: Pat
     with pytest.raises(Power):
         train(tmp_path / "parted", stop_at=2)  # before the first checkpoint is due
     assert train(tmp_path / "parted", resume=True)["loss"] == whole["loss"]
+
+
+def test_what_was_measured_before_the_first_step_is_in_the_summary_of_a_resumed_run(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(Power):
+        train(tmp_path, stop_at=5)
+    summary = train(tmp_path, resume=True)["run"].finish("norm")
+    assert summary["made_of"] == 21.0
+    assert summary["steps"] == 12
 
 
 def test_resuming_without_a_checkpoint_says_what_is_missing(tmp_path: Path) -> None:
