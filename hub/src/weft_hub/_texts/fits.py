@@ -31,46 +31,99 @@ TYPES: dict[str, tuple[type, ...]] = {
 
 def fitting(schema: Mapping[str, Any], formats: Formats) -> Fits:
     """Return a function that says whether data fits `schema`; in doubt it says no."""
-    return _rule(schema, schema, formats, {})
+    return _Schema(schema, formats).test(schema)
 
 
-def _rule(
-    rule: Mapping[str, Any], root: Mapping[str, Any], formats: Formats, made: dict[str, Fits]
-) -> Fits:
-    name = rule.get("$ref")
-    if name is not None:
-        if name not in made:
-            made[name] = lambda data: made[name](data)  # of a rule inside itself
-            inner = root["$defs"][name.removeprefix("#/$defs/")]
-            made[name] = _rule(inner, root, formats, made)
-        return made[name]
-    if rule.keys() - RULES - ANNOTATIONS:
-        return lambda data: False
-    tests: dict[type, list[Fits]] = {kind: [] for kind in (str, int, float, bool, list, dict)}
-    _add_text(tests[str], rule, formats)
-    if "minimum" in rule:
-        for kind in (int, float, bool):
-            tests[kind].append(_at_least(rule["minimum"]))
-    _add_array(tests[list], rule, root, formats, made)
-    _add_table(tests[dict], rule, root, formats, made)
-    choices = [[rule["const"]]] if "const" in rule else []
-    choices += [rule["enum"]] if "enum" in rule else []
-    for allowed in choices:
-        for own_kind, own in tests.items():
-            own.append(_one_of([one for one in allowed if type(one) is own_kind]))
-    said = rule.get("type")
-    kinds = set(tests)
-    if said is not None:
-        kinds = {k for name in ([said] if isinstance(said, str) else said) for k in TYPES[name]}
-        if float in kinds:
-            tests[float].append(math.isfinite)
-    by_kind = {kind: _all(own) for kind, own in tests.items() if kind in kinds}
+class _Schema:
+    """Turns the rules of a schema into tests; what `$defs` name is turned once."""
 
-    def fits(data: Any) -> bool:
-        test = by_kind.get(type(data))
-        return test(data) if test is not None else said is None and not choices
+    def __init__(self, root: Mapping[str, Any], formats: Formats) -> None:
+        self._root, self._formats = root, formats
+        self._named: dict[str, Fits] = {}
 
-    return fits
+    def test(self, rule: Mapping[str, Any]) -> Fits:
+        """Return the test of one rule."""
+        if "$ref" in rule:
+            return self._by_name(rule["$ref"])
+        if rule.keys() - RULES - ANNOTATIONS:
+            return lambda data: False
+        tests: dict[type, list[Fits]] = {kind: [] for kind in (int, float, bool)}
+        tests |= {str: self._of_text(rule), list: self._of_array(rule), dict: self._of_table(rule)}
+        if "minimum" in rule:
+            for kind in (int, float, bool):
+                tests[kind].append(_at_least(rule["minimum"]))
+        choices = [[rule["const"]]] if "const" in rule else []
+        choices += [rule["enum"]] if "enum" in rule else []
+        for allowed in choices:
+            for own_kind, own in tests.items():
+                own.append(_one_of([one for one in allowed if type(one) is own_kind]))
+        said = rule.get("type")
+        kinds = set(tests)
+        if said is not None:
+            kinds = {k for name in ([said] if isinstance(said, str) else said) for k in TYPES[name]}
+            if float in kinds:
+                tests[float].append(math.isfinite)
+        by_kind = {kind: _all(own) for kind, own in tests.items() if kind in kinds}
+
+        def fits(data: Any) -> bool:
+            test = by_kind.get(type(data))
+            return test(data) if test is not None else said is None and not choices
+
+        return fits
+
+    def _by_name(self, name: str) -> Fits:
+        if name not in self._named:
+            self._named[name] = lambda data: self._named[name](data)  # of a rule inside itself
+            self._named[name] = self.test(self._root["$defs"][name.removeprefix("#/$defs/")])
+        return self._named[name]
+
+    def _of_text(self, rule: Mapping[str, Any]) -> list[Fits]:
+        tests: list[Fits] = []
+        if "minLength" in rule or "maxLength" in rule:
+            least, most = rule.get("minLength", 0), rule.get("maxLength", math.inf)
+            tests.append(lambda data: least <= len(data) <= most)
+        if "pattern" in rule:
+            match = re.compile(rule["pattern"]).fullmatch
+            tests.append(lambda data: match(data) is not None)
+        if "format" in rule:
+            wrong = self._formats[rule["format"]]
+            tests.append(lambda data: wrong(data) is None)
+        return tests
+
+    def _of_array(self, rule: Mapping[str, Any]) -> list[Fits]:
+        tests: list[Fits] = []
+        if "minItems" in rule:
+            tests.append(lambda data: len(data) >= rule["minItems"])
+        if rule.get("uniqueItems"):
+            tests.append(
+                lambda data: (
+                    len(data) == 1
+                    or (all(type(one) is str for one in data) and len(set(data)) == len(data))
+                )
+            )
+        if "items" in rule:
+            item = self.test(rule["items"])
+            tests.append(lambda data: all(map(item, data)))
+        return tests
+
+    def _of_table(self, rule: Mapping[str, Any]) -> list[Fits]:
+        tests: list[Fits] = []
+        if "required" in rule:
+            required = frozenset(rule["required"])
+            tests.append(lambda data: required <= data.keys())
+        others = rule.get("additionalProperties") is not False
+        known = {key: self.test(inner) for key, inner in rule.get("properties", {}).items()}
+        if known or not others:
+
+            def fits(data: dict[str, Any]) -> bool:
+                for key, value in data.items():
+                    test = known.get(key)
+                    if not (test(value) if test is not None else others):
+                        return False
+                return True
+
+            tests.append(fits)
+        return tests
 
 
 def _at_least(least: float) -> Fits:
@@ -87,62 +140,3 @@ def _all(tests: list[Fits]) -> Fits:
     if len(tests) == 1:
         return tests[0]
     return lambda data: all([test(data) for test in tests])
-
-
-def _add_text(tests: list[Fits], rule: Mapping[str, Any], formats: Formats) -> None:
-    if "minLength" in rule or "maxLength" in rule:
-        least, most = rule.get("minLength", 0), rule.get("maxLength", math.inf)
-        tests.append(lambda data: least <= len(data) <= most)
-    if "pattern" in rule:
-        match = re.compile(rule["pattern"]).fullmatch
-        tests.append(lambda data: match(data) is not None)
-    if "format" in rule:
-        wrong = formats[rule["format"]]
-        tests.append(lambda data: wrong(data) is None)
-
-
-def _add_array(
-    tests: list[Fits],
-    rule: Mapping[str, Any],
-    root: Mapping[str, Any],
-    formats: Formats,
-    made: dict[str, Fits],
-) -> None:
-    if "minItems" in rule:
-        tests.append(lambda data: len(data) >= rule["minItems"])
-    if rule.get("uniqueItems"):
-        tests.append(
-            lambda data: (
-                len(data) == 1
-                or (all(type(one) is str for one in data) and len(set(data)) == len(data))
-            )
-        )
-    if "items" in rule:
-        item = _rule(rule["items"], root, formats, made)
-        tests.append(lambda data: all(map(item, data)))
-
-
-def _add_table(
-    tests: list[Fits],
-    rule: Mapping[str, Any],
-    root: Mapping[str, Any],
-    formats: Formats,
-    made: dict[str, Fits],
-) -> None:
-    if "required" in rule:
-        required = frozenset(rule["required"])
-        tests.append(lambda data: required <= data.keys())
-    others = rule.get("additionalProperties") is not False
-    known = {
-        key: _rule(inner, root, formats, made) for key, inner in rule.get("properties", {}).items()
-    }
-    if known or not others:
-
-        def fits(data: dict[str, Any]) -> bool:
-            for key, value in data.items():
-                test = known.get(key)
-                if not (test(value) if test is not None else others):
-                    return False
-            return True
-
-        tests.append(fits)
