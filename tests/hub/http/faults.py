@@ -77,6 +77,8 @@ class Served:
         asked: the requests so far.
         guarded: the Authorization that a path needs.
         etag: whether files have an ETag; a text is used as it is.
+        together: how many requests must be under way before any but the first is answered.
+        peak: the most requests that were under way at once.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -88,8 +90,12 @@ class Served:
         self.last_modified = "Sat, 01 Jan 2022 00:00:00 GMT"
         self.pause_s = 0.0
         self.url = ""
+        self.together = 0
+        self.peak = 0
+        self._under_way = 0
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._over = threading.Event()
 
     def script(self, *faults: Fault) -> None:
@@ -116,6 +122,19 @@ class Served:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
+        with self._changed:
+            self._under_way += 1
+            self.peak = max(self.peak, self._under_way)
+            self._changed.notify_all()
+            if self.asked:
+                self._changed.wait_for(lambda: self.peak >= self.together, timeout=60)
+        try:
+            self._answer(handler)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         asked = Asked(handler.path, {key.lower(): value for key, value in handler.headers.items()})
         fault = self._next(asked)
         if self.pause_s:

@@ -10,6 +10,7 @@ answer.py     what a server answered: its status, its length, its bytes
 client.py     redirects, tokens, and small documents
 lease.py      the range that one worker fetches
 ranges.py     what an answer says about a range
+pace.py       how fast a download goes, and so how many connections it is worth
 download.py   one large file in pieces over several connections
 express.py    many small files by one thread, as long as all goes well; loaded when it is needed
 wanted.py     one of them

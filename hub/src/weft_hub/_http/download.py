@@ -17,6 +17,7 @@ from weft_hub._files.spans import Span
 from weft_hub._http.answer import Answer
 from weft_hub._http.client import Client
 from weft_hub._http.lease import Cancelled, Lease
+from weft_hub._http.pace import Pace
 from weft_hub._http.ranges import StartOver, end_of_range, validator_in
 from weft_hub._http.waiting import Patience, Retry
 from weft_hub.cache._part import Part
@@ -68,6 +69,7 @@ class Download:
         self._authorization = authorization
         self._plain_http = plain_http
         self._patience = Patience(uri, client.options.retries)
+        self._pace = Pace(client.options.connections)
         self._changed = threading.Condition()
         # ---- guarded by `_changed`
         self._todo: deque[Span] = deque()
@@ -159,15 +161,16 @@ class Download:
             self._todo = deque(pieces)
 
     def _recruit(self) -> None:
-        """Start workers: one until the server has shown that it keeps ranges, then more."""
+        """Start workers: one until the server has shown that it keeps ranges, then what pays."""
         while True:
             with self._changed:
                 if self._part.is_whole:
                     return
                 if self._failure is not None or (not self._todo and self._active):
                     return
-                first = not self._active
-                if not first and self._ranges is not True:
+                count = len(self._active)
+                first = count == 0
+                if not first and (self._ranges is not True or count >= self._worth()):
                     return
             if not self._client.slots.acquire(blocking=first, timeout=0.2 if first else None):
                 return  # the other files have them all
@@ -182,6 +185,9 @@ class Download:
                 lease = Lease(self._todo.popleft())
                 self._active.add(lease)
             threading.Thread(target=self._work, args=(lease,), daemon=True).start()
+
+    def _worth(self) -> int:
+        return self._pace.connections(self._part.spans.total, time.monotonic())
 
     def _watch(self) -> None:
         """Leave workers behind that bring nothing: in a lookup, in headers, or drop by drop."""

@@ -25,7 +25,7 @@ from weft_hub._files.whole_file import write_whole
 from weft_hub.errors import CacheError
 
 _STATE_BYTES = 1 << 20
-_FLUSH_BYTES = 128 << 20
+_FLUSH_BYTES = 64 << 20
 
 
 class Part:
@@ -118,7 +118,7 @@ class Part:
             self.spans.clear()
             self.mixed = False
             self.source, self.validator = "", None
-            self._hashed = 0
+            self._hashed = self._flushed = 0
             self._hash = hashlib.sha256()
 
     def save(self) -> None:
@@ -184,7 +184,9 @@ class Part:
     def flush_on(self) -> None:
         """Have the disk take what has arrived while more arrives, so that `sync` finds little."""
         there = self.spans.total
-        if there - self._flushed < _FLUSH_BYTES or self._flushing is not None:
+        if self._flushing is not None or self.size < _FLUSH_BYTES or there == self._flushed:
+            return
+        if there - self._flushed < _FLUSH_BYTES and there < self.size:
             return
         self._flushed = there
         self._flushing = threading.Thread(target=self._flush, name="weft-hub flush", daemon=True)
