@@ -16,12 +16,28 @@ LARGE = 2000  # files from this size on are listed with their SHA-256, as large 
 
 
 class Repositories:
-    """Repositories and plain files in memory; `asked` holds the path of every request."""
+    """Repositories and plain files in memory.
+
+    Attributes:
+        asked: the path of every request.
+        authorized: the path of every request that came with a token.
+        files: plain files, by path.
+        redirects: where a path leads.
+        together: how many requests for files of repositories, `config.json` left out, must be
+            under way before any of them is answered.
+        peak: the most of them that were under way at once.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.asked: list[str] = []
-        self.files: dict[str, bytes] = {}  # plain files, by path
+        self.authorized: list[str] = []
+        self.redirects: dict[str, str] = {}
+        self.together = 0
+        self.peak = 0
+        self._under_way = 0
+        self._changed = threading.Condition()
+        self.files: dict[str, bytes] = {}
         self._commits: dict[str, dict[str, dict[str, bytes]]] = {}
         self._revisions: dict[tuple[str, str], str] = {}
         self.page_entries = 1000
@@ -36,10 +52,29 @@ class Repositories:
             self._revisions[name, revision] = sha
         return sha
 
+    @contextlib.contextmanager
+    def meeting(self, path: str) -> Iterator[None]:
+        """Hold a request for a file until as many are under way as are to be."""
+        if "/resolve/" not in path or (path.endswith("/config.json") and path.count("/") == 5):
+            yield
+            return
+        with self._changed:
+            self._under_way += 1
+            self.peak = max(self.peak, self._under_way)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.peak >= self.together, timeout=60)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._under_way -= 1
+
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body for one request."""
         parts = urlsplit(path)
         plain = unquote(parts.path)
+        if plain in self.redirects:
+            return 302, {"Location": self.redirects[plain]}, b""
         if plain in self.files:
             return 200, {}, self.files[plain]
         match = re.fullmatch(r"/api/models/([^/]+/[^/]+)/(revision|tree)/(.+)", plain)
@@ -92,7 +127,14 @@ def serving() -> Iterator[Repositories]:
 
         def _answer(self, *, with_body: bool) -> None:
             repositories.asked.append(self.path)
-            status, headers, body = repositories.answer(self.path)
+            if "Authorization" in self.headers:
+                repositories.authorized.append(self.path)
+            with repositories.meeting(self.path):
+                self._say(*repositories.answer(self.path), with_body=with_body)
+
+        def _say(
+            self, status: int, headers: dict[str, str], body: bytes, *, with_body: bool
+        ) -> None:
             span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             if span and status == 200:
                 first, last = int(span[1]), min(int(span[2] or len(body)), len(body) - 1)

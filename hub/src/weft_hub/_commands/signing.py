@@ -131,7 +131,7 @@ def _verify_repository(options: argparse.Namespace, trust: Trust | None) -> int:
     loading = Loading(hub, source, listing, choose(False), offline=hub.offline)
     path, signed = loading.require_signature(trust)
     names = sorted(set(signed.files) & set(listing.files))
-    files = {name: loading.fetch(name, "extra")[0].sha256 for name in names}
+    files = {file.name: file.sha256 for file, _ in loading.fetch_all(names, "extra")}
     data = {
         "path": str(listing.repository),
         "signature": str(path),

@@ -51,6 +51,11 @@ _MOST_PAGES = 20
 Get = Callable[[str, int], Answer]
 
 
+def git_name(data: bytes) -> str:
+    """Return the name that git gives to a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
 def may_be_taken(path: str) -> bool:
     """Whether a file of this name is ever fetched from a repository."""
     return _ALLOWED.fullmatch(path) is not None and ".." not in path
@@ -96,6 +101,10 @@ class Listed:
     size: int
     sha256: str | None
     git: str | None
+
+    def is_named(self, data: bytes) -> bool:
+        """Whether `data` is what git's name of this file stands for."""
+        return git_name(data) == self.git
 
 
 @dataclass(frozen=True)
@@ -190,14 +199,25 @@ class Repositories:
             raise SourceError(f"{what}: a file of {one.size} bytes must be listed with its SHA-256")
         if self._get is None:
             raise OfflineError(f"{what}: it is not in the cache, and the hub is offline")
-        url = (
-            f"{self._endpoint}/{repository.owner}/{repository.name}/resolve/{repository.revision}/"
-            f"{quote(path)}"
+        return self.pinned(
+            listing, path, self._get(self.address(listing, path), one.size + 1).content
         )
-        data = self._get(url, one.size + 1).content
-        named = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
-        if named != one.git:
-            raise DigestMismatchError(what, expected=f"of git's blob {one.git}", got=named)
+
+    def address(self, listing: Listing, path: str) -> str:
+        """Return where the server has a file of a listing."""
+        one = listing.repository
+        return f"{self._endpoint}/{one.owner}/{one.name}/resolve/{one.revision}/{quote(path)}"
+
+    def pinned(self, listing: Listing, path: str, data: bytes) -> Listing:
+        """Store a small file that was fetched, and return the listing with its digest.
+
+        Raises:
+            DigestMismatchError: it is not what the listing says.
+            CacheError: the cache cannot be written.
+        """
+        one, what = listing.files[path], f"{listing.repository}/{path}"
+        if not one.is_named(data):
+            raise DigestMismatchError(what, expected=f"of git's blob {one.git}", got=git_name(data))
         known = replace(one, sha256=hashlib.sha256(data).hexdigest())
         changed = replace(listing, files={**listing.files, path: known})
         if data:

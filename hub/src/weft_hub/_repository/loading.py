@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ from weft_hub._repository.architectures import Known, architecture_called, archi
 from weft_hub._repository.files import PREFIX, Get, Listing, Repositories, Repository
 from weft_hub._repository.pages import get_answer
 from weft_hub._repository.signature import verified_signature
-from weft_hub._transfer.one import obtain
+from weft_hub._repository.together import with_digests
+from weft_hub._transfer.together import obtain_all
 from weft_hub.cache._leases import in_use
 from weft_hub.card import Build, Card, File
 from weft_hub.errors import (
@@ -138,7 +139,7 @@ class Loading:
         known = architecture_of(config, self._who)
         weights = self._weights()
         model = self._built(known, config, weights)
-        extra = [self.fetch(path, "extra") for path in self._wanted(known)]
+        extra = self.fetch_all(self._wanted(known), "extra")
         files = (config_file, *(file for file, _ in extra))
         paths = {file.name: str(path) for file, path in extra}
         card = self._card(known, files)
@@ -170,26 +171,34 @@ class Loading:
 
     def fetch(self, path: str, role: str) -> tuple[File, Path]:
         """Return a file of the repository and where it is, verified and signed as is asked for."""
-        if path not in self._listing.files:
-            raise WeightsError(
-                f"{self._who}: it has no {path}; a repository with config.json and safetensors "
-                "files is required"
-            )
-        self._listing = self._source.with_digest(self._listing, path)
-        file = self._listing.file(path, role)
+        (found,) = self.fetch_all([path], role)
+        return found
+
+    def fetch_all(self, paths: Sequence[str], role: str) -> list[tuple[File, Path]]:
+        """Return several files, fetched at the same time; see `fetch`."""
+        for path in paths:
+            if path not in self._listing.files:
+                raise WeightsError(
+                    f"{self._who}: it has no {path}; a repository with config.json and safetensors "
+                    "files is required"
+                )
+        if not self._offline:
+            self._listing = with_digests(self._source, self._listing, paths, self._hub.client)
+        for path in paths:
+            self._listing = self._source.with_digest(self._listing, path)
+        files = tuple(self._listing.file(path, role) for path in paths)
         if self._signed is not None:
-            self._signed.require({path: file.sha256})
-        card = _bare_card(self._listing, (file,))
+            self._signed.require({file.name: file.sha256 for file in files})
+        card = _bare_card(self._listing, files)
         with in_use(self._hub.cache, card, self._hub.cache_limit):
-            at = obtain(
+            places = obtain_all(
                 card,
-                file,
                 self._hub.cache,
                 offline=self._offline,
                 progress=self._progress,
                 client=self._hub.client,
             )
-        return file, at
+        return [(file, places[file.name]) for file in files]
 
     def _weights(self) -> list[str]:
         """Return the files that hold the weights: those of an index, or the only one."""

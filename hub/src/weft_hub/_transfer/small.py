@@ -8,17 +8,15 @@ processes that want the same files take turns.
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from weft_hub._http import Client
 from weft_hub._http.addresses import origin_of
 from weft_hub._http.wanted import Wanted
+from weft_hub._transfer.watched import Watched
 from weft_hub.cache import Cache
 from weft_hub.card import File
 from weft_hub.errors import HubError
@@ -26,12 +24,8 @@ from weft_hub.progress import Progress, Stage, Step, quiet
 from weft_hub.sources import Place, place_of
 from weft_hub.sources.mirror import MirrorSource
 
-if TYPE_CHECKING:
-    from weft_hub._http.express import Express
-
 LEAST_FILES = 4
 """Fewer are not worth a thread and connections of their own."""
-_BEAT_S = 0.25
 
 
 def obtain_small(
@@ -128,7 +122,7 @@ def _by_origin(asked: list[_Asked]) -> Iterator[list[_Asked]]:
 
 
 class _Batch:
-    """Files at one origin; watches the thread that gets them, and leaves it behind if it hangs."""
+    """Files at one origin, stored as they come."""
 
     def __init__(
         self,
@@ -146,46 +140,19 @@ class _Batch:
         self._asked = {one.file.sha256: one for one in asked}
         self._came: set[str] = set()
         self.moved: list[_Asked] = []
-        self._failure: BaseException | None = None
-        self._left = False
-        self._at_work = threading.Lock()
 
     def run(self) -> set[str]:
         """Return the digests of the files that came; `moved` has those that are elsewhere."""
-        from weft_hub._http.express import Express  # loads what opens sockets
-
-        express = Express(
+        asked = self._asked
+        moved = Watched(
             self._client,
-            [one.wanted for one in self._asked.values()],
+            [one.wanted for one in asked.values()],
             asked=self._ask,
             got=self._take,
-            plain_http=next(iter(self._asked.values())).plain_http,
-        )
-        thread = threading.Thread(target=self._get, args=(express,), daemon=True)
-        options = self._client.options
-        limit = options.connect_timeout_s + options.stall_timeout_s
-        try:
-            thread.start()
-            while thread.is_alive() and time.monotonic() - express.touched < limit:
-                thread.join(_BEAT_S)
-        finally:
-            with self._at_work:  # so that nothing is stored or told once this has returned
-                self._left = True
-            express.stop()
-        if self._failure is not None:
-            raise self._failure
-        self.moved = [replace(self._asked[one.key], wanted=one) for one in list(express.moved)]
+            plain_http=next(iter(asked.values())).plain_http,
+        ).run()
+        self.moved = [replace(asked[key], wanted=one) for key, one in moved.items()]
         return self._came
-
-    # ---- its thread
-
-    def _get(self, express: Express) -> None:
-        try:
-            express.run()
-        except HubError:
-            pass  # who asks with all rules meets it again, and says it
-        except BaseException as error:
-            self._failure = self._failure or error
 
     def _ask(self, digest: str) -> None:
         self._tell("download", self._asked[digest], 0)
@@ -193,23 +160,17 @@ class _Batch:
     def _take(self, digest: str, content: bytes) -> bool:
         one = self._asked[digest]
         self._tell("download", one, len(content))
-        with self._at_work:
-            if self._left:
-                return False
-            try:
-                self._cache.put(one.file, content, self._work)
-                self._came.add(digest)
-                if self._stored is not None:
-                    self._stored(one.file)
-            except (HubError, OSError):
-                return False
+        try:
+            self._cache.put(one.file, content, self._work)
+            self._came.add(digest)
+            if self._stored is not None:
+                self._stored(one.file)
+        except (HubError, OSError):
+            return False
         self._tell("verify", one, len(content))
         self._tell("stored", one, len(content))
         return True
 
     def _tell(self, stage: Stage, one: _Asked, done: int) -> None:
-        if self._progress is quiet:
-            return
-        with self._at_work:
-            if not self._left:
-                self._progress(Step(stage, one.file.name, done, one.file.size, one.place.uri))
+        if self._progress is not quiet:
+            self._progress(Step(stage, one.file.name, done, one.file.size, one.place.uri))
