@@ -99,7 +99,7 @@ class Crepe(nn.Module):
             x = norm(nn.functional.relu(x).unsqueeze(-1)).squeeze(-1)
             x = nn.functional.max_pool1d(x, 2, 2)
         # (n, channels, 4) to (n, 4 · channels), the channels of one moment side by side.
-        features = x.permute(0, 2, 1).reshape(len(x), -1)
+        features = x.permute(0, 2, 1).reshape(x.shape[0], -1)
         return self.classifier(features).sigmoid()
 
     def frames(self, waveform: weft.Tensor) -> weft.Tensor:

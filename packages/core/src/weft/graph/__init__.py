@@ -1,13 +1,16 @@
 """Models without code: a graph of allowed functions and its weights, in one safetensors file."""
 
+from .dims import Dim
 from .document import Block, Graph, Input, Node, Output, Ref
 from .errors import GraphError
 from .files import load, save
 from .listing import functions
 from .module import GraphModule
+from .tracing import trace
 
 __all__ = [
     "Block",
+    "Dim",
     "Graph",
     "GraphError",
     "GraphModule",
@@ -18,4 +21,5 @@ __all__ = [
     "functions",
     "load",
     "save",
+    "trace",
 ]

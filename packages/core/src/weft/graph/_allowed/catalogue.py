@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from weft.graph._function import public
 
+#: Settings that several lines share.
+_TRANSPOSED = "stride?: ints, padding?: ints, output_padding?: ints, groups?: int, dilation?: ints"
+_MEANS = (
+    "kernel_size: ints, stride?: ints, padding?: ints, ceil_mode?: bool, count_include_pad?: bool"
+)
+_LARGEST = "kernel_size: ints, stride?: ints, padding?: ints, dilation?: ints, ceil_mode?: bool"
+_RESIZED = "size?: ints, scale_factor?: floats, mode?: text, align_corners?: bool, antialias?: bool"
+_ATTENDED = "is_causal?: bool, scale?: float, enable_gqa?: bool"
+
 POINTWISE = public(
     "weft",
     """
@@ -145,8 +154,11 @@ REDUCTIONS = public(
     cumprod(input; dim: int)
     cumsum(input; dim: int)
     logcumsumexp(input; dim: int)
+    logsumexp(input; dim: ints, keepdim?: bool)
     mean(input; dim?: ints, keepdim?: bool)
     median(input)
+    norm(input; p?: float, dim?: ints, keepdim?: bool)
+    prod(input; dim?: ints, keepdim?: bool)
     sort(input; dim?: int, descending?: bool, stable?: bool) -> 2
     std(input; dim?: ints, correction?: int, keepdim?: bool)
     sum(input; dim?: ints, keepdim?: bool)
@@ -167,6 +179,7 @@ SHAPES = public(
     diagonal(input; offset?: int, dim1?: int, dim2?: int)
     flatten(input; start_dim?: int, end_dim?: int)
     flip(input; dims: ints)
+    gather(input, index; dim: int)
     index_select(input, index; dim: int)
     masked_select(input, mask)
     movedim(input; source: ints, destination: ints)
@@ -214,15 +227,19 @@ PRODUCTS = public(
 
 LAYERS = public(
     "weft.nn.functional",
-    """
+    f"""
     affine_grid(theta; size: ints, align_corners?: bool)
     batch_norm(input, running_mean, running_var, weight?, bias?; eps?: float)
     conv1d(input, weight, bias?; stride?: ints, padding?: ints, dilation?: ints, groups?: int)
     conv2d(input, weight, bias?; stride?: ints, padding?: ints, dilation?: ints, groups?: int)
     conv3d(input, weight, bias?; stride?: ints, padding?: ints, dilation?: ints, groups?: int)
+    conv_transpose1d(input, weight, bias?; {_TRANSPOSED})
+    conv_transpose2d(input, weight, bias?; {_TRANSPOSED})
+    conv_transpose3d(input, weight, bias?; {_TRANSPOSED})
     fold(input; output_size: ints, kernel_size: ints, dilation?: ints, padding?: ints)
     grid_sample(input, grid; mode?: text, padding_mode?: text, align_corners?: bool)
     group_norm(input, weight?, bias?; num_groups: int, eps?: float)
+    interpolate(input; {_RESIZED})
     instance_norm(input, weight?, bias?; eps?: float)
     linear(input, weight, bias?)
     local_response_norm(input; size: int, alpha?: float, beta?: float, k?: float)
@@ -230,6 +247,8 @@ LAYERS = public(
     normalize(input; p?: float, dim?: int, eps?: float)
     one_hot(input; num_classes?: int)
     pad(input; pad: ints, mode?: text, value?: float)
+    prelu(input, weight)
+    scaled_dot_product_attention(query, key, value, attn_mask?; {_ATTENDED})
     softmax(input; dim: int)
     softmin(input; dim: int)
     unfold(input; kernel_size: ints, dilation?: ints, padding?: ints, stride?: ints)
@@ -238,13 +257,19 @@ LAYERS = public(
 
 POOLING = public(
     "weft.nn.functional",
-    """
+    f"""
     adaptive_avg_pool1d(input; output_size: ints)
     adaptive_avg_pool2d(input; output_size: ints)
     adaptive_avg_pool3d(input; output_size: ints)
     adaptive_max_pool1d(input; output_size: ints)
     adaptive_max_pool2d(input; output_size: ints)
     adaptive_max_pool3d(input; output_size: ints)
+    avg_pool1d(input; {_MEANS})
+    avg_pool2d(input; {_MEANS})
+    avg_pool3d(input; {_MEANS})
+    max_pool1d(input; {_LARGEST})
+    max_pool2d(input; {_LARGEST})
+    max_pool3d(input; {_LARGEST})
     """,
 )
 

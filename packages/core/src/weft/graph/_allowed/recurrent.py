@@ -310,3 +310,84 @@ def rnn_over(
     states = [[h[d]] for d in range(count)]
     out, (last,) = _run(input, states, list(map(step_of, range(count))), backwards, lengths)
     return out, last
+
+
+def _several(
+    function: Callable[..., tuple[Tensor, ...]],
+    tensors: list[Tensor],
+    states: int,
+    layers: int,
+    bidirectional: bool,
+    biases: bool,
+) -> tuple[Tensor, ...]:
+    """Run one of weft's recurrent functions on (input, *states, *parameters)."""
+    x, *rest = tensors
+    if len(rest) <= states:
+        raise ValueError(
+            f"a recurrent network takes its input, {states} initial states and weights, but "
+            f"{len(tensors)} tensors are there"
+        )
+    hx = tuple(rest[:states]) if states > 1 else rest[0]
+    return tuple(function(x, hx, rest[states:], biases, layers, 0.0, False, bidirectional))
+
+
+@own("lstm_layers(tensors*; layers: int, bidirectional?: bool, biases?: bool) -> 3")
+def lstm_layers(
+    tensors: list[Tensor], layers: int, bidirectional: bool = False, biases: bool = True
+) -> tuple[Tensor, ...]:
+    """`weft.lstm` on its input, the two initial states and the parameters."""
+    return _several(weft.lstm, tensors, 2, layers, bidirectional, biases)
+
+
+@own("gru_layers(tensors*; layers: int, bidirectional?: bool, biases?: bool) -> 2")
+def gru_layers(
+    tensors: list[Tensor], layers: int, bidirectional: bool = False, biases: bool = True
+) -> tuple[Tensor, ...]:
+    """`weft.gru` on its input, the initial states and the parameters."""
+    return _several(weft.gru, tensors, 1, layers, bidirectional, biases)
+
+
+@own(
+    "rnn_layers(tensors*; layers: int, bidirectional?: bool, biases?: bool, activation?: text) -> 2"
+)
+def rnn_layers(
+    tensors: list[Tensor],
+    layers: int,
+    bidirectional: bool = False,
+    biases: bool = True,
+    activation: str = "tanh",
+) -> tuple[Tensor, ...]:
+    """`weft.rnn_tanh` or `weft.rnn_relu` on its input, the initial states and the parameters."""
+    functions = {"tanh": weft.rnn_tanh, "relu": weft.rnn_relu}
+    if activation not in functions:
+        raise ValueError(f"rnn_layers: activation must be tanh or relu, but is {activation!r}")
+    return _several(functions[activation], tensors, 1, layers, bidirectional, biases)
+
+
+@own("lstm_step(input, hidden, cell, w_ih, w_hh, b_ih?, b_hh?) -> 2")
+def lstm_step(
+    input: Tensor,
+    hidden: Tensor,
+    cell: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """One step of an LSTM, `weft.lstm_cell`: the new state and cell."""
+    h, c = weft.lstm_cell(input, (hidden, cell), w_ih, w_hh, b_ih, b_hh)
+    return h, c
+
+
+@own("gru_step(input, hidden, w_ih, w_hh, b_ih?, b_hh?)")
+def gru_step(
+    input: Tensor,
+    hidden: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """One step of a GRU, `weft.gru_cell`: the new state."""
+    out: Tensor = weft.gru_cell(input, hidden, w_ih, w_hh, b_ih, b_hh)
+    return out

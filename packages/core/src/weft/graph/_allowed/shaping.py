@@ -50,6 +50,41 @@ def numel(input: Tensor) -> Tensor:
     return weft.tensor(math.prod(input.shape), dtype=weft.int64, device=input.device)
 
 
+@own("size(input; dim: int)")
+def size(input: Tensor, dim: int) -> Tensor:
+    """The length of one dim, as int64 without dims."""
+    return weft.tensor(int(input.shape[dim]), dtype=weft.int64, device=input.device)
+
+
+@own("row(values*; places: ints, template: ints)")
+def row(values: list[Tensor], places: int | Sequence[int], template: int | Sequence[int]) -> Tensor:
+    """The integers of `template`, int64, with the values, of one element each, at `places`."""
+    numbers, at = listed(template), listed(places)
+    if len(at) != len(values):
+        raise ValueError(f"row: {len(values)} values need as many places, but there are {at}")
+    for place, value in zip(at, values, strict=True):
+        numbers[place] = int(value.item())
+    return weft.tensor(numbers, dtype=weft.int64, device=values[0].device)
+
+
+@own("full(like; size: ints, value: float, dtype: dtype)")
+def full(like: Tensor, size: int | Sequence[int], value: float, dtype: weft.dtype) -> Tensor:
+    """A tensor of `size` that has `value` everywhere, on the device of `like`."""
+    return weft.full(tuple(listed(size)), value, dtype=dtype, device=like.device)
+
+
+@own("full_like(input; value: float, dtype: dtype)")
+def full_like(input: Tensor, value: float, dtype: weft.dtype) -> Tensor:
+    """A tensor of the input's shape that has `value` everywhere."""
+    return weft.full(tuple(input.shape), value, dtype=dtype, device=input.device)
+
+
+@own("counted(like; start: int, end: int, step: int, dtype: dtype)")
+def counted(like: Tensor, start: int, end: int, step: int, dtype: weft.dtype) -> Tensor:
+    """Numbers from `start` to before `end`, `step` apart, on the device of `like`."""
+    return weft.arange(start, end, step, dtype=dtype, device=like.device)
+
+
 @own("reshape_keeping(input; shape: ints)")
 def reshape_keeping(input: Tensor, shape: int | Sequence[int]) -> Tensor:
     """Reshape; a size of 0 stands for the size that the dim has already."""
@@ -128,6 +163,12 @@ def slice_(
 def _python_slice(start: int, end: int, step: int, size: int) -> slice:
     # An end before the first element is how a file says "to the front", which Python spells None.
     return slice(start, None if step < 0 and end < -size else end, step)
+
+
+@own("windows(input; dim: int, size: int, step: int)")
+def windows(input: Tensor, dim: int, size: int, step: int) -> Tensor:
+    """Windows of `size` along a dim, `step` apart, as a new last dim: `Tensor.unfold`."""
+    return input.unfold(dim, size, step)
 
 
 @own("split_evenly(input; parts: int, dim?: int) -> *")

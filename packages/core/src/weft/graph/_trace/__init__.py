@@ -1,0 +1,1 @@
+"""Recording what a module does: lengths that stay symbolic, values, calls, and their graph."""
