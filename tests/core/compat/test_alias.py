@@ -133,6 +133,28 @@ def test_packages_are_imported_afresh_on_request(
     monkeypatch.delitem(sys.modules, "registry")
 
 
+@pytest.mark.parametrize("required", ["torch>=2; extra == 'models'", "torchlike>=2", ""])
+def test_a_package_that_asks_for_torch_when_installed_is_imported_afresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, required: str
+) -> None:
+    # As transformers does: no module of it holds torch before a model is first asked for.
+    name = f"lazy{len(required)}"  # what a name asks for is kept
+    (tmp_path / f"{name}.py").write_text("def model():\n    import torch\n    return torch\n")
+    (tmp_path / f"{name}-1.dist-info").mkdir()
+    (tmp_path / f"{name}-1.dist-info" / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"
+        + (f"Requires-Dist: {required}\n" if required else "")
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    outside = importlib.import_module(name)
+    with alias() as torch:
+        inside = importlib.import_module(name)
+        assert inside.model() is torch
+    assert (inside is outside) == (not required.startswith("torch>"))
+    assert importlib.import_module(name) is outside
+    monkeypatch.delitem(sys.modules, name)
+
+
 def test_blocks_nest() -> None:
     with alias() as outer:
         with alias() as inner:
