@@ -498,7 +498,8 @@ def test_of_an_entry_that_did_not_come_whole_no_snapshot_is_left(
         enter(stage, f"{server.url}/of")
         with pytest.raises(weft_hub.MissingAtSourceError):
             fetched(stage)
-    assert len(list(stage.cache.glob("blobs/*"))) == 20
+    # How many came before the first that was missed depends on the lanes; no other is there.
+    assert {path.name for path in stage.cache.glob("blobs/*")} <= set(map(sha256, some.values()))
     assert not (stage.cache / "snapshots").exists() and not (stage.cache / "refs").exists()
     assert list(stage.cache.glob("tmp/*")) == []
 
