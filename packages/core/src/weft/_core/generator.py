@@ -9,9 +9,10 @@ numbers of their own from one seed.
 from __future__ import annotations
 
 import itertools
+import operator
 import os
 import threading
-from typing import Any
+from typing import Any, SupportsIndex
 
 from weft._backend import np, xp
 from weft._backend.cpu.launching import Launcher
@@ -61,9 +62,9 @@ class Generator:
         Args:
             seed: an int, of which the lowest 64 bits count.
         """
-        if not isinstance(seed, int) or isinstance(seed, bool):
+        if not isinstance(seed, SupportsIndex) or isinstance(seed, bool):
             raise TypeError(f"manual_seed: expected an int, got {type(seed).__name__} {seed!r}")
-        self._seed, self._offset = seed & _MASK, 0
+        self._seed, self._offset = operator.index(seed) & _MASK, 0
         return self
 
     def seed(self) -> int:

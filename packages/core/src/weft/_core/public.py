@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import functools
 import linecache
+import re
 import types
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from weft._backend import np
 from weft._core.out import into
 
 #: Kernels and rules say x and y; users read PyTorch's names.
 PUBLIC_NAMES = {"x": "input", "y": "other", "xs": "tensors"}
 #: NumPy's spellings, taken wherever PyTorch's are.
 NUMPY_SPELLINGS = {"dim": "axis", "keepdim": "keepdims"}
+#: NumPy's numbers; a setting that is one counts as the Python number it is, as in PyTorch.
+_NUMPY_NUMBERS = frozenset(np.dtype(code).type for code in np.typecodes["AllInteger"] + "?efdFD")
 
 
 class _Unset:
@@ -99,6 +103,9 @@ def build(
                 f"    if {setting} is _unset:",
                 f"        raise TypeError(f'{{_name}}() needs the argument {setting}')",
             ]
+    lines += _as_python(
+        [s for s in settings if s != "dtype" and not isinstance(defaults.get(s), bool)]
+    )
     packed = f"tuple({shown[0]})" if variadic else f"({', '.join(shown)},)"
     packed = shown[0] if unpacked else packed
     if canonical is None:
@@ -114,6 +121,7 @@ def build(
         "_canonical": canonical,
         "_into": into,
         "_name": name,
+        "_numpy": _NUMPY_NUMBERS,
         "_run": run,
         "_unset": UNSET,
         **{f"_default_{setting}": default for setting, default in defaults.items()},
@@ -126,6 +134,18 @@ def _spelling(setting: str) -> list[str]:
     return [
         f"    if {NUMPY_SPELLINGS[setting]} is not _unset:",
         f"        {setting} = {NUMPY_SPELLINGS[setting]}",
+    ]
+
+
+def _as_python(settings: Iterable[str]) -> list[str]:
+    """Return the lines that make Python's number of NumPy's."""
+    return [
+        line
+        for setting in settings
+        for line in (
+            f"    if type({setting}) in _numpy:",
+            f"        {setting} = {setting}.item()",
+        )
     ]
 
 
@@ -178,6 +198,12 @@ def guarded(
     lines = [f"def call({', '.join(parameters)}):"]
     for setting in renamed:
         lines += _spelling(setting)
+    said = body.__annotations__
+    lines += _as_python(
+        name
+        for name in (*plain, *late)
+        if name != "dtype" and re.search(r"\b(int|float|complex|Any)\b", str(said.get(name, "")))
+    )
     if starred:
         lines += [f"    if {starred} is not _unset:", f"        _{starred} = ({starred},)"]
     for setting in sorted(unset):
@@ -195,7 +221,14 @@ def guarded(
     ]
     if out:
         lines += ["    return result if out is None else _into(_name, out, result)"]
-    scope = {"_body": body, "_explain": explain, "_into": into, "_name": name, "_unset": UNSET}
+    scope: dict[str, Any] = {
+        "_body": body,
+        "_explain": explain,
+        "_into": into,
+        "_name": name,
+        "_numpy": _NUMPY_NUMBERS,
+        "_unset": UNSET,
+    }
     scope |= {f"_default_{name}": default for name, default in defaults.items()}
     function = _function("\n".join(lines) + "\n", body.__name__, scope)
     function.__wrapped__ = body  # type: ignore[attr-defined]  # where annotations are read from

@@ -98,10 +98,14 @@ def ints_per_dim(name: str, setting: str, value: Any, count: int, least: int) ->
     Raises:
         ValueError: it is neither, or one of them is below ``least``.
     """
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
-    if len(values) == 1:
-        values *= count
-    if len(values) != count or any(not isinstance(v, int) or v < least for v in values):
+    given = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+    if len(given) == 1:
+        given *= count
+    try:
+        values = tuple(map(operator.index, given))
+    except TypeError:
+        values = ()
+    if len(values) != count or min(values, default=least) < least:
         raise ValueError(
             f"{name}: {setting} must be an int or {count} ints of at least {least}, got {value!r}"
         )

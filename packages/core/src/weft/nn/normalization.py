@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import weft
 from weft import Tensor
@@ -34,9 +35,9 @@ def _reset(module: Any) -> None:
             module.bias.copy_(weft.zeros_like(module.bias))
 
 
-def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    if isinstance(normalized_shape, int):
-        return (normalized_shape,)
+def _shape(normalized_shape: SupportsIndex | Sequence[int]) -> tuple[int, ...]:
+    if isinstance(normalized_shape, SupportsIndex):
+        return (operator.index(normalized_shape),)
     return tuple(normalized_shape)
 
 

@@ -32,6 +32,7 @@ _MISFIT = (
     namespaces=(),
     methods=(),
     called="add",
+    alone=True,
 )
 def plus(xp: Any, x: Any, y: Any) -> Any:
     """Sum, element by element: the operator ``+``.
@@ -54,6 +55,7 @@ def plus(xp: Any, x: Any, y: Any) -> Any:
     methods=(),
     dtype="number",
     called="sub",
+    alone=True,
 )
 def minus(xp: Any, x: Any, y: Any) -> Any:
     """Difference, element by element: the operator ``-``.
@@ -75,6 +77,7 @@ def minus(xp: Any, x: Any, y: Any) -> Any:
     samples=uniform(-3, 3),
     errors=_MISFIT,
     aliases=("multiply",),
+    alone=True,
 )
 def mul(xp: Any, x: Any, y: Any) -> Any:
     """Product, element by element.
@@ -95,8 +98,6 @@ def mul(xp: Any, x: Any, y: Any) -> Any:
 
 def _multiple(name: str, input: Any, other: Any, alpha: Any) -> Any:
     """Return alpha times other in the dtype that input and other give, if that can hold alpha."""
-    if not (isinstance(input, Tensor) or isinstance(other, Tensor)):
-        return other
     wanted = dtypes.result_type(input, other)
     if dtypes.scalar_dtype(alpha).category > max(wanted.category, 1):
         raise DTypeError(

@@ -35,6 +35,7 @@ def _by_dividend(out: Any, x: Any, y: Any) -> Any:
     dtype="float",
     samples=uniforms((-3, 3), (0.5, 3)),
     errors=_MISFIT,
+    alone=True,
 )
 def true_divide(xp: Any, x: Any, y: Any) -> Any:
     """Quotient, element by element; integers give the default floating dtype.
@@ -61,6 +62,7 @@ def _divisible(name: str, x: Any, y: Any) -> None:
     samples=uniforms((0.1, 0.4), (0.5, 3)),
     errors=_BY_ZERO,
     real=True,
+    alone=True,
 )
 def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     """Quotient rounded down.
@@ -89,6 +91,7 @@ def floor_divide(xp: Any, x: Any, y: Any) -> Any:
     methods=(),
     real=True,
     called="div",
+    alone=True,
 )
 def trunc_divide(xp: Any, x: Any, y: Any) -> Any:
     """Quotient rounded towards zero.

@@ -204,7 +204,7 @@ def pad(
         raise ValueError(
             f"pad: expected (before, after) pairs for at most {input.ndim} dims, got {tuple(pad)}"
         )
-    if value is not None and mode != "constant":
+    if value and mode != "constant":
         raise ValueError(f"pad: value= is for mode 'constant', not {mode!r}")
     pairs = {input.ndim - 1 - i // 2: (pad[i], pad[i + 1]) for i in range(0, len(pad), 2)}
     out = input

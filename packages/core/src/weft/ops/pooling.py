@@ -60,14 +60,15 @@ def _windows(
         if 2 * p > k:
             raise ValueError(f"{name}: padding {pads} must be at most half of the kernel {kernel}")
         reach = d * (k - 1) + 1
-        if n + 2 * p < reach:
+        room = n + 2 * p - reach
+        places = (-(-room // s) if ceil_mode else room // s) + 1
+        if places < 1:
             raise ShapeError(
                 f"{name}: the window {kernel} is larger than the padded input (input.shape == "
                 f"{tuple(input.shape)}, padding {pads}); pad more or use a smaller window"
             )
         high = p
         if ceil_mode:
-            places = -(-(n + 2 * p - reach) // s) + 1
             places -= (places - 1) * s >= n + p  # the last window must begin inside
             high = max(p, (places - 1) * s + reach - n - p)
         pairs.append((p, high))

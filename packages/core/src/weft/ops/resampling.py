@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from weft._backend import np
 from weft._core import catalogue, dtypes
@@ -13,6 +15,8 @@ from weft.ops import resampling_weights as weights_of
 from weft.ops.families.composite import composite
 from weft.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from weft.ops.resampling_taps import resampled
+
+_N = TypeVar("_N", int, float)
 
 _F = catalogue.FUNCTIONAL
 #: How many spatial dims a mode takes, and what it does along each.
@@ -30,16 +34,20 @@ _SMOOTH = ("bilinear", "bicubic", "lanczos")
 _AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
-def _per_dim(setting: str, value: Any, count: int, kinds: Any) -> list[Any]:
+def _per_dim(setting: str, value: Any, count: int, read: Callable[[Any], _N]) -> list[_N]:
     values = list(value) if isinstance(value, (tuple, list)) else [value] * count
     if len(values) != count:
         raise ValueError(
             f"interpolate: {setting} must be one number or {count}, one per spatial dim, got "
             f"{value!r}"
         )
-    if any(isinstance(v, bool) or not isinstance(v, kinds) or v <= 0 for v in values):
+    try:
+        numbers = [read(v) for v in values]
+    except TypeError:
+        numbers = []
+    if len(numbers) != count or any(isinstance(v, bool) for v in values) or min(numbers) <= 0:
         raise ValueError(f"interpolate: {setting} must be positive, got {value!r}")
-    return values
+    return numbers
 
 
 def _sizes(
@@ -55,8 +63,8 @@ def _sizes(
     if size is not None:
         if recompute:
             raise ValueError("interpolate: recompute_scale_factor needs scale_factor, not size")
-        return _per_dim("size", size, count, int), [None] * count
-    factors = [float(f) for f in _per_dim("scale_factor", scale_factor, count, (int, float))]
+        return _per_dim("size", size, count, operator.index), [None] * count
+    factors = _per_dim("scale_factor", scale_factor, count, float)
     lengths = [int(n * f) for n, f in zip(input.shape[2:], factors, strict=True)]
     if min(lengths) < 1:
         raise ShapeError(

@@ -49,6 +49,7 @@ def elementwise(
     widen: bool = True,
     called: str = "",
     numbers: bool = True,
+    alone: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
     """Make an op of a scalar formula ``formula(xp, x, ..., *, setting=...)``.
 
@@ -77,6 +78,7 @@ def elementwise(
         called: the name in messages, where users know an internal op by another; else its own.
         numbers: whether Python numbers reach the formula as they are; False makes arrays of them,
             for functions of SciPy that compute in float64 beside a number.
+        alone: whether Python numbers do without a tensor beside them, as in PyTorch's arithmetic.
     """
 
     def decorate(formula: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -111,7 +113,7 @@ def elementwise(
         )
         compiled = Compiled(name, formula, shape)
         prefer(op, compiled)
-        run = promoting(op, told, computed, exempt, numbers, compiled)
+        run = promoting(op, told, computed, exempt, numbers, alone, compiled)
         if settings or not numbers or len(arrays) > 2 or formula.__defaults__:
             function = build(name, formula, run, canonical=canonical, out=has_out)
         elif len(arrays) == 1:

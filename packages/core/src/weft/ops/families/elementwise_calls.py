@@ -39,6 +39,7 @@ def promoting(
     computed: Callable[..., Any],
     exempt: frozenset[int],
     numbers: bool,
+    alone: bool,
     compiled: Compiled,
 ) -> Callable[..., Any]:
     """Return ``run(args, params)``: promote the arguments to one dtype, then dispatch."""
@@ -58,10 +59,13 @@ def promoting(
         )  # a NumPy scalar counts as the Python number it is
         for i, a in enumerate(args):
             if a is not None and not isinstance(a, Tensor) and type(a) not in _SCALARS:
-                return _refuse(name, args, i)
+                return _refuse(name, args, i, alone)
         tensors = [a for a in args if isinstance(a, Tensor)]
         if not tensors:
-            return _refuse(name, args, 0)
+            if not alone:
+                return _refuse(name, args, 0, alone)
+            dtype = computed(args).numpy
+            return run(tuple(wrap(asarray(a).astype(dtype)) for a in args), params)
         if flags.rank:
             guard(name, args)
         compute = computed(args)
@@ -108,13 +112,13 @@ def _convert(x: Tensor, dtype: dtypes.dtype) -> Tensor:
     return convert(x, dtype=dtype)
 
 
-def _refuse(name: str, args: tuple[Any, ...], position: int) -> Any:
+def _refuse(name: str, args: tuple[Any, ...], position: int, alone: bool) -> Any:
     bad = args[position]
     text = repr(bad)
     raise TypeError(
         f"{name}: expected a weft.Tensor or a number as argument {position + 1}, got "
         f"{type(bad).__name__} {text if len(text) < 60 else text[:57] + '...'}; "
-        f"at least one must be a tensor; make one with weft.tensor(...)"
+        f"{'' if alone else 'at least one must be a tensor; '}make one with weft.tensor(...)"
     )
 
 

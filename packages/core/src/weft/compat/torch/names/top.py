@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,42 @@ def is_storage(obj: object, /) -> bool:
 def _assert(condition: object, message: object = "") -> None:
     """Assert that ``condition`` holds (a tensor of one element, too)."""
     assert condition, message
+
+
+def _check(cond: object, message: Callable[[], object] | None = None) -> None:
+    """Raise RuntimeError, with what `message()` says, unless ``cond`` holds."""
+    _check_with(RuntimeError, cond, message)
+
+
+def _check_with(
+    error_type: type[Exception], cond: object, message: Callable[[], object] | None
+) -> None:
+    """Raise an error of a type, with what `message()` says, unless ``cond`` holds."""
+    if not cond:
+        raise error_type("a check of the model's own failed" if message is None else message())
+
+
+def _check_tensor_all(cond: weft.Tensor, message: Callable[[], object] | None = None) -> None:
+    """Raise RuntimeError unless each element of ``cond`` holds."""
+    _check_with(RuntimeError, cond.all(), message)
+
+
+def _check_tensor_all_with(
+    error_type: type[Exception], cond: weft.Tensor, message: Callable[[], object] | None = None
+) -> None:
+    """Raise an error of a type unless each element of ``cond`` holds."""
+    _check_with(error_type, cond.all(), message)
+
+
+def _check_is_size(i: int, message: Callable[[], object] | None = None, *, max: Any = None) -> None:
+    """Raise RuntimeError unless ``i`` is a size: at least 0, and at most ``max``."""
+    _check_with(RuntimeError, i >= 0 and (max is None or i <= max), message)
+
+
+_check_index = functools.partial(_check_with, IndexError)
+_check_value = functools.partial(_check_with, ValueError)
+_check_type = functools.partial(_check_with, TypeError)
+_check_not_implemented = functools.partial(_check_with, NotImplementedError)
 
 
 def _assert_async(condition: weft.Tensor, message: object = "") -> None:
