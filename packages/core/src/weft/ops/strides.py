@@ -23,6 +23,7 @@ from weft.ops.families.batching import shift_dims, with_params
 from weft.ops.families.composite import composite
 from weft.ops.families.linear import linear
 from weft.ops.memory import contiguous, in_order
+from weft.ops.permuting import permute
 from weft.ops.shape import reshape
 
 
@@ -211,6 +212,8 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
         raise ShapeError(f"as_strided: size {lengths} and stride {steps} must be as many numbers")
     if isinstance(input._data, Boxed):  # each example's memory counts as lying in order
         input = contiguous(input)
+    elif not in_order(input._data):
+        input = _as_in_memory(input)
     own = offset_of(input._data)
     offset = own if storage_offset is None else int(storage_offset)
     settings = {"size": lengths, "stride": steps, "storage_offset": offset - own}
@@ -235,6 +238,13 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
         )
     out = strided_view(memory, size=lengths, stride=steps, storage_offset=offset)
     return out
+
+
+def _as_in_memory(input: Tensor) -> Tensor:
+    """Return a tensor with its dims in the order of its memory, if that leaves no gaps."""
+    steps = input.stride()
+    turned = permute(input, sorted(range(input.ndim), key=lambda dim: -steps[dim]))
+    return turned if in_order(turned._data) else input
 
 
 def _unfold_shape(x: Any, *, dimension: int, size: int, step: int) -> Any:
