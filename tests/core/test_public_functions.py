@@ -6,9 +6,11 @@ import inspect
 import pickle
 import traceback
 
+import numpy as np
 import pytest
 
 import weft
+import weft.nn.functional as F
 from weft._core import catalogue
 from weft.ops import load_all
 
@@ -52,6 +54,55 @@ def test_numpys_spellings_are_taken_beside_pytorchs():
         assert expected.shape == (2, 1)
     assert x.argmax(axis=0).tolist() == x.argmax(dim=0).tolist() == [1, 1, 1]
     assert weft.all(x >= 0, axis=0).tolist() == [True] * 3
+
+
+@pytest.mark.parametrize("number", [np.float64, np.float32, np.float16])
+def test_a_number_of_numpys_is_no_dtype_for_the_result(number):
+    x = weft.tensor([-1.0, 2.0])
+    half = number(0.5)
+    for call in (F.leaky_relu, F.elu, F.hardtanh, F.threshold, weft.clamp, weft.logit):
+        given = (
+            (half, half + number(1)) if call in (F.hardtanh, F.threshold, weft.clamp) else (half,)
+        )
+        got = call(x, *given)
+        assert got.dtype is weft.float32
+        expected = call(x, *map(float, given))
+        np.testing.assert_array_equal(got.numpy(), expected.numpy())
+
+
+@pytest.mark.parametrize("whole", [np.int64, np.int32, np.uint8, lambda n: weft.tensor(n)])
+def test_whole_numbers_of_numpys_and_tensors_of_one_are_sizes(whole):
+    x = weft.arange(32.0).reshape(1, 2, 4, 4)
+    assert F.max_pool2d(x, whole(2)).tolist() == F.max_pool2d(x, 2).tolist()
+    assert F.avg_pool2d(x, (whole(2), 1), whole(2)).tolist() == F.avg_pool2d(x, (2, 1), 2).tolist()
+    assert F.interpolate(x, (whole(2), whole(8))).shape == (1, 2, 2, 8)
+    assert weft.nn.Conv2d(2, 3, 3, stride=whole(2))(x).shape == (1, 3, 1, 1)
+    assert weft.nn.LayerNorm(whole(4))(x).shape == x.shape
+    assert x.sum(whole(1)).tolist() == x.sum(1).tolist()
+    assert weft.manual_seed(whole(3)).initial_seed() == 3
+
+
+def test_what_is_no_number_is_refused_where_one_is_wanted():
+    x = weft.zeros(1, 1, 4, 4)
+    for bad in (2.0, "2", np.float64(2), np.ones(2), None):
+        with pytest.raises(ValueError, match="kernel_size must be an int or 2 ints"):
+            F.max_pool2d(x, bad)
+    with pytest.raises(ValueError, match="size must be positive"):
+        F.interpolate(x, (2.5, 2))
+    with pytest.raises(TypeError, match="manual_seed: expected an int, got float64"):
+        weft.manual_seed(np.float64(1.5))
+
+
+def test_arithmetic_takes_numbers_alone():
+    assert weft.add(2, 3).dtype is weft.int64
+    assert weft.add(2, 3, alpha=2).item() == 8
+    assert weft.mul(2.5, np.float64(2)).dtype is weft.float32
+    assert weft.div(7, 2, rounding_mode="floor").item() == 3
+    for function in (weft.pow, weft.maximum, weft.atan2):
+        with pytest.raises(TypeError, match="at least one must be a tensor"):
+            function(2, 3)
+    with pytest.raises(TypeError, match="got str 'a'; make one with"):
+        weft.add("a", 3)
 
 
 def test_an_explicit_none_for_axis_reduces_everything():

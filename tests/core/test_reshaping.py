@@ -120,6 +120,14 @@ def test_as_strided_of_what_a_gradient_is_recorded_of_stays_within_it():
         (x * 2)[1:].as_strided((2,), (1,), 0)
 
 
+def test_as_strided_of_a_permuted_tensor_has_a_gradient():
+    x = weft.arange(6.0).reshape(2, 3).requires_grad_()
+    windows = (x * 2).t().as_strided((2, 4), (2, 1))  # the memory in its order, whatever the dims
+    assert windows.tolist() == [[0.0, 2.0, 4.0, 6.0], [4.0, 6.0, 8.0, 10.0]]
+    windows.sum().backward()
+    assert x.grad.tolist() == [[2.0, 2.0, 4.0], [4.0, 2.0, 2.0]]
+
+
 def test_fill_diagonal_is_numpys():
     for shape, wrap in (((3, 3), False), ((5, 2), False), ((5, 2), True), ((2, 5), False),
                         ((3, 3, 3), False), ((7, 3), True)):  # fmt: skip

@@ -34,7 +34,14 @@ class Architecture(NamedTuple):
 _random = np.random.default_rng(0)
 _WORDS = _random.integers(3, 90, (2, 12))
 _IMAGE = _random.standard_normal((1, 3, 32, 32)).astype(np.float32)
-INPUTS = {"input_ids": _WORDS, "decoder_input_ids": _WORDS, "pixel_values": _IMAGE}
+_WAVES = _random.standard_normal((2, 2000)).astype(np.float32)
+INPUTS = {
+    "input_ids": _WORDS,
+    "decoder_input_ids": _WORDS,
+    "pixel_values": _IMAGE,
+    "input_features": _random.standard_normal((2, 80, 60)).astype(np.float32),
+    "input_values": _WAVES,
+}
 _TEXT = {"vocab_size": 90, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 _WIDTH = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 _DEEP = {**_WIDTH, "intermediate_size": 64}
@@ -69,6 +76,34 @@ MODELS = {
         {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"},
         ("pixel_values",),
     ),
+    "Swin": Architecture(
+        "swin", "SwinModel",
+        {"image_size": 32, "patch_size": 4, "embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4],
+         "window_size": 4},
+        ("pixel_values",),
+    ),
+    "Mixtral": Architecture("mixtral", "MixtralForCausalLM", {**_GROUPED, "num_local_experts": 4}),
+    "Mamba": Architecture(
+        "mamba", "MambaForCausalLM",
+        {"vocab_size": 90, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 8},
+    ),
+    "Longformer": Architecture("longformer", "LongformerModel", {
+        **_TEXT, **_DEEP, "max_position_embeddings": 32, "attention_window": 4,
+    }),
+    "Whisper": Architecture(
+        "whisper", "WhisperModel",
+        {"vocab_size": 90, "pad_token_id": 0, "d_model": 32, "max_source_positions": 30,
+         "encoder_layers": 2, "encoder_attention_heads": 4, "encoder_ffn_dim": 64,
+         "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 64},
+        ("input_features", "decoder_input_ids"),
+    ),
+    "wav2vec 2.0": Architecture(
+        "wav2vec2", "Wav2Vec2Model",
+        {**_DEEP, "vocab_size": 32, "conv_dim": [16, 16], "conv_stride": [5, 4],
+         "conv_kernel": [10, 4], "num_feat_extract_layers": 2, "num_conv_pos_embeddings": 16,
+         "num_conv_pos_embedding_groups": 4},
+        ("input_values",),
+    ),
 }  # fmt: skip
 
 
@@ -92,7 +127,8 @@ def run(library: Any, model: Any, names: tuple[str, ...]) -> tuple[Any, dict[str
     """Return the model's first result and the gradients of its parameters."""
     out = model(**{name: library.tensor(INPUTS[name]) for name in names})
     first = out.last_hidden_state if "last_hidden_state" in out else out.logits
-    (first * first).mean().backward()
+    weights = np.cos(np.arange(first.numel(), dtype=np.float32)).reshape(tuple(first.shape))
+    (first * library.tensor(weights)).mean().backward()
     gradients = {
         name: parameter.grad.numpy()
         for name, parameter in model.named_parameters()

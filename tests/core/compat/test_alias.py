@@ -356,6 +356,62 @@ def test_what_torchvision_does_on_its_import_works() -> None:
     assert symbolic_opset11 is not None
 
 
+def test_checks_by_torchs_private_names_raise_what_they_say() -> None:
+    with alias():
+        import torch
+        from torch.fx.experimental.symbolic_shapes import guard_or_false
+
+    torch._check(True)
+    torch._check_is_size(3, max=3)
+    torch._check_tensor_all(torch.tensor([True, True]))
+    assert guard_or_false(2 < 3) is True
+    for call, error in [
+        (lambda: torch._check(1 > 2, lambda: "one"), RuntimeError),
+        (lambda: torch._check_with(KeyError, False, lambda: "one"), KeyError),
+        (lambda: torch._check_index(False, lambda: "one"), IndexError),
+        (lambda: torch._check_value(False, lambda: "one"), ValueError),
+        (lambda: torch._check_type(False, lambda: "one"), TypeError),
+        (lambda: torch._check_is_size(-1, lambda: "one"), RuntimeError),
+        (lambda: torch._check_tensor_all(torch.tensor([True, False]), lambda: "one"), RuntimeError),
+    ]:
+        with pytest.raises(error, match="one"):
+            call()
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 13])
+def test_an_associative_scan_is_what_a_loop_computes(length: int) -> None:
+    with alias():
+        from torch._higher_order_ops.associative_scan import associative_scan
+
+    def later(left: tuple[weft.Tensor, ...], right: tuple[weft.Tensor, ...]) -> tuple[object, ...]:
+        return left[0] * right[0], right[0] * left[1] + right[1]
+
+    weft.manual_seed(length)
+    kept = weft.rand(2, length, 3, dtype=weft.float64, requires_grad=True)
+    added = weft.rand(2, length, 3, dtype=weft.float64)
+    state, states = weft.zeros(2, 3, dtype=weft.float64), []
+    for place in range(length):
+        state = kept[:, place] * state + added[:, place]
+        states.append(state)
+    expected = weft.stack(states, 1)
+    found = associative_scan(later, (kept, added), 1)[1]
+    assert weft.allclose(found, expected)
+    if length > 1:
+        [got], [wanted] = (weft.autograd.grad(y.sin().sum(), [kept]) for y in (found, expected))
+        assert weft.allclose(got, wanted)
+    backwards = associative_scan(weft.add, added, 1, reverse=True)
+    assert weft.allclose(backwards, added.flip(1).cumsum(1).flip(1))
+
+
+def test_an_associative_scan_wants_one_length() -> None:
+    with alias():
+        from torch._higher_order_ops import associative_scan
+    with pytest.raises(
+        ValueError, match=r"one length along dim 1, got shapes \[\(2, 3\), \(2, 4\)\]"
+    ):
+        associative_scan(lambda a, b: a, (weft.ones(2, 3), weft.ones(2, 4)), 1)
+
+
 def test_a_dirichlet_draw_by_torchs_private_name() -> None:
     with alias():
         import torch

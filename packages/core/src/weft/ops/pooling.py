@@ -151,6 +151,7 @@ def _max_pool(count: int) -> Callable[..., Any]:
             Sample(array(2, 2, *shape, distinct=True), 2),
             Sample(array(2, *shape, distinct=True), 3, 1, 1),
             Sample(array(2, *shape, distinct=True), 3, 2, 1, ceil_mode=True),
+            Sample(array(1, *shape, distinct=True), 6, 6, 1, ceil_mode=True),
         ),
         errors=(
             ErrorSample(array(1, 1, *shape), 7, error=ShapeError, match="larger than"),
@@ -213,6 +214,7 @@ def _avg_pool(count: int) -> Callable[..., Any]:
             Sample(array(2, *shape), 3, 1, 1),
             Sample(array(2, *shape), 3, 2, 1, count_include_pad=False),
             Sample(array(2, *shape), 3, 2, 1, ceil_mode=True),
+            Sample(array(1, *shape), 6, 6, 1, ceil_mode=True),
             Sample(array(2, *shape), 2, divisor_override=3),
         ),
     )
