@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
-from typing import Any
 
 from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError, did_you_mean
@@ -13,105 +10,12 @@ from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
 from weft.ops.creation import linspace, ones
 from weft.ops.families.composite import composite
-from weft.ops.gathering import picked
 from weft.ops.joining import stack
+from weft.ops.point_sampling import sampled_at, sampled_by_ops
 
 _F = catalogue.FUNCTIONAL
 _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = ("zeros", "border", "reflection")
-_KEYS = -0.75  # the cubic filter's parameter, as in interpolate
-
-
-def _places(at: Tensor, length: int, align_corners: bool) -> Tensor:
-    """Return coordinates in [-1, 1] as places from 0 to length - 1."""
-    if align_corners:
-        return (at + 1) * ((length - 1) / 2)
-    return ((at + 1) * length - 1) / 2
-
-
-def _inside(at: Tensor, length: int, padding: str, align_corners: bool) -> Tensor:
-    """Return places with those beyond the border brought back, as the padding says."""
-    if padding == "zeros":
-        return at
-    if padding == "reflection":
-        low, span = (0.0, length - 1.0) if align_corners else (-0.5, float(length))
-        if span == 0:
-            at = at * 0
-        else:
-            away = (at - low).abs()
-            turned = (away / span).floor().detach()
-            rest = away - turned * span
-            at = rest.where(turned % 2 == 0, span - rest) + low
-    return at.clamp(0, length - 1)
-
-
-class _Pixels:
-    """The elements of an image, picked at whole places; those outside count as zero."""
-
-    def __init__(self, image: Tensor, spatial: tuple[int, ...]) -> None:
-        batch, channels = tuple(image.shape)[:2]
-        self.spatial = spatial
-        self.channels = channels
-        self.flat = image.reshape((batch, channels, math.prod(spatial)))
-
-    def at(self, places: Sequence[Tensor]) -> Tensor:
-        """Return (N, C, *out) for one floating tensor (N, *out) of whole places per dim."""
-        number: Any = 0
-        there: Any = None
-        for place, length in zip(places, self.spatial, strict=True):
-            fits = (place >= 0) & (place <= length - 1)
-            there = fits if there is None else there & fits
-            whole = place.where(fits, 0.0).to(dtypes.int64)
-            number = number * length + whole
-        shape = tuple(number.shape)
-        number = (
-            number.reshape((shape[0], 1, -1))
-            if 0 not in shape
-            else number.reshape((shape[0], 1, math.prod(shape[1:])))
-        )
-        number = number.expand((shape[0], self.channels, number.shape[-1]))
-        values = picked(self.flat, number, dim=2).reshape((shape[0], self.channels, *shape[1:]))
-        return values.where(there.unsqueeze(1), 0.0)
-
-
-def _linear(pixels: _Pixels, places: Sequence[Tensor]) -> Tensor:
-    floors = [p.detach().floor() for p in places]
-    total: Any = None
-    for corner in itertools.product((0, 1), repeat=len(places)):
-        share: Any = 1.0
-        for place, floor, side in zip(places, floors, corner, strict=True):
-            share = share * ((place - floor) if side else (1 - (place - floor)))
-        value = pixels.at([f + side for f, side in zip(floors, corner, strict=True)])
-        term = value * share.unsqueeze(1)
-        total = term if total is None else total + term
-    return total  # type: ignore[no-any-return]  # there is at least one corner
-
-
-def _cubic_shares(share: Tensor) -> list[Tensor]:
-    a = _KEYS
-
-    def near(x: Tensor) -> Tensor:
-        return ((a + 2) * x - (a + 3)) * x * x + 1
-
-    def far(x: Tensor) -> Tensor:
-        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-
-    return [far(share + 1), near(share), near(1 - share), far(2 - share)]
-
-
-def _cubic(pixels: _Pixels, places: Sequence[Tensor], padding: str, align_corners: bool) -> Tensor:
-    floors = [p.detach().floor() for p in places]
-    shares = [_cubic_shares(p - f) for p, f in zip(places, floors, strict=True)]
-    taps = [
-        [_inside(f + t, n, padding, align_corners) for t in (-1, 0, 1, 2)]
-        for f, n in zip(floors, pixels.spatial, strict=True)
-    ]
-    total: Any = None
-    for i, j in itertools.product(range(4), range(4)):
-        value = pixels.at([taps[0][i], taps[1][j]])
-        term = value * (shares[0][i] * shares[1][j]).unsqueeze(1)
-        total = term if total is None else total + term
-    return total  # type: ignore[no-any-return]  # sixteen taps
 
 
 def sampled(
@@ -145,21 +49,13 @@ def sampled(
     if mode == "bicubic" and count != 2:
         raise ValueError(f"{name}: mode 'bicubic' needs 4 dims, got {tuple(input.shape)}")
     own = input.dtype
+    corners = bool(align_corners)
+    if own.is_complex or grid.dtype.is_complex:
+        return sampled_by_ops(input, grid, mode, padding_mode, corners).to(own)
     if own.itemsize < 4:
         input, grid = input.to(dtypes.float32), grid.to(dtypes.float32)
-    # the grid names the last dim first
-    places = [
-        _places(grid.select(-1, count - 1 - d), n, align_corners) for d, n in enumerate(spatial)
-    ]
-    pixels = _Pixels(input, spatial)
-    if mode == "bicubic":
-        return _cubic(pixels, places, padding_mode, align_corners).to(own)
-    places = [
-        _inside(p, n, padding_mode, align_corners) for p, n in zip(places, spatial, strict=True)
-    ]
-    if mode == "nearest":
-        return pixels.at([p.detach().round() for p in places]).to(own)
-    return _linear(pixels, places).to(own)
+    out = sampled_at(input, grid, mode=mode, padding=padding_mode, corners=corners)
+    return out.to(own)  # type: ignore[no-any-return]  # a tensor
 
 
 _IMAGE, _GRID = array(2, 3, 4, 5), array(2, 3, 2, 2, low=-1.3, high=1.3)
