@@ -33,6 +33,9 @@ ACTIVATIONS = {
     "quotient": lambda x: x / (x * x + 1),
     "power": lambda x: (x * x + 1) ** (x * 0.1),
     "atan2": lambda x: weft.atan2(x, x + 2),
+    "special.ndtr": weft.special.ndtr,
+    "special.entr": lambda x: weft.special.entr(x * x + 0.1),
+    "special.erfcx": weft.special.erfcx,
     "lerp": lambda x: weft.lerp(x, x * x, x * 0.5),
 }
 

@@ -123,12 +123,16 @@ class ArrayNode(Node):
 _OF_FLOAT = {
     "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh",
     "tanh", "sqrt", "erf", "erfc", "floor", "ceil", "trunc", "rint", "arcsin", "arccos", "arctan",
-    "arcsinh", "arccosh", "arctanh", "erfinv",
+    "arcsinh", "arccosh", "arctanh", "erfinv", "erfcx", "ndtr", "log_ndtr", "gammaln", "digamma",
+    "i0", "i0e", "i1", "i1e",
 }  # fmt: skip
 #: Of which float64 is right up to a bound alone, or not there.
-_SINGLE = {"sin", "cos", "tan", "erfinv"}
+_SINGLE = {
+    "sin", "cos", "tan", "erfinv", "ndtr", "log_ndtr", "i0", "i0e", "i1", "i1e",
+}  # fmt: skip
 _OF_TWO_FLOATS = {
-    "arctan2", "copysign", "fmod", "hypot", "logaddexp", "power", "remainder",
+    "arctan2", "copysign", "floor_divide", "fmod", "hypot", "logaddexp", "logaddexp2", "nextafter",
+    "power", "remainder",
 }  # fmt: skip
 _ARITHMETIC = {"add", "subtract", "multiply", "maximum", "minimum", "fmax", "fmin"}
 _COMPARISONS = {"less", "less_equal", "greater", "greater_equal", "equal", "not_equal"}
@@ -329,6 +333,26 @@ class Graph:
     def clip(self, x: Any, least: Any, most: Any) -> Any:
         return self.minimum(self.maximum(x, least), most)
 
+    def entr(self, x: Any) -> Any:
+        below = self.where(x < 0, -math.inf, self.where(x == 0, 0.0, x))
+        return self.where(x > 0, -x * self.log(x), below)
+
+    def xlog1py(self, x: Any, y: Any) -> Any:
+        kind = self.common(x, y)
+        if kind is None or kind.kind != "f":
+            raise Unknown("xlog1py of whole numbers")
+        x, y = self.of(x, kind), self.of(y, kind)
+        return self.where((x == 0) & (y == y), 0.0, x * self.log1p(y))
+
+    def zeta(self, x: Any, y: Any) -> Any:
+        if x != 2 or not isinstance(y, Node) or y.type is not F64 or y.weak:
+            raise Unknown("zeta but of 2, the derivative of digamma")
+        return self.node("trigamma", (y,), F64)
+
+    @property
+    def scipy(self) -> Any:
+        return _Scipys(self)
+
     def round(self, x: Any, decimals: int = 0) -> Any:
         if decimals:
             raise Unknown("rounding to decimals")
@@ -348,6 +372,13 @@ class Graph:
 
     def result_type(self, *parts: Any) -> Any:
         return self.common(*parts)
+
+
+class _Scipys:
+    """What a formula finds as ``xp.scipy.special``: the namespace itself."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.special = graph
 
 
 for _name in ("logical_and", "logical_or", "logical_xor"):

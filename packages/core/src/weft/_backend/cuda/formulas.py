@@ -39,7 +39,12 @@ _OF_TRUTHS = {
 _CALLS = {
     "power": "pow", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
     "arccosh": "acosh", "arctanh": "atanh", "arctan2": "atan2", "abs": "fabs",
+    "gammaln": "lgamma", "ndtr": "normcdf", "i0": "cyl_bessel_i0", "i1": "cyl_bessel_i1",
 }  # fmt: skip
+#: What the processor's kernels have, and CUDA's mathematics has not.
+_ABSENT = frozenset(
+    {"digamma", "trigamma", "i0e", "i1e", "log_ndtr", "logaddexp2", "floor_divide"}
+)  # fmt: skip
 
 
 def type_name(dtype: Any) -> str:
@@ -58,6 +63,9 @@ def device_function(name: str, root: Node) -> str:
         name: its name.
         root: the expression.
             Its numbers come as doubles; half precision comes as float.
+
+    Raises:
+        symbolic.Unknown: it calls what CUDA's mathematics has not.
     """
     names: dict[int, str] = {}
     said = []
@@ -175,6 +183,8 @@ def _called(node: Node, op: str, of: Any, args: list[str]) -> str:
         return _logaddexp(x, rest[0], of)
     if op == "remainder":  # CUDA's own is of the nearest whole quotient
         return _remainder(x, rest[0], of)
+    if op in _ABSENT:
+        raise symbolic.Unknown(f"{op}, which CUDA has not")
     return f"{_CALLS.get(op, op)}{'f' if of == F32 else ''}({', '.join(args)})"
 
 

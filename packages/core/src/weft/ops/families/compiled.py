@@ -21,13 +21,8 @@ _LIGHT = frozenset(
 )
 #: Exponents that are part of the expression: products are quicker than powers, and exact.
 _EXPONENTS = frozenset({2, 3, -1, 0.5})
-#: Ops that NumPy computes in several passes, or SciPy one element at a time.
-_SLOW = frozenset(
-    {"sigmoid", "silu", "gelu", "softplus", "logsigmoid", "elu", "leaky_relu", "hardtanh", "lerp"}
-    | {"erf", "erfc", "sinc", "logit", "xlogy", "logaddexp", "hardsigmoid", "hardswish", "mish"}
-    | {"hypot", "fmod", "remainder", "erfinv", "selu", "celu", "softshrink", "hardshrink"}
-    | {"threshold"}
-)
+#: Below that NumPy is as fast whatever the formula; of each, `launch.elementwise` knows from when on.
+_FEWEST = 128
 _NONE: dict[str, Any] = {}
 
 
@@ -55,7 +50,7 @@ class Compiled:
 
     def __init__(self, name: str, formula: Callable[..., Any], shape: Callable[..., Aval]) -> None:
         self.name, self.formula, self.shape = name, formula, shape
-        self.least = 24576 if name in _LIGHT else 128 if name in _SLOW else 1024
+        self.least = 24576 if name in _LIGHT else _FEWEST
         self._kept: dict[Any, Any] = {}
         self._varied: set[Any] = set()
         self._beside: dict[Any, Any] = {}  # for one array beside settings that stay open

@@ -7,7 +7,7 @@ Up to 1, erf(x) is x + x * Q(x**2). Beyond, in float32, it is 1 - exp(P(x)); in 
 from __future__ import annotations
 
 from weft._backend.cpu.kernels.exponentials import exp, exp_of_moderate32
-from weft._backend.cpu.kernels.logarithms import log
+from weft._backend.cpu.kernels.logarithms import log, log1p
 from weft._backend.cpu.kernels.polynomials import horner
 from weft._backend.cpu.language import (
     bits,
@@ -52,6 +52,10 @@ _ERFINV_FAR = (
     -2.9943334514528668e-05, 0.0001071106753177099, -6.0164904572731886e-05,
     -0.00035210688915693876, 0.0011449660598411245, -0.00212966028690467, 0.0031573762960309167,
     -0.0045433563210523316, 0.006244016924349218, 1.004443099579311, 3.013130109650115,
+)  # fmt: skip
+#: x erfcx(x) of 1 / x**2, from 28 on.
+_ERFCX_FAR = (
+    91.63673001529574, -16.66122363914468, 3.702494142032151, -1.0578554691520432, 0.42314218766081724, -0.28209479177387814, 0.5641895835477563,
 )  # fmt: skip
 _ROUND32 = 12582912.0  # 1.5 * 2**23
 _ERF64 = (
@@ -109,6 +113,54 @@ def _erfc32(x):
 
 
 @function
+def _erfcx64(x):
+    """exp(x**2) erfc(x)."""
+    a = abs(x)
+    t = 28.0 if a > 28.0 else a
+    y = horner((t - 4.0) / (t + 4.0), _ERFC64) / fma(2.0, t, 1.0)
+    z = 1.0 / (a if a > 28.0 else 28.0)
+    far = z * horner(z * z, _ERFCX_FAR)
+    y = far if a > 28.0 else y
+    s = x * x
+    e = exp(s)
+    grown = fma(e, fma(x, x, -s), e) if e < INF else e
+    y = 2.0 * grown - y if x < 0.0 else y
+    return x if x != x else y
+
+
+@function
+def _erfcx32(x):
+    return f32(_erfcx64(f64(x)))
+
+
+@function
+def _normal_share64(x):
+    """The normal distribution function, of full relative precision far below 0 too."""
+    return 0.5 * _erfc64(x * -_ROOT_HALF)
+
+
+@function
+def _normal_share32(x):
+    return f32(_normal_share64(f64(x)))
+
+
+@function
+def _log_normal_share64(x):
+    z = x * _ROOT_HALF
+    low = x < -1.0
+    near = log1p(-0.5 * _erfc64(z))
+    far = log(0.5 * _erfcx64(-z)) - z * z
+    y = far if low else near
+    y = -INF if x == -INF else y
+    return x if x != x else y
+
+
+@function
+def _log_normal_share32(x):
+    return f32(_log_normal_share64(f64(x)))
+
+
+@function
 def _ndtr32(x):
     """(1 + erf(x / sqrt(2))) / 2, off by 1e-7 at most as that sum is, without erf's polynomials."""
     a = abs(x)
@@ -129,6 +181,9 @@ def _ndtr64(x):
 
 #: Of the normal distribution, as right as by erf alone: far below 0 it keeps no relative precision.
 ndtr = overload(f32=_ndtr32, f64=_ndtr64)
+normal_share = overload(f32=_normal_share32, f64=_normal_share64)
+log_normal_share = overload(f32=_log_normal_share32, f64=_log_normal_share64)
+erfcx = overload(f32=_erfcx32, f64=_erfcx64)
 erf = overload(f32=_erf32, f64=_erf64)
 erfc = overload(f32=_erfc32, f64=_erfc64)
 

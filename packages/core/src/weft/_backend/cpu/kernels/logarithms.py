@@ -8,7 +8,7 @@ once. The polynomials are minimax fits.
 
 from __future__ import annotations
 
-from weft._backend.cpu.kernels.exponentials import exp
+from weft._backend.cpu.kernels.exponentials import exp, exp2
 from weft._backend.cpu.kernels.polynomials import horner
 from weft._backend.cpu.language import (
     bits,
@@ -258,3 +258,11 @@ def logaddexp(x, y):
     most = max(x, y)
     d = abs(x - y)
     return most + (LN2 if x == y else log1p(exp(-d)))
+
+
+@function
+def logaddexp2(x, y):
+    """log2(2**x + 2**y); of two equal infinities that infinity."""
+    most = max(x, y)
+    d = abs(x - y)
+    return most + (1.0 if x == y else log1p(exp2(-d)) * LOG2E)

@@ -3,7 +3,17 @@
 # what the language reads: mypy has no words for it
 from __future__ import annotations
 
-from weft._backend.cpu.language import copysign, f32, f64, fma, frem, function, overload, trunc
+from weft._backend.cpu.language import (
+    copysign,
+    f32,
+    f64,
+    floor,
+    fma,
+    frem,
+    function,
+    overload,
+    trunc,
+)
 
 # up to these quotients are whole floats, and what fma gives needs no rounding
 _MOST32, _MOST64 = 4194304.0, 2251799813685248.0
@@ -40,3 +50,15 @@ def remainder(x, y):
     r = fmod(x, y)
     apart = r + y if (r < 0.0) != (y < 0.0) else r
     return copysign(r, y) if r == 0.0 else apart
+
+
+@function
+def floor_divide(x, y):
+    """x / y rounded down: of the exact quotient, which dividing floats may have rounded up."""
+    r = fmod(x, y)
+    q = (x - r) / y
+    q = q - 1.0 if r != 0.0 and (r < 0.0) != (y < 0.0) else q
+    whole = floor(q)
+    whole = whole + 1.0 if q - whole > 0.5 else whole
+    whole = copysign(0.0, x / y) if q == 0.0 else whole
+    return x / y if y == 0.0 else whole

@@ -20,6 +20,8 @@ _HEAVY = frozenset(
     {"exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh"}
     | {"tanh", "erf", "erfc", "power", "arcsin", "arccos", "arctan", "arcsinh", "arccosh"}
     | {"arctanh", "arctan2", "logaddexp", "hypot", "fmod", "remainder", "erfinv"}
+    | {"erfcx", "ndtr", "log_ndtr", "gammaln", "digamma", "trigamma", "i0", "i0e", "i1", "i1e"}
+    | {"logaddexp2", "floor_divide"}
 )
 #: What NumPy does as fast on one thread.
 _LIGHT = frozenset(
@@ -30,7 +32,8 @@ _LIGHT = frozenset(
 #: What NumPy and SciPy do one element at a time.
 _SLOW = frozenset(
     {"erf", "erfc", "power", "logaddexp", "arctan2", "expm1", "log1p"}
-    | {"hypot", "fmod", "remainder", "erfinv"}
+    | {"hypot", "fmod", "remainder", "erfinv", "nextafter", "floor_divide", "logaddexp2"}
+    | {"erfcx", "ndtr", "log_ndtr", "gammaln", "digamma", "trigamma", "i0", "i0e", "i1", "i1e"}
 )
 
 

@@ -16,7 +16,7 @@ NAMES = Names("mathematics", INF=float("inf"), NAN=float("nan"))
 STRIP, LEAST_TURNED = 32, 16
 #: Columns of a strip that are turned before the formula runs over them.
 _WIDE = 64
-_BRANCHING = frozenset({"fmod", "remainder"})
+_BRANCHING = frozenset({"floor_divide", "fmod", "remainder"})
 #: Elements of which a pass that runs back takes the last first.
 _BLOCK = 8192
 _OPERATORS = {
@@ -31,7 +31,8 @@ _OF_TRUTHS = {
 _CALLS = {
     "power": "pow", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh",
     "arccosh": "acosh", "arctanh": "atanh", "arctan2": "atan2", "maximum": "max",
-    "minimum": "min", "where": "select",
+    "minimum": "min", "where": "select", "gammaln": "lgamma", "ndtr": "normal_share",
+    "log_ndtr": "log_normal_share",
 }  # fmt: skip
 
 
@@ -130,6 +131,7 @@ def signature(name: str, arrays: list[int], numbers: list[tuple[int, str]], more
     """Return the first line of a kernel."""
     pointers = "".join(f", x{i}: ptr(A{i})" for i in arrays)
     given = "".join(f", s{i}: {kind}" for i, kind in numbers)
+    name = name.replace(".", "_")  # of special functions
     return f"def {name}(begin, end{pointers}, out: ptr(R){more}{given}):"
 
 
