@@ -150,6 +150,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[Any, Node] = {}
+        self._narrowed = False  # whether an array is of half precision, computed in float32
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in _OF_FLOAT or name in _TESTS or name in {"abs", "sign", "negative", "invert"}:
@@ -176,7 +177,9 @@ class Graph:
 
     def array(self, position: int, dtype: Any) -> Node:
         """Return the symbol of an array argument; half precision is computed in float32."""
-        return self.node("array", (position,), F32 if dtype in HALF else dtype)
+        half = dtype in HALF
+        self._narrowed = self._narrowed or half
+        return self.node("array", (position,), F32 if half else dtype)
 
     def number(self, position: int, kind: type) -> Node:
         """Return the symbol of a Python number that is known only when the kernel runs."""
@@ -343,6 +346,11 @@ class Graph:
             raise Unknown("xlog1py of whole numbers")
         x, y = self.of(x, kind), self.of(y, kind)
         return self.where((x == 0) & (y == y), 0.0, x * self.log1p(y))
+
+    def nextafter(self, x: Any, y: Any) -> Any:
+        if self._narrowed:
+            raise Unknown("neighbours in half precision, which is not computed in itself")
+        return self.binary("nextafter", x, y)
 
     def zeta(self, x: Any, y: Any) -> Any:
         if x != 2 or not isinstance(y, Node) or y.type is not F64 or y.weak:

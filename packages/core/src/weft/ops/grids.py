@@ -110,8 +110,9 @@ def grid_sample(
             their outer edges; False if None.
 
     Returns:
-        Tensor: (N, C, h, w) or (N, C, d, h, w). Nearest has no gradient by the grid. NaN points
-        see what lies beyond the border.
+        Tensor: (N, C, h, w) or (N, C, d, h, w). Nearest has a gradient of zeros by the grid. A
+        coordinate that is NaN counts as the first element where the padding is border or
+        reflection, but for bicubic.
 
     Raises:
         ShapeError: the shapes do not fit.

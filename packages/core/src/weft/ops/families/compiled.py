@@ -21,7 +21,7 @@ _LIGHT = frozenset(
 )
 #: Exponents that are part of the expression: products are quicker than powers, and exact.
 _EXPONENTS = frozenset({2, 3, -1, 0.5})
-#: Below that NumPy is as fast whatever the formula; of each, `launch.elementwise` knows from when on.
+#: Below that NumPy is as fast, whatever the formula; of each `launch.elementwise` knows its bound.
 _FEWEST = 128
 _NONE: dict[str, Any] = {}
 
