@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
+from weft._core import catalogue
+from weft._core.aval import Aval
 from weft._core.errors import ShapeError
+from weft._core.kernels import prefer_compiled
 from weft._core.samples import ErrorSample, Sample, array, integers
-from weft._core.shapes import canonical_dim
+from weft._core.shapes import broadcast_shapes, canonical_dim
 from weft._core.tensor import Tensor
+from weft.ops.broadcasting import broadcast_to
 from weft.ops.diagonals import diagonal
+from weft.ops.families.batching import all_batched
+from weft.ops.families.bilinear import bilinear
 from weft.ops.families.composite import composite
 from weft.ops.matmul import matmul
 from weft.ops.reductions import sum
-from weft.ops.repeating import roll
 
 
 @composite(
@@ -118,6 +125,41 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return product.reshape(tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
+def _cross_batch(size: int, batched: Sequence[bool], x: Any, y: Any, *, dim: int) -> Any:
+    return cross_products(*all_batched(size, batched, (x, y)), dim=dim + 1)
+
+
+@bilinear(
+    shape=lambda x, y, *, dim: Aval(x.shape, x.dtype),
+    transposes=(
+        lambda g, x, y, *, dim: cross_products(y, g, dim=dim),
+        lambda g, x, y, *, dim: cross_products(g, x, dim=dim),
+    ),
+    batch=_cross_batch,
+    samples=(Sample(array(2, 3), array(2, 3), dim=1), Sample(array(3, 2), array(3, 2), dim=0)),
+    namespaces=(),
+    methods=(),
+    out=False,
+)
+def cross_products(xp: Any, x: Any, y: Any, *, dim: int) -> Any:
+    """Cross products of vectors of length 3.
+
+    Args:
+        input: (...), of length 3 in ``dim``.
+        other: of the same shape.
+        dim: the dim of the vectors, not negative.
+
+    Returns:
+        Tensor: of the same shape.
+    """
+    a, b = xp.moveaxis(x, dim, 0), xp.moveaxis(y, dim, 0)
+    each = [a[i] * b[j] - a[j] * b[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return xp.stack(each, axis=dim)
+
+
+prefer_compiled(catalogue.ops["cross_products"], "crossing", "cross")
+
+
 def crossed(name: str, input: Tensor, other: Tensor, dim: int) -> Tensor:
     """Return the cross products along a dim of length 3; the other dims broadcast."""
     if input.ndim != other.ndim:
@@ -131,7 +173,9 @@ def crossed(name: str, input: Tensor, other: Tensor, dim: int) -> Tensor:
             f"{name}: dim {dim} must have length 3 in both, got shapes {tuple(input.shape)} and "
             f"{tuple(other.shape)}"
         )
-    return roll(input, -1, at) * roll(other, -2, at) - roll(input, -2, at) * roll(other, -1, at)
+    shape = broadcast_shapes(name, tuple(input.shape), tuple(other.shape))
+    out: Tensor = cross_products(broadcast_to(input, shape), broadcast_to(other, shape), dim=at)
+    return out
 
 
 @composite(
