@@ -60,6 +60,45 @@ def test_a_sentence_encoder_comes_ready_to_embed(server: Repositories, tmp_path:
         assert again.preprocess(SENTENCES)[0].tolist() == ids.tolist()
 
 
+def test_a_linear_layer_after_the_pooling_comes_with_its_weights(
+    server: Repositories, tmp_path: Path
+) -> None:
+    weft.manual_seed(1)
+    plain = write_repository(tmp_path / "repository")
+    weight, bias = weft.rand(5, SIZES["hidden_size"]), weft.rand(5)
+    kinds = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense")]
+    listed = [{"type": f"sentence_transformers.models.{kind}", "path": at} for kind, at in kinds]
+    config = {"in_features": SIZES["hidden_size"], "out_features": 5, "bias": True}
+    files = {
+        **files_of(tmp_path / "repository"),
+        "modules.json": json.dumps(listed).encode(),
+        "2_Dense/config.json": json.dumps(config).encode(),
+        "2_Dense/model.safetensors": saved(
+            {"linear.weight": weight, "linear.bias": bias}, tmp_path
+        ),
+        "2_Dense/pytorch_model.bin": b"\x80\x04never fetched",
+    }
+    sha = server.commit("lab/dense", files)
+    model = weft_hub.load(f"hf:lab/dense@{sha}")
+    assert not any(path.endswith(".bin") for path in server.asked)
+    ids, is_text = model.preprocess(SENTENCES)
+    with weft.no_grad():
+        pooled = weft.text.Pooling(normalise=False)(plain(ids, is_text), is_text)
+        expected = weft.tanh(pooled @ weight.T + bias)
+        weft.testing.assert_close(model.embed(ids, is_text), expected)
+    again = pickle.loads(pickle.dumps(model))
+    with weft.no_grad():
+        weft.testing.assert_close(again.embed(ids, is_text), expected)
+    files["2_Dense/config.json"] = json.dumps({**config, "out_features": 10**9}).encode()
+    bomb = server.commit("lab/dense", files)
+    with pytest.raises(weft_hub.BuildError, match=r"out_features must be from 1 to \d+ that"):
+        weft_hub.load(f"hf:lab/dense@{bomb}")
+    del files["2_Dense/model.safetensors"]
+    bare = server.commit("lab/dense", files)
+    with pytest.raises(weft_hub.BuildError, match=r"2_Dense/model.safetensors .* is not there"):
+        weft_hub.load(f"hf:lab/dense@{bare}")
+
+
 def test_the_command_runs_a_repository_on_a_file(
     server: Repositories, tmp_path: Path, command: Callable[..., Outcome]
 ) -> None:

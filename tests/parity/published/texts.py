@@ -114,7 +114,7 @@ def sentences(
     normalised: bool = True,
     longest: int | None = None,
     old_files: bool = False,
-    dense: bool = False,
+    dense: tuple[dict[str, Any], ...] = (),
     prompt: str = "",
     **changes: Any,
 ) -> Arrays:
@@ -123,8 +123,9 @@ def sentences(
     plain(inner, kind=kind, **changes)
     transformer = models.Transformer(str(inner), max_seq_length=longest)
     modules = [transformer, models.Pooling(WIDTH, pooling)]
-    if dense:
-        modules.append(models.Dense(modules[-1].get_embedding_dimension(), 16))
+    for settings in dense:
+        width = modules[-1].get_embedding_dimension()
+        modules.append(shaken(models.Dense(**{"in_features": width, **settings})))
     if normalised:
         modules.append(models.Normalize())
     named = {"prompts": {"query": prompt}, "default_prompt_name": "query"} if prompt else {}
@@ -204,5 +205,24 @@ WRITTEN: dict[str, Callable[[Path], Arrays]] = {
     "sentences-cls-before-5": _P(sentences, pooling="cls", longest=7, old_files=True),
     "sentences-mpnet": _P(sentences, kind="MPNet", longest=22),
     "sentences-distilbert": _P(sentences, kind="DistilBert"),
-    "sentences-dense": _P(sentences, dense=True),
+    "sentences-dense": _P(sentences, dense=({"out_features": 16},)),
+    "sentences-dense-twice": _P(
+        sentences,
+        pooling=("cls", "max"),
+        normalised=False,
+        dense=(
+            {"out_features": 48, "bias": False, "activation_function": torch.nn.Identity()},
+            {"out_features": 20, "activation_function": torch.nn.GELU()},
+        ),
+    ),
+    "sentences-dense-residual": _P(
+        sentences,
+        dense=(
+            {"out_features": WIDTH, "use_residual": True},
+            {"out_features": 12, "use_residual": True, "activation_function": torch.nn.ReLU()},
+        ),
+    ),
+    "sentences-dense-leaky": _P(
+        sentences, dense=({"out_features": 9, "activation_function": torch.nn.LeakyReLU()},)
+    ),
 }

@@ -40,7 +40,7 @@ _ALLOWED = re.compile(
     r"|tokenizer\.json|tokenizer_config\.json|special_tokens_map\.json|added_tokens\.json"
     r"|vocab\.txt|vocab\.json|merges\.txt|preprocessor_config\.json"
     r"|modules\.json|sentence_bert_config\.json|config_sentence_transformers\.json"
-    r"|1_Pooling/config\.json"
+    r"|1_Pooling/config\.json|[2-5]_Dense/(?:config\.json|model\.safetensors)"
     r"|model\.sig",
     re.ASCII,
 )

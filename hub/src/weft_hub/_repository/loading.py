@@ -202,7 +202,11 @@ class Loading:
 
     def _weights(self) -> list[str]:
         """Return the files that hold the weights: those of an index, or the only one."""
-        names = sorted(path for path in self._listing.files if path.endswith(".safetensors"))
+        names = sorted(
+            path
+            for path in self._listing.files
+            if path.endswith(".safetensors") and "/" not in path  # a folder's are a module's
+        )
         indexes = [path for path in self._listing.files if path.endswith(".safetensors.index.json")]
         if "model.safetensors" in names:
             return ["model.safetensors"]

@@ -1,8 +1,8 @@
-"""The small files beside a published sentence encoder: its tokenizer, its pooling, its prompt.
+"""The small files beside a published sentence encoder: its tokenizer, its length, its prompt.
 
 Two generations are read: what transformers and sentence-transformers write from version 5 on
-(`tokenizer.json`, `pooling_mode`) and what most published repositories were written with
-(`vocab.txt`, `pooling_mode_cls_token`). What would be computed otherwise here is a ValueError.
+(`tokenizer.json`) and what most published repositories were written with (`vocab.txt`). What would
+be computed otherwise here is a ValueError.
 """
 
 from __future__ import annotations
@@ -12,72 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .pooling import Pooling
 from .wordpiece import MARKS, WordPiece
 
-MODULES = "modules.json"
 POOLING = "1_Pooling/config.json"
 PROMPTS = "config_sentence_transformers.json"
 SENTENCES = "sentence_bert_config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 VOCABULARY = "vocab.txt"
-ALL = (VOCABULARY, TOKENIZER, TOKENIZER_CONFIG, SENTENCES, MODULES, POOLING, PROMPTS)
+ALL = (VOCABULARY, TOKENIZER, TOKENIZER_CONFIG, SENTENCES, PROMPTS)
 
 Files = Mapping[str, Path]
-
-_OLD_MODES = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-# The modules of a sentence encoder that are known, in their order, with the folder of each.
-_MODULES = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", None))
-
-
-def pooling_of(files: Files) -> Pooling:
-    """Return how sentences are pooled: as `modules.json` says, or the mean, of length 1.
-
-    Raises:
-        ValueError: a module is not known here, such as a linear layer after the pooling.
-    """
-    if MODULES not in files:
-        return Pooling(_modes(files))
-    kinds = []
-    listed = json.loads(files[MODULES].read_bytes())
-    if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
-        raise ValueError(f"{MODULES} must hold a list of modules")
-    known = dict(_MODULES)
-    for one in listed:
-        kind = str(one.get("type", "")).rpartition(".")[2]
-        if kind not in known:
-            raise ValueError(
-                f"{MODULES} names the module {one.get('type')!r}; known here are {', '.join(known)}"
-            )
-        folder = known[kind]
-        if folder is not None and one.get("path", "") != folder:
-            raise ValueError(
-                f"{MODULES}: the files of {kind} must be in {folder or 'the first folder'!r}, but "
-                f"are in {one.get('path')!r}"
-            )
-        kinds.append(kind)
-    if kinds and kinds != [kind for kind, _ in _MODULES][: max(2, len(kinds))]:
-        raise ValueError(f"{MODULES} must name Transformer, Pooling, Normalize, but has {kinds}")
-    return Pooling(_modes(files), normalise=not kinds or kinds[-1] == "Normalize")
-
-
-def _modes(files: Files) -> tuple[str, ...]:
-    told = table(files, POOLING)
-    modes = told.get("pooling_mode")
-    if modes is None:
-        modes = [mode for key, mode in _OLD_MODES.items() if told.get(key) is True] or ["mean"]
-        others = {key for key in told if key.startswith("pooling_mode_")} - _OLD_MODES.keys()
-        if wrong := [key for key in sorted(others) if told[key]]:
-            raise ValueError(f"{POOLING}: {wrong[0]} is not known here")
-    return (modes,) if isinstance(modes, str) else tuple(map(str, modes))
 
 
 def prompt_of(files: Files) -> str:

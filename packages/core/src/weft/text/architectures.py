@@ -15,7 +15,7 @@ from typing import Any
 
 import weft
 
-from . import _published_files
+from . import _published_files, _published_modules
 from .bert import Bert, BertConfig
 from .mpnet import BEFORE, Mpnet
 from .tasks import Sentences
@@ -29,7 +29,7 @@ class _Layout:
     """What the layouts share: sizes that are checked, and the files beside the weights."""
 
     task = "sentence-embedding"
-    wanted = _published_files.ALL
+    wanted = (*_published_files.ALL, *_published_modules.FILES)
     # What would be computed otherwise than here, with the values that are computed so.
     fixed: Mapping[str, tuple[object, ...]] = {}
     # The keys of `config.json` for our sizes.
@@ -93,7 +93,9 @@ class _Layout:
             ValueError: there is no vocabulary, or its tokenizer or the way in which its sentences
                 become vectors is not known here.
         """
-        _published_files.pooling_of(files)  # refused here, before the weights are fetched
+        # Refused here, before the weights are fetched.
+        pooling = _published_modules.pooling_of(files)
+        _published_modules.projection_of(files, self.sizes(config).hidden_size * len(pooling.modes))
         places = self.sizes(config).max_position_embeddings - self.before
         longest = _published_files.longest_of(files, places)
         name, tokenizer = _published_files.tokenizer_of(files)

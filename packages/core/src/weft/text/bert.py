@@ -18,6 +18,7 @@ import weft.nn.functional as F
 from weft import nn
 
 from .pooling import Pooling
+from .projection import Projection
 
 if TYPE_CHECKING:
     from weft import Tensor
@@ -170,6 +171,7 @@ class Bert(nn.Module):
         self.config = config
         # How sentences are pooled; a published encoder was trained for one way.
         self.pooling = Pooling()
+        self.projection = Projection()
         self.embeddings = Embeddings(config)
         layers = [Layer(config) for _ in range(config.num_hidden_layers)]
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
@@ -203,14 +205,17 @@ class Bert(nn.Module):
     def embed(self, ids: Tensor, is_text: Tensor) -> Tensor:
         """Return a vector for each text, as `pooling` says: the mean, of length 1, unless set.
 
+        What that gives goes through `projection`, which most encoders do not have.
+
         Args:
             ids: (batch, time) int64.
             is_text: (batch, time) bool; False where a row was filled up.
 
         Returns:
-            (batch, hidden), or as many times hidden as `pooling` has modes.
+            (batch, hidden), as many times hidden as `pooling` has modes, or as wide as the
+            last layer of `projection` is.
         """
-        return self.pooling(self(ids, is_text), is_text)
+        return self.projection(self.pooling(self(ids, is_text), is_text))
 
 
 def bert(**sizes: Any) -> Bert:

@@ -10,7 +10,8 @@ from typing import Any
 
 import weft
 
-from ._published_files import pooling_of, read_tokenizer
+from ._published_files import read_tokenizer
+from ._published_modules import fill, pooling_of, projection_of
 from .wordpiece import WordPiece
 
 __all__ = ["Sentences", "sentence_embedding"]
@@ -132,6 +133,9 @@ class _SentenceEmbeddingTask:
             )
         model.preprocess = Sentences(wanted, prepare.longest, tokenizer, prepare.prompt)
         model.pooling = pooling_of(files)
+        width = model.config.hidden_size * len(model.pooling.modes)
+        model.projection = projection_of(files, width).eval()
+        fill(model.projection, files)
 
     def run(self, model: Any, source: Text) -> dict[str, Any]:
         """Embed sentences.
