@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import weft
+
 Runner = Callable[..., str]
 
 
@@ -31,6 +33,18 @@ def test_the_digits_are_learned(run_example: Runner, digits: Path, tmp_path: Pat
     assert accuracies[-1] > 0.8  # a guess would be 0.1
     assert summary(tmp_path)["steps"] == 40
     assert (tmp_path / "curves.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_the_digits_read_by_rows_become_a_graph(
+    run_example: Runner, digits: Path, tmp_path: Path
+) -> None:
+    run_example(
+        "mnist_rows.py", "--data", digits, "--output", tmp_path, "--batch-size", 32, "--epochs", 4
+    )
+    found = losses(tmp_path)
+    assert sum(found[-5:]) < sum(found[:5])
+    graph = weft.graph.load(tmp_path / "digits.safetensors")
+    assert graph(weft.zeros(3, 1, 28, 28)).shape == (3, 10)
 
 
 @pytest.mark.slow

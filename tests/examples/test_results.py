@@ -53,6 +53,14 @@ def test_both_libraries_have_the_same_losses(
     assert sum(ours[-20:]) == pytest.approx(sum(theirs[-20:]), rel=0.1)
 
 
+def test_the_accuracy_of_the_reader_of_rows_is_what_was_measured(
+    repository: Path, page: str
+) -> None:
+    last = result(repository, "mnist_rows")["epochs"][-1]
+    assert last["epoch"] == 6
+    assert f"{last['test_accuracy']:.2%} of the 10,000".replace("%", " %") in page
+
+
 def test_the_loss_of_the_autoencoder_is_what_was_measured(repository: Path, page: str) -> None:
     last = result(repository, "vae")["epochs"][-1]
     assert f"After ten epochs a digit that it never saw costs {last['test_loss']:.1f} nats" in page

@@ -23,7 +23,8 @@ from weft_hub.index import Index
 from weft_hub.index import document as index_document
 
 ROOT = Path(__file__).parents[2]
-BUILTIN = ["vision/cifar-resnet20", "vision/mnist-cnn"]  # the others want a package index
+# The others want a package index.
+BUILTIN = ["vision/cifar-resnet20", "vision/mnist-cnn", "vision/mnist-rows"]
 STAGED = ["a/line", "a/signed", "a/wheel", "n/line"]
 SPARE = "a/spare"  # cached, and used by no verb, so that it can be removed
 COLD = ["a/never-pip", "a/never-web"]

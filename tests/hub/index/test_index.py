@@ -23,7 +23,7 @@ BUILTIN = sorted(path.parent for path in builtin_index().glob("*/*/model.toml"))
 FORMATS = {"spdx": lambda text: None, "source-uri": lambda text: None}
 
 
-def test_the_index_that_is_shipped_is_valid_and_has_the_first_seven_models() -> None:
+def test_the_index_that_is_shipped_is_valid_and_has_the_first_eight_models() -> None:
     registry = Index([builtin_index()])
     registry.check()
     assert registry.names() == [
@@ -33,6 +33,7 @@ def test_the_index_that_is_shipped_is_valid_and_has_the_first_seven_models() -> 
         "vision/cifar-resnet20",
         "vision/efficientnet-lite0",
         "vision/mnist-cnn",
+        "vision/mnist-rows",
         "vision/mobilenet-v2",
     ]
 
@@ -54,6 +55,7 @@ def test_listing_by_task_gives_only_models_for_that_task() -> None:
         "vision/cifar-resnet20",
         "vision/efficientnet-lite0",
         "vision/mnist-cnn",
+        "vision/mnist-rows",
         "vision/mobilenet-v2",
     ]
     assert weft_hub.list(task="no-such-task") == []

@@ -13,7 +13,7 @@ from tests.hub.bans import no_sockets_and_no_processes
 from tools.release_weights import release
 from weft_hub.index import builtin_index
 
-OURS = ("vision/cifar-resnet20", "vision/mnist-cnn")
+OURS = ("vision/cifar-resnet20", "vision/mnist-cnn", "vision/mnist-rows")
 SHIPPED = sorted(builtin_index().glob("*/*/*.safetensors"))
 
 
@@ -27,7 +27,7 @@ def test_a_model_of_ours_loads_without_any_connection(name: str, tmp_path: Path)
     hub = weft_hub.Hub(cache=tmp_path, offline=True)
     with no_sockets_and_no_processes():
         model = hub.load(name, progress=False)
-    channels = 1 if name.endswith("mnist-cnn") else 3
+    channels = 1 if "mnist" in name else 3
     size = 28 if channels == 1 else 32
     picture = weft.full((channels, size, size), 128, dtype=weft.uint8)
     with weft.no_grad():
