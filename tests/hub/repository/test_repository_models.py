@@ -91,7 +91,7 @@ def test_a_linear_layer_after_the_pooling_comes_with_its_weights(
         weft.testing.assert_close(again.embed(ids, is_text), expected)
     files["2_Dense/config.json"] = json.dumps({**config, "out_features": 10**9}).encode()
     bomb = server.commit("lab/dense", files)
-    with pytest.raises(weft_hub.BuildError, match=r"out_features must be from 1 to \d+ that"):
+    with pytest.raises(weft_hub.BuildError, match=r"out_features must be from 1 to the \d+ that"):
         weft_hub.load(f"hf:lab/dense@{bomb}")
     del files["2_Dense/model.safetensors"]
     bare = server.commit("lab/dense", files)
