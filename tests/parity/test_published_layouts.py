@@ -39,12 +39,19 @@ TEXTS = [
     "bert-sharded", "bert-bf16", "bert-f16-sharded", "bert-other-sizes", "bert-tanh-gelu",
     "bert-relu", "bert-cased", "bert-cased-before-5", "distilbert", "distilbert-masked",
     "mpnet", "mpnet-masked-before-5", "mpnet-far",
+    "roberta", "roberta-before-5", "roberta-masked", "roberta-spaced", "roberta-spaced-before-5",
+]  # fmt: skip
+CLASSIFIERS = [
+    "bert-texts", "bert-texts-two", "bert-texts-many", "bert-texts-regression", "bert-texts-one",
+    "bert-pieces", "distilbert-texts", "distilbert-pieces", "roberta-texts", "roberta-texts-bf16",
+    "roberta-pieces",
 ]  # fmt: skip
 SENTENCES = [
     "sentences-mean", "sentences-cls", "sentences-max", "sentences-sqrt", "sentences-weighted",
     "sentences-last", "sentences-two", "sentences-short", "sentences-prompt",
     "sentences-before-5", "sentences-cls-before-5", "sentences-distilbert",
     "sentences-mpnet", "sentences-dense", "sentences-dense-twice", "sentences-dense-residual",
+    "sentences-roberta",
 ]  # fmt: skip
 PICTURES = [
     "timm-mobilenetv2_035", "timm-mobilenetv2_050", "timm-mobilenetv2_075", "timm-mobilenetv2_100",
@@ -54,7 +61,8 @@ PICTURES = [
     "transformers-mobilenet-sides",
 ]  # fmt: skip
 REFUSED = {
-    "bert-classifier": "'BertForSequenceClassification', whose head is not built",
+    "bert-choice": "'BertForMultipleChoice', whose head is not built",
+    "roberta-padded-elsewhere": "pad_token_id must be 1, but is 0",
     "sentences-dense-leaky": "activation_function must be one of torch's Tanh, ",
     "timm-mobilenetv2_110d": "no installed package knows the architecture 'mobilenetv2_110d'",
     "timm-tf_efficientnet_lite2": "knows the architecture 'tf_efficientnet_lite2'",
@@ -119,7 +127,7 @@ def near(got: weft.Tensor, expected: np.ndarray) -> None:
 
 def test_every_repository_that_is_written_is_compared(written: Path) -> None:
     names = json.loads((written / "written.json").read_text("utf-8"))
-    assert sorted([*TEXTS, *SENTENCES, *PICTURES, *REFUSED]) == names
+    assert sorted([*TEXTS, *CLASSIFIERS, *SENTENCES, *PICTURES, *REFUSED]) == names
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -134,6 +142,24 @@ def test_each_piece_of_a_text_gets_the_vector_of_transformers(
         hidden = model(ids, is_text).numpy()
     keep = expected["is_text"]
     near(weft.tensor(hidden[keep]), expected["hidden"][keep])
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_texts_and_pieces_get_the_scores_of_transformers(
+    name: str, written: Path, server: Repositories
+) -> None:
+    model, expected = loaded(server, written / name)
+    ids, is_text = model.preprocess(expected["sentences"].tolist())
+    assert ids.tolist() == expected["ids"].tolist()
+    with weft.no_grad():
+        scores = model(ids, is_text).numpy()
+    # A text's are all compared, a piece's where there is one.
+    keep = expected["is_text"] if "pieces" in name else slice(None)
+    near(weft.tensor(scores[keep]), expected["scores"][keep])
+    config = json.loads((written / name / "repository" / "config.json").read_text("utf-8"))
+    count = expected["scores"].shape[-1]
+    named = config.get("id2label", {str(n): f"LABEL_{n}" for n in range(count)})
+    assert model.labels == tuple(named[str(n)] for n in range(count))
 
 
 @pytest.mark.parametrize("name", SENTENCES)

@@ -149,10 +149,26 @@ def test_the_entry_points_lead_here(repository: Path) -> None:
     project = tomllib.loads((repository / "packages/core/pyproject.toml").read_text())["project"]
     assert project["entry-points"] == {
         "weft.architectures": {
+            **{
+                f"{kind}For{what}Classification": f"weft.text.classifier_architectures:{name}"
+                for kind, what, name in [
+                    ("Bert", "Sequence", "bert_texts"),
+                    ("Bert", "Token", "bert_pieces"),
+                    ("DistilBert", "Sequence", "distilbert_texts"),
+                    ("DistilBert", "Token", "distilbert_pieces"),
+                    ("Roberta", "Sequence", "roberta_texts"),
+                    ("Roberta", "Token", "roberta_pieces"),
+                ]
+            },
             "bert": "weft.text.architectures:bert",
             "distilbert": "weft.text.architectures:distilbert",
             "mpnet": "weft.text.architectures:mpnet",
+            "roberta": "weft.text.architectures:roberta",
         },
         "weft.models": {"bert": "weft.text:bert"},
-        "weft.tasks": {"sentence-embedding": "weft.text.tasks:sentence_embedding"},
+        "weft.tasks": {
+            "sentence-embedding": "weft.text.tasks:sentence_embedding",
+            "text-classification": "weft.text.classification:text_classification",
+            "token-classification": "weft.text.classification:token_classification",
+        },
     }

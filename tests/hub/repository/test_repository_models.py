@@ -18,8 +18,10 @@ from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.conftest import Outcome
 from tests.hub.repository.repository_server import Repositories, serving
 from tests.hub.repository.sentences import files_of, write_repository
+from weft.text.byte_pairs import byte_signs
 
 SENTENCES = ["a man plays the guitar", "the man plays guitars ."]
+BYTES = ["<s>", "<pad>", "</s>", "<unk>", *byte_signs(), "pl", "pla", "play"]
 BERT = {"model_type": "bert", "architectures": ["BertModel"], **SIZES}
 
 
@@ -97,6 +99,79 @@ def test_a_linear_layer_after_the_pooling_comes_with_its_weights(
     bare = server.commit("lab/dense", files)
     with pytest.raises(weft_hub.BuildError, match=r"2_Dense/model.safetensors .* is not there"):
         weft_hub.load(f"hf:lab/dense@{bare}")
+
+
+CLASSIFIER = {
+    "architectures": ["RobertaForSequenceClassification"],
+    "model_type": "roberta",
+    **SIZES,
+    "vocab_size": len(BYTES),
+    "id2label": {"0": "good", "1": "bad", "2": "neither"},
+}
+
+
+def classifier_files(folder: Path, **changes: object) -> dict[str, bytes]:
+    """A classifier of texts, as transformers names its tensors, with the files of byte pairs."""
+    from weft.text.classifier_architectures import roberta_texts
+
+    weft.manual_seed(2)
+    model = roberta_texts.build(CLASSIFIER)
+    names = {"encoder.pooler.dense": "classifier.dense", "classifier": "classifier.out_proj"}
+    tensors = {}
+    for name, value in model.state_dict().items():
+        layer, _, kind = name.rpartition(".")
+        theirs = names.get(layer, f"roberta.{layer.removeprefix('encoder.')}")
+        tensors[f"{theirs}.{kind}"] = value.detach()
+    return {
+        "config.json": json.dumps({**CLASSIFIER, **changes}).encode(),
+        "model.safetensors": saved(tensors, folder),
+        "vocab.json": json.dumps({piece: at for at, piece in enumerate(BYTES)}).encode(),
+        "merges.txt": b"#version: 0.2\np l\npl a\npla y\n",
+        "tokenizer_config.json": b'{"add_prefix_space": true}',
+    }
+
+
+def test_a_classifier_comes_with_the_names_of_its_classes(
+    server: Repositories, tmp_path: Path, command: Callable[..., Outcome]
+) -> None:
+    sha = server.commit("lab/moods", classifier_files(tmp_path))
+    model = weft_hub.load(f"hf:lab/moods@{sha}")
+    assert model.labels == ("good", "bad", "neither")
+    assert model.card.task == "text-classification"
+    ids, is_text = model.preprocess(["play!", "a"])
+    assert [BYTES[number] for number in ids[0].tolist()] == ["<s>", "\u0120", "play", "!", "</s>"]
+    with weft.no_grad():
+        likeliest = model(ids, is_text).argmax(dim=-1).tolist()
+    again = pickle.loads(pickle.dumps(model))
+    assert again.preprocess("play!")[0].tolist() == ids[:1].tolist()
+    (tmp_path / "lines.txt").write_text("play!\na\n")
+    done = command(
+        "run", f"hf:lab/moods@{sha}", str(tmp_path / "lines.txt"), "--json", "--top", "1"
+    )
+    assert (done.code, done.err) == (0, "")
+    found = json.loads(done.out)["result"]["predictions"]
+    assert [row[0]["index"] for row in found] == likeliest
+    with no_sockets_and_no_processes():
+        weft_hub.load(f"hf:lab/moods@{sha}", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"id2label": {"1": "good"}}, "id2label must name each number from 0 to 0"),
+        ({"id2label": "good"}, "id2label must be a table of names by numbers"),
+        ({"problem_type": "ranking"}, "problem_type must be one of"),
+        ({"pad_token_id": 0}, "pad_token_id must be 1, but is 0"),
+    ],
+)
+def test_a_classifier_of_a_bad_config_is_refused_before_its_weights_are_fetched(
+    server: Repositories, tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    sha = server.commit("lab/moods", classifier_files(tmp_path, **change))
+    with pytest.raises(weft_hub.BuildError, match=says) as caught:
+        weft_hub.load(f"hf:lab/moods@{sha}")
+    assert "\n" not in str(caught.value)
+    assert not any("safetensors" in path for path in server.asked)
 
 
 def test_the_command_runs_a_repository_on_a_file(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tokenizers
 import torch
 import transformers
 from sentence_transformers import SentenceTransformer, models
@@ -18,6 +19,23 @@ Arrays = dict[str, np.ndarray]
 WORDS = "a man plays the guitar ##s . rain über é , ! play ##er A Man 東 京 un ##aff ##able"
 MPNET = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "<mask>", *WORDS.split()]
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS.split()]
+SIGNS = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+MERGES = [
+    "Ġ a",
+    "l a",
+    "p la",
+    "pla y",
+    "Ġ play",
+    "Ġ p",
+    "m a",
+    "ma n",
+    "Ġ man",
+    "g u",
+    "Ġ gu",
+    "i n",
+]
+MERGED = [merge.replace(" ", "") for merge in MERGES]
+BYTES = ["<s>", "<pad>", "</s>", "<unk>", *sorted(SIGNS), *MERGED, "<mask>"]
 SENTENCES = [
     "a man plays the guitar",
     "The MAN plays guitars .",
@@ -35,6 +53,8 @@ SIZES: dict[str, Any] = {
     "max_position_embeddings": 24,
 }
 
+NAMES = {0: "good", 1: "bad", 2: "neither"}
+
 _DISTILBERT = {
     "hidden_size": "dim",
     "num_hidden_layers": "n_layers",
@@ -48,6 +68,11 @@ def tokenizer(kind: str, **settings: Any) -> Any:
     if kind == "MPNet":
         vocabulary = {piece: place for place, piece in enumerate(MPNET)}
         return transformers.MPNetTokenizer(vocab=vocabulary, **settings)
+    if kind == "Roberta":
+        del settings["do_lower_case"]
+        vocabulary = {piece: place for place, piece in enumerate(BYTES)}
+        merges = [tuple(merge.split(" ")) for merge in MERGES]
+        return transformers.RobertaTokenizer(vocab=vocabulary, merges=merges, **settings)
     vocabulary = {piece: place for place, piece in enumerate(PIECES)}
     return transformers.BertTokenizer(vocab=vocabulary, **settings)
 
@@ -63,14 +88,21 @@ def shaken(model: torch.nn.Module) -> Any:
 def encoded(model: Any, tokens: Any) -> Arrays:
     """What the encoder of a model says of each piece, in float32."""
     encoder = getattr(model, model.base_model_prefix, model).float()
+    asked = {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
     with torch.no_grad():
-        hidden = encoder(tokens["input_ids"], attention_mask=tokens["attention_mask"])
-    return {
+        hidden = encoder(**asked)
+        more = {"scores": model.float()(**asked).logits.numpy()} if classifies(model) else {}
+    return more | {
         "sentences": np.array(SENTENCES),
         "ids": tokens["input_ids"].numpy(),
         "is_text": tokens["attention_mask"].numpy().astype(bool),
         "hidden": hidden.last_hidden_state.numpy(),
     }
+
+
+def classifies(model: Any) -> bool:
+    """Whether a model ends in classes, of a text or of its pieces."""
+    return type(model).__name__.endswith("Classification")
 
 
 def plain(
@@ -84,6 +116,7 @@ def plain(
     cased: bool = False,
     longest: int = 24,
     arguments: dict[str, Any] | None = None,
+    spaces: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Arrays:
     """A repository of transformers alone: `save_pretrained` of a model and of its tokenizer."""
@@ -91,13 +124,20 @@ def plain(
     sizes = sizes if kind == "DistilBert" else SIZES
     if kind == "MPNet":  # two positions are never used
         sizes = {**SIZES, "vocab_size": len(MPNET), "max_position_embeddings": longest + 2}
+    if kind == "Roberta":
+        sizes = {**SIZES, "vocab_size": len(BYTES), "max_position_embeddings": longest + 2}
     config = getattr(transformers, f"{kind}Config")(**{**sizes, **changes})
     model = shaken(getattr(transformers, f"{kind}{head}")(config, **(arguments or {}))).to(dtype)
-    tokens = tokenizer(kind, do_lower_case=not cased)
+    tokens = tokenizer(kind, do_lower_case=not cased, **(spaces or {}))
     model.save_pretrained(folder, max_shard_size=shard)
     tokens.save_pretrained(folder)
     if old_files:  # as before version 5
         (folder / "tokenizer.json").unlink()
+        if kind == "Roberta":
+            places = {piece: place for place, piece in enumerate(BYTES)}
+            (folder / "vocab.json").write_text(json.dumps(places), "utf-8")
+            lines = ["#version: 0.2", *MERGES, ""]
+            (folder / "merges.txt").write_text("\n".join(lines), "utf-8")
         pieces = MPNET if kind == "MPNet" else PIECES
         (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", "utf-8")
     batch = tokens(
@@ -167,7 +207,7 @@ WRITTEN: dict[str, Callable[[Path], Arrays]] = {
     "bert-without-pooler": _P(plain, arguments={"add_pooling_layer": False}),
     "bert-masked": _P(plain, head="ForMaskedLM"),
     "bert-pretraining": _P(plain, head="ForPreTraining"),
-    "bert-classifier": _P(plain, head="ForSequenceClassification"),
+    "bert-choice": _P(plain, head="ForMultipleChoice"),
     "bert-sharded": _P(plain, shard="30KB"),
     "bert-bf16": _P(plain, dtype=torch.bfloat16),
     "bert-f16-sharded": _P(plain, dtype=torch.float16, shard="15KB"),
@@ -192,6 +232,41 @@ WRITTEN: dict[str, Callable[[Path], Arrays]] = {
         plain, kind="MPNet", head="ForMaskedLM", old_files=True, layer_norm_eps=1e-5
     ),
     "mpnet-far": _P(plain, kind="MPNet", longest=160),
+    "roberta": _P(plain, kind="Roberta"),
+    "roberta-before-5": _P(plain, kind="Roberta", old_files=True, type_vocab_size=1),
+    "roberta-masked": _P(plain, kind="Roberta", head="ForMaskedLM", layer_norm_eps=1e-5),
+    "roberta-spaced": _P(plain, kind="Roberta", spaces={"add_prefix_space": True}),
+    "roberta-spaced-before-5": _P(
+        plain, kind="Roberta", spaces={"add_prefix_space": True}, old_files=True
+    ),
+    "roberta-padded-elsewhere": _P(plain, kind="Roberta", pad_token_id=0),
+    "bert-texts": _P(plain, head="ForSequenceClassification", id2label=NAMES),
+    "bert-texts-two": _P(plain, head="ForSequenceClassification"),
+    "bert-texts-many": _P(
+        plain,
+        head="ForSequenceClassification",
+        id2label=NAMES,
+        problem_type="multi_label_classification",
+    ),
+    "bert-texts-regression": _P(
+        plain, head="ForSequenceClassification", num_labels=1, problem_type="regression"
+    ),
+    "bert-texts-one": _P(plain, head="ForSequenceClassification", num_labels=1),
+    "bert-pieces": _P(plain, head="ForTokenClassification", id2label=NAMES),
+    "distilbert-texts": _P(
+        plain, kind="DistilBert", head="ForSequenceClassification", id2label=NAMES
+    ),
+    "distilbert-pieces": _P(
+        plain, kind="DistilBert", head="ForTokenClassification", id2label=NAMES
+    ),
+    "roberta-texts": _P(plain, kind="Roberta", head="ForSequenceClassification", id2label=NAMES),
+    "roberta-texts-bf16": _P(
+        plain, kind="Roberta", head="ForSequenceClassification", dtype=torch.bfloat16
+    ),
+    "roberta-pieces": _P(
+        plain, kind="Roberta", head="ForTokenClassification", id2label=NAMES, old_files=True
+    ),
+    "sentences-roberta": _P(sentences, kind="Roberta", longest=22),
     "sentences-mean": sentences,
     "sentences-cls": _P(sentences, pooling="cls"),
     "sentences-max": _P(sentences, pooling="max", normalised=False),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .byte_pairs import BytePairs
 from .wordpiece import MARKS, WordPiece
 
 POOLING = "1_Pooling/config.json"
@@ -20,7 +21,10 @@ SENTENCES = "sentence_bert_config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 VOCABULARY = "vocab.txt"
-ALL = (VOCABULARY, TOKENIZER, TOKENIZER_CONFIG, SENTENCES, PROMPTS)
+PLACES, MERGES = "vocab.json", "merges.txt"
+PAIRS = (PLACES, MERGES)
+TOKENS = (VOCABULARY, TOKENIZER, TOKENIZER_CONFIG)
+ALL = (*TOKENS, SENTENCES, PROMPTS)
 
 Files = Mapping[str, Path]
 
@@ -67,24 +71,24 @@ def tokenizer_of(files: Files) -> tuple[str, WordPiece]:
     """
     if TOKENIZER in files:
         told = table(files, TOKENIZER)
-        return TOKENIZER, _by_json(told, table(files, SENTENCES), _marks(files))
+        return TOKENIZER, _by_json(told, table(files, SENTENCES), marks_of(files))
     if VOCABULARY not in files:
         raise ValueError(
             f"a {TOKENIZER} or a {VOCABULARY} with the pieces of the vocabulary is required"
         )
     told = table(files, TOKENIZER_CONFIG)
-    _require(told, TOKENIZER_CONFIG, tokenize_chinese_chars=True)
+    require(told, TOKENIZER_CONFIG, tokenize_chinese_chars=True)
     said = (told.get("do_lower_case", True), told.get("strip_accents"))
     cases = _cases(*said, table(files, SENTENCES))
-    return VOCABULARY, WordPiece.from_file(files[VOCABULARY], **cases, marks=_marks(files))
+    return VOCABULARY, WordPiece.from_file(files[VOCABULARY], **cases, marks=marks_of(files))
 
 
-def _marks(files: Files) -> tuple[str, str, str, str]:
-    """Return the marks that `tokenizer_config.json` names, or else BERT's."""
+def marks_of(files: Files, usual: tuple[str, str, str, str] = MARKS) -> tuple[str, str, str, str]:
+    """Return the marks that `tokenizer_config.json` names, or else the usual ones."""
     told = table(files, TOKENIZER_CONFIG)
     found = []
-    for key, usual in zip(("pad", "unk", "cls", "sep"), MARKS, strict=True):
-        mark = told.get(f"{key}_token", usual)
+    for key, otherwise in zip(("pad", "unk", "cls", "sep"), usual, strict=True):
+        mark = told.get(f"{key}_token", otherwise)
         if isinstance(mark, Mapping):
             mark = mark.get("content")
         if not isinstance(mark, str):
@@ -94,12 +98,16 @@ def _marks(files: Files) -> tuple[str, str, str, str]:
     return pad, unknown, first, last
 
 
-def read_tokenizer(name: str, files: Files, before: WordPiece | None) -> WordPiece:
+def read_tokenizer(
+    name: str, files: Files, before: WordPiece | BytePairs | None
+) -> WordPiece | BytePairs:
     """Return the tokenizer of the file `name`; capitals and accents are kept if `before` does.
 
     Raises:
-        ValueError: it is none of BERT's.
+        ValueError: it is none that is known here.
     """
+    if isinstance(before, BytePairs):
+        return before
     if name == TOKENIZER:
         return tokenizer_of(files)[1]
     if before is None:
@@ -116,39 +124,60 @@ def _by_json(
     told: Mapping[str, Any], sentences: Mapping[str, Any], marks: tuple[str, str, str, str]
 ) -> WordPiece:
     """Return what a `tokenizer.json` of the library tokenizers describes."""
+    model, normalizer, before = parts_of(told)
+    require(
+        model, f"{TOKENIZER}: model", type="WordPiece", unk_token=marks[1],
+        continuing_subword_prefix="##", max_input_chars_per_word=100,
+    )  # fmt: skip
+    require(
+        normalizer, f"{TOKENIZER}: normalizer", type="BertNormalizer", clean_text=True,
+        handle_chinese_chars=True,
+    )  # fmt: skip
+    require(before, f"{TOKENIZER}: pre_tokenizer", type="BertPreTokenizer")
+    pieces = pieces_of(told, model)
+    cases = (normalizer.get("lowercase", True), normalizer.get("strip_accents"))
+    check_ends(told.get("post_processor"), marks)
+    return WordPiece(pieces, **_cases(*cases, sentences), marks=marks)
+
+
+def parts_of(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the model, the normalizer and the pre_tokenizer of a `tokenizer.json`.
+
+    Raises:
+        ValueError: one of them is no table.
+    """
     parts = {key: told.get(key) or {} for key in ("model", "normalizer", "pre_tokenizer")}
     for key, part in parts.items():
         if not isinstance(part, Mapping):
             raise ValueError(f"{TOKENIZER}: {key} must be a table, but is {part!r}")
-    model, normalizer = parts["model"], parts["normalizer"]
-    _require(
-        model, f"{TOKENIZER}: model", type="WordPiece", unk_token=marks[1],
-        continuing_subword_prefix="##", max_input_chars_per_word=100,
-    )  # fmt: skip
-    _require(
-        normalizer, f"{TOKENIZER}: normalizer", type="BertNormalizer", clean_text=True,
-        handle_chinese_chars=True,
-    )  # fmt: skip
-    _require(parts["pre_tokenizer"], f"{TOKENIZER}: pre_tokenizer", type="BertPreTokenizer")
+    return list(parts.values())
+
+
+def pieces_of(
+    told: Mapping[str, Any], model: Mapping[str, Any], name: str = TOKENIZER
+) -> list[str]:
+    """Return the pieces of a `tokenizer.json`, or of the table `name`, in order of their ids.
+
+    Raises:
+        ValueError: it has words that are parted otherwise, or its ids are not those of a list.
+    """
     places = model.get("vocab")
     if not isinstance(places, Mapping) or not all(type(at) is int for at in places.values()):
-        raise ValueError(f"{TOKENIZER}: vocab must be a table from pieces to numbers")
+        raise ValueError(f"{name}: vocab must be a table from pieces to numbers")
     places, more = dict(places), told.get("added_tokens") or []
     if not isinstance(more, list) or not all(isinstance(one, Mapping) for one in more):
-        raise ValueError(f"{TOKENIZER}: added_tokens must be a list of tables")
+        raise ValueError(f"{name}: added_tokens must be a list of tables")
     for added in more:
         if added.get("special") is not True:
-            raise ValueError(f"{TOKENIZER}: the added word {added.get('content')!r} is not known")
+            raise ValueError(f"{name}: the added word {added.get('content')!r} is not known")
         places.setdefault(added["content"], added["id"])
     pieces = sorted(places, key=places.__getitem__)
     if [places[piece] for piece in pieces] != list(range(len(pieces))):
-        raise ValueError(f"{TOKENIZER}: the ids of its pieces must be 0 to {len(pieces) - 1}")
-    cases = (normalizer.get("lowercase", True), normalizer.get("strip_accents"))
-    _check_ends(told.get("post_processor"), marks)
-    return WordPiece(pieces, **_cases(*cases, sentences), marks=marks)
+        raise ValueError(f"{name}: the ids of its pieces must be 0 to {len(pieces) - 1}")
+    return pieces
 
 
-def _check_ends(told: Any, marks: tuple[str, str, str, str]) -> None:
+def check_ends(told: Any, marks: tuple[str, str, str, str]) -> None:
     """Refuse a tokenizer that puts other marks around a text than its config names."""
     ends: object = None
     if isinstance(told, Mapping):
@@ -178,7 +207,7 @@ def _cases(lowercase: Any, strip: Any, sentences: Mapping[str, Any]) -> dict[str
     }
 
 
-def _require(told: Mapping[str, Any], what: str, **wanted: Any) -> None:
+def require(told: Mapping[str, Any], what: str, **wanted: Any) -> None:
     for key, value in wanted.items():
         if told.get(key, value) != value or (key == "type" and key not in told):
             raise ValueError(f"{what}: {key} must be {value!r}, but is {told.get(key)!r}")

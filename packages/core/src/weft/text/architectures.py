@@ -2,7 +2,7 @@
 
 Registered in the group `weft.architectures`, so that `weft_hub.load("hf:OWNER/NAME@REVISION")`
 builds our encoder from repositories of the layouts of BERT, of DistilBERT, which is a BERT with
-other names and without kinds of sentences, and of MPNet.
+other names and without kinds of sentences, of RoBERTa and of MPNet.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from typing import Any
 import weft
 
 from . import _published_files, _published_modules
+from ._published_byte_pairs import byte_pairs_of
 from .bert import Bert, BertConfig
+from .byte_pairs import BytePairs
 from .mpnet import BEFORE, Mpnet
+from .roberta import BEFORE as ROBERTA_BEFORE
+from .roberta import PADDING, Roberta
 from .tasks import Sentences
+from .wordpiece import WordPiece
 
-__all__ = ["bert", "distilbert", "mpnet"]
+__all__ = ["bert", "distilbert", "mpnet", "roberta"]
 
 Config = Mapping[str, Any]
 
@@ -47,6 +52,10 @@ class _Layout:
         """
         self.check(config)
         return Bert(self.sizes(config))
+
+    def state(self, tensors: Mapping[str, weft.Tensor], config: Config) -> dict[str, weft.Tensor]:
+        """Return the tensors by the encoder's names, without what is not the encoder's."""
+        raise NotImplementedError
 
     def check(self, config: Config) -> None:
         """Refuse a config that asks for another class or another computation."""
@@ -96,10 +105,22 @@ class _Layout:
         # Refused here, before the weights are fetched.
         pooling = _published_modules.pooling_of(files)
         _published_modules.projection_of(files, self.sizes(config).hidden_size * len(pooling.modes))
+        return self.sentences(config, files)
+
+    def sentences(self, config: Config, files: Mapping[str, Path]) -> Sentences:
+        """Return what turns sentences into ids, whatever comes after the encoder.
+
+        Raises:
+            ValueError: there is no vocabulary, or its tokenizer is not known here.
+        """
         places = self.sizes(config).max_position_embeddings - self.before
         longest = _published_files.longest_of(files, places)
-        name, tokenizer = _published_files.tokenizer_of(files)
+        name, tokenizer = self.tokenizer(files)
         return Sentences(name, longest, tokenizer, _published_files.prompt_of(files))
+
+    def tokenizer(self, files: Mapping[str, Path]) -> tuple[str, WordPiece | BytePairs]:
+        """Return the file that has the vocabulary, and the tokenizer."""
+        return _published_files.tokenizer_of(files)
 
     def labels(self, config: Config) -> tuple[str, ...]:
         """Return nothing: dimensions of meaning have no names."""
@@ -239,6 +260,41 @@ _MPNET_LAYERS = {
     "LayerNorm": "output.LayerNorm",
 }
 
+
+class _RobertaLayout(_Layout):
+    """The layout of `RobertaModel`."""
+
+    wanted = (*_Layout.wanted, *_published_files.PAIRS)
+    # Places are counted from the one after the padding's.
+    fixed = {**_BertLayout.fixed, "pad_token_id": (PADDING,)}  # noqa: RUF012  # read alone
+    classes = ("RobertaModel", "RobertaForMaskedLM")
+    before = ROBERTA_BEFORE
+
+    def build(self, config: Config) -> Roberta:
+        self.check(config)
+        return Roberta(self.sizes(config))
+
+    def sizes(self, config: Config) -> BertConfig:
+        found = super().sizes({"vocab_size": 50265, **config})
+        if found.max_position_embeddings <= ROBERTA_BEFORE + 2:
+            raise ValueError(
+                f"max_position_embeddings must be above {ROBERTA_BEFORE + 2}, but is "
+                f"{found.max_position_embeddings}"
+            )
+        return found
+
+    def tokenizer(self, files: Mapping[str, Path]) -> tuple[str, WordPiece | BytePairs]:
+        return byte_pairs_of(files)
+
+    def state(self, tensors: Mapping[str, weft.Tensor], config: Config) -> dict[str, weft.Tensor]:
+        """Return the tensors by the encoder's names, without the head of pre-training."""
+        found = {name.removeprefix("roberta."): tensor for name, tensor in tensors.items()}
+        found = {name: tensor for name, tensor in found.items() if not name.startswith("lm_head.")}
+        found.pop("embeddings.position_ids", None)  # older files have them, uncounted
+        return _filled(found, self.sizes(config), ROBERTA_BEFORE)
+
+
 bert = _BertLayout()
 distilbert = _DistilBertLayout()
 mpnet = _MpnetLayout()
+roberta = _RobertaLayout()

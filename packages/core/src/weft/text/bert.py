@@ -169,6 +169,7 @@ class Bert(nn.Module):
                 f"{config.hidden_size} and {config.num_attention_heads}"
             )
         self.config = config
+        self.longest = config.max_position_embeddings
         # How sentences are pooled; a published encoder was trained for one way.
         self.pooling = Pooling()
         self.projection = Projection()
@@ -191,10 +192,10 @@ class Bert(nn.Module):
         Raises:
             ValueError: more pieces than there are positions.
         """
-        if ids.shape[-1] > self.config.max_position_embeddings:
+        if ids.shape[-1] > self.longest:
             raise ValueError(
-                f"Bert: takes at most {self.config.max_position_embeddings} pieces, got ids of "
-                f"shape {tuple(ids.shape)}"
+                f"{type(self).__name__}: takes at most {self.longest} pieces, got ids of shape "
+                f"{tuple(ids.shape)}"
             )
         x = self.embeddings(ids)
         seen = is_text[:, None, None, :]

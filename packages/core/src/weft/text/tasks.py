@@ -12,6 +12,7 @@ import weft
 
 from ._published_files import read_tokenizer
 from ._published_modules import fill, pooling_of, projection_of
+from .byte_pairs import BytePairs
 from .wordpiece import WordPiece
 
 __all__ = ["Sentences", "sentence_embedding"]
@@ -39,7 +40,7 @@ class Sentences:
         self,
         vocabulary: str,
         longest: int,
-        tokenizer: WordPiece | None = None,
+        tokenizer: WordPiece | BytePairs | None = None,
         prompt: str = "",
     ) -> None:
         self.vocabulary, self.longest, self.tokenizer = vocabulary, longest, tokenizer
@@ -56,8 +57,7 @@ class Sentences:
         """
         if self.tokenizer is None:
             raise ValueError(
-                "sentence-embedding: there is no vocabulary yet; weft_hub.load gives a model that "
-                "has one"
+                "Sentences: there is no vocabulary yet; weft_hub.load gives a model that has one"
             )
         told = [f"{self.prompt}{sentence}" for sentence in read_sentences(source)]
         ids, is_text = self.tokenizer.batch(told, self.longest)
@@ -200,7 +200,7 @@ class _SentenceEmbeddingTask:
 sentence_embedding = _SentenceEmbeddingTask()
 
 
-def read_sentences(source: Text) -> list[str]:
+def read_sentences(source: Text, who: str = "sentence-embedding") -> list[str]:
     """Return the sentences of a source; empty lines of a file are none.
 
     Raises:
@@ -211,7 +211,7 @@ def read_sentences(source: Text) -> list[str]:
         return [source]
     if not isinstance(source, os.PathLike | bytes | bytearray):
         if not source:
-            raise ValueError("sentence-embedding: needs at least one sentence, got none")
+            raise ValueError(f"{who}: needs at least one sentence, got none")
         return list(source)
     named = "the text" if isinstance(source, bytes | bytearray) else os.fspath(source)
     content = source if isinstance(source, bytes | bytearray) else Path(source).read_bytes()
@@ -219,11 +219,11 @@ def read_sentences(source: Text) -> list[str]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"sentence-embedding: {named} must be text in UTF-8, but byte {error.start} is none"
+            f"{who}: {named} must be text in UTF-8, but byte {error.start} is none"
         ) from error
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise ValueError(f"sentence-embedding: {named} has no sentence; one a line is required")
+        raise ValueError(f"{who}: {named} has no sentence; one a line is required")
     return lines
 
 

@@ -89,10 +89,7 @@ class WordPiece:
     ) -> tuple[list[list[int]], list[list[bool]]]:
         """Return ids filled up to one length, and which of them are text."""
         rows = [self.encode(text, longest) for text in texts]
-        width = max(map(len, rows))
-        padding = self.ids[self.marks[0]]
-        ids = [row + [padding] * (width - len(row)) for row in rows]
-        return ids, [[at < len(row) for at in range(width)] for row in rows]
+        return filled_up(rows, self.ids[self.marks[0]])
 
     def pieces(self, word: str) -> list[str]:
         """Return the pieces of one word; the mark for unknown ones where a part of it has none."""
@@ -109,6 +106,13 @@ class WordPiece:
             found.append(mark + word[start:end])
             start = end
         return found
+
+
+def filled_up(rows: list[list[int]], padding: int) -> tuple[list[list[int]], list[list[bool]]]:
+    """Return rows of one length, filled up with `padding`, and which places are not."""
+    width = max(map(len, rows))
+    ids = [row + [padding] * (width - len(row)) for row in rows]
+    return ids, [[at < len(row) for at in range(width)] for row in rows]
 
 
 def words(text: str, *, lowercase: bool = True, strip_accents: bool = True) -> Iterator[str]:
