@@ -24,8 +24,8 @@ _kernels = Launcher("dropout")
 _small_draws = itertools.count(1).__next__
 
 
-def _worth_a_kernel(count: int) -> bool:
-    """Whether to load the kernel of words, whose words are the same, if it is not loaded yet.
+def worth_a_kernel(count: int) -> bool:
+    """Whether to load kernels for so many words, which are the same, if they are not loaded yet.
 
     One small draw does not wait for it; who makes many would wait longer for NumPy.
     """
@@ -140,12 +140,17 @@ class Generator:
 
     def words(self, count: int) -> Any:
         """Return the next random 32-bit words, a uint32 array (count,)."""
-        seed, stream, offset = self.key(count)
-        if _kernels and _worth_a_kernel(count):
-            drawn = _kernels.words(seed, offset, count, stream)
-            if drawn is not None:
-                return drawn
-        return philox.words(xp, seed, offset, count, stream)
+        return words_at(self.key(count), count)
+
+
+def words_at(key: tuple[int, int, int], count: int) -> Any:
+    """Return the random words that :meth:`Generator.key` told of, a uint32 array (count,)."""
+    seed, stream, offset = key
+    if _kernels and worth_a_kernel(count):
+        drawn = _kernels.words(seed, offset, count, stream)
+        if drawn is not None:
+            return drawn
+    return philox.words(xp, seed, offset, count, stream)
 
 
 def _restored(device: str, seed: int, stream: int, offset: int) -> Generator:

@@ -90,7 +90,9 @@ def _scaled(
         return write(self, wrap(Aval(shape, own)), name)
     place, make = device_of(self), maker(draw, generator, part)
     numbers = drawn(name, shape, lambda wide: wrap(placed(np.asarray(make(wide, own)), place)))
-    return write(self, numbers * width + start, name)
+    if width != 1 or start != 0:
+        numbers = numbers * width + start
+    return write(self, numbers, name)
 
 
 def log_normal_(

@@ -179,7 +179,7 @@ def whole(name: str, low: Any, high: Any, own: Any, generator: Any) -> Callable[
 
     def make(shape: tuple[int, ...], own: Any) -> Any:
         drawn = draws.integers(generator, math.prod(shape), low, high - low)
-        return drawn.astype(own).reshape(shape)
+        return drawn.astype(own, copy=False).reshape(shape)
 
     return make
 
@@ -289,7 +289,7 @@ def randperm(
     def make(shape: tuple[int, ...], own: Any) -> Any:
         keys = draws.integers(generator, math.prod(shape), 0, 1 << 64).reshape(shape)
         if len(shape) == 1:
-            return draws.ascending(keys).astype(own)
+            return draws.ascending(keys).astype(own, copy=False)
         return np.argsort(keys, axis=-1, kind="stable").astype(own)
 
     return made_of("randperm", make, (n,), own, place, requires_grad)

@@ -377,6 +377,19 @@ def _drawn_rows(
     return drawn_by("multinomial", (input,), draw)
 
 
+def _first(waits: Any, count: int) -> Any:
+    """Return the places of the ``count`` smallest of each row, the smallest first."""
+    if count == 1:
+        return np.argmin(waits, axis=-1)[:, None]
+    if count * 4 < waits.shape[-1]:
+        at = np.argpartition(waits, count - 1, axis=-1)[:, :count]
+        at.sort(axis=-1)  # of equal ones the first is taken first
+        found = np.take_along_axis(waits, at, -1)
+        if (np.count_nonzero(waits <= found.max(-1, keepdims=True), axis=-1) == count).all():
+            return np.take_along_axis(at, np.argsort(found, axis=-1, kind="stable"), -1)
+    return np.argsort(waits, axis=-1, kind="stable")[:, :count]
+
+
 def _categories(weights: Any, count: int, replacement: bool, generator: Generator | None) -> Any:
     rows, categories = weights.shape
     if not replacement:
@@ -384,10 +397,10 @@ def _categories(weights: Any, count: int, replacement: bool, generator: Generato
         waits = -np.log(draws.between(generator, rows * categories)).reshape(weights.shape)
         before = silence()  # a weight of 0 waits for ever
         try:
-            order = np.argsort(waits / weights, axis=-1, kind="stable")
+            waits /= weights
         finally:
             restore(before)
-        return order[:, :count].astype(np.int64)
+        return _first(waits, count)
     upto = np.cumsum(weights, -1)
     # row r lies between r and r + 1, so that one search serves all
     number = np.arange(rows)[:, None]
