@@ -19,6 +19,7 @@ from weft.ops.families.composite import composite
 from weft.ops.gathering import picked
 from weft.ops.indexing import getitem
 from weft.ops.loss_pairs import PAIR_ERRORS, REDUCTIONS, reduced, same_shape
+from weft.ops.numbered_losses import NUMBERED
 from weft.ops.pair_losses import fused
 from weft.ops.reductions import sum
 from weft.ops.soft_losses import SOFT_LOSSES
@@ -182,6 +183,11 @@ def _nll(
     if reduction not in REDUCTIONS:
         raise ValueError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
     at = _class_dim(name, input, target)
+    own = input._data.dtype
+    if weight is None and own.kind in "fV" and own.itemsize > 1 and target.dtype is dtypes.int64:
+        settings = {"dim": at, "ignored": ignore_index, "reduction": reduction}
+        fused: Tensor = apply(NUMBERED, (input, target), settings)[0]
+        return fused
     counted = target != ignore_index
     safe = where(counted, target, 0)
     try:
