@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from weft._backend import lapack_stacks as stacks
 from weft._backend.cpu import blas
 from weft._backend.numpy_ import linalg
 
@@ -52,6 +53,9 @@ def _routines(a: Any, *names: str) -> Any:
 
 def cholesky(a: Any) -> tuple[Any, Any]:
     """Return the lower factor and info: 0, or the order of the minor that is not positive."""
+    found = stacks.cholesky(a)
+    if found is not None:
+        return found, np.zeros(a.shape[:-2], INT)
     try:
         return linalg.cholesky(a), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
@@ -68,6 +72,9 @@ def lu(a: Any, *, pivot: bool) -> tuple[Any, Any, Any]:
     least = min(rows, columns)
     if not pivot:
         return _lu_as_it_stands(a)
+    found = stacks.lu(a)
+    if found is not None:
+        return found
     getrf = _routines(a, "getrf")
 
     def one(m: Any) -> Any:
@@ -107,6 +114,9 @@ def solve(a: Any, b: Any) -> tuple[Any, Any]:
         flat, back = _side_by_side(b)
         x, info = solve(a, flat)
         return back(x), info
+    found = stacks.solve(a, b)
+    if found is not None:
+        return found, np.zeros(a.shape[:-2], INT)
     try:
         return linalg.solve(a, b), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
@@ -123,6 +133,9 @@ def solve(a: Any, b: Any) -> tuple[Any, Any]:
 def inv(a: Any) -> tuple[Any, Any]:
     """Return the inverse and info: the first zero pivot, or 0."""
     n = a.shape[-1]
+    found = stacks.inv(a)
+    if found is not None:
+        return found, np.zeros(a.shape[:-2], INT)
     try:
         return linalg.inv(a), np.zeros(a.shape[:-2], INT)
     except np.linalg.LinAlgError:
@@ -155,6 +168,9 @@ def solve_triangular(a: Any, b: Any, *, upper: bool, unit: bool) -> Any:
     if a.ndim == 2 < b.ndim and b.size:
         flat, back = _side_by_side(b)
         return back(solve_triangular(a, flat, upper=upper, unit=unit))
+    found = stacks.solve_triangular(a, b, upper=upper, unit=unit)
+    if found is not None:
+        return found
     trsm = get_blas_funcs("trsm", dtype=a.dtype)
 
     def one(m: Any, right: Any) -> Any:
@@ -179,6 +195,9 @@ def geqrf(a: Any) -> tuple[Any, Any]:
 
 def ldl(a: Any, *, hermitian: bool) -> tuple[Any, Any, Any]:
     """Return L and the blocks of D in one matrix, LAPACK's pivots, and info."""
+    found = stacks.ldl(a, hermitian=hermitian)
+    if found is not None:
+        return found
     n = a.shape[-1]
     name = "hetrf" if hermitian and a.dtype.kind == "c" else "sytrf"
     routine, lwork = _routines(a, name, f"{name}_lwork")
@@ -207,6 +226,9 @@ def least_squares(a: Any, b: Any, *, rcond: float, driver: str) -> tuple[Any, An
     least = min(rows, columns)
     wide = np.dtype(np.int64)
     real = np.zeros((), a.dtype).real.dtype
+    found = stacks.least_squares(a, b, rcond=rcond, driver=driver)
+    if found is not None:
+        return *found, np.zeros((*a.shape[:-2], least), real)
     results: list[Core] = [((columns, b.shape[-1]), a.dtype), ((), wide), ((least,), real)]
 
     def by_qr(m: Any, right: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from weft._core import catalogue, dtypes
 from weft._core.aval import Aval
 from weft._core.errors import DTypeError, LinAlgError, ShapeError
+from weft._core.kernels import prefer_compiled
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import broadcast_shapes
@@ -91,6 +92,9 @@ def row_order(xp: Any, x: Any, *, rows: int, inverse: bool) -> Any:
         order[every, step] = order[every, other]
         order[every, other] = held
     return order.reshape((*x.shape[:-1], rows))
+
+
+prefer_compiled(catalogue.ops["row_order"], "row_orders", "follow")
 
 
 def exchanged(x: Any, pivots: Any, *, inverse: bool) -> Any:

@@ -42,6 +42,7 @@ class OpenBlas:
 
         self.owner, self.ours = owner, 0
         self._linked, self._prefix, self._suffix = linked, prefix, suffix
+        self._routines: dict[str, int] = {}
         self._get, self._put = function("get_num_threads"), function("set_num_threads")
         self._first = self.count()
         kind, cores, config = map(function, ("get_parallel", "get_num_procs", "get_config"))
@@ -66,6 +67,20 @@ class OpenBlas:
         name = f"{self._prefix}cblas_{letter}gemm{self._suffix}"
         found = getattr(self._linked, name, None)
         return 0 if found is None else ctypes.cast(found, ctypes.c_void_p).value or 0
+
+    @property
+    def wide(self) -> bool:
+        """Whether its Fortran routines take whole numbers of 64 bits, not 32."""
+        return "64" in self._suffix
+
+    def routine(self, name: str) -> int:
+        """Return the address of a routine of LAPACK or BLAS in Fortran's manner, or 0."""
+        found = self._routines.get(name)
+        if found is None:
+            linked = getattr(self._linked, f"{self._prefix}{name}_{self._suffix}", None)
+            found = 0 if linked is None else ctypes.cast(linked, ctypes.c_void_p).value or 0
+            self._routines[name] = found
+        return found
 
 
 class _State:
