@@ -162,12 +162,12 @@ def _slopes_batch(
     promote=False,
     samples=(
         Sample(
-            array(), integers(3, high=4), array(low=2.0, high=3.0), dim=1, shape=(3, 4), ignored=-100,
-            reduction="mean",
+            array(), integers(3, high=4), array(low=2.0, high=3.0), dim=1, shape=(3, 4),
+            ignored=-100, reduction="mean",
         ),
         Sample(
-            array(2, 3), integers(2, 3, high=4), array(low=2.0, high=3.0), dim=1, shape=(2, 4, 3), ignored=1,
-            reduction="none",
+            array(2, 3), integers(2, 3, high=4), array(low=2.0, high=3.0), dim=1,
+            shape=(2, 4, 3), ignored=1, reduction="none",
         ),
     ),
     keyword_only=("dim", "shape", "ignored", "reduction"),
