@@ -11,7 +11,7 @@ from weft import Tensor
 from weft.graph._allowed import FUNCTIONS
 from weft.graph.document import Block, Graph, Node, Ref
 
-__all__ = ["MOST_ROUNDS", "Program", "call_of"]
+__all__ = ["MOST_ROUNDS", "Program", "call_of", "read_value"]
 
 _Slots = list[Any]
 _Step = Callable[[_Slots], None]
@@ -88,7 +88,7 @@ class Program:
             try:
                 operands = [slots[place] for place in places]
                 if refs:
-                    read = {name: _read(slots[at], kind, name) for name, kind, at in refs}
+                    read = {name: read_value(slots[at], kind, name) for name, kind, at in refs}
                     got = run(operands, read)
                 else:
                     got = run(operands, None)
@@ -207,7 +207,7 @@ def call_of(op: str, settings: Mapping[str, Any]) -> Callable[[Sequence[Any], An
     return by_name
 
 
-def _read(x: Tensor, kind: str, name: str) -> Any:
+def read_value(x: Tensor, kind: str, name: str) -> Any:
     """Return the value of a setting that is a tensor: a number of one element, a list of a row."""
     if x.ndim > 1 or (x.ndim == 1 and x.shape[0] != 1 and not kind.endswith("s")):
         raise ValueError(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from weft.io import FormatError
 from weft.io.errors import shown
 
-__all__ = ["OnnxError", "UnsupportedOperatorsError", "plain"]
+__all__ = ["OnnxError", "UnsupportedFunctionsError", "UnsupportedOperatorsError", "plain"]
 
 
 def plain(name: str) -> str:
@@ -33,4 +33,21 @@ class UnsupportedOperatorsError(OnnxError):
         super().__init__(
             f"{origin}: {len(self.counts)} {'operator is' if one else 'operators are'} not among "
             f"those that weft.onnx reads: {listed}; weft.onnx.operators() lists what is"
+        )
+
+
+class UnsupportedFunctionsError(OnnxError):
+    """A graph calls functions that weft cannot write as ONNX operators; the message lists all.
+
+    Attributes:
+        counts: how many nodes of the graph call each, by name, with what of them has no form.
+    """
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self.counts = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        listed = ", ".join(f"{name} ({count})" for name, count in self.counts.items())
+        super().__init__(
+            f"weft.onnx.export: {len(self.counts)} "
+            f"{'function has' if len(self.counts) == 1 else 'functions have'} no ONNX form here: "
+            f"{listed}; weft.graph.save keeps the graph as it is"
         )
