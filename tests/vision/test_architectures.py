@@ -194,6 +194,14 @@ def test_a_processors_settings_prepare_a_picture(tmp_path: Path) -> None:
             known.transformers_mobilenet_v2.preprocess({}, {path.name: path})
 
 
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "{"])
+def test_processors_settings_that_are_no_json_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "preprocessor_config.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"^preprocessor_config\.json is not JSON: "):
+        known.transformers_mobilenet_v2.preprocess({}, {path.name: path})
+
+
 def test_the_entry_points_lead_here() -> None:
     pyproject = Path(__file__).parents[2] / "packages" / "vision" / "pyproject.toml"
     groups = tomllib.loads(pyproject.read_text("utf-8"))["project"]["entry-points"]

@@ -113,6 +113,15 @@ def test_a_tokenizer_or_pooling_that_differs_is_refused(
         bert.preprocess(CONFIG, beside(files, name, data))
 
 
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\x00", '{"a": ' * 50_000])
+@pytest.mark.parametrize("name", ["modules.json", "tokenizer.json", "sentence_bert_config.json"])
+def test_a_file_that_is_no_json_is_named(files: dict[str, Path], name: str, text: str) -> None:
+    damaged = beside(files, name, {})
+    damaged[name].write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"^{name} is not JSON: "):
+        bert.preprocess(CONFIG, damaged)
+
+
 def test_without_a_vocabulary_there_is_no_preprocessing() -> None:
     with pytest.raises(ValueError, match=r"vocab\.txt"):
         bert.preprocess(CONFIG, {})
@@ -150,6 +159,15 @@ def test_a_tokenizer_file_gives_the_vocabulary(files: dict[str, Path]) -> None:
         ("added_tokens", [{"content": "Weft", "id": 12}], "the added word 'Weft'"),
         ("added_tokens", ["Weft"], "added_tokens must be"),
         ("added_tokens", 7, "added_tokens must be"),
+        ("added_tokens", [{"id": 0, "special": True}], "an added word must have content and id"),
+        ("post_processor", {"type": "TemplateProcessing", "single": [1, {}]}, "must stand"),
+        (
+            "post_processor",
+            {"type": "TemplateProcessing", "single": [{"SpecialToken": [1]}, {}, {}]},
+            "must stand between",
+        ),
+        ("post_processor", {"type": "BertProcessing", "cls": [], "sep": 7}, "must stand between"),
+        ("post_processor", {"type": "BertProcessing"}, "must stand between"),
         ("post_processor", None, r"must stand between \[CLS\] and \[SEP\]"),
         ("post_processor", {"type": "TemplateProcessing", "single": []}, "must stand between"),
     ],

@@ -81,7 +81,10 @@ class _Layout:
             ValueError: a setting is unusable.
         """
         if "preprocessor_config.json" in files:
-            told = json.loads(files["preprocessor_config.json"].read_bytes())
+            try:
+                told = json.loads(files["preprocessor_config.json"].read_bytes())
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"preprocessor_config.json is not JSON: {error}") from error
             return ImageClassification(**_by_processor(told))
         told = config.get("pretrained_cfg")
         settings = _by_timm(told) if isinstance(told, Mapping) else {}

@@ -39,7 +39,9 @@ def prompt_of(files: Files) -> str:
     name, prompts = told.get("default_prompt_name"), told.get("prompts")
     if name is None:
         return ""
-    prompt = prompts.get(name) if isinstance(prompts, Mapping) else None
+    prompt = None
+    if isinstance(prompts, Mapping) and isinstance(name, str):
+        prompt = prompts.get(name)
     if not isinstance(prompt, str):
         raise ValueError(f"{PROMPTS}: there is no prompt of the name {name!r}")
     if prompt and table(files, POOLING).get("include_prompt") is False:
@@ -170,7 +172,12 @@ def pieces_of(
     for added in more:
         if added.get("special") is not True:
             raise ValueError(f"{name}: the added word {added.get('content')!r} is not known")
-        places.setdefault(added["content"], added["id"])
+        piece, at = added.get("content"), added.get("id")
+        if not isinstance(piece, str) or type(at) is not int:
+            raise ValueError(
+                f"{name}: an added word must have content and id, but is {added!r:.80}"
+            )
+        places.setdefault(piece, at)
     pieces = sorted(places, key=places.__getitem__)
     if [places[piece] for piece in pieces] != list(range(len(pieces))):
         raise ValueError(f"{name}: the ids of its pieces must be 0 to {len(pieces) - 1}")
@@ -179,20 +186,27 @@ def pieces_of(
 
 def check_ends(told: Any, marks: tuple[str, str, str, str]) -> None:
     """Refuse a tokenizer that puts other marks around a text than its config names."""
-    ends: object = None
+    ends: list[object] = []
     if isinstance(told, Mapping):
         if told.get("type") == "TemplateProcessing" and isinstance(told.get("single"), list):
-            ends = [
-                part["SpecialToken"].get("id") if "SpecialToken" in part else "A text"
-                for part in told["single"]
-            ]
+            ends = [_end(part) for part in told["single"]]
         elif told.get("type") in ("BertProcessing", "RobertaProcessing"):
-            ends = [told["cls"][0], "A text", told["sep"][0]]
+            first, last = (told.get(key) for key in ("cls", "sep"))
+            if isinstance(first, list) and isinstance(last, list):
+                ends = [*first[:1], "A text", *last[:1]]
     if ends != [marks[2], "A text", marks[3]]:
         raise ValueError(
             f"{TOKENIZER}: a text must stand between {marks[2]} and {marks[3]}, but the "
             f"post_processor is {told!r:.80}"
         )
+
+
+def _end(part: Any) -> object:
+    """Return the mark that a part of a template puts, or what stands for the text in it."""
+    mark = part.get("SpecialToken") if isinstance(part, Mapping) else None
+    if mark is None:
+        return "A text"
+    return mark.get("id") if isinstance(mark, Mapping) else mark
 
 
 def _cases(lowercase: Any, strip: Any, sentences: Mapping[str, Any]) -> dict[str, bool]:
@@ -221,7 +235,19 @@ def table(files: Files, name: str) -> dict[str, Any]:
     """
     if name not in files:
         return {}
-    data = json.loads(files[name].read_bytes())
+    data = read_json(files, name)
     if not isinstance(data, dict):
         raise ValueError(f"{name} must hold a table, but holds a {type(data).__name__}")
     return data
+
+
+def read_json(files: Files, name: str) -> Any:
+    """Return what a file holds.
+
+    Raises:
+        ValueError: it is no JSON, or is nested deeper than Python reads.
+    """
+    try:
+        return json.loads(files[name].read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name} is not JSON: {error}") from error

@@ -8,14 +8,13 @@ otherwise here is a ValueError.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import weft
 
-from ._published_files import POOLING, Files, table
+from ._published_files import POOLING, Files, read_json, table
 from .pooling import Pooling
 from .projection import ACTIVATIONS, Dense, Projection
 
@@ -88,7 +87,7 @@ def fill(projection: Projection, files: Files) -> None:
 
 def _kinds(files: Files) -> list[str]:
     """Return the names of the modules in order, each of which is in the folder of its place."""
-    listed = json.loads(files[MODULES].read_bytes())
+    listed = read_json(files, MODULES)
     if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
         raise ValueError(f"{MODULES} must hold a list of modules")
     kinds = [str(one.get("type", "")).rpartition(".")[2] for one in listed]
