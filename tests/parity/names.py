@@ -47,6 +47,7 @@ MODULES = (
     "torch.utils.data",
     "torch.utils.checkpoint",
     "torch.utils.benchmark",
+    "torch.utils.flop_counter",
     "torch.amp",
     "torch.autograd",
     "torch.autograd.forward_ad",

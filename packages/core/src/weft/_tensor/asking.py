@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from weft._core import inference, layouts
@@ -91,19 +92,14 @@ def _is_meta(self: Tensor) -> bool:
     return device_of(self).type == "meta"
 
 
-def _is_nested(self: Tensor) -> bool:
-    """Whether it holds tensors of several shapes: weft has none that do."""
-    return False
+def _never(said: str) -> Callable[[Tensor], bool]:
+    """Return what answers False for every tensor."""
 
+    def answer(self: Tensor) -> bool:
+        return False
 
-def _is_quantized(self: Tensor) -> bool:
-    """Whether the elements are quantised: weft has none that are."""
-    return False
-
-
-def _is_sparse(self: Tensor) -> bool:
-    """Whether only some elements are stored: weft's tensors store all."""
-    return False
+    answer.__doc__ = said
+    return answer
 
 
 def _layout(self: Tensor) -> layouts.layout:
@@ -127,9 +123,13 @@ PROPERTIES: dict[str, Any] = {
     "is_cpu": _is_cpu,
     "is_cuda": _is_cuda,
     "is_meta": _is_meta,
-    "is_nested": _is_nested,
-    "is_quantized": _is_quantized,
-    "is_sparse": _is_sparse,
+    "is_mkldnn": _never("Whether the data lies in a layout of oneDNN's: none is shown so."),
+    "is_mps": _never("Whether the data is on an Apple GPU: weft has no such device."),
+    "is_nested": _never("Whether it holds tensors of several shapes: weft has none that do."),
+    "is_quantized": _never("Whether the elements are quantised: weft has none that are."),
+    "is_sparse": _never("Whether only some elements are stored: weft's tensors store all."),
+    "is_sparse_csr": _never("Whether only rows of elements are stored: weft's tensors store all."),
+    "is_xpu": _never("Whether the data is on an Intel GPU: weft has no such device."),
     "layout": _layout,
     "name": _name,
     "output_nr": _output_nr,

@@ -77,7 +77,7 @@ class Conversion:
             ValueError: the memory format is not one of images.
         """
         memory_format = kwargs.pop("memory_format", None)
-        device, dtype = _parse_to(*args, **kwargs)
+        device, dtype = parse_to(*args, **kwargs)
         dims = _LAID_OUT.get(memory_format)
         if dims is None:
             raise ValueError(
@@ -168,7 +168,7 @@ def _is_inexact(tensor: Tensor) -> bool:
     return bool(tensor.dtype.is_floating_point or tensor.dtype.is_complex)
 
 
-def _parse_to(
+def parse_to(
     *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False
 ) -> tuple[Any, Any]:
     """The device and the dtype, each None when not named, of a call of `Module.to`."""

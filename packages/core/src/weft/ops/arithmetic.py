@@ -252,13 +252,14 @@ def _abs_scale(g: Any, out: Any, x: Any) -> Any:
     if not x.dtype.is_complex:
         return g * sign(x)
 
-    unit = where(out == 0, 0.0, x / where(out == 0, 1.0, out))
+    size = abs(x)
+    unit = where(size == 0, 0.0, x / where(size == 0, 1.0, size))
     return g * unit if not g.dtype.is_complex else (g * unit.conj()).real
 
 
 @elementwise(
     partials=[_abs_scale],
-    saves=("x", "out"),
+    saves=("x",),
     dtype="real",
     samples=uniforms((0.2, 3)),
     aliases=("absolute",),

@@ -112,6 +112,12 @@ class _Parts:
             share = share + self.counted * (self.smoothing / self.classes)
         return where(share != 0, share * (self.down - self.x), 0.0).to(self.x.dtype)
 
+    @property
+    def losses(self) -> Any:
+        """Each row's loss."""
+        each = where(self.q != 0, self.q * (self.down - self.x), 0.0).to(self.x.dtype)
+        return sum(each, dim=self.dim)
+
     def over_rows(self, x: Any) -> Any:
         """Sum over the rows: (classes,)."""
         dims = tuple(d for d in range(x.ndim) if d != self.dim)
@@ -139,7 +145,8 @@ def _loss_vjp(
         if needs[2]:
             dw = parts.over_rows(parts.shares * each)
             if reduction == "mean":
-                dw = dw - parts.over_rows(parts.hit) * (each * outs[0])
+                mean = sum(parts.losses) / divisor.to(x.dtype)
+                dw = dw - parts.over_rows(parts.hit) * (each * mean)
     if g_sums is not None:
         own = parts.probs * g_sums.to(x.dtype).unsqueeze(dim)
         dx = own if dx is None else dx + own
@@ -187,8 +194,7 @@ def _loss_batch(
     else:
         sums = logsumexp(x, dim + 1)
         parts = _Parts(x, target, weight, sums, **own, batches=1)
-        each = where(parts.q != 0, parts.q * (parts.down - x), 0.0).to(x.dtype)
-        each = sum(each, dim=dim + 1)
+        each = parts.losses
     dims = tuple(range(1, each.ndim))
     if reduction != "mean":
         total = sum(each, dims) if dims and reduction == "sum" else each
@@ -207,7 +213,7 @@ def _loss_batch(
     vjp=_loss_vjp,
     jvp=_loss_jvp,
     batch=_loss_batch,
-    saves=("input", "target", "weight", "out0", "out1", "out2"),
+    saves=("input", "target", "weight", "out1", "out2"),  # the loss itself may be written over
     outputs=3,
     promote=False,
     samples=(

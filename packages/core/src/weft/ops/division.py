@@ -29,9 +29,9 @@ def _by_dividend(out: Any, x: Any, y: Any) -> Any:
 
 
 @elementwise(
-    partials=[_by_dividend, lambda out, x, y: -out / y],
-    saves=("y", "out"),
-    reads={"x": ("y",), "y": ("y", "out")},
+    partials=[_by_dividend, lambda out, x, y: -(x / y) / y],
+    saves=("x", "y"),  # not the quotient, into which many programs write: loss /= steps
+    reads={"x": ("y",), "y": ("x", "y")},
     dtype="float",
     samples=uniforms((-3, 3), (0.5, 3)),
     errors=_MISFIT,

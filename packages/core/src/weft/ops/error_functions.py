@@ -59,8 +59,8 @@ def erfc(xp: Any, x: Any) -> Any:
 
 
 @elementwise(
-    partials=[lambda out, x: exp(out * out) * (_ROOT_PI / 2)],
-    saves=("out",),
+    partials=[lambda out, x: exp(erfinv(x) ** 2) * (_ROOT_PI / 2)],
+    saves=("x",),
     dtype="float",
     real=True,
     aliases=("special.erfinv",),

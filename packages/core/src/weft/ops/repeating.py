@@ -19,7 +19,7 @@ from weft.ops.families.composite import composite
 from weft.ops.gathering import plain_data
 from weft.ops.indexing import getitem
 from weft.ops.joining import cat, narrow
-from weft.ops.memory import contiguous
+from weft.ops.memory import clone, contiguous
 from weft.ops.ranges import arange
 from weft.ops.shape import reshape
 
@@ -118,7 +118,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         if cut:
             ends = narrow(out, dim, cut, length - cut), narrow(out, dim, 0, cut)
             out = cat(ends, dim)
-    return out
+    return out if out is not input else clone(input)
 
 
 @composite(

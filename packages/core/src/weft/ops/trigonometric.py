@@ -279,12 +279,12 @@ def rad2deg(xp: Any, x: Any) -> Any:
 
 def _sinc_slope(out: Any, x: Any) -> Any:
     flat = x == 0
-    return where(flat, 0.0, (cos(x * math.pi) - out) / where(flat, 1.0, x))
+    return where(flat, 0.0, (cos(x * math.pi) - sinc(x)) / where(flat, 1.0, x))
 
 
 @elementwise(
     partials=[_sinc_slope],
-    saves=("x", "out"),
+    saves=("x",),
     dtype="float",
     samples=uniform(0.2, 3),
     aliases=("special.sinc",),

@@ -82,8 +82,12 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     def within(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True  # of which schedulers ask
-        hooks = self._hooks
-        if hooks.running or not (before_all or after_all or hooks.before_step or hooks.after_step):
+        hooks = getattr(self, "_hooks", None)  # none around another optimizer, as accelerate has it
+        if (
+            hooks is None
+            or hooks.running
+            or not (before_all or after_all or hooks.before_step or hooks.after_step)
+        ):
             return step(self, *args, **kwargs)
         hooks.running = True
         try:

@@ -6,14 +6,14 @@ from weft.utils import checkpoint
 from weft.utils.swapping import swap_tensors
 
 if TYPE_CHECKING:
-    from weft.utils import benchmark, data
+    from weft.utils import benchmark, data, flop_counter
 
-__all__ = ["benchmark", "checkpoint", "data", "swap_tensors"]
+__all__ = ["benchmark", "checkpoint", "data", "flop_counter", "swap_tensors"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load ``benchmark`` and ``data`` when they are first used."""
-    if name in ("benchmark", "data"):
+    """Load the larger ones when they are first used."""
+    if name in ("benchmark", "data", "flop_counter"):
         import importlib
 
         return importlib.import_module(f"weft.utils.{name}")

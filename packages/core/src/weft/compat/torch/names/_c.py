@@ -8,9 +8,18 @@ from typing import Self
 import weft
 from weft._core.modes import here
 
-__all__ = ["Generator", "Size", "_has_cuda", "_log_api_usage_once", "device", "dtype"]
+__all__ = [
+    "Generator",
+    "Size",
+    "_TensorMeta",
+    "_has_cuda",
+    "_log_api_usage_once",
+    "device",
+    "dtype",
+]
 
 Generator, Size, device, dtype = weft.Generator, weft.Size, weft.device, weft.dtype
+_TensorMeta = type(weft.Tensor)
 _has_cuda = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from weft.compat.torch._refusing import Refused
 from weft.compat.torch.names.compiler import (
     allow_in_graph,
     assume_constant_result,
@@ -13,6 +14,7 @@ from weft.compat.torch.names.compiler import (
 )
 
 __all__ = [
+    "OptimizedModule",
     "allow_in_graph",
     "assume_constant_result",
     "config",
@@ -25,6 +27,14 @@ __all__ = [
     "mark_static_address",
     "reset",
 ]
+
+
+class OptimizedModule(Refused):
+    """For ``isinstance``: `torch.compile` gives modules back as they are."""
+
+    module = "torch._dynamo"
+    sentence = "nothing is compiled by torch.compile here"
+
 
 config = SimpleNamespace(suppress_errors=False, cache_size_limit=8)
 

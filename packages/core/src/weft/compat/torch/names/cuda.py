@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import weft
@@ -13,11 +14,13 @@ __all__ = [
     "OutOfMemoryError",
     "Stream",
     "StreamContext",
+    "get_rng_state_all",
     "graph",
     "is_bf16_supported",
     "max_memory_allocated",
     "reset_peak_memory_stats",
     "seed_all",
+    "set_rng_state_all",
 ]
 
 OutOfMemoryError = MemoryError
@@ -70,3 +73,14 @@ class CUDAGraph(_Unordered):
 
 class graph(_Unordered):
     """A block whose work is recorded."""
+
+
+def get_rng_state_all() -> list[weft.Tensor]:
+    """Return the states of all devices' generators."""
+    return [weft.cuda.get_rng_state(device) for device in range(weft.cuda.device_count())]
+
+
+def set_rng_state_all(new_states: Iterable[weft.Tensor]) -> None:
+    """Set the states of all devices' generators."""
+    for device, state in enumerate(new_states):
+        weft.cuda.set_rng_state(state, device)

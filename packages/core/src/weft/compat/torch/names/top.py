@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import weft
+from weft.compat.torch._refusing import Refused
 from weft.compat.torch.names.compiler import compile as compile
 from weft.compat.torch.names.cuda import Event as Event
 from weft.compat.torch.names.cuda import OutOfMemoryError as OutOfMemoryError
 from weft.compat.torch.names.cuda import Stream as Stream
+from weft.compat.torch.names.jit import ScriptModule as ScriptModule
 from weft.compat.torch.names.serialization import load as load
 from weft.compat.torch.names.serialization import save as save
 from weft.compat.torch.names.torch_version import __version__ as __version__
@@ -23,6 +25,13 @@ complex32 = chalf = "torch.complex32"
 legacy_contiguous_format = weft.contiguous_format
 has_cuda = has_mps = has_mkldnn = has_cudnn = has_mkl = False
 has_lapack = has_openmp = has_spectral = True
+
+
+class PyTorchFileReader(Refused):
+    """For annotations: checkpoints are read by `load`."""
+
+    module = "torch"
+    sentence = "checkpoints are read by torch.load, which is weft's own reader here"
 
 
 def is_storage(obj: object, /) -> bool:
