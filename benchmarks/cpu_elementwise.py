@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,11 @@ def cases() -> Iterator[Case]:
     """Yield functions of each element, chains of them, and sums."""
     for name in ("exp", "log", "tanh", "erf", "sin", "cos", "sigmoid", "sqrt"):
         yield alike(f"{name}, 1e6 elements", functools.partial(_unary, name=name))
+    for name in ("lgamma", "digamma", "special.i0e", "special.ndtr", "special.log_ndtr"):
+        yield alike(f"{name}, 1e6 elements", functools.partial(_unary, name=name))
+    yield alike("polygamma of order 1, 1e6 elements", _trigamma)
+    for name in ("logaddexp2", "floor_divide", "nextafter"):
+        yield alike(f"{name}, 1e6 elements", functools.partial(_binary, name=name))
     yield alike("pow with exponents in a tensor, 1e6 elements", _power)
     for size in (1_000, 10_000, 100_000, 1_000_000, 10_000_000):
         yield alike(
@@ -44,8 +50,19 @@ def cases() -> Iterator[Case]:
 
 
 def _unary(lib: Any, name: str) -> Call:
-    x, function = uniform(lib, 1_000_000, low=0.1, high=5.0), getattr(lib, name)
+    x, function = uniform(lib, 1_000_000, low=0.1, high=5.0), operator.attrgetter(name)(lib)
     return lambda: function(x)
+
+
+def _binary(lib: Any, name: str) -> Call:
+    x, y = (uniform(lib, 1_000_000, low=0.1, high=5.0, seed=seed) for seed in range(2))
+    function = getattr(lib, name)
+    return lambda: function(x, y)
+
+
+def _trigamma(lib: Any) -> Call:
+    x = uniform(lib, 1_000_000, low=0.1, high=5.0)
+    return lambda: lib.polygamma(1, x)
 
 
 def _power(lib: Any) -> Call:

@@ -71,6 +71,13 @@ def losses() -> Iterator[Case]:
             step(_cross_entropy, functools.partial(_classified, rows_, classes)),
         )
     yield alike(
+        "nll_loss, 2048x1000, forward and backward",
+        step(
+            lambda lib, x, labels: lib.nn.functional.nll_loss(x, labels),
+            functools.partial(_classified, 2048, 1000),
+        ),
+    )
+    yield alike(
         "mse_loss, 1e6 elements, forward and backward",
         step(
             lambda lib, x, y: lib.nn.functional.mse_loss(x, y),

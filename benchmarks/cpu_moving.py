@@ -1,4 +1,4 @@
-"""Pooling, lookups, scattering, sorting, cumulative sums, resizing and copies."""
+"""Pooling, lookups, scattering, sorting, cumulative sums, resizing, sampling and copies."""
 
 from __future__ import annotations
 
@@ -67,6 +67,22 @@ def cases() -> Iterator[Case]:
             functools.partial(_interpolated, mode=mode),
             functools.partial(images, 64, 56),
         )
+    for mode in ("bilinear", "nearest", "bicubic"):
+        yield from pair(
+            f"grid_sample, {mode}, 8x16x64x64",
+            functools.partial(_sampled, mode=mode),
+            lambda lib: [
+                normal(lib, 8, 16, 64, 64),
+                uniform(lib, 8, 64, 64, 2, low=-1.1, high=1.1),
+            ],
+            leaves=1 if mode == "nearest" else 2,
+        )
+    yield from pair(
+        "grid_sample, trilinear, 2x4x16x32x32",
+        functools.partial(_sampled, mode="bilinear"),
+        lambda lib: [normal(lib, 2, 4, 16, 32, 32), uniform(lib, 2, 16, 32, 32, 3, low=-1.1)],
+        leaves=2,
+    )
     yield alike("cat of four 256x1024x16 along the last dim", _concatenated)
     yield alike("a transposed copy, 4096x1024", _transposed_copy)
 
@@ -111,6 +127,14 @@ def _argmax(lib: Any) -> Call:
 
 def _interpolated(lib: Any, x: Any, mode: str) -> Any:
     return lib.nn.functional.interpolate(x, scale_factor=2, mode=mode)
+
+
+def _image_and_points(lib: Any) -> list[Any]:
+    return [normal(lib, 8, 16, 64, 64), uniform(lib, 8, 64, 64, 2, low=-1.1, high=1.1)]
+
+
+def _sampled(lib: Any, x: Any, grid: Any, mode: str) -> Any:
+    return lib.nn.functional.grid_sample(x, grid, mode, align_corners=False)
 
 
 def _concatenated(lib: Any) -> Call:

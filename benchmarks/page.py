@@ -24,6 +24,8 @@ SECTIONS = {
     "cpu_elementwise": "Elementwise functions",
     "cpu_fused": "Softmax, norms, losses, attention, cells",
     "cpu_moving": "Pooling, lookups, sorting, resizing",
+    "cpu_linalg": "Inverses, systems, factors",
+    "cpu_random": "Random numbers",
     "cpu_optimizers": "Optimizers",
     "cpu_threading": "Threads",
     "tiny_ops": "Calls with little to compute",
@@ -37,7 +39,7 @@ SECTIONS = {
     "import_time": "Import",
 }
 #: Benchmarks that say how long a call takes beside PyTorch; the picture shows these.
-PICTURED = tuple(SECTIONS)[:12]
+PICTURED = tuple(SECTIONS)[:14]
 
 HEAD = """\
 <!-- written by python -m benchmarks.page from benchmarks/results; edits here are lost -->
