@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from weft._core.samples import uniform
+from weft.ops.comparison import eq, where
 from weft.ops.families.elementwise import elementwise
 
 
@@ -143,6 +144,26 @@ def sqrt(xp: Any, x: Any) -> Any:
 
     Returns:
         Tensor: (...); NaN below 0. The gradient at 0 is inf.
+    """
+    return xp.sqrt(x)
+
+
+@elementwise(
+    partials=[lambda out, x: where(eq(out, 0), 0.0, 0.5 / where(eq(out, 0), 1.0, out))],
+    saves=("out",),
+    dtype="float",
+    samples=uniform(0.2, 3),
+    namespaces=(),
+    methods=(),
+)
+def flat_root(xp: Any, x: Any) -> Any:
+    """Square root whose slope at 0, which is infinite, counts as 0: of norms and deviations.
+
+    Args:
+        input: (...).
+
+    Returns:
+        Tensor: (...); NaN below 0.
     """
     return xp.sqrt(x)
 

@@ -12,7 +12,7 @@ from weft._core.shapes import canonical_dims, without
 from weft._core.tensor import Tensor
 from weft.ops.arithmetic import abs, square
 from weft.ops.comparison import eq, where
-from weft.ops.exponential import sqrt
+from weft.ops.exponential import flat_root
 from weft.ops.extremes import amax, amin
 from weft.ops.families.composite import composite
 from weft.ops.matrices import real_dtype, require_floats, require_matrices, require_square
@@ -84,9 +84,11 @@ def _of_order(size: Tensor, ord: float, dims: Any, keepdim: bool) -> Tensor:
 
 def _root(total: Tensor, ord: float) -> Tensor:
     """Return the root of a sum of powers, whose slope at 0, which is infinite, counts as 0."""
+    if ord == 2:
+        out: Tensor = flat_root(total)
+        return out
     nothing = eq(total, 0)
-    safe = where(nothing, 1.0, total)
-    return where(nothing, 0.0, sqrt(safe) if ord == 2 else pow(safe, 1 / ord))
+    return where(nothing, 0.0, pow(where(nothing, 1.0, total), 1 / ord))
 
 
 @composite(

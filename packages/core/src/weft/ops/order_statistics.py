@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from weft._backend import ndarray
 from weft._backend.cpu.launching import Launcher
 from weft._core import catalogue, dtypes
 from weft._core.kernels import prefer
+from weft._core.modes import here
 from weft._core.op import not_differentiable
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dim
@@ -157,16 +159,26 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Cho
     return _chosen(input, place, at, keepdim)
 
 
+def _has_no_nan(input: Tensor) -> bool:
+    """Whether a plain array is seen to hold no NaN; inside transforms it is not looked at."""
+    data = input._data
+    return type(data) is ndarray and not bool((data != data).any())
+
+
+def _recorded(input: Tensor) -> bool:
+    return type(input._data) is not ndarray or (input.requires_grad and here.grad)
+
+
 def _middle_places(input: Tensor, dim: int, skip_nan: bool) -> Any:
     """Return the place of the lower of the two middle elements, with length 1 in the dim."""
     if not input.ndim:
         return argsort(input, dim)
     whole = input.dtype.category < 2
-    nan = None if whole else _is_nan(input)
-    if not skip_nan or whole:
+    if whole or _has_no_nan(input):
+        return kth_place(input, dim=dim, k=(input.shape[dim] - 1) // 2)
+    nan = _is_nan(input)
+    if not skip_nan:
         middle = kth_place(input, dim=dim, k=(input.shape[dim] - 1) // 2)
-        if nan is None:
-            return middle
         return where(any(nan, dim, True), argmax(nan, dim, True), middle)
     order = argsort(input, dim)
     count = sum(logical_not(nan), dim, True)
@@ -188,7 +200,7 @@ def _median(name: str, input: Tensor, dim: Any, keepdim: bool, skip_nan: bool) -
         nothing: Tensor = sum(flat) * math.nan  # in input's graph
         return nothing
     middle = picked(flat, _middle_places(flat, 0, skip_nan), dim=0)
-    if input.dtype.category < 2:
+    if input.dtype.category < 2 or not _recorded(input):
         return middle.squeeze(0)
     # all elements equal to the median share its gradient, as all that are largest share amax's
     number = amax(where(eq(flat, middle), flat, -math.inf))

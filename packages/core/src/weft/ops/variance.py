@@ -11,9 +11,8 @@ from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.shapes import canonical_dims
 from weft._core.tensor import Tensor
 from weft.ops.arithmetic import square
-from weft.ops.comparison import eq, where
 from weft.ops.complex import conj, real
-from weft.ops.exponential import sqrt
+from weft.ops.exponential import flat_root
 from weft.ops.families.composite import composite
 from weft.ops.reductions import mean, sum
 
@@ -54,12 +53,6 @@ def _moments(
     left = count - correction
     spread = total / left if left > 0 else total * math.inf
     return spread, middle if keepdim or not dims else middle.reshape(tuple(spread.shape))
-
-
-def _root(spread: Tensor) -> Tensor:
-    """The square root, with slope 0 at 0."""
-    flat = eq(spread, 0)
-    return where(flat, 0.0, sqrt(where(flat, 1.0, spread)))
 
 
 def _narrowed(value: Tensor, input: Tensor) -> Tensor:
@@ -121,7 +114,9 @@ def std(
         DTypeError: input is integer or boolean.
         IndexError: a dim is out of range.
     """
-    return _narrowed(_root(_moments("std", input, dim, unbiased, keepdim, correction)[0]), input)
+    return _narrowed(
+        flat_root(_moments("std", input, dim, unbiased, keepdim, correction)[0]), input
+    )
 
 
 @composite(samples=_SAMPLES, errors=_ERRORS, methods=())
@@ -180,4 +175,4 @@ def std_mean(
         IndexError: a dim is out of range.
     """
     spread, middle = _moments("std_mean", input, dim, unbiased, keepdim, correction)
-    return _narrowed(_root(spread), input), _narrowed(middle, input)
+    return _narrowed(flat_root(spread), input), _narrowed(middle, input)

@@ -144,6 +144,17 @@ def _compute_dtype(
     name: str, rule: str, real: bool, exempt: frozenset[int], args: Sequence[Any]
 ) -> dtypes.dtype:
     """Return the dtype to which the arguments are promoted before the formula runs."""
+    own: Any = None
+    for i, a in enumerate(args):  # most calls: tensors of one float, and numbers that are weak
+        if a is None or i in exempt or type(a) is float or type(a) is int:
+            continue
+        kind = getattr(a._data if isinstance(a, Tensor) else a, "dtype", None)
+        if (kind is not _F32 and kind is not _F64) or (own is not None and kind is not own):
+            break
+        own = kind
+    else:
+        if own is not None:
+            return dtypes.of(own)
     promoted = dtypes.result_type(
         *(a for i, a in enumerate(args) if a is not None and i not in exempt)
     )
