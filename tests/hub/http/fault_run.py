@@ -31,7 +31,7 @@ from tests.hub.http.faults import KINDS, Fault, certificates, serving
 
 WAYS = ("faults", "faults", "faults", "kill", "disk full", "eight clients", "many files")
 _MANY_WAYS = ("faults", "faults", "kill", "disk full", "eight clients")
-HANG_S = 60.0
+HANG_S = 180.0
 PRELOAD = ["tests.hub.http.fault_client", "weft_hub", "requests", "urllib3"]
 
 
@@ -108,6 +108,12 @@ def run_case(seed: int, root: Path, way: str | None = None) -> Case:
         case.met = [fault.kind for fault in faults[: len(faults) - server.left]]
         server.script()
         server.pause_s = 0.0
+        # Nothing fails any more, so nothing but a busy machine could make a client give up.
+        running.settings |= {
+            "WEFT_HUB_STALL_TIMEOUT": "60",
+            "WEFT_HUB_CONNECT_TIMEOUT": "60",
+            "WEFT_HUB_RETRIES": "5",
+        }
         healed = running.one(counts=False)
         if healed != "whole":
             case.broken.append(f"a last download without faults ended with {healed}")
@@ -138,7 +144,7 @@ class _Clients:
         self, case: Case, settings: Mapping[str, str], stage: Stage, content: bytes
     ) -> None:
         self._case = case
-        self._settings = dict(settings)
+        self.settings = dict(settings)
         self._stage = stage
         self._content = content
         self._context = multiprocessing.get_context("forkserver")
@@ -166,7 +172,7 @@ class _Clients:
         said, told = self._context.Pipe(duplex=False)
         cache, index = str(self._stage.cache), str(self._stage.index)
         process = self._context.Process(
-            target=client, args=(self._settings, cache, index, most_bytes, told), daemon=True
+            target=client, args=(self.settings, cache, index, most_bytes, told), daemon=True
         )
         process.start()
         told.close()
@@ -181,7 +187,7 @@ class _Clients:
                 outcome, text = said.recv()
             else:
                 outcome = "hang"
-        process.join(5)
+        process.join(HANG_S if outcome != "hang" else 0)
         if process.is_alive():
             process.kill()
             process.join()

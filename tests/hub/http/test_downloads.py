@@ -28,8 +28,6 @@ def small_and_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pieces, so that a small file has many, and short pauses."""
     monkeypatch.setattr(download, "PIECE_BYTES", PIECE)
     monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.01)
-    monkeypatch.setenv("WEFT_HUB_STALL_TIMEOUT", "0.3")
-    monkeypatch.setenv("WEFT_HUB_CONNECT_TIMEOUT", "0.3")
 
 
 @pytest.fixture

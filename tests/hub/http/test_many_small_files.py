@@ -29,10 +29,8 @@ SECRET = "hf_SecretSecretSecret"
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.01)
-    monkeypatch.setenv("WEFT_HUB_STALL_TIMEOUT", "0.3")
-    monkeypatch.setenv("WEFT_HUB_CONNECT_TIMEOUT", "0.3")
 
 
 @pytest.fixture

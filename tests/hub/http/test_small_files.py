@@ -22,10 +22,8 @@ CONTENT = bytes(range(256)) * 40
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.01)
-    monkeypatch.setenv("WEFT_HUB_STALL_TIMEOUT", "0.3")
-    monkeypatch.setenv("WEFT_HUB_CONNECT_TIMEOUT", "0.3")
 
 
 def fetched(stage: Stage, server: Served, content: bytes = CONTENT) -> bytes:

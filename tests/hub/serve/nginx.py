@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import importlib.util
+import random
 import re
 import shutil
 import signal
@@ -23,7 +24,9 @@ import weft_hub
 from tests.hub.http.faults import Certificates
 
 PAGE = Path(__file__).parents[3] / "docs" / "guide" / "hub_mirror.md"
-_STARTS_S = 20.0
+_STARTS_S = 60.0
+_PORTS = range(15_000, 32_000)  # below those that systems give to connections and to port 0
+_TRIES = 5
 _LAST = "/asked-last"  # no test asks for it
 _AROUND = """\
 daemon off;
@@ -94,15 +97,41 @@ class Nginx:
         self._program = program()
         self._rate = rate
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = 0
         self._tls = tls
-        scheme = "http" if tls is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self._restart: threading.Timer | None = None
+
+    @property
+    def url(self) -> str:
+        """Return its address."""
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it on its port, and wait until it answers."""
+        """Start it, on the port that it had before if it had one, and wait until it answers."""
+        if self.port:
+            said = self._started()
+        else:
+            for _ in range(_TRIES):
+                self.port = _free_port()
+                said = self._started()
+                if said is None:
+                    break
+        assert said is None, f"nginx did not start: {said}"
+
+    def restart_after(self, pause_s: float) -> None:
+        """Start it again after a while, unless it is killed for good before."""
+        self._restart = threading.Timer(pause_s, self.start)
+        self._restart.start()
+
+    def end(self) -> None:
+        """Kill it, and see to it that it is not started again."""
+        if self._restart is not None:
+            self._restart.cancel()
+            self._restart.join()
+        self.kill()
+
+    def _started(self) -> str | None:
+        """Start it, and return what it said if it did not come to answer."""
         (self._work / "nginx.conf").write_text(self._settings(), "utf-8")
         with (self._work / "stderr").open("ab") as stderr:
             self._process = subprocess.Popen(
@@ -115,13 +144,12 @@ class Nginx:
         while time.monotonic() < deadline and self._process.poll() is None:
             with (
                 contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), timeout=1.0),
+                socket.create_connection(("127.0.0.1", self.port), timeout=_STARTS_S),
             ):
-                return
+                return None
             time.sleep(0.02)
-        said = (self._work / "stderr").read_text("utf-8", "replace")
         self.kill()
-        raise AssertionError(f"nginx did not start: {said}")
+        return (self._work / "stderr").read_text("utf-8", "replace")
 
     def kill(self) -> None:
         """Kill it as a crash would: connections break off, whatever they were sending."""
@@ -179,6 +207,18 @@ class Nginx:
         return _AROUND.format(server=server, rate=self._rate)
 
 
+def _free_port() -> int:
+    """Return a port that nobody listens on and no system gives away by itself.
+
+    One of those that it gives away could become an end of any connection while nginx is not up.
+    """
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no free port")
+
+
 @contextlib.contextmanager
 def serving(folder: Path, **options: Any) -> Iterator[Nginx]:
     """Run nginx for the time of the block."""
@@ -187,7 +227,7 @@ def serving(folder: Path, **options: Any) -> Iterator[Nginx]:
     try:
         yield nginx
     finally:
-        nginx.kill()
+        nginx.end()
 
 
 class KilledMidway:
@@ -210,7 +250,7 @@ class KilledMidway:
         if step.done in self._within and not self.broke:
             self._server.kill()
             self.broke = True
-            threading.Timer(self._pause_s, self._server.start).start()
+            self._server.restart_after(self._pause_s)
 
 
 def lay_out(*arguments: Any, **options: Any) -> None:

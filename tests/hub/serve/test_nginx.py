@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from tests.hub.bans import no_sockets_and_no_processes
 from tests.hub.repository.sentences import write_repository
 from tests.hub.serve.mirrors import ask
 from tests.hub.serve.nginx import KilledMidway, Nginx, lay_out, serving
-from weft_hub._http import download, waiting
+from weft_hub._http import download
 from weft_hub.index import Index
 from weft_hub.index import document as index_document
 
@@ -89,7 +88,6 @@ def test_other_bytes_than_the_index_pins_are_refused(stage: Stage, nginx: Nginx)
 def test_a_download_goes_on_when_nginx_is_killed_and_started_again(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.2)
     with serving(tmp_path / "mirror", rate="4m") as server:
         monkeypatch.setenv("WEFT_HUB_HF_ENDPOINT", server.url)
         published(stage, server)
@@ -111,7 +109,6 @@ def test_a_server_that_restarts_breaks_off_no_download_of_many_connections(
 ) -> None:
     # Eight connections break off together: that is one failure of each, and not eight of one.
     monkeypatch.setattr(download, "PIECE_BYTES", 4 * MIB)
-    monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.4)
     with serving(tmp_path / "mirror", rate="1m") as server:
         monkeypatch.setenv("WEFT_HUB_HF_ENDPOINT", server.url)
         published(stage, server)
@@ -139,7 +136,6 @@ def test_the_next_download_goes_on_from_one_that_gave_up(
             stage.hub().download("lab/big", progress=progress)
         assert "\n" not in str(caught.value)
         assert not list(stage.cache.glob("blobs/*"))
-        time.sleep(0.1)
         server.start()
         assert fetched(stage) == BIG
         again = server.asked(PATH)

@@ -219,7 +219,6 @@ def test_a_small_file_that_was_cut_is_never_taken_for_whole(
 def test_a_download_over_tls_goes_on_when_nginx_is_killed_and_started_again(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(waiting, "FIRST_WAIT_S", 0.2)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates().authority))
     with serving(tmp_path / "mirror", rate="4m", tls=certificates()) as server:
         monkeypatch.setenv("WEFT_HUB_HF_ENDPOINT", server.url)

@@ -222,11 +222,12 @@ def test_with_fetch_it_is_fetched_by_the_source_of_the_index(stage: Stage) -> No
 def test_a_client_does_not_wait_long_for_a_file_that_is_being_fetched(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrived = threading.Event()
+    began, arrived = threading.Event(), threading.Event()
     asked: list[str] = []
 
     def slowly(card: Card, file: File, cache: Cache, **options: Any) -> Path:
         asked.append(file.name)
+        began.set()
         arrived.wait()
         return obtain(card, file, cache, **options)
 
@@ -237,6 +238,7 @@ def test_a_client_does_not_wait_long_for_a_file_that_is_being_fetched(
         for _ in range(3):
             got = ask(mirror, blob(SMALL))
             assert (got.status, got.headers["Retry-After"]) == (503, "2")
+        assert began.wait(60)
         assert asked == ["weights.safetensors"]  # all three wait for one fetch
         arrived.set()
         monkeypatch.setattr(mirror.blobs, "_patience_s", 30.0)
