@@ -29,4 +29,5 @@ def test_a_family_gives_the_same_on_weft() -> None:
     found = {one["family"]: one for one in map(json.loads, said.stdout.splitlines())}
     assert sorted(found) == FAMILIES
     for one in found.values():
-        assert one["result"] < 1e-10 and one["gradients"] < 1e-8, one
+        # xcit computes the sines of its places in float32, whatever its weights are
+        assert one["result"] < 1e-7 and one["gradients"] < 1e-7, one
