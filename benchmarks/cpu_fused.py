@@ -77,6 +77,7 @@ def losses() -> Iterator[Case]:
             functools.partial(_classified, 2048, 1000),
         ),
     )
+    yield alike("ctc_loss of 20 labels, 50x16x40, forward and backward", step(_ctc_loss, _timed))
     yield alike(
         "mse_loss, 1e6 elements, forward and backward",
         step(
@@ -88,6 +89,16 @@ def losses() -> Iterator[Case]:
 
 def _classified(rows_: int, classes: int, lib: Any) -> list[Any]:
     return [normal(lib, rows_, classes), integers(lib, classes, rows_)]
+
+
+def _timed(lib: Any) -> list[Any]:
+    scores = normal(lib, 50, 16, 40)
+    return [scores, integers(lib, 39, 16, 20) + 1, *(lib.full((16,), n) for n in (50, 20))]
+
+
+def _ctc_loss(lib: Any, x: Any, labels: Any, lengths: Any, counts: Any) -> Any:
+    logarithms = lib.nn.functional.log_softmax(x, 2)
+    return lib.nn.functional.ctc_loss(logarithms, labels, lengths, counts)
 
 
 def _cross_entropy(lib: Any, x: Any, labels: Any) -> Any:

@@ -10,16 +10,11 @@ from weft._core import catalogue, dtypes
 from weft._core.errors import DTypeError, ShapeError
 from weft._core.samples import ErrorSample, Sample, array, integers
 from weft._core.tensor import Tensor
+from weft.ops.alignments import alignment_losses
 from weft.ops.comparison import where
 from weft.ops.creation import arange, tensor
 from weft.ops.families.composite import composite
-from weft.ops.gathering import picked
-from weft.ops.joining import cat, stack
 from weft.ops.loss_pairs import reduced
-from weft.ops.padding import constant_pad
-from weft.ops.steps import steps
-
-_NEVER = -math.inf
 
 
 def _lengths(what: str, given: Any, count: int, most: int, device: Any) -> Tensor:
@@ -59,58 +54,6 @@ def _labels(targets: Tensor, lengths: Tensor, count: int) -> Tensor:
     first = lengths.cumsum(0) - lengths
     place = (first.unsqueeze(1) + arange(longest, device=targets.device)).clamp(0, total - 1)
     return targets[place]
-
-
-def _log_sum(terms: list[Tensor]) -> Tensor:
-    """Return the logarithm of the sum of exponentials, also where all of them are 0."""
-    together = stack(terms, 0)
-    largest = together.detach().amax(0)
-    largest = where(largest == _NEVER, 0.0, largest)
-    total = (together - largest).exp().sum(0)
-    none = total == 0
-    return where(none, _NEVER, where(none, 1.0, total).log() + largest)
-
-
-def _later(x: Tensor, by: int) -> Tensor:
-    """Return (N, S) moved along by some places."""
-    widths = ((0, 0), (by, 0))
-    moved: Tensor = constant_pad(x, widths=widths, value=_NEVER)
-    return moved.narrow(1, 0, x.shape[1])
-
-
-def negative_log_likelihoods(
-    log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: int
-) -> Tensor:
-    """Return (N,) for log_probs (T, N, C) and targets (N, S), by the forward recursion."""
-    longest = targets.shape[1]
-    known = arange(longest, device=targets.device) < target_lengths.unsqueeze(1)
-    labels = where(known, targets, blank)
-    blanks = labels * 0 + blank
-    # between and around the labels there may be blanks: (N, 2 S + 1)
-    path = stack([blanks, labels], 2).reshape((labels.shape[0], 2 * longest))
-    path = cat([path, target_lengths.unsqueeze(1) * 0 + blank], 1)
-    every = path.unsqueeze(0).expand((log_probs.shape[0], *tuple(path.shape)))
-    emitted = picked(log_probs, every, dim=2)  # (T, N, 2 S + 1)
-    # a blank may be left out between two labels that differ
-    before = constant_pad(path, widths=((0, 0), (2, 0)), value=blank).narrow(1, 0, path.shape[1])
-    leaps = (path != blank) & (path != before)
-    state = arange(path.shape[1], device=path.device)
-    each = steps(emitted)
-    # before the first step all there is is the path's start, one place ahead of the first blank
-    start = (state == 0) | ((state == 1) & (target_lengths.unsqueeze(1) > 0))
-    chance = where(start, each[0], _NEVER)
-    for time, emission in enumerate(each[1:], start=1):
-        terms = [chance, _later(chance, 1), where(leaps, _later(chance, 2), _NEVER)]
-        running = (time < input_lengths).unsqueeze(1)
-        chance = where(running, _log_sum(terms) + emission, chance)
-    last = (2 * target_lengths).unsqueeze(1)
-    ends = picked(chance, last, dim=1).squeeze(1)
-    if longest:
-        label = picked(chance, (last - 1).clamp(min=0), dim=1).squeeze(1)
-        ends = _log_sum([ends, where(target_lengths > 0, label, _NEVER)])
-    # with no step at all only the empty sequence is certain
-    nothing = where(target_lengths == 0, 0.0, _NEVER)
-    return -where(input_lengths == 0, nothing.to(ends.dtype), ends)
 
 
 @composite(
@@ -198,7 +141,10 @@ def ctc_loss(
     labels = targets.to(dtypes.int64)
     steps_used = _lengths("input_lengths", input_lengths, count, length, scores.device)
     used = _lengths("target_lengths", target_lengths, count, labels.shape[-1], scores.device)
-    loss = negative_log_likelihoods(scores, _labels(labels, used, count), steps_used, used, blank)
+    own = scores.dtype
+    wide = scores.to(dtypes.float32) if own.itemsize < 4 else scores
+    loss = alignment_losses(wide, _labels(labels, used, count), steps_used, used, blank=blank)
+    loss = loss.to(own)
     if zero_infinity:
         loss = where(loss == math.inf, 0.0, loss)
     if reduction == "mean":
