@@ -167,3 +167,18 @@ def test_a_value_of_a_block_stays_there() -> None:
     branch = Node("if", ("c",), ("y",), blocks=MappingProxyType(BRANCHES))
     with pytest.raises(GraphError, match=r"reads 'a', but .* defines it within a block"):
         graph_of(branch, Node("neg", ("a",), ("z",)), inputs=inputs, out="z")
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({}, "lacks the setting 'dim'"),
+        ({"dim": 1.5}, "dim must be an integer of 64 bits, but is 1.5"),
+        ({"dim": 1, "dims": 1}, "has no setting 'dims'; did you mean"),
+    ],
+)
+def test_settings_that_no_file_could_have_are_refused(
+    settings: dict[str, object], text: str
+) -> None:
+    with pytest.raises(GraphError, match=text):
+        graph_of(Node("softmax", ("x",), ("y",), settings))

@@ -44,6 +44,16 @@ def test_all_unknown_operators_are_listed_with_their_counts() -> None:
     assert "Bernoulli (2), local.Magic (1); weft.onnx.operators()" in str(caught.value)
 
 
+def test_very_long_and_very_many_names_do_not_fill_the_message() -> None:
+    nodes = [helper.make_node("Magic", ["x"], ["a"], domain="d" * 5000)]
+    nodes += [helper.make_node(f"Magic{k}", ["x"], [f"y{k}"]) for k in range(200)]
+    with pytest.raises(weft.onnx.UnsupportedOperatorsError) as caught:
+        loaded(model_of(nodes, X, ["a"]))
+    assert len(caught.value.counts) == 201
+    assert len(str(caught.value)) < 1000
+    assert "and 181 more, which .counts has" in str(caught.value)
+
+
 def test_unknown_operators_in_branches_are_listed_too() -> None:
     def branch(op: str) -> object:
         return helper.make_graph(

@@ -407,3 +407,37 @@ def test_a_weight_by_its_own_bytes_is_a_copy() -> None:
     with weft.no_grad():
         module.get_parameter("w").mul_(2.0)
     assert numpy_helper.to_array(model.graph.initializer[0]).max() == 1.0
+
+
+@pytest.mark.parametrize("shape", [np.array([1.5], np.float32), np.array([True])])
+def test_numbers_of_another_kind_than_a_setting_takes_are_refused(shape: np.ndarray) -> None:
+    """A graph with them could be made, but its file not be read again; the fuzz found that."""
+    model = one_node("Reshape", {"x": np.ones(1, np.float32), "s": shape}, constant=("s",))
+    with pytest.raises(OnnxError, match="an integer of 64 bits, but is"):
+        loaded(model)
+
+
+def test_names_that_are_no_text_are_refused() -> None:
+    """Protobuf leaves what is no UTF-8 as bytes; the fuzz found two places."""
+    model = one_node("Abs", {"x": np.ones((1, 2), np.float32)})
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    data = model.SerializeToString()
+    with pytest.raises(OnnxError, match="a name is a printable text"):
+        weft.onnx.load(io.BytesIO(data.replace(b"batch", b"ba\xa0ch")))
+    weight = model_of(
+        [helper.make_node("Add", ["x", "w"], ["y"])], {**X, "w": X["x"]}, ["y"], constant=("w",)
+    )
+    (one,) = weight.graph.initializer
+    one.ClearField("raw_data")
+    one.data_location = TensorProto.EXTERNAL
+    one.external_data.add(key="location", value="data.bin")
+    data = weight.SerializeToString().replace(b"data.bin", b"da\xa0a.bin")
+    with pytest.raises(OnnxError, match="the path of its data must be text"):
+        weft.onnx.load(io.BytesIO(data))
+
+
+def test_a_setting_that_a_node_does_not_say_as_it_must_is_refused() -> None:
+    model = one_node("Softmax", {"x": np.ones((2, 3), np.float32)}, axis=1)
+    model.graph.node[0].attribute[0].type = 0
+    with pytest.raises(OnnxError, match="softmax needs dim"):
+        loaded(model)

@@ -110,7 +110,7 @@ def main() -> int:
     """Run cases of the readers that are named and print the figures."""
     parser = argparse.ArgumentParser(prog="tests.hub.fuzz", description=__doc__)
     parser.add_argument("--reader", action="append", choices=list(READERS), help="all by default")
-    parser.add_argument("--cases", type=int, help="of each reader; its share of 1.2 million")
+    parser.add_argument("--cases", type=int, help="of each reader; its share of 1.4 million")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--keep", type=Path, help="where to write the input of each finding")
     parser.add_argument("--worker", nargs=3, metavar=("READER", "FIRST", "END"), help="internal")

@@ -13,6 +13,8 @@ from tests.hub.fuzz.checkpoints import (
     ZipCheckpoints,
 )
 from tests.hub.fuzz.entries import Documents, Entries
+from tests.hub.fuzz.graph_files import GraphFiles
+from tests.hub.fuzz.onnx_files import OnnxFiles
 from tests.hub.fuzz.reader import Reader
 from tests.hub.fuzz.safetensors_files import SafetensorsFiles, ShardedFiles
 from tests.hub.fuzz.saved_files import SavedFiles
@@ -28,6 +30,8 @@ _SHARES: tuple[tuple[Callable[[Path], Reader], int], ...] = (
     (LegacyCheckpoints, 100_000),
     (TarCheckpoints, 100_000),
     (ScriptArchives, 100_000),
+    (GraphFiles, 100_000),
+    (OnnxFiles, 100_000),
     (Signatures, 100_000),
     (Archives, 100_000),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from weft._core.errors import did_you_mean
 from weft.graph._allowed import FUNCTIONS
+from weft.graph._kinds import BY_VALUE, read_setting, write_setting
 from weft.graph.document import MOST_NAME, Block, Graph, Node, Ref, is_name
 from weft.graph.errors import GraphError
 from weft.io.errors import shown
@@ -57,7 +58,7 @@ class _Checker:
         for place, given in enumerate(graph.inputs):
             self._define(given.name, f"inputs[{place}]")
             for dim in given.shape or ():
-                if isinstance(dim, str):
+                if dim is not None and not isinstance(dim, int):
                     self._check_name(dim, f"inputs[{place}].shape")
         for place, node in enumerate(graph.nodes):
             for name in node.defines():
@@ -150,6 +151,7 @@ class _Checker:
                 raise self._refuse(f"{where} takes one or more values, but one is {what}")
         else:
             self._check_operands(node, where)
+        self._check_settings(node, where)
         if function.outputs is not None and len(node.outputs) != function.outputs:
             raise self._refuse(
                 f"{where} gives {function.outputs} values, but {len(node.outputs)} names are there"
@@ -170,6 +172,26 @@ class _Checker:
                 raise self._refuse(f"{where}: {name} must be a value, but is {shown(given)}")
         if function.operands and not any(isinstance(x, str) for x in node.inputs):
             raise self._refuse(f"{where} takes at least one value, but all operands are numbers")
+
+    def _check_settings(self, node: Node, where: str) -> None:
+        known = FUNCTIONS[node.op].settings
+        for name, setting in known.items():
+            if setting.required and name not in node.settings:
+                raise self._refuse(f"{where} lacks the setting {name!r}")
+        for name, value in node.settings.items():
+            if name not in known:
+                raise self._refuse(
+                    f"{where} has no setting {shown(name)}{did_you_mean(name, known)}"
+                )
+            kind = known[name].kind
+            if isinstance(value, Ref):
+                if kind not in BY_VALUE:
+                    raise self._refuse(f"{where}.set.{name}, a {kind}, cannot be read from a value")
+                continue
+            try:
+                read_setting(kind, write_setting(value))
+            except ValueError as error:
+                raise self._refuse(f"{where}.set.{name} {error}") from None
 
     def _check_block(self, block: Block, where: str) -> None:
         outside = set(self._visible)

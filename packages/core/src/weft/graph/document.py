@@ -23,7 +23,7 @@ class Ref(NamedTuple):
 
 def is_name(text: str) -> bool:
     """Whether a value, a dim or an output may be called so: printable, and not too long."""
-    return 0 < len(text) <= MOST_NAME and text.isprintable()
+    return isinstance(text, str) and 0 < len(text) <= MOST_NAME and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import weft
 from weft import Tensor
 from weft.graph._allowed import FUNCTIONS
-from weft.graph._kinds import BY_VALUE, KINDS, MOST_ITEMS
+from weft.graph._kinds import BY_VALUE, KINDS, MOST_ITEMS, read_setting, write_setting
 from weft.graph._program import call_of
 from weft.graph.document import Block, Graph, Input, Node, Operand, Output, Ref
 from weft.graph.module import is_free
@@ -166,6 +166,9 @@ class Builder:
             for name, value in settings.items()
             if value is not None
         }
+        for name, setting in function.settings.items():
+            if setting.required and name not in given:
+                raise ValueError(f"{op} needs {name}, which the node does not say as it must")
         while operands and operands[-1] is None:
             operands = operands[:-1]
         dynamic = any(isinstance(value, Ref) for value in given.values())
@@ -202,7 +205,8 @@ class Builder:
             (numbers,) = numbers
         if kind == "bool":
             return bool(numbers)
-        return tuple(numbers) if isinstance(numbers, list) else numbers
+        # what a file of the graph would not be read with must not come into the graph
+        return read_setting(kind, write_setting(numbers))
 
     def _operand(
         self, x: Value | float | None, mark: str, peers: Sequence[Value | float | None]

@@ -122,7 +122,10 @@ class ExternalData:
             OnnxError: the path leads elsewhere, or the file has not these bytes.
         """
         where = f"{self._origin}: tensor {shown(name)}"
-        path = self._place(entries.get("location", ""), where)
+        location = entries.get("location", "")
+        if not isinstance(location, str):  # protobuf leaves what is no UTF-8 as bytes
+            raise OnnxError(f"{where}: the path of its data must be text, but is {shown(location)}")
+        path = self._place(location, where)
         try:
             offset = int(entries.get("offset", "0") or 0)
             length = int(entries.get("length", str(nbytes)) or nbytes)

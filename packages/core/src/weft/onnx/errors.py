@@ -12,7 +12,19 @@ __all__ = ["OnnxError", "UnsupportedFunctionsError", "UnsupportedOperatorsError"
 
 def plain(name: str) -> str:
     """Return a name out of a file as messages show it: as it is, or escaped where it is odd."""
-    return name if name.isidentifier() or name.replace(".", "").isidentifier() else shown(name)
+    known = name.isidentifier() or name.replace(".", "").isidentifier()
+    return name if known and len(name) <= _LONGEST else shown(name)
+
+
+#: Names of operators and domains that are longer are shown in part, and more of them are counted.
+_LONGEST, _MOST = 100, 20
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    """Return what a message lists of counted names."""
+    shown_ones = [f"{plain(name)} ({count})" for name, count in list(counts.items())[:_MOST]]
+    left = len(counts) - len(shown_ones)
+    return ", ".join(shown_ones) + (f" and {left} more, which .counts has" if left else "")
 
 
 class OnnxError(FormatError):
@@ -28,7 +40,7 @@ class UnsupportedOperatorsError(OnnxError):
 
     def __init__(self, origin: str, counts: Mapping[str, int]) -> None:
         self.counts = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-        listed = ", ".join(f"{plain(name)} ({count})" for name, count in self.counts.items())
+        listed = _listed(self.counts)
         one = len(self.counts) == 1
         super().__init__(
             f"{origin}: {len(self.counts)} {'operator is' if one else 'operators are'} not among "
