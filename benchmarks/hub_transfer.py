@@ -8,7 +8,9 @@ the others do neither; a second row of curl adds `sha256sum`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import http.client
 import json
 import os
 import random
@@ -19,7 +21,6 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -292,7 +293,7 @@ def _printed(program: str, environment: dict[str, str]) -> float:
     return float(done.stdout)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _serving(folder: Path) -> Iterator[Site]:
     """Write two entries, fill a cache with them and serve it from a process of its own."""
     index = folder / "entries"
@@ -316,10 +317,29 @@ def _serving(folder: Path) -> Iterator[Site]:
     try:
         assert server.stdout is not None
         url = server.stdout.readline().split()[-1]
-        yield Site(folder, index, url, digests)
+        site = Site(folder, index, url, digests)
+        _verified_by(site)
+        yield site
     finally:
         server.terminate()
         server.wait()
+
+
+def _verified_by(site: Site) -> None:
+    """Ask for the first byte of each file: the mirror hashes a file before it first gives it out.
+
+    Whoever came first would wait for that.
+    """
+    connection = http.client.HTTPConnection(site.url.removeprefix("http://"))
+    with contextlib.closing(connection):
+        for name, files in site.digests.items():
+            for file in files:
+                place = site.of(name, file).removeprefix(site.url)
+                connection.request("GET", place, headers={"Range": "bytes=0-0"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != 206:
+                    raise RuntimeError(f"the mirror answers {answer.status} for {place}")
 
 
 def _bytes(draw: random.Random, count: int) -> bytes:
