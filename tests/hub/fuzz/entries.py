@@ -80,7 +80,8 @@ def require_sound(card: Card, name: str = NAME) -> None:
             assert check_uri(uri) is None
             assert not (uri.lower().startswith("file:") and ".." in uri.split("/"))
     assert (card.signature is not None) == any(file.role == "signature" for file in card.files)
-    assert card.build.kind == "factory"
+    assert card.build.kind in ("factory", "onnx", "graph")
+    assert (card.build.kind == "factory") == bool(card.build.factory)
     for text in (card.name, card.summary, card.provenance, card.text):
         assert not re.search("[\x00-\x08\x1b\u202e\u2066]", text)
 
