@@ -67,6 +67,12 @@ def cases() -> Iterator[Case]:
             functools.partial(_interpolated, mode=mode),
             functools.partial(images, 64, 56),
         )
+    for mode in ("bilinear", "bicubic"):
+        yield from pair(
+            f"interpolate, {mode}, antialias, 1x3x500x500 to 224x224",
+            functools.partial(_shrunk, mode=mode),
+            lambda lib: [normal(lib, 1, 3, 500, 500)],
+        )
     for mode in ("bilinear", "nearest", "bicubic"):
         yield from pair(
             f"grid_sample, {mode}, 8x16x64x64",
@@ -127,6 +133,10 @@ def _argmax(lib: Any) -> Call:
 
 def _interpolated(lib: Any, x: Any, mode: str) -> Any:
     return lib.nn.functional.interpolate(x, scale_factor=2, mode=mode)
+
+
+def _shrunk(lib: Any, x: Any, mode: str) -> Any:
+    return lib.nn.functional.interpolate(x, size=(224, 224), mode=mode, antialias=True)
 
 
 def _image_and_points(lib: Any) -> list[Any]:

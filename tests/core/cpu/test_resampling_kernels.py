@@ -11,7 +11,7 @@ from tests.core import needs
 from tests.core.cpu.beside import calls_of, compare
 from weft._backend.cpu.launch import resampling
 from weft._core import catalogue
-from weft.ops import resampling_taps
+from weft.ops import resampling_taps, resampling_weights
 from weft.ops.resampling_taps import _each, _taps
 
 pytestmark = needs.codegen
@@ -126,3 +126,30 @@ def test_sums_of_blocks():
     np.testing.assert_allclose(resampling.block_sums(g, (6, 6)), wanted, rtol=1e-5, atol=1e-5)
     assert resampling.block_sums(g, (5, 6)) is None
     assert resampling.block_sums(g, (6, 2)) is None
+
+
+@pytest.mark.parametrize("kind", ["smooth linear", "smooth cubic", "smooth lanczos"])
+@pytest.mark.parametrize("lengths", [(3, 4), (7, 5), (20, 30), (1, 1)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_filters_widened_as_dims_shrink(kind, lengths, dtype):
+    x = random.standard_normal((2, 3, 19, 33)).astype(dtype)
+    g = random.standard_normal((2, 3, *lengths)).astype(dtype)
+    tolerance = 2e-5 if dtype == "float32" else 1e-12
+    settings = {"kind": kind, "corners": False, "factors": (None, None)}
+    forward, back = resampling_taps._resampled_fast, resampling_taps._back_fast
+    assert compare("resampled", forward, (x,), {**settings, "lengths": lengths}, tolerance)
+    if g.size >= 256:
+        spatial = {**settings, "spatial": (19, 33)}
+        assert compare("resampled_back", back, (g,), spatial, tolerance)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic", "lanczos"])
+def test_elements_and_weights_are_those_of_the_matrix(kind):
+    for length, parts in ((33, 5), (5, 33), (7, 7), (9, 1)):
+        settings = (kind, length, parts, False, None, np.float64)
+        matrix = resampling_weights.smoothed(*settings)
+        places, shares = resampling_weights.smoothed_taps(*settings)
+        again = np.zeros_like(matrix)
+        for at, share in zip(places, shares, strict=True):
+            again[at, np.arange(parts)] += share
+        np.testing.assert_array_equal(again, matrix)

@@ -6,15 +6,13 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from weft._backend import np
 from weft._core import catalogue, dtypes
 from weft._core.errors import ShapeError, did_you_mean
 from weft._core.samples import ErrorSample, Sample, array
-from weft._core.tensor import Tensor, wrap
-from weft.ops import resampling_weights as weights_of
+from weft._core.tensor import Tensor
 from weft.ops.families.composite import composite
 from weft.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from weft.ops.resampling_taps import resampled
+from weft.ops.resampling_taps import SMOOTH, resampled
 
 _N = TypeVar("_N", int, float)
 
@@ -174,16 +172,7 @@ def interpolate(
         raise TypeError(f"interpolate: mode {mode!r} needs a floating or uint8 tensor, got {own}")
     corners = bool(align_corners)
     x = input.to(dtypes.float32) if own.itemsize < 2 or (antialias and own.itemsize == 2) else input
-    if antialias:
-        precision = np.float64 if own.itemsize == 8 else np.float32
-        for dim in range(input.ndim - 1, 1, -1):
-            length, parts, factor = x.shape[dim], lengths[dim - 2], factors[dim - 2]
-            matrix = wrap(weights_of.smoothed(kind, length, parts, corners, factor, precision))
-            matrix = matrix.to(device=x.device)
-            x = (x.transpose(dim, -1) @ matrix).transpose(dim, -1)
-        x = x.contiguous()
-    else:
-        x = resampled(x, kind=kind, corners=corners, **settings)
+    x = resampled(x, kind=SMOOTH + kind if antialias else kind, corners=corners, **settings)
     if own is dtypes.uint8:
         return x.round().clamp(0, 255).to(own)
     return x.to(own)

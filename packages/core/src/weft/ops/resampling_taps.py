@@ -15,6 +15,8 @@ from weft.ops import resampling_weights as weights_of
 from weft.ops.families.batching import with_params
 from weft.ops.families.linear import linear
 
+#: What kinds begin with whose filter is widened as a dim shrinks.
+SMOOTH = "smooth "
 Ints = tuple[int, ...]
 Factors = tuple[float | None, ...]
 
@@ -29,8 +31,13 @@ def _taps(
     """
     if kind in ("nearest", "nearest-exact"):
         return weights_of.nearest(length, parts, factor, kind == "nearest-exact")[None], None
+    own = np.float64 if wide else np.float32
+    if kind.startswith(SMOOTH):
+        kind = kind.removeprefix(SMOOTH)
+        places, shares = weights_of.smoothed_taps(kind, length, parts, corners, factor, own)
+        return places, shares
     rule = weights_of.linear if kind == "linear" else weights_of.cubic
-    places, shares = rule(length, parts, corners, factor, np.float64 if wide else np.float32)
+    places, shares = rule(length, parts, corners, factor, own)
     return places, shares
 
 
@@ -86,6 +93,10 @@ def _transpose(g: Any, x: Any, *, lengths: Ints, **rest: Any) -> Any:
         ),
         Sample(array(2, 2, 4, 3), kind="cubic", lengths=(3, 7), corners=True, factors=(None, None)),
         Sample(array(2, 5), kind="nearest-exact", lengths=(3,), corners=False, factors=(0.7,)),
+        Sample(
+            array(2, 7, 6), kind="smooth cubic", lengths=(3, 8), corners=False,
+            factors=(None, None),
+        ),
     ),
     namespaces=(),
     methods=(),
@@ -96,7 +107,8 @@ def resampled(xp: Any, x: Any, *, kind: str, lengths: Ints, corners: bool, facto
 
     Args:
         input: (..., *spatial).
-        kind: ``"nearest"``, ``"nearest-exact"``, ``"linear"`` or ``"cubic"``.
+        kind: ``"nearest"``, ``"nearest-exact"``, ``"linear"`` or ``"cubic"``; or ``"smooth "``
+            with ``"linear"``, ``"cubic"`` or ``"lanczos"``.
         lengths: the result's.
         corners: whether the first and last elements keep their values.
         factors: by what places are computed; None for the quotient of the lengths.
@@ -183,7 +195,8 @@ def _resampled_fast(
         return None
     spatial = x.shape[x.ndim - len(lengths) :]
     each = _each(x, kind, spatial, lengths, corners, factors)
-    return _resampling.resample(x, [_taps(*settings) for settings in each])
+    smooth = kind.startswith(SMOOTH)
+    return _resampling.resample(x, [_taps(*settings) for settings in each], filled=smooth)
 
 
 def _back_fast(

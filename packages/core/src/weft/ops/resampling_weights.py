@@ -102,3 +102,17 @@ def smoothed(
     weights = _FILTERS[kind]((place.astype(own) - centre + own(0.5)) / wide)
     weights = np.where((place >= first) & (place < last), weights, own(0))
     return weights / weights.sum(0, keepdims=True)
+
+
+def smoothed_taps(
+    kind: str, length: int, parts: int, align_corners: bool, factor: float | None, own: Any
+) -> Any:
+    """Return the same as elements and weights, each (taps, parts), filled up with weights of 0."""
+    matrix = smoothed(kind, length, parts, align_corners, factor, own)
+    there = matrix != 0
+    first = there.argmax(0)
+    last = length - there[::-1].argmax(0)
+    places = first + np.arange(int((last - first).max()))[:, None]
+    inside = places < last
+    places = np.minimum(places, length - 1)
+    return places, np.where(inside, np.take_along_axis(matrix, places, 0), own(0))
