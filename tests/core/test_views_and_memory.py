@@ -248,3 +248,14 @@ def test_an_expanded_tensor_in_which_nothing_repeats_can_be_written_to():
     assert x.tolist() == [1, 6, 7]
     with pytest.raises(ValueError, match="read-only"):
         x.expand(2, -1).copy_(weft.zeros(2, 3))
+
+
+def test_parts_and_sums_of_a_shape_are_shapes():
+    shape = weft.zeros(2, 3, 4).shape
+    parts = [shape[1:], shape[:1] + (5,), (5,) + shape, shape * 2, 2 * shape]
+    assert parts == [(3, 4), (2, 5), (5, 2, 3, 4), (2, 3, 4, 2, 3, 4), (2, 3, 4, 2, 3, 4)]
+    assert all(type(part) is weft.Size for part in parts)
+    assert shape[1:].numel() == 12
+    assert type(shape[0]) is int
+    with pytest.raises(TypeError, match="unsupported operand"):
+        shape + [1]  # noqa: RUF005 - the sum is what is tested

@@ -55,7 +55,7 @@ _OVERRIDE = "  # type: ignore[override]  # elementwise"
 _HEAD = """
 import builtins
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex, overload
 
 from weft._core.device import device
 from weft._core.dtypes import dtype
@@ -64,6 +64,14 @@ from weft._tensor.counting import ElementCount
 
 class Size(tuple[builtins.int, ...]):
     def numel(self) -> builtins.int: ...
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> builtins.int: ...
+    @overload
+    def __getitem__(self, place: slice) -> Size: ...
+    def __add__(self, other: tuple[Any, ...]) -> Size: ...
+    def __radd__(self, other: tuple[Any, ...]) -> Size: ...
+    def __mul__(self, times: SupportsIndex) -> Size: ...
+    def __rmul__(self, times: SupportsIndex) -> Size: ...
 
 class Extra:
     grad: Any

@@ -10,10 +10,28 @@ from weft._core.modes import flags
 from weft._core.node import Version
 
 
+_item = tuple.__getitem__
+
+
 class Size(tuple[int, ...]):
-    """A tensor's shape: a tuple that also counts elements."""
+    """A tensor's shape: a tuple that also counts elements, as its parts and sums do."""
 
     __slots__ = ()
+
+    def __getitem__(self, place: Any) -> Any:
+        found = _item(self, place)
+        return Size(found) if type(place) is slice else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size((*self, *other)) if isinstance(other, tuple) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return Size((*other, *self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, times: Any) -> Size:
+        return Size(tuple(self) * times)
+
+    __rmul__ = __mul__
 
     def numel(self) -> int:
         """Return the number of elements of a tensor with this shape."""
