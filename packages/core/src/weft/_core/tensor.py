@@ -9,7 +9,6 @@ from weft._core.inference import born
 from weft._core.modes import flags
 from weft._core.node import Version
 
-
 _item = tuple.__getitem__
 
 

@@ -74,8 +74,8 @@ def plus_product(xp: Any, x: Any, y: Any, z: Any, *, value: float) -> Any:
 
     Args:
         input: (...).
-        tensor1: broadcasts with it.
-        tensor2: broadcasts with it.
+        other: broadcasts with it.
+        z: broadcasts with it.
         value: the multiple.
 
     Returns:
@@ -102,8 +102,8 @@ def plus_quotient(xp: Any, x: Any, y: Any, z: Any, *, value: float) -> Any:
 
     Args:
         input: (...).
-        tensor1: broadcasts with it.
-        tensor2: broadcasts with it.
+        other: broadcasts with it.
+        z: broadcasts with it.
         value: the multiple.
 
     Returns:

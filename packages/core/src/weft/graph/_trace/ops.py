@@ -74,7 +74,15 @@ def _sum_of_squares(recorder: Recorder, args: tuple[Any, ...], params: dict[str,
     return recorder.emit("sum", recorder.emit("square", args[0]), **params)
 
 
+def _flat_root(recorder: Recorder, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """A root whose slope at 0 counts as 0, as that of what is chosen instead."""
+    zero = recorder.emit("eq", args[0], 0.0)
+    root = recorder.emit("sqrt", recorder.emit("where", zero, 1.0, args[0]))
+    return recorder.emit("where", zero, 0.0, root)
+
+
 _RULES: dict[str, _Rule] = {
+    "flat_root": _flat_root,
     "sum_of_squares": _sum_of_squares,
     "copied": _same,
     "alias": _same,
