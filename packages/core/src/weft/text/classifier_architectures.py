@@ -60,7 +60,6 @@ class _Classifying:
         for name in classes if isinstance(classes, list) else ():
             if name != self._name:
                 raise ValueError(f"architectures must be {self._name} alone, but is {classes!r}")
-        labels_of(config)
         return self._layout.build({**config, "architectures": None})
 
     def state(self, tensors: Mapping[str, weft.Tensor], config: Config) -> dict[str, weft.Tensor]:
