@@ -320,6 +320,8 @@ def test_dims_that_do_not_fit_are_refused(spec: Any, error: Any, text: str) -> N
         (lambda own, x: x.reshape(len(x), 2, 2), "shape of reshape is 2 .* and 4 at .*len"),
         (lambda own, x: sum(row for row in x), "calls 4 functions at one size and 8"),
         (lambda own, x: x[: min(x.shape[0], 3)], "plain number|another way"),
+        (lambda own, x: x if x.shape[0] > 1 else -x, "compares sizes of which one varies"),
+        (lambda own, x: x[: min(x.shape[0], 1)], "compares sizes of which one varies"),
         (lambda own, x: x + weft.tensor([float(x.shape[0])]), r"shape \(1,\) that add"),
     ],
 )
@@ -327,6 +329,18 @@ def test_what_python_decides_by_a_size_that_varies_is_refused(forward: Any, text
     with pytest.raises(GraphError, match=text) as caught:
         weft.graph.trace(Does(forward), weft.ones(2, 4), dynamic_shapes={"x": {0: "n"}})
     assert "test_trace.py" in str(caught.value)
+
+
+def test_a_size_with_bounds_may_be_compared() -> None:
+    def forward(own: Any, x: Tensor) -> Tensor:
+        assert x.shape[0] <= 9
+        return x + 1 if x.shape[1] > 3 else x
+
+    dims = ({0: Dim("n", min=1, max=9)},)
+    assert_traces(Does(forward), weft.ones(2, 4), weft.ones(9, 4), dynamic_shapes=dims)
+    late = {"x": {0: Dim("n", max=10)}}
+    with pytest.raises(AssertionError):
+        weft.graph.trace(Does(forward), weft.ones(2, 4), dynamic_shapes=late)
 
 
 # --- what cannot be recorded ----------------------------------------------------------------------

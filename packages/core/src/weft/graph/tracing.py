@@ -7,7 +7,7 @@ from typing import Any
 
 import weft
 from weft import Tensor
-from weft.graph._trace.comparing import check_same
+from weft.graph._trace.comparing import check_decisions, check_same
 from weft.graph._trace.documenting import document, outputs_of
 from weft.graph._trace.examples import Example, example_of
 from weft.graph._trace.running import run
@@ -85,6 +85,7 @@ def trace(
             raise
         check_same(first, other, (example.sizes(), wanted))
         others.append(other)
+    check_decisions(first, others)
     graph = GraphModule(*document(module, example, first, others))
     for tried in (None, *sizes):
         _check(module, graph, example, tried)

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import weft
-from weft.graph._trace.lengths import Length
+from weft.graph._trace.lengths import Apply, Expression, Length, Read
 from weft.graph._trace.recording import Call, Value
 from weft.graph._trace.running import Run
 from weft.graph.errors import GraphError
 
-__all__ = ["check_same", "varies"]
+__all__ = ["check_decisions", "check_same", "evaluated", "varies"]
 
 
 def varies(first: Any, second: Any) -> bool:
@@ -138,3 +138,43 @@ def _reader(calls: Sequence[Call], number: int) -> str:
         if Value(number) in call.operands:
             return f"{call.function} (in {call.where})"
     return "nothing"
+
+
+def check_decisions(first: Run, others: Sequence[Run]) -> None:
+    """Check that the module compares no lengths that vary, unless the ends of them were tried.
+
+    Args:
+        first: the run of the example.
+        others: the run at larger sizes, and after it those at the bounds that are promised.
+
+    Raises:
+        GraphError: it does: at some size it may decide otherwise than it did.
+    """
+    for left, right, where in first.recorder.decisions:
+        apart = [evaluated(left, run) - evaluated(right, run) for run in (first, *others)]
+        if len(set(apart)) > 1 and len(set((apart[0], *apart[2:]))) == 1:
+            raise GraphError(
+                f"weft.graph.trace: the module compares sizes of which one varies (in {where}), "
+                "and a graph has only what follows as in the example; if that is so for all sizes "
+                "that will come, promise which by weft.graph.Dim(name, min=, max=): both ends are "
+                "tried"
+            )
+
+
+_COMPUTED = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "floor_divide": lambda a, b: a // b,
+    "remainder": lambda a, b: a % b,
+}
+
+
+def evaluated(expression: Expression, run: Run) -> int:
+    """Return the length that an expression is in a run."""
+    if isinstance(expression, Read):
+        return int(run.recorder.tensors[expression.value]._data.shape[expression.dim])
+    if isinstance(expression, Apply):
+        compute = _COMPUTED[expression.function]
+        return compute(evaluated(expression.left, run), evaluated(expression.right, run))
+    return expression

@@ -7,9 +7,9 @@ from typing import Any
 
 from weft import Tensor
 from weft.graph._checking import WEIGHT_NAME
-from weft.graph._trace.comparing import varies
+from weft.graph._trace.comparing import evaluated, varies
 from weft.graph._trace.examples import Example
-from weft.graph._trace.lengths import Apply, Expression, Length, Read, has_length, plain
+from weft.graph._trace.lengths import Expression, Length, Read, has_length, plain
 from weft.graph._trace.recording import Call, Value
 from weft.graph._trace.running import Run
 from weft.graph._trace.values import traced
@@ -247,8 +247,8 @@ class _Writer:
             return expression
         if expression in self._sizes:
             return self._sizes[expression]
-        fixed = _evaluated(expression, self._run)
-        if all(_evaluated(expression, run) == fixed for run in self._others):
+        fixed = evaluated(expression, self._run)
+        if all(evaluated(expression, run) == fixed for run in self._others):
             self._sizes[expression] = fixed
             return fixed
         if not emit:
@@ -262,25 +262,6 @@ class _Writer:
         self._nodes.append(Node(node.op, node.inputs, (name,), node.settings))
         self._sizes[expression] = name
         return name
-
-
-_COMPUTED = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "floor_divide": lambda a, b: a // b,
-    "remainder": lambda a, b: a % b,
-}
-
-
-def _evaluated(expression: Expression, run: Run) -> int:
-    """Return the length that an expression is in a run."""
-    if isinstance(expression, Read):
-        return int(run.recorder.tensors[expression.value]._data.shape[expression.dim])
-    if isinstance(expression, Apply):
-        compute = _COMPUTED[expression.function]
-        return compute(_evaluated(expression.left, run), _evaluated(expression.right, run))
-    return expression
 
 
 def _read_ones(nodes: Sequence[Node], outputs: Sequence[str]) -> list[Node]:

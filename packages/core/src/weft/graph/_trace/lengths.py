@@ -9,10 +9,10 @@ finds such numbers (:mod:`weft.graph._trace.comparing`).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Apply", "Expression", "Length", "Read", "has_length", "plain", "reads_of"]
+__all__ = ["Apply", "Expression", "Length", "Read", "has_length", "plain"]
 
 
 class Read(NamedTuple):
@@ -77,6 +77,23 @@ for _name, _function in (
     setattr(Length, f"__r{_name}__", _arithmetic(_name, _function, reflected=True))
 
 
+def _compared(name: str) -> Callable[[Length, Any], Any]:
+    compare = getattr(int, f"__{name}__")
+
+    def method(self: Length, other: Any) -> Any:
+        from weft.graph._trace.recording import here  # which needs lengths itself
+
+        if here.recorder is not None and isinstance(other, int):
+            here.recorder.decided(_expression(self), _expression(other))
+        return compare(self, other)
+
+    return method
+
+
+for _name in ("lt", "le", "gt", "ge"):
+    setattr(Length, f"__{_name}__", _compared(_name))
+
+
 def _negated(self: Length) -> Length:
     return Length.of(-int(self), Apply("mul", self.expression, -1))
 
@@ -105,12 +122,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):  # a `Size`
         return tuple(map(plain, value))
     return int(value) if isinstance(value, Length) else value
-
-
-def reads_of(expression: Expression) -> Iterator[Read]:
-    """Yield the lengths that an expression reads."""
-    if isinstance(expression, Read):
-        yield expression
-    elif isinstance(expression, Apply):
-        yield from reads_of(expression.left)
-        yield from reads_of(expression.right)

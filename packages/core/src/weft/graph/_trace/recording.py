@@ -17,7 +17,7 @@ from weft._core.tensor import version_of, wrap
 from weft.graph._allowed import FUNCTIONS
 from weft.graph._kinds import read_setting, write_setting
 from weft.graph._program import call_of
-from weft.graph._trace.lengths import Length, Read, has_length, plain
+from weft.graph._trace.lengths import Expression, Length, Read, has_length, plain
 from weft.graph._trace.values import Traced, traced
 from weft.graph.errors import GraphError
 
@@ -78,6 +78,7 @@ class Recorder:
         calls: the calls in order.
         tensors: the tensor of each value, by number.
         constants: which values are constants, by number.
+        decisions: which lengths the model's code compared by size, and where.
         inputs: what the module was given; the first says on which device new tensors are.
     """
 
@@ -88,6 +89,7 @@ class Recorder:
         self.constants: dict[int, Constant] = {}
         self.inputs: list[Tensor] = []
         self.modules: list[str] = []
+        self.decisions: list[tuple[Expression, Expression, str]] = []
         self._attributes = attributes
         self._numbers: dict[tuple[int, int], int] = {}
         self._held: list[Tensor] = []  # so that no `id` is given twice
@@ -186,6 +188,12 @@ class Recorder:
                 f"called with {_described(args, params)}; use functions that are there"
             )
         return out
+
+    def decided(self, left: Expression, right: Expression) -> None:
+        """Note that two lengths were compared, if the model's own code did that."""
+        frame = sys._getframe(2)  # whose comparison the method of a length is
+        if _is_model(frame):
+            self.decisions.append((left, right, self.where()))
 
     # --- messages --------------------------------------------------------------------------
 
