@@ -86,6 +86,7 @@ DIFFERENT_VALUE = {
     "weft.embedding_bag-2": "torch leaves the results that a sum does not need empty or zero",
     "prod-2": "torch's prod takes one dim, weft's several",
     "avg_pool1d-4": "torch's avg_pool1d has no divisor_override",
+    "avg_pool3d-5": "torch's avg_pool3d takes no window larger than its input, as its others do",
 }
 
 #: What torch computes in a dtype and weft does not, or otherwise: (name, dtype) -> reason.

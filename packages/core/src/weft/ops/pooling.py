@@ -214,8 +214,8 @@ def _avg_pool(count: int) -> Callable[..., Any]:
             Sample(array(2, *shape), 3, 1, 1),
             Sample(array(2, *shape), 3, 2, 1, count_include_pad=False),
             Sample(array(2, *shape), 3, 2, 1, ceil_mode=True),
-            Sample(array(1, *shape), 6, 6, 1, ceil_mode=True),
             Sample(array(2, *shape), 2, divisor_override=3),
+            Sample(array(1, *shape), 6, 6, 1, ceil_mode=True),
         ),
     )
 
