@@ -61,3 +61,18 @@ def test_a_result_that_a_rule_reads_is_still_refused() -> None:
     y /= 4
     with pytest.raises(weft.GradError, match="exp needs a tensor that was since overwritten"):
         y.backward()
+
+
+@pytest.mark.parametrize("drop", [F.dropout, F.dropout1d, F.alpha_dropout, F.feature_alpha_dropout])
+@pytest.mark.parametrize(("p", "training"), [(0.0, True), (0.5, False)])
+def test_a_dropout_in_place_that_drops_nothing_writes_nothing(
+    drop: Callable[..., Any], p: float, training: bool
+) -> None:
+    x = weft.tensor([[0.5, 1.0], [2.0, 0.0]], requires_grad=True)
+    y = x.softmax(-1)
+    out = drop(y, p, training, inplace=True)
+    assert out is y
+    (out * weft.tensor([1.0, 3.0])).sum().backward()
+    kept = x.detach().requires_grad_()
+    (kept.softmax(-1) * weft.tensor([1.0, 3.0])).sum().backward()
+    assert x.grad.tolist() == kept.grad.tolist()

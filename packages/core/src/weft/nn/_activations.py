@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import weft
 from weft import Tensor
+from weft._core.inplace import compute, write
 from weft.nn import _functions
 
 
 def written(input: Tensor, function: Callable[..., Tensor], *settings: Any) -> Tensor:
     """The function's result, in the memory of `input`."""
-    recorded = input.requires_grad and weft.is_grad_enabled()
-    # The backward pass may need what is about to be overwritten.
-    source = input.clone() if recorded else input
-    return input.copy_(function(source, *settings))
+    name = f"{function.__name__}_"
+    return write(input, compute(function, name, input, settings), name)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -88,10 +88,11 @@ def _channel_dropout(
             f"{who} expects an input of {unbatched}{axes + 2} dimensions, got {input.ndim} "
             f"(input.shape == {tuple(input.shape)})"
         )
-    if input.ndim == axes + 1:
-        batched = input.unsqueeze(0)
-        out = feature_dropout(batched, p, training).squeeze(0)
-        return input.copy_(out) if inplace else out
-    if inplace:
-        return written(input, feature_dropout, p, training)
-    return feature_dropout(input, p, training)
+    drop = _unbatched if input.ndim == axes + 1 else feature_dropout
+    return written(input, drop, p, training) if inplace else drop(input, p, training)
+
+
+def _unbatched(input: Tensor, p: float, training: bool) -> Tensor:
+    if not training or not p:
+        return input
+    return feature_dropout(input.unsqueeze(0), p, training).squeeze(0)
