@@ -85,6 +85,10 @@ def _affine_weight_slopes(shapes: Sequence[Shape], out: Shape) -> int:
     return 2 * math.prod(shapes[0]) * shapes[1][-1]
 
 
+def _crossed(shapes: Sequence[Shape], out: Shape) -> int:
+    return 3 * math.prod(out)  # two products and their difference, for each component
+
+
 #: By op. A table of its own: no rule of an op asks for it, and most ops are no products.
 FORMULAS: dict[str, Formula] = {
     "matmul": _contracted,
@@ -94,6 +98,7 @@ FORMULAS: dict[str, Formula] = {
     "convolve_bias": _convolved,
     "convolution_input": _convolution_input,
     "convolution_weight": _convolution_weight,
+    "cross_products": _crossed,
     "affine_slopes": _affine_slopes,
     "affine_weight_slopes": _affine_weight_slopes,
     "attend": _attend,
@@ -120,6 +125,7 @@ _FACTORS = {
     "convolve_bias": (0, 1),
     "convolution_input": (0, 1),
     "convolution_weight": (0, 1),
+    "cross_products": (0, 1),
     "attend": (0, 1),
     "gru_steps": (0, 2),
     "gru_unit": (0, 2),
