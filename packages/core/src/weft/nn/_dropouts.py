@@ -88,11 +88,11 @@ def _channel_dropout(
             f"{who} expects an input of {unbatched}{axes + 2} dimensions, got {input.ndim} "
             f"(input.shape == {tuple(input.shape)})"
         )
-    drop = _unbatched if input.ndim == axes + 1 else feature_dropout
+    drop = feature_dropout_of_one if input.ndim == axes + 1 else feature_dropout
     return written(input, drop, p, training) if inplace else drop(input, p, training)
 
 
-def _unbatched(input: Tensor, p: float, training: bool) -> Tensor:
+def feature_dropout_of_one(input: Tensor, p: float, training: bool) -> Tensor:
     if not training or not p:
         return input
     return feature_dropout(input.unsqueeze(0), p, training).squeeze(0)

@@ -102,8 +102,8 @@ def _same(self: Length) -> Length:
     return self
 
 
-setattr(Length, "__neg__", _negated)  # noqa: B010 - as the others: mypy takes no other way
-setattr(Length, "__pos__", _same)  # noqa: B010 - likewise
+setattr(Length, "__neg__", _negated)  # noqa: B010 - mypy takes no other way
+setattr(Length, "__pos__", _same)  # noqa: B010 - mypy takes no other way
 
 
 def has_length(value: Any) -> bool:
